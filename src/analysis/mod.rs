@@ -1,0 +1,1 @@
+//! What rendered SQL reads and yields: references, columns, types.

@@ -1,0 +1,194 @@
+//! The typed project: what `jobs.yaml` says, for one environment, with the places it says it at.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use crate::diag::{Span, Spanned};
+use crate::ids::{ConnectionName, DashboardName, JobName, ModelName};
+
+/// A project as one environment sees it: read, typed, with defaults filled in and `${NAME}` resolved.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// The folder that holds `jobs.yaml`; all paths below are relative to it.
+    pub root: PathBuf,
+    /// `project`: the name under which runs and objects are marked.
+    pub name: String,
+    /// `variables`, with the environment's own and the command line's `--var` on top; what Tera sees.
+    pub variables: serde_json::Map<String, Value>,
+    /// Files with Tera components or macros that every template may use: name to import by → path.
+    pub macros: IndexMap<String, PathBuf>,
+    /// The chosen environment.
+    pub environment: Environment,
+    /// Names of all environments, for messages.
+    pub environment_names: Vec<String>,
+    /// `connections`, in the order of the file.
+    pub connections: IndexMap<ConnectionName, Connection>,
+    /// `sources`, in the order of the file: schema as landed → its tables.
+    pub sources: IndexMap<String, Source>,
+    /// All SQL files under the folders named in `models`, sorted by name.
+    pub models: IndexMap<ModelName, Model>,
+    /// `dashboards`, in the order of the file.
+    pub dashboards: IndexMap<DashboardName, Dashboard>,
+    /// `jobs`, in the order of the file.
+    pub jobs: IndexMap<JobName, Job>,
+}
+
+/// Where a project is deployed to.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// Its name, such as `local` or `prod`.
+    pub name: String,
+    /// Which workspace it is.
+    pub workspace: Workspace,
+    /// Warehouse by name, id or HTTP path; none means the only one, or the caller's default.
+    pub warehouse: Option<Spanned<String>>,
+    /// Catalog of models, and of sources without one of their own.
+    pub catalog: String,
+    /// Schema of models.
+    pub schema: String,
+    /// Base address of Fivetran's API, if it is not `https://api.fivetran.com`.
+    pub fivetran: Option<Spanned<String>>,
+    /// Where the environment stands in `jobs.yaml`.
+    pub span: Span,
+}
+
+/// How a workspace is reached.
+#[derive(Clone, Debug)]
+pub enum Workspace {
+    /// `workspace: local`: the embedded workspace, started by the command itself.
+    Embedded,
+    /// `host: …`: a Databricks workspace by its address; credentials come from the process environment.
+    Host(Spanned<String>),
+}
+
+/// A Fivetran connection that jobs sync.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// `service`: Fivetran's id of the kind of source, such as `google_cloud_postgresql`.
+    pub service: String,
+    /// `id`: an existing connection; without it the connection is found by its schema prefix.
+    pub id: Option<Spanned<String>>,
+    /// `schema_prefix`: the first part of the schemas it lands tables in.
+    pub schema_prefix: String,
+    /// `tables`: source schema → tables that are replicated.
+    pub tables: IndexMap<String, Vec<String>>,
+    /// `local`: what the embedded Fivetran replicates for this connection.
+    pub local: Option<LocalSource>,
+    /// Where the connection stands in `jobs.yaml`.
+    pub span: Span,
+}
+
+/// What the embedded Fivetran replicates for a connection.
+#[derive(Clone, Debug)]
+pub enum LocalSource {
+    /// `sample`: the generated shop.
+    Sample {
+        /// How many customers the shop has at the first sync.
+        customers: u32,
+        /// Seed of the generator: the same seed gives the same shop.
+        seed: u64,
+    },
+    /// `files`: CSV (also gzipped) or Parquet files.
+    Files {
+        /// Source table, `schema.table` → its file.
+        tables: IndexMap<String, LocalFile>,
+    },
+}
+
+/// A file that stands for a source table.
+#[derive(Clone, Debug)]
+pub struct LocalFile {
+    /// The file, absolute.
+    pub path: PathBuf,
+    /// Primary key; empty: none, and Fivetran's `_fivetran_id` takes its place.
+    pub key: Vec<String>,
+    /// Declared column types (Databricks SQL names), for CSV columns whose type should not be inferred.
+    pub columns: IndexMap<String, String>,
+    /// Where the file is named in `jobs.yaml`.
+    pub span: Span,
+}
+
+/// A schema that a connection lands, and what is known of its tables.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The connection that lands it; none for tables that others keep.
+    pub connection: Option<Spanned<ConnectionName>>,
+    /// Catalog, if it is not the environment's.
+    pub catalog: Option<String>,
+    /// Table → what is declared of it.
+    pub tables: IndexMap<String, SourceTable>,
+    /// Where the source stands in `jobs.yaml`.
+    pub span: Span,
+}
+
+/// What is declared of a source table.
+#[derive(Clone, Debug)]
+pub struct SourceTable {
+    /// Column → declared type (Databricks SQL name, such as `BIGINT`); empty: columns are not declared.
+    pub columns: IndexMap<String, String>,
+    /// Where the table stands in `jobs.yaml`.
+    pub span: Span,
+}
+
+/// A model: one SQL file holding one query, and what it becomes.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// Its name: the file's stem, in lower case.
+    pub name: ModelName,
+    /// The SQL file, relative to the project's root (may begin with `..` for shared models).
+    pub path: PathBuf,
+    /// What the query becomes.
+    pub materialized: Materialization,
+    /// Columns that the table is clustered by.
+    pub cluster_by: Vec<String>,
+    /// Comment on the table or view.
+    pub description: Option<String>,
+    /// Where it is configured in `jobs.yaml`.
+    pub span: Span,
+}
+
+/// What a model's query becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Materialization {
+    /// A view: the query runs when it is read.
+    View,
+    /// A Delta table, replaced in one step at each build.
+    Table,
+}
+
+/// A Lakeview dashboard.
+#[derive(Clone, Debug)]
+pub struct Dashboard {
+    /// The `.lvdash.json` file, relative to the project's root.
+    pub file: PathBuf,
+    /// Its name in the workspace; default: the name in `jobs.yaml`.
+    pub title: String,
+    /// Workspace folder, absolute.
+    pub folder: String,
+    /// `publish.embed_credentials`: whether viewers' queries run with the publisher's rights.
+    pub embed_credentials: bool,
+    /// Where the dashboard stands in `jobs.yaml`.
+    pub span: Span,
+}
+
+/// A job: steps that belong together.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// What it does. The order in which things run follows from what reads what, not from this list.
+    pub steps: Vec<Spanned<JobStep>>,
+    /// Where the job stands in `jobs.yaml`.
+    pub span: Span,
+}
+
+/// One entry of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobStep {
+    /// `sync: NAME`: bring a connection's new data.
+    Sync(ConnectionName),
+    /// `build: GLOB`: build the models whose paths match.
+    Build(String),
+    /// `publish: NAME`: publish a dashboard.
+    Publish(DashboardName),
+}

@@ -1,0 +1,1 @@
+//! The `.lvdash.json` model: datasets, pages, widgets, and the queries that widgets run.

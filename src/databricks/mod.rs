@@ -1,0 +1,1 @@
+//! Databricks' REST APIs: typed calls and the one place where a statement is awaited.

@@ -1,0 +1,1 @@
+//! Fivetran's REST API: typed calls and the one place where a sync is awaited.

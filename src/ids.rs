@@ -1,0 +1,134 @@
+//! Newtypes for the names and ids that travel between rooms, so that one cannot be passed for another.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! newtype {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Wraps the text.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// Returns the text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+newtype! {
+    /// A model's name: the stem of its SQL file, in lower case; also the name of the table or view it becomes.
+    ModelName
+}
+newtype! {
+    /// A connection's name in `jobs.yaml`.
+    ConnectionName
+}
+newtype! {
+    /// A dashboard's name in `jobs.yaml`.
+    DashboardName
+}
+newtype! {
+    /// A job's name in `jobs.yaml`.
+    JobName
+}
+newtype! {
+    /// A step of a run, unique in it: `sync shop`, `build purchases`, `publish retention`.
+    StepId
+}
+newtype! {
+    /// A run of a job: sortable by its start, unique everywhere.
+    RunId
+}
+newtype! {
+    /// Fivetran's id of a connection, such as `speak_inexpensive`.
+    ConnectionId
+}
+newtype! {
+    /// Databricks' id of a statement.
+    StatementId
+}
+newtype! {
+    /// Databricks' id of a SQL warehouse.
+    WarehouseId
+}
+newtype! {
+    /// Databricks' id of a dashboard: 32 hexadecimal digits.
+    DashboardId
+}
+
+/// A table's or view's full name. Parts are kept in lower case, as Unity Catalog stores them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TableName {
+    /// The catalog.
+    pub catalog: String,
+    /// The schema.
+    pub schema: String,
+    /// The table's or view's own name.
+    pub name: String,
+}
+
+impl TableName {
+    /// Makes a full name, folding it to lower case.
+    pub fn new(catalog: &str, schema: &str, name: &str) -> Self {
+        Self { catalog: catalog.to_lowercase(), schema: schema.to_lowercase(), name: name.to_lowercase() }
+    }
+
+    /// Returns the name as SQL text, each part in back-quotes where it needs them.
+    pub fn to_sql(&self) -> String {
+        [&self.catalog, &self.schema, &self.name].map(|part| quote_identifier(part)).join(".")
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.catalog, self.schema, self.name)
+    }
+}
+
+/// Returns an identifier as Databricks SQL text: bare if it is a plain lower-case word, else in back-quotes, with inner
+/// back-quotes doubled.
+pub fn quote_identifier(name: &str) -> String {
+    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if plain { name.to_owned() } else { format!("`{}`", name.replace('`', "``")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_names_fold_case_and_quote_what_needs_it() {
+        let name = TableName::new("Main", "my-schema", "a`b");
+        assert_eq!(name.to_string(), "main.my-schema.a`b");
+        assert_eq!(name.to_sql(), "main.`my-schema`.`a``b`");
+    }
+}

@@ -1,0 +1,1 @@
+//! The embedded workspace: both vendors' REST APIs on loopback, over real Delta tables.

@@ -1,0 +1,1 @@
+//! The compiled project: a pure function of files, environment and variables.

@@ -1,0 +1,1 @@
+//! Consumers of plans, events and diagnostics: terminal, JSON lines, GitHub, HTML.

@@ -1,0 +1,1 @@
+//! SQL templates: text + variables → rendered text with a map back to file and line.
