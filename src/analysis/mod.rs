@@ -1,1 +1,26 @@
-//! What rendered SQL reads and yields: references, columns, types.
+//! What a query reads and what it returns: tables, columns and types of rendered SQL, checked before anything is sent.
+
+mod parsed;
+mod resolve;
+
+pub use crate::dialect::DataType;
+pub use parsed::{Parsed, TableRead, parse, parse_sql};
+pub use resolve::{columns_of_sql, resolve};
+
+/// A column of a relation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name, as written.
+    pub name: String,
+    /// Its type; none if it could not be inferred.
+    pub data_type: Option<DataType>,
+}
+
+/// What is known of a table or view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// It has exactly these columns, in this order.
+    Known(Vec<Column>),
+    /// It exists (or may exist), and its columns are not known: nothing read from it is checked.
+    Unknown,
+}

@@ -1,0 +1,68 @@
+//! A parsed query with the way back to the file it was written in.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use sqlparser::ast::Query;
+
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::dialect;
+use crate::template::Rendered;
+
+/// The way from bytes of the SQL text to the place in a file.
+type Origin = Arc<dyn Fn(Range<usize>) -> Span + Send + Sync>;
+
+/// One query with the map back to the file it was written in.
+#[derive(Clone)]
+pub struct Parsed {
+    pub(super) query: Query,
+    origin: Origin,
+    reads: Vec<TableRead>,
+}
+
+impl fmt::Debug for Parsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parsed").field("query", &self.query.to_string()).finish()
+    }
+}
+
+/// A table or view that a query reads.
+#[derive(Clone, Debug)]
+pub struct TableRead {
+    /// Its name as written: one to three parts, without back-quotes.
+    pub parts: Vec<String>,
+    /// Where it is first named.
+    pub span: Span,
+}
+
+impl Parsed {
+    /// Returns the tables and views that the query reads, each once, in the order of the text. Names of CTEs, aliases
+    /// and table functions are not among them.
+    pub fn reads(&self) -> &[TableRead] {
+        &self.reads
+    }
+
+    /// Returns the place in a file that bytes of the SQL text come from.
+    pub fn span(&self, range: Range<usize>) -> Span {
+        (self.origin)(range)
+    }
+}
+
+/// Parses a rendered model; a syntax error is reported at the place in the template file.
+pub fn parse(rendered: &Rendered) -> Result<Parsed, Diagnostics> {
+    let map = rendered.clone();
+    parse_sql(&rendered.text, move |range| map.origin(range))
+}
+
+/// Parses the SQL text of anything else, such as a dashboard's dataset; `origin` gives the place in a file for a range
+/// of bytes of `text`.
+pub fn parse_sql(
+    text: &str,
+    origin: impl Fn(Range<usize>) -> Span + Send + Sync + 'static,
+) -> Result<Parsed, Diagnostics> {
+    match dialect::parse_query(text) {
+        Ok(query) => Ok(Parsed { query, origin: Arc::new(origin), reads: Vec::new() }),
+        Err(error) => Err(Diagnostic::error("sql-syntax", error.message).at(origin(error.range)).into()),
+    }
+}
