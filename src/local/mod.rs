@@ -1,1 +1,24 @@
-//! The embedded workspace: both vendors' REST APIs on loopback, over real Delta tables.
+//! The embedded workspace: one server on loopback that speaks Databricks' and Fivetran's REST APIs over real Delta
+//! tables, so that the same project runs on a laptop through the same clients as in production.
+//!
+//! What a request meets, in order: [`server`] (address, log, body) → `auth` (bearer token or Fivetran's basic pair) →
+//! `routes` (one file an API area, wire shapes in and out) → the state behind them: `statements`, `history`,
+//! `workspace` (folders, files, dashboards), the SQL engine and the embedded Fivetran. Documents that are not tables
+//! lie as small JSON files beside them ([`store`]).
+
+mod auth;
+mod error;
+pub mod request_log;
+mod routes;
+pub mod server;
+pub mod store;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+pub use request_log::{LoggedRequest, Vendor};
+pub use server::{Server, Settings, StartError};
+
+/// Where the embedded workspace gets the time from; given from outside so that tests can hold it still.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
