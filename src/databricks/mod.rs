@@ -1,1 +1,3 @@
 //! Databricks' REST APIs: typed calls and the one place where a statement is awaited.
+
+pub mod wire;

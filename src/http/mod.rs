@@ -1,1 +1,5 @@
-//! The one HTTP core: authorisation, timeouts, retries, meanings of errors. Nothing else names `reqwest`.
+//! The one HTTP core: auth hook, timeout, retry, redaction, meanings of errors.
+
+mod open_enum;
+
+pub(crate) use open_enum::open_enum;
