@@ -1,1 +1,205 @@
 //! What happened in a run: data only, versioned, serialisable; reports are made of nothing else.
+//!
+//! A run's events form one stream, in the order in which things became known. It begins with one
+//! [`EventKind::RunStarted`] and ends with one [`EventKind::RunFinished`]; each step has at most one
+//! [`EventKind::StepStarted`] and exactly one [`EventKind::StepFinished`]. The stream is kept beside the run's results,
+//! and every report can be made again from it.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{DashboardName, JobName, RunId, StatementId, StepId};
+
+/// Version of the events' shape; it grows when a reader of older events could misunderstand newer ones.
+pub const VERSION: u32 = 1;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When, by the clock of the machine that runs kiln.
+    pub at: DateTime<Utc>,
+    /// What.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What can happen in a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum EventKind {
+    /// The run begins. First event, once.
+    RunStarted {
+        /// Version of the events' shape.
+        version: u32,
+        /// The run.
+        run: RunId,
+        /// The job that is run.
+        job: JobName,
+        /// The project's name.
+        project: String,
+        /// The environment's name.
+        environment: String,
+        /// All steps, in the order of the plan.
+        steps: Vec<StepOutline>,
+    },
+    /// A step begins. At most once a step; a skipped step never begins.
+    StepStarted {
+        /// The step.
+        step: StepId,
+    },
+    /// A step has news of itself. May repeat.
+    StepProgress {
+        /// The step.
+        step: StepId,
+        /// What is going on, in a few words: `syncing`, `statement running`, `7 of 12 queries`.
+        message: String,
+    },
+    /// A dashboard was brought into the workspace. Once a publish step that succeeded.
+    DashboardPublished {
+        /// The dashboard.
+        dashboard: DashboardName,
+        /// Its title.
+        title: String,
+        /// Its address in the workspace, for a browser.
+        link: String,
+        /// Its content as sent: the text of a `.lvdash.json` file.
+        content: String,
+    },
+    /// A widget's query was answered. Once a query of a published dashboard.
+    WidgetQueried {
+        /// The dashboard.
+        dashboard: DashboardName,
+        /// The widget's name.
+        widget: String,
+        /// The query's name in the widget.
+        query: String,
+        /// The answer, or why there is none.
+        result: Result<Rows, String>,
+    },
+    /// A step ended. Terminal for the step, exactly once.
+    StepFinished {
+        /// The step.
+        step: StepId,
+        /// How it ended.
+        outcome: Outcome,
+        /// How long it took, in milliseconds; zero if it never began.
+        milliseconds: u64,
+        /// The statement it ran on the warehouse, where it was one.
+        statement: Option<StatementId>,
+    },
+    /// The run ended. Last event, once.
+    RunFinished {
+        /// How it ended: the worst of its steps.
+        result: RunResult,
+        /// How long it took, in milliseconds.
+        milliseconds: u64,
+    },
+}
+
+/// A step as the run's beginning announces it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepOutline {
+    /// The step.
+    pub step: StepId,
+    /// Steps that must have succeeded first.
+    pub needs: Vec<StepId>,
+}
+
+/// How a step ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// It did what it is for.
+    Succeeded {
+        /// What came of it, in a few words, where there is something to say.
+        summary: String,
+    },
+    /// It failed.
+    Failed {
+        /// Why, and what to do.
+        failure: Failure,
+    },
+    /// A source could not be brought up to date: what depends on it must not be taken as fresh.
+    Stale {
+        /// Why, and what to do.
+        failure: Failure,
+    },
+    /// It never began, because a step that it needs did not succeed.
+    Skipped {
+        /// That step.
+        because: StepId,
+    },
+    /// It was interrupted.
+    Cancelled,
+}
+
+/// Why a step did not succeed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What happened: lower case, no full stop.
+    pub message: String,
+    /// What to do, as full sentences.
+    pub help: Option<String>,
+    /// The place in the project's files that it happened at.
+    pub place: Option<Place>,
+    /// A page of the vendor's that shows more.
+    pub link: Option<String>,
+    /// Whether the environment could not be reached, or refused us, so that nothing is said about the project itself.
+    pub unreachable: bool,
+}
+
+/// A place in a file of the project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Path relative to the project's folder.
+    pub path: String,
+    /// Line, counted from 1.
+    pub line: usize,
+    /// Column in characters, counted from 1.
+    pub column: usize,
+}
+
+/// Rows that a query gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rows {
+    /// Name and Databricks type (`BIGINT`, `DECIMAL(12,2)`) of each column.
+    pub columns: Vec<(String, String)>,
+    /// Each row's values as text; `None` is NULL.
+    pub rows: Vec<Vec<Option<String>>>,
+    /// Whether rows were left out because there were too many.
+    pub truncated: bool,
+}
+
+/// How a run ended, from good to bad: a run's result is the worst that happened in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunResult {
+    /// All steps succeeded.
+    Succeeded,
+    /// A step failed.
+    Failed,
+    /// A source could not be brought up to date.
+    Stale,
+    /// The environment could not be reached, or refused us.
+    Unreachable,
+    /// Somebody interrupted the run.
+    Interrupted,
+}
+
+impl Outcome {
+    /// Returns what this outcome of a step makes of the run.
+    pub fn result(&self) -> RunResult {
+        match self {
+            Self::Succeeded { .. } | Self::Skipped { .. } => RunResult::Succeeded,
+            Self::Failed { failure } | Self::Stale { failure } if failure.unreachable => RunResult::Unreachable,
+            Self::Failed { .. } => RunResult::Failed,
+            Self::Stale { .. } => RunResult::Stale,
+            Self::Cancelled => RunResult::Interrupted,
+        }
+    }
+
+    /// Tells whether steps that need this one may begin.
+    pub fn succeeded(&self) -> bool {
+        matches!(self, Self::Succeeded { .. })
+    }
+}
