@@ -7,6 +7,7 @@
 //! lie as small JSON files beside them ([`store`]).
 
 mod auth;
+pub mod engine;
 mod error;
 pub mod request_log;
 mod routes;
