@@ -1,1 +1,27 @@
 //! The `.lvdash.json` model: datasets, pages, widgets, and the queries that widgets run.
+//!
+//! The format has no public schema and changes without notice, so reading is lenient and nothing that is not
+//! understood gets lost: [`LvDash`] keeps the JSON as it came, with its unknown keys and their order, beside a typed
+//! view of what this crate does understand. [`LvDash::check`] says what is wrong with a file, at line and column;
+//! [`widget_queries`] is the SQL that a workspace would run for each widget; [`same_content`] compares two files
+//! without crying wolf over what the service rewrites on its own.
+
+mod bind;
+mod calc;
+mod check;
+mod compare;
+mod file;
+mod located;
+mod model;
+mod read;
+mod relative;
+mod widget_sql;
+
+pub use compare::same_content;
+pub use file::LvDash;
+pub use located::Located;
+pub use model::{
+    Calculation, DataType, Dataset, DatasetSource, Field, FieldReference, Page, PageKind, Parameter, ParameterBinding,
+    ParameterKind, Position, Query, Selection, Sort, Spec, Widget, WidgetKind,
+};
+pub use widget_sql::{WidgetQuery, dataset_sql, widget_queries};

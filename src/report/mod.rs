@@ -1,1 +1,3 @@
 //! Consumers of plans, events and diagnostics: terminal, JSON lines, GitHub, HTML.
+
+pub mod page;

@@ -1,0 +1,267 @@
+//! Where things stand in a JSON text: byte ranges by path, and strings that remember where their characters came from.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// A text put together from one or more JSON strings, which knows for each of its bytes where it stands in the JSON.
+///
+/// A dataset's SQL is cut into many strings, with escapes; a mistake in it is reported in the file all the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Located {
+    text: String,
+    /// (offset in the text, offset in the JSON), rising; between two marks both advance together.
+    marks: Vec<(usize, usize)>,
+}
+
+impl Located {
+    /// Wraps a text that stands unescaped at `offset`.
+    pub(super) fn plain(text: &str, offset: usize) -> Self {
+        Self { text: text.to_owned(), marks: vec![(0, offset)] }
+    }
+
+    /// Appends the JSON string literal `raw`, with its quotes, that begins at `offset`.
+    pub(super) fn push_literal(&mut self, raw: &str, offset: usize) {
+        let quoted = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let (body, start) = quoted.map_or((raw, offset), |inside| (inside, offset + 1));
+        self.marks.push((self.text.len(), start));
+        let mut chars = body.char_indices();
+        while let Some((at, c)) = chars.next() {
+            if c != '\\' {
+                self.text.push(c);
+                continue;
+            }
+            match chars.next().map_or('\\', |(_, escaped)| escaped) {
+                'n' => self.text.push('\n'),
+                'r' => self.text.push('\r'),
+                't' => self.text.push('\t'),
+                'b' => self.text.push('\u{8}'),
+                'f' => self.text.push('\u{c}'),
+                'u' => {
+                    let (c, length) = unicode_escape(&body[at..]);
+                    self.text.push(c);
+                    // The escape is ASCII, so characters and bytes agree; `\u` itself has been taken.
+                    for _ in 2..length {
+                        chars.next();
+                    }
+                }
+                other => self.text.push(other),
+            }
+            let next = chars.clone().next().map_or(body.len(), |(i, _)| i);
+            self.marks.push((self.text.len(), start + next));
+        }
+    }
+
+    /// Returns the text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns where the byte at `offset` of the text stands in the JSON.
+    pub(super) fn source_offset(&self, offset: usize) -> usize {
+        let after = self.marks.partition_point(|(own, _)| *own <= offset);
+        match after.checked_sub(1).and_then(|i| self.marks.get(i)) {
+            Some((own, source)) => source + (offset - own),
+            None => offset,
+        }
+    }
+
+    /// Returns where a range of the text stands in the JSON.
+    pub(super) fn source_range(&self, range: Range<usize>) -> Range<usize> {
+        let start = self.source_offset(range.start);
+        // The end belongs to the last byte in the range, not to whatever string follows.
+        let end = if range.is_empty() { start } else { self.source_offset(range.end - 1) + 1 };
+        start..end.max(start)
+    }
+}
+
+/// Decodes `\uXXXX`, or a pair of them, at the start of `text`: the character and the length of the escape.
+fn unicode_escape(text: &str) -> (char, usize) {
+    let unit = |at: usize| text.get(at + 2..at + 6).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    match unit(0) {
+        Some(high @ 0xD800..=0xDBFF) if text.get(6..8) == Some("\\u") => match unit(6) {
+            Some(low @ 0xDC00..=0xDFFF) => {
+                let code = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+                (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 12)
+            }
+            _ => (char::REPLACEMENT_CHARACTER, 6),
+        },
+        Some(code) => (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 6),
+        None => (char::REPLACEMENT_CHARACTER, text.len().min(6)),
+    }
+}
+
+/// The byte range of every value of a JSON text, by JSON pointer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct JsonMap(HashMap<String, Range<usize>>);
+
+impl JsonMap {
+    /// Scans a text that a JSON parser has accepted; of any other text it maps as much as it can.
+    pub(super) fn scan(text: &str) -> Self {
+        let mut scanner = Scanner { text, at: 0, ranges: HashMap::new() };
+        scanner.value(&mut String::new());
+        Self(scanner.ranges)
+    }
+
+    /// Returns the range of the value at `pointer`, or of the nearest value around it.
+    pub(super) fn range(&self, pointer: &str) -> Range<usize> {
+        let mut pointer = pointer;
+        loop {
+            if let Some(range) = self.0.get(pointer) {
+                return range.clone();
+            }
+            match pointer.rfind('/') {
+                Some(slash) => pointer = &pointer[..slash],
+                None => return 0..0,
+            }
+        }
+    }
+
+    /// Returns the range of the value at `pointer` if there is one.
+    pub(super) fn exact(&self, pointer: &str) -> Option<Range<usize>> {
+        self.0.get(pointer).cloned()
+    }
+}
+
+/// Appends a key to a JSON pointer.
+pub(super) fn child(pointer: &str, key: &str) -> String {
+    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+    ranges: HashMap<String, Range<usize>>,
+}
+
+impl Scanner<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn space(&mut self) {
+        while self.peek().is_some_and(|b| b.is_ascii_whitespace()) {
+            self.at += 1;
+        }
+    }
+
+    /// Passes over a string and returns the range of its inside.
+    fn string(&mut self) -> Range<usize> {
+        self.at += 1;
+        let start = self.at;
+        while let Some(byte) = self.peek() {
+            match byte {
+                b'"' => break,
+                b'\\' => self.at += 2,
+                _ => self.at += 1,
+            }
+        }
+        let end = self.at.min(self.text.len());
+        self.at = (end + 1).min(self.text.len());
+        start..end
+    }
+
+    fn value(&mut self, path: &mut String) {
+        self.space();
+        let start = self.at;
+        match self.peek() {
+            Some(b'{') => self.members(path, b'}'),
+            Some(b'[') => self.members(path, b']'),
+            Some(b'"') => {
+                self.string();
+            }
+            _ => {
+                while self.peek().is_some_and(|b| !b.is_ascii_whitespace() && !matches!(b, b',' | b']' | b'}')) {
+                    self.at += 1;
+                }
+            }
+        }
+        self.ranges.insert(path.clone(), start..self.at);
+    }
+
+    fn members(&mut self, path: &mut String, close: u8) {
+        self.at += 1;
+        for index in 0.. {
+            self.space();
+            match self.peek() {
+                Some(b',') => {
+                    self.at += 1;
+                    self.space();
+                }
+                Some(b) if b == close => {
+                    self.at += 1;
+                    return;
+                }
+                None => return,
+                _ => {}
+            }
+            if self.peek() == Some(close) {
+                continue;
+            }
+            let length = path.len();
+            if close == b'}' {
+                if self.peek() != Some(b'"') {
+                    return;
+                }
+                let range = self.string();
+                let mut key = Located::default();
+                key.push_literal(&self.text[range], 0);
+                *path = child(path, key.text());
+                self.space();
+                if self.peek() == Some(b':') {
+                    self.at += 1;
+                }
+            } else {
+                *path = format!("{path}/{index}");
+            }
+            let before = self.at;
+            self.value(path);
+            path.truncate(length);
+            if self.at == before {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_is_found_by_its_path() {
+        let text = r#" {"a": [1, {"b/c": "x\"y"}], "d": {}, "e": []} "#;
+        let map = JsonMap::scan(text);
+        let at = |pointer: &str| &text[map.exact(pointer).unwrap()];
+        assert_eq!(at("/a/0"), "1");
+        assert_eq!(at("/a/1/b~1c"), r#""x\"y""#);
+        assert_eq!(at("/d"), "{}");
+        assert_eq!(at("/e"), "[]");
+        assert_eq!(map.range("/a/1/nothing/here"), map.exact("/a/1").unwrap(), "the nearest value around it");
+    }
+
+    #[test]
+    fn a_text_joined_from_escaped_strings_knows_where_its_bytes_stand() {
+        let json = r#"["a\n\u00e9", "bäc\ud83d\ude00d"]"#;
+        let mut text = Located::default();
+        text.push_literal(r#""a\n\u00e9""#, 1);
+        let second = json.find(r#""bäc"#).unwrap();
+        text.push_literal(r#""bäc\ud83d\ude00d""#, second);
+        assert_eq!(text.text(), "a\nébäc😀d");
+        for needle in ["a", "b", "c", "d"] {
+            let own = text.text().find(needle).unwrap();
+            let source = text.source_offset(own);
+            assert_eq!(&json[source..source + 1], needle);
+        }
+        let own = text.text().find("bäc").unwrap();
+        assert_eq!(&json[text.source_range(own..own + 4)], "bäc");
+    }
+
+    #[test]
+    fn a_broken_text_is_scanned_as_far_as_it_goes() {
+        for text in ["", "{", "[1,", "{\"a", "{\"a\":", "{1:2}", "[[[[", "\"\\", "{\"a\":1,,}", "[\"\\u12"] {
+            let _ = JsonMap::scan(text);
+            let mut located = Located::default();
+            located.push_literal(text, 0);
+        }
+    }
+}

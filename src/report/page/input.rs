@@ -1,0 +1,68 @@
+//! What the page is made from.
+
+use std::collections::BTreeMap;
+
+use crate::dashboards::LvDash;
+
+/// Everything the page shows.
+#[derive(Clone, Debug)]
+pub struct PageInput<'a> {
+    /// The page's heading.
+    pub title: String,
+    /// The project's name.
+    pub project: String,
+    /// The environment that the numbers come from.
+    pub environment: String,
+    /// The run that wrote the page.
+    pub run: String,
+    /// When it was written, as text to show.
+    pub generated_at: String,
+    /// The dashboards, in order.
+    pub dashboards: Vec<DashboardResults<'a>>,
+    /// Where the numbers come from and how old they are.
+    pub provenance: Vec<Provenance>,
+}
+
+/// A dashboard with the results of its widgets' queries.
+#[derive(Clone, Debug)]
+pub struct DashboardResults<'a> {
+    /// The dashboard's display name.
+    pub title: String,
+    /// The dashboard's file.
+    pub dash: &'a LvDash,
+    /// By widget name and query name, as [`crate::dashboards::widget_queries`] gives them: the rows, or what went wrong.
+    pub results: BTreeMap<(String, String), Result<QueryResult, String>>,
+}
+
+/// The rows that a query returned, as text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueryResult {
+    /// Names and SQL types (`BIGINT`, `DECIMAL(10,2)`, `DATE`) of the columns.
+    pub columns: Vec<(String, String)>,
+    /// The rows; `None` is NULL.
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+/// A line on where the numbers come from: a source with its date, a step of the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provenance {
+    /// What it is about: `shop`, `sql/marts/cohort_retention`.
+    pub label: String,
+    /// What is to be said about it: `data as of 2026-11-22`, `20,000 rows`.
+    pub text: String,
+    /// Whether the reader may rely on it.
+    pub standing: Standing,
+}
+
+/// Whether the reader may rely on something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// As it should be.
+    Good,
+    /// Older than it should be, or skipped.
+    Stale,
+    /// Failed.
+    Bad,
+    /// Neither good nor bad.
+    Neutral,
+}
