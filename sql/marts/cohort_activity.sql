@@ -1,0 +1,20 @@
+-- How many customers of each cohort bought in which month: counts so far, the running month included.
+-- For rates take cohort_retention, which leaves out the months that are not over.
+WITH active_months AS (
+  SELECT DISTINCT
+    customer_id,
+    {{ <month_of day="purchased_on" /> }} AS activity_month
+  FROM purchases
+)
+
+SELECT
+  customers.cohort_month,
+  active_months.activity_month,
+  CAST({{ <months_between_dates from="customers.cohort_month" to="active_months.activity_month" /> }} AS INT)
+    AS months_since,
+  customers.channel,
+  customers.country,
+  count(*) AS active_customers
+FROM active_months
+JOIN customer_first_second AS customers ON customers.customer_id = active_months.customer_id
+GROUP BY ALL
