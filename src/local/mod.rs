@@ -9,6 +9,7 @@
 mod auth;
 pub mod engine;
 mod error;
+pub mod fivetran;
 pub mod request_log;
 mod routes;
 pub mod server;

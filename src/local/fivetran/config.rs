@@ -1,0 +1,60 @@
+//! What a connection replicates here: the key `local` of its `config`, beside the fields that Fivetran itself has.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+/// What the embedded Fivetran replicates for a connection, as JSON: `{"sample": {"customers": 20000, "seed": 7}}` or
+/// `{"files": {"public.orders": {"path": "/data/orders.csv", "key": ["id"]}}}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LocalSource {
+    /// The generated shop.
+    Sample(SampleSource),
+    /// Files; source table as `schema.table` → its file.
+    Files(IndexMap<String, FileSource>),
+}
+
+/// The generated shop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SampleSource {
+    /// How many customers the shop has at the first sync.
+    pub customers: u32,
+    /// Seed of the generator: the same seed gives the same shop.
+    pub seed: u64,
+}
+
+/// A CSV file (also gzipped) or a Parquet file that stands for a source table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileSource {
+    /// The file, absolute. The ending tells its format: `.csv`, `.csv.gz` or `.parquet`.
+    pub path: PathBuf,
+    /// Primary key, by the file's column names; empty: none, and rows that are alike in all values become one.
+    #[serde(default)]
+    pub key: Vec<String>,
+    /// Column → Databricks type (`BIGINT`, `DECIMAL(12,2)`); other columns are inferred, or as the Parquet file has them.
+    #[serde(default)]
+    pub columns: IndexMap<String, String>,
+}
+
+/// A connection that the embedded Fivetran shall have.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// Its name in the project; the connection's id follows from it unless one is given.
+    pub name: String,
+    /// The id that it shall have.
+    pub id: Option<String>,
+    /// Fivetran's id of the kind of source, such as `google_cloud_postgresql`.
+    pub service: String,
+    /// The first part of the schemas it lands tables in.
+    pub schema_prefix: String,
+    /// The catalog it lands them in.
+    pub catalog: String,
+    /// Source schema → tables to replicate; empty: all that the source has.
+    pub tables: IndexMap<String, Vec<String>>,
+    /// What it replicates; none leaves a connection whose syncs fail and say what is missing.
+    pub local: Option<LocalSource>,
+}
