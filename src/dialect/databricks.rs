@@ -1,0 +1,186 @@
+//! What the parser must know of Databricks SQL beyond what it has built in.
+
+use std::any::TypeId;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sqlparser::ast::{BinaryOperator, Expr, Ident, ObjectNamePart};
+use sqlparser::dialect::{DatabricksDialect, Dialect, Precedence};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+
+/// Databricks SQL for the parser: its own dialect, with `DIV`, adjacent and backslash-escaped strings, `ORDER BY ALL`,
+/// pipe syntax, samples, `IDENTIFIER(…)` and a few more. One value serves one parse, because it counts the parser's work.
+#[derive(Debug)]
+pub struct Databricks {
+    /// How many more expressions may be begun. The parser tries again in some places where it fails, and nested
+    /// failures would double its work at each level.
+    left: AtomicUsize,
+}
+
+impl Databricks {
+    /// Makes the dialect for the parse of a text of so many tokens.
+    pub fn for_tokens(tokens: usize) -> Self {
+        Self { left: AtomicUsize::new(20 * tokens + 10_000) }
+    }
+}
+
+impl Default for Databricks {
+    fn default() -> Self {
+        Self { left: AtomicUsize::new(usize::MAX) }
+    }
+}
+
+/// What the parser says when it has been sent round in circles.
+pub(super) const GIVEN_UP: &str = "the parser has given up";
+
+impl Dialect for Databricks {
+    /// The parser asks some things by the dialect's type: it shall see its own Databricks dialect.
+    fn dialect(&self) -> TypeId {
+        TypeId::of::<DatabricksDialect>()
+    }
+
+    fn parse_prefix(&self, _parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        let out = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_err();
+        out.then(|| Err(ParserError::ParserError(GIVEN_UP.to_owned())))
+    }
+
+    /// `a DIV b`, integer division.
+    fn parse_infix(&self, parser: &mut Parser, expr: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
+        if !parser.parse_keyword(Keyword::DIV) {
+            return None;
+        }
+        Some(parser.parse_subexpr(precedence).map(|right| Expr::BinaryOp {
+            left: Box::new(expr.clone()),
+            op: BinaryOperator::MyIntegerDivide,
+            right: Box::new(right),
+        }))
+    }
+
+    fn prec_value(&self, precedence: Precedence) -> u8 {
+        DatabricksDialect.prec_value(precedence)
+    }
+
+    fn is_identifier_generating_function_name(&self, ident: &Ident, name_parts: &[ObjectNamePart]) -> bool {
+        ident.quote_style.is_none() && name_parts.is_empty() && ident.value.eq_ignore_ascii_case("identifier")
+    }
+
+    fn is_delimited_identifier_start(&self, ch: char) -> bool {
+        ch == '`'
+    }
+
+    fn is_identifier_start(&self, ch: char) -> bool {
+        DatabricksDialect.is_identifier_start(ch)
+    }
+
+    fn is_identifier_part(&self, ch: char) -> bool {
+        DatabricksDialect.is_identifier_part(ch)
+    }
+
+    fn supports_numeric_prefix(&self) -> bool {
+        true
+    }
+
+    fn supports_filter_during_aggregation(&self) -> bool {
+        true
+    }
+
+    fn supports_group_by_expr(&self) -> bool {
+        true
+    }
+
+    fn supports_table_versioning(&self) -> bool {
+        true
+    }
+
+    fn supports_lambda_functions(&self) -> bool {
+        true
+    }
+
+    fn supports_select_wildcard_except(&self) -> bool {
+        true
+    }
+
+    fn supports_struct_literal(&self) -> bool {
+        true
+    }
+
+    fn supports_nested_comments(&self) -> bool {
+        true
+    }
+
+    fn supports_group_by_with_modifier(&self) -> bool {
+        true
+    }
+
+    fn supports_values_as_table_factor(&self) -> bool {
+        true
+    }
+
+    fn supports_bang_not_operator(&self) -> bool {
+        true
+    }
+
+    fn supports_cte_without_as(&self) -> bool {
+        true
+    }
+
+    fn supports_select_item_multi_column_alias(&self) -> bool {
+        true
+    }
+
+    fn supports_string_literal_backslash_escape(&self) -> bool {
+        true
+    }
+
+    fn ignores_wildcard_escapes(&self) -> bool {
+        true
+    }
+
+    fn supports_string_literal_concatenation(&self) -> bool {
+        true
+    }
+
+    fn supports_order_by_all(&self) -> bool {
+        true
+    }
+
+    fn supports_pipe_operator(&self) -> bool {
+        true
+    }
+
+    fn supports_from_first_select(&self) -> bool {
+        true
+    }
+
+    fn supports_window_clause_named_window_reference(&self) -> bool {
+        true
+    }
+
+    fn supports_cross_join_constraint(&self) -> bool {
+        true
+    }
+
+    fn supports_bitwise_shift_operators(&self) -> bool {
+        true
+    }
+
+    fn supports_table_sample_before_alias(&self) -> bool {
+        true
+    }
+
+    fn supports_parens_around_table_factor(&self) -> bool {
+        true
+    }
+
+    fn supports_long_type_as_bigint(&self) -> bool {
+        true
+    }
+
+    fn supports_map_literal_with_angle_brackets(&self) -> bool {
+        true
+    }
+
+    fn allow_extract_custom(&self) -> bool {
+        true
+    }
+}

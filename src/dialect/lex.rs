@@ -1,0 +1,207 @@
+//! From text to tokens: raw strings, typed numbers, places in the text, and limits that keep the parser safe.
+
+use std::ops::Range;
+
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer, Word};
+
+use super::databricks::Databricks;
+use super::query::SyntaxError;
+
+/// The longest statement that a warehouse accepts, in bytes.
+const MAX_BYTES: usize = 16 << 20;
+
+/// The longest run of tokens without a comma, a parenthesis or the beginning of a clause. A chain of operators becomes
+/// a tree as deep as the chain is long, and trees are walked by recursion.
+const MAX_CHAIN: usize = 4000;
+
+/// Where the lines of a text begin: gives byte ranges for the parser's lines and columns.
+#[derive(Clone, Debug)]
+pub struct TextMap {
+    text: String,
+    lines: Vec<usize>,
+}
+
+impl TextMap {
+    /// Reads where the lines begin.
+    pub fn new(text: &str) -> Self {
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
+        Self { text: text.to_owned(), lines }
+    }
+
+    /// Returns the byte offset of a line and column, both counted from 1, columns in characters.
+    pub fn offset(&self, location: Location) -> usize {
+        let Some(&start) = usize::try_from(location.line).ok().and_then(|line| self.lines.get(line.checked_sub(1)?))
+        else {
+            return self.text.len();
+        };
+        let column = usize::try_from(location.column.saturating_sub(1)).unwrap_or(usize::MAX);
+        let rest = &self.text[start..];
+        start + rest.char_indices().nth(column).map_or(rest.len(), |(i, _)| i)
+    }
+
+    /// Returns the bytes that a span of the syntax tree covers; the end of the text for an empty span.
+    pub fn range(&self, span: Span) -> Range<usize> {
+        let start = self.offset(span.start);
+        start..self.offset(span.end).max(start)
+    }
+}
+
+/// Cuts a text into tokens, with blanks and comments among them.
+pub(super) fn tokens(text: &str, map: &TextMap) -> Result<Vec<TokenWithSpan>, SyntaxError> {
+    if text.len() > MAX_BYTES {
+        return Err(SyntaxError::at(0..0, "the query is longer than 16 MiB, the most that a statement may have"));
+    }
+    let mut tokens = Vec::new();
+    let mut at = 0;
+    for raw in raw_strings(text) {
+        segment(text, at..raw.start, map, &mut tokens)?;
+        at = raw.end;
+        let token = Token::SingleQuotedString(text[raw.start + 2..raw.end - 1].to_owned());
+        tokens.push(TokenWithSpan { token, span: Span::new(location(text, raw.start), location(text, raw.end)) });
+    }
+    segment(text, at..text.len(), map, &mut tokens)?;
+    check_chains(&tokens, map)?;
+    Ok(tokens)
+}
+
+/// Line and column of a byte offset, counted from 1.
+fn location(text: &str, offset: usize) -> Location {
+    let before = &text[..offset];
+    let line = before.rfind('\n').map_or(0, |i| i + 1);
+    Location::new(before.matches('\n').count() as u64 + 1, before[line..].chars().count() as u64 + 1)
+}
+
+/// Tokens of a part of the text that holds no raw string.
+fn segment(text: &str, range: Range<usize>, map: &TextMap, tokens: &mut Vec<TokenWithSpan>) -> Result<(), SyntaxError> {
+    if range.is_empty() {
+        return Ok(());
+    }
+    let base = location(text, range.start);
+    let shift = |at: Location| match at.line {
+        1 => Location::new(base.line, base.column + at.column - 1),
+        line => Location::new(base.line + line - 1, at.column),
+    };
+    let dialect = Databricks::default();
+    let part = Tokenizer::new(&dialect, &text[range]).tokenize_with_location().map_err(|error| {
+        let start = map.offset(shift(error.location));
+        SyntaxError::at(start..start, lower_first(&error.message))
+    })?;
+    for TokenWithSpan { token, span } in part {
+        let token = match token {
+            Token::Word(word) => number_with_suffix(word),
+            token => token,
+        };
+        tokens.push(TokenWithSpan { token, span: Span::new(shift(span.start), shift(span.end)) });
+    }
+    Ok(())
+}
+
+/// `10Y`, `10S`, `2D`, `2F`, `2BD` are numbers, though they begin like names.
+fn number_with_suffix(word: Word) -> Token {
+    let digits = word.value.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let suffix = word.value[digits.len()..].to_ascii_uppercase();
+    let number = word.quote_style.is_none()
+        && !digits.is_empty()
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && matches!(suffix.as_str(), "Y" | "S" | "L" | "F" | "D" | "BD");
+    if !number {
+        return Token::Word(word);
+    }
+    // A floating number shows as one, so that its type is seen from its text.
+    let fraction = if matches!(suffix.as_str(), "F" | "D") { "e0" } else { "" };
+    Token::Number(format!("{digits}{fraction}"), suffix == "L")
+}
+
+/// Finds raw strings, `r'…'` and `R"…"`, in which a backslash is a plain character.
+fn raw_strings(text: &str) -> Vec<Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let rest = &bytes[at..];
+        match rest[0] {
+            b'-' if rest.starts_with(b"--") => at += line_end(rest),
+            b'/' if rest.starts_with(b"/*") => at += comment_end(rest),
+            quote @ (b'\'' | b'"') => at += string_end(rest, quote, true),
+            b'`' => at += string_end(rest, b'`', false),
+            b'r' | b'R' if matches!(rest.get(1), Some(b'\'' | b'"')) && !is_word(text, at) => {
+                let end = at + 1 + string_end(&rest[1..], rest[1], false);
+                if bytes[end - 1] == rest[1] && end > at + 2 {
+                    found.push(at..end);
+                }
+                at = end;
+            }
+            _ => at += 1,
+        }
+    }
+    found
+}
+
+/// Tells whether the byte before `at` belongs to the same word.
+fn is_word(text: &str, at: usize) -> bool {
+    text[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_')
+}
+
+fn line_end(rest: &[u8]) -> usize {
+    rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len())
+}
+
+/// Length of a comment that begins with `/*`; comments nest.
+fn comment_end(rest: &[u8]) -> usize {
+    let (mut at, mut depth) = (2, 1);
+    while at < rest.len() && depth > 0 {
+        match &rest[at..] {
+            [b'/', b'*', ..] => (at, depth) = (at + 2, depth + 1),
+            [b'*', b'/', ..] => (at, depth) = (at + 2, depth - 1),
+            _ => at += 1,
+        }
+    }
+    at
+}
+
+/// Length of a string that begins with `quote`.
+fn string_end(rest: &[u8], quote: u8, escapes: bool) -> usize {
+    let mut at = 1;
+    while at < rest.len() {
+        if escapes && rest[at] == b'\\' {
+            at += 1;
+        } else if rest[at] == quote {
+            return at + 1;
+        }
+        at += 1;
+    }
+    rest.len()
+}
+
+/// Refuses chains of operators that are too long to walk.
+fn check_chains(tokens: &[TokenWithSpan], map: &TextMap) -> Result<(), SyntaxError> {
+    let mut open = Vec::new();
+    let mut run = 0;
+    for token in tokens {
+        match &token.token {
+            Token::Whitespace(_) => continue,
+            Token::LParen | Token::LBracket => {
+                open.push(run);
+                run = 0;
+            }
+            Token::RParen | Token::RBracket => run = open.pop().unwrap_or(0),
+            Token::Comma | Token::SemiColon => run = 0,
+            _ => run += 1,
+        }
+        if run > MAX_CHAIN {
+            let message =
+                "an expression or a chain of set operations is too long; use IN, a join, or a table of values";
+            return Err(SyntaxError::at(map.range(token.span), message));
+        }
+    }
+    Ok(())
+}
+
+/// A message with its first letter small, unless it begins with a word in capitals.
+pub(super) fn lower_first(message: &str) -> String {
+    let mut chars = message.chars();
+    match (chars.next(), chars.clone().next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => first.to_lowercase().chain(chars).collect(),
+        _ => message.to_owned(),
+    }
+}
