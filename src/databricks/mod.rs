@@ -1,3 +1,27 @@
 //! Databricks' REST APIs: typed calls and the one place where a statement is awaited.
+//!
+//! [`Client`] gives an area each: [`Client::warehouses`], [`Client::statements`], [`Client::lakeview`],
+//! [`Client::workspace`], [`Client::unity`]. [`Statements::execute`] is where statements are awaited,
+//! [`Lakeview::deploy`] where a dashboard is put in place and published.
 
+mod client;
+mod deploy;
+mod error;
+mod failure;
+mod history;
+mod lakeview;
+mod statements;
+mod unity;
+mod warehouses;
 pub mod wire;
+mod workspace;
+
+pub use client::{Caller, Client, Credentials};
+pub use deploy::{Change, DashboardSpec, Deployed};
+pub use error::Error;
+pub use failure::{Position, StatementError};
+pub use lakeview::Lakeview;
+pub use statements::{Column, Progress, Statement, StatementResult, Statements};
+pub use unity::Unity;
+pub use warehouses::Warehouses;
+pub use workspace::Workspace;

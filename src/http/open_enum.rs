@@ -4,13 +4,13 @@
 macro_rules! open_enum {
     (
         $(#[$doc:meta])*
-        $name:ident {
+        $vis:vis enum $name:ident {
             $( $(#[$variant_doc:meta])* $variant:ident = $text:literal, )+
         }
     ) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub enum $name {
+        $vis enum $name {
             $( $(#[$variant_doc])* $variant, )+
             /// A value this version does not know.
             Other(String),
@@ -18,7 +18,7 @@ macro_rules! open_enum {
 
         impl $name {
             /// Returns the text that is sent and received.
-            pub fn as_str(&self) -> &str {
+            $vis fn as_str(&self) -> &str {
                 match self {
                     $( Self::$variant => $text, )+
                     Self::Other(text) => text,
@@ -62,7 +62,7 @@ pub(crate) use open_enum;
 mod tests {
     open_enum! {
         /// A light.
-        Light {
+        enum Light {
             /// On.
             On = "ON",
             /// Off.

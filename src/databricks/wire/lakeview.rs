@@ -41,7 +41,7 @@ pub struct Dashboard {
 
 open_enum! {
     /// `lifecycle_state`.
-    LifecycleState {
+    pub enum LifecycleState {
         /// In use.
         Active = "ACTIVE",
         /// In the caller's trash; to be treated as gone.

@@ -69,7 +69,7 @@ pub struct QueryTag {
 
 open_enum! {
     /// `on_wait_timeout`.
-    OnWaitTimeout {
+    pub enum OnWaitTimeout {
         /// The statement goes on.
         Continue = "CONTINUE",
         /// The statement is cancelled.
@@ -79,7 +79,7 @@ open_enum! {
 
 open_enum! {
     /// `disposition`.
-    Disposition {
+    pub enum Disposition {
         /// The rows are in the answer, at most 25 MiB.
         Inline = "INLINE",
         /// The rows are behind links.
@@ -89,7 +89,7 @@ open_enum! {
 
 open_enum! {
     /// `format` of a result.
-    Format {
+    pub enum Format {
         /// Arrays of texts.
         JsonArray = "JSON_ARRAY",
         /// Arrow, only with external links.
@@ -129,7 +129,7 @@ pub struct StatementStatus {
 
 open_enum! {
     /// `status.state`.
-    StatementState {
+    pub enum StatementState {
         /// Waits for the warehouse.
         Pending = "PENDING",
         /// Runs.

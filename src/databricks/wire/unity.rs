@@ -143,7 +143,7 @@ pub struct Table {
 
 open_enum! {
     /// `table_type`.
-    TableType {
+    pub enum TableType {
         /// A table whose files Unity Catalog manages.
         Managed = "MANAGED",
         /// A table whose files lie elsewhere.

@@ -42,7 +42,7 @@ pub struct Warehouse {
 
 open_enum! {
     /// `state` of a warehouse.
-    WarehouseState {
+    pub enum WarehouseState {
         /// Being started.
         Starting = "STARTING",
         /// Ready.

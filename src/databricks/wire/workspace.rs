@@ -33,7 +33,7 @@ pub struct Object {
 
 open_enum! {
     /// `object_type`.
-    ObjectType {
+    pub enum ObjectType {
         /// A notebook.
         Notebook = "NOTEBOOK",
         /// A folder.
@@ -51,7 +51,7 @@ open_enum! {
 
 open_enum! {
     /// `language` of a notebook.
-    Language {
+    pub enum Language {
         /// Python.
         Python = "PYTHON",
         /// SQL.
@@ -65,7 +65,7 @@ open_enum! {
 
 open_enum! {
     /// `format` of import and export.
-    ExportFormat {
+    pub enum ExportFormat {
         /// Decided by extension and header.
         Auto = "AUTO",
         /// Bytes as they are.

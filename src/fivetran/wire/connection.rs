@@ -76,7 +76,7 @@ pub struct Connection {
 
 open_enum! {
     /// `schedule_type`.
-    ScheduleType {
+    pub enum ScheduleType {
         /// Fivetran starts syncs by itself.
         Auto = "auto",
         /// Only the API or the dashboard starts syncs, the retry of a rescheduled one included.
@@ -113,7 +113,7 @@ pub struct ConnectionStatus {
 
 open_enum! {
     /// `status.setup_state`.
-    SetupState {
+    pub enum SetupState {
         /// The setup tests never passed.
         Incomplete = "incomplete",
         /// Works.
@@ -125,7 +125,7 @@ open_enum! {
 
 open_enum! {
     /// `status.sync_state`.
-    SyncState {
+    pub enum SyncState {
         /// Idle; also for a while after a trigger.
         Scheduled = "scheduled",
         /// A sync runs.
@@ -139,7 +139,7 @@ open_enum! {
 
 open_enum! {
     /// `status.update_state`.
-    UpdateState {
+    pub enum UpdateState {
         /// In time.
         OnSchedule = "on_schedule",
         /// Late.

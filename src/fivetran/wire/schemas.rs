@@ -21,7 +21,7 @@ pub struct SchemaConfig {
 
 open_enum! {
     /// `schema_change_handling`.
-    SchemaChangeHandling {
+    pub enum SchemaChangeHandling {
         /// All that is new is replicated.
         AllowAll = "ALLOW_ALL",
         /// New columns are replicated, new schemas and tables are not.
@@ -73,7 +73,7 @@ pub struct TableConfig {
 
 open_enum! {
     /// `sync_mode`.
-    SyncMode {
+    pub enum SyncMode {
         /// Deleted rows stay, marked.
         SoftDelete = "SOFT_DELETE",
         /// Every version of a row stays.

@@ -1,0 +1,301 @@
+//! Putting a dashboard in place: found by its path, made or changed only where it differs, published, and verified.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::error::Error;
+use super::lakeview::Lakeview;
+use super::wire::{CreateDashboard, Dashboard, ObjectType, Publish, Published, UpdateDashboard};
+use super::workspace::Workspace;
+use crate::http::Class;
+use crate::ids::{DashboardId, WarehouseId};
+
+/// What a dashboard shall be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DashboardSpec {
+    /// Folder in the workspace, with or without a leading `/Workspace`.
+    pub folder: String,
+    /// Title, and stem of the file's name.
+    pub title: String,
+    /// Content of the `.lvdash.json` file.
+    pub serialized: String,
+    /// Warehouse of draft and published copy.
+    pub warehouse: WarehouseId,
+    /// Default catalog of the datasets.
+    pub catalog: Option<String>,
+    /// Default schema of the datasets.
+    pub schema: Option<String>,
+    /// Whether viewers query as the publisher.
+    pub embed_credentials: bool,
+}
+
+/// What a deploy found and did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployed {
+    /// The dashboard.
+    pub dashboard_id: DashboardId,
+    /// Its path in the workspace.
+    pub path: String,
+    /// Version of the draft.
+    pub etag: Option<String>,
+    /// What became of the draft.
+    pub draft: Change,
+    /// Whether it was published now; otherwise the published copy was current already.
+    pub published: bool,
+}
+
+/// What became of a draft.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// There was none.
+    Created,
+    /// It differed.
+    Updated,
+    /// It was as it should be.
+    Unchanged,
+}
+
+/// Reads may lag behind writes: how often one is repeated before it is believed.
+const LAGGING_READS: u32 = 6;
+/// The pause between such reads.
+const LAG: Duration = Duration::from_millis(500);
+
+impl Lakeview<'_> {
+    /// Makes the dashboard what it shall be, in as few changes as that takes, and publishes it.
+    ///
+    /// # Errors
+    /// If a request fails, the content is not JSON, the path is taken by something else, or the published copy does not
+    /// become current.
+    pub async fn deploy(&self, spec: &DashboardSpec) -> Result<Deployed, Error> {
+        let folder = normal_path(&spec.folder);
+        let path = format!("{folder}/{}.lvdash.json", spec.title);
+        let wanted = wanted_content(spec)?;
+        let (draft, change) = match self.find(&path).await? {
+            Some(id) => self.change(&id, spec, &wanted).await?,
+            None => match self.create_in(&folder, spec).await {
+                Ok(draft) => (draft, Change::Created),
+                // Somebody made it meanwhile, or we did and the answer was lost: it is there now, if this is so.
+                Err(error) if error.class() == Class::Conflict || error.may_have_arrived() => {
+                    match self.find_after_write(&path).await? {
+                        Some(id) => self.change(&id, spec, &wanted).await?,
+                        None => return Err(error.into()),
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            },
+        };
+        let id = DashboardId::new(&draft.dashboard_id);
+        let published = match change {
+            Change::Created => None,
+            Change::Updated | Change::Unchanged => self.get_published(&id).await?,
+        };
+        let up_to_date = change == Change::Unchanged
+            && published.is_some_and(|published| {
+                is_current(&draft, &published)
+                    && published.embed_credentials == spec.embed_credentials
+                    && published.warehouse_id.as_deref() == Some(spec.warehouse.as_str())
+            });
+        if !up_to_date {
+            self.publish_surely(&id, &draft, spec).await?;
+        }
+        Ok(Deployed { dashboard_id: id, path, etag: draft.etag, draft: change, published: !up_to_date })
+    }
+
+    async fn find(&self, path: &str) -> Result<Option<DashboardId>, Error> {
+        let Some(object) = Workspace { http: self.http }.get_status(path).await? else {
+            return Ok(None);
+        };
+        match (&object.object_type, object.resource_id) {
+            (ObjectType::Dashboard, Some(id)) => Ok(Some(DashboardId::new(id))),
+            (other, _) => Err(Error::PathTaken { path: path.to_owned(), object_type: other.as_str().to_lowercase() }),
+        }
+    }
+
+    async fn find_after_write(&self, path: &str) -> Result<Option<DashboardId>, Error> {
+        for _ in 1..LAGGING_READS {
+            if let Some(id) = self.find(path).await? {
+                return Ok(Some(id));
+            }
+            self.http.clock().sleep(LAG).await;
+        }
+        self.find(path).await
+    }
+
+    async fn create_in(&self, folder: &str, spec: &DashboardSpec) -> Result<Dashboard, crate::http::Error> {
+        let body = CreateDashboard {
+            display_name: spec.title.clone(),
+            parent_path: Some(folder.to_owned()),
+            serialized_dashboard: Some(spec.serialized.clone()),
+            warehouse_id: Some(spec.warehouse.to_string()),
+        };
+        let create = || self.create(&body, spec.catalog.as_deref(), spec.schema.as_deref());
+        match create().await {
+            Err(error) if error.class() == Class::NotFound => {
+                Workspace { http: self.http }.mkdirs(folder).await?;
+                create().await
+            }
+            answer => answer,
+        }
+    }
+
+    /// Brings an existing draft to the wanted content, without a request if it has it.
+    async fn change(
+        &self,
+        id: &DashboardId,
+        spec: &DashboardSpec,
+        wanted: &Value,
+    ) -> Result<(Dashboard, Change), Error> {
+        let draft = self.read(id).await?;
+        if is_as_wanted(&draft, spec, wanted) {
+            return Ok((draft, Change::Unchanged));
+        }
+        let body = UpdateDashboard {
+            display_name: None,
+            serialized_dashboard: Some(spec.serialized.clone()),
+            warehouse_id: Some(spec.warehouse.to_string()),
+            etag: draft.etag.clone(),
+        };
+        match self.update(id, &body, spec.catalog.as_deref(), spec.schema.as_deref()).await {
+            Ok(draft) => Ok((draft, Change::Updated)),
+            // A repeated update meets the etag that its lost first try left behind. If the content is ours, all is well.
+            Err(error) if error.class() == Class::Conflict && error.attempts() > 1 => {
+                let draft = self.read(id).await?;
+                if is_as_wanted(&draft, spec, wanted) { Ok((draft, Change::Updated)) } else { Err(error.into()) }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads a draft that is known to exist.
+    async fn read(&self, id: &DashboardId) -> Result<Dashboard, Error> {
+        for _ in 1..LAGGING_READS {
+            if let Some(draft) = self.get(id).await? {
+                return Ok(draft);
+            }
+            self.http.clock().sleep(LAG).await;
+        }
+        Ok(self.http.json(crate::http::Request::get("/api/2.0/lakeview/dashboards").segment(id.as_str())).await?)
+    }
+
+    async fn publish_surely(&self, id: &DashboardId, draft: &Dashboard, spec: &DashboardSpec) -> Result<(), Error> {
+        let body =
+            Publish { embed_credentials: spec.embed_credentials, warehouse_id: Some(spec.warehouse.to_string()) };
+        self.publish(id, &body).await?;
+        for _ in 0..LAGGING_READS {
+            if self.get_published(id).await?.is_some_and(|published| is_current(draft, &published)) {
+                return Ok(());
+            }
+            self.http.clock().sleep(LAG).await;
+        }
+        Err(Error::NotCurrent { dashboard_id: id.to_string() })
+    }
+}
+
+/// Tells whether the published copy is that of the draft: it is iff it was made no earlier than the draft's last change.
+fn is_current(draft: &Dashboard, published: &Published) -> bool {
+    match (published.revision_create_time, draft.update_time.or(draft.create_time)) {
+        (Some(published), Some(changed)) => published >= changed,
+        _ => false,
+    }
+}
+
+fn is_as_wanted(draft: &Dashboard, spec: &DashboardSpec, wanted: &Value) -> bool {
+    let content = draft.serialized_dashboard.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    draft.warehouse_id.as_deref() == Some(spec.warehouse.as_str())
+        && content.map(normal_content).as_ref() == Some(wanted)
+}
+
+/// Returns a path without a leading `/Workspace` and a trailing slash, as the dashboards API answers.
+fn normal_path(path: &str) -> String {
+    let path = path.trim_end_matches('/');
+    match path.strip_prefix("/Workspace") {
+        Some(rest) if rest.starts_with('/') => rest.to_owned(),
+        _ => path.to_owned(),
+    }
+}
+
+/// Returns the content as the service will show it, so that it can be compared.
+fn wanted_content(spec: &DashboardSpec) -> Result<Value, Error> {
+    let content: Result<Map<String, Value>, _> = serde_json::from_str(&spec.serialized);
+    let mut content = content.map_err(|source| Error::Content { title: spec.title.clone(), source })?;
+    // The service writes the defaults it got as query parameters into every dataset.
+    for dataset in content.get_mut("datasets").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(dataset) = dataset.as_object_mut() {
+            for (key, value) in [("catalog", &spec.catalog), ("schema", &spec.schema)] {
+                if let Some(value) = value {
+                    dataset.insert(key.to_owned(), Value::String(value.clone()));
+                }
+            }
+        }
+    }
+    Ok(normal_content(Value::Object(content)))
+}
+
+/// Returns the content without what the service adds on its own.
+fn normal_content(mut content: Value) -> Value {
+    for page in content.get_mut("pages").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(page) = page.as_object_mut() {
+            if page.get("pageType").and_then(Value::as_str) == Some("PAGE_TYPE_CANVAS") {
+                page.remove("pageType");
+            }
+        }
+    }
+    content
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn spec(serialized: &Value) -> DashboardSpec {
+        DashboardSpec {
+            folder: "/Workspace/Shared/Retention/".into(),
+            title: "Retention".into(),
+            serialized: serialized.to_string(),
+            warehouse: "w".into(),
+            catalog: Some("main".into()),
+            schema: None,
+            embed_credentials: false,
+        }
+    }
+
+    #[test]
+    fn what_the_service_adds_is_no_difference() {
+        let spec =
+            spec(&json!({"pages": [{"name": "p"}], "datasets": [{"name": "d", "schema": "keep"}], "uiSettings": 1}));
+        let wanted = wanted_content(&spec).unwrap();
+        let draft = |content: Value| Dashboard {
+            serialized_dashboard: Some(format!("{content}\n")),
+            warehouse_id: Some("w".into()),
+            ..Dashboard::default()
+        };
+        let served = json!({"datasets": [{"schema": "keep", "catalog": "main", "name": "d"}],
+            "pages": [{"name": "p", "pageType": "PAGE_TYPE_CANVAS"}], "uiSettings": 1});
+        assert!(is_as_wanted(&draft(served.clone()), &spec, &wanted));
+        let mut edited = served.clone();
+        edited["pages"][0]["name"] = json!("q");
+        assert!(!is_as_wanted(&draft(edited), &spec, &wanted));
+        let mut moved = served.clone();
+        moved["datasets"][0]["catalog"] = json!("other");
+        assert!(!is_as_wanted(&draft(moved), &spec, &wanted));
+        let other_warehouse = Dashboard { warehouse_id: Some("x".into()), ..draft(served) };
+        assert!(!is_as_wanted(&other_warehouse, &spec, &wanted));
+    }
+
+    #[test]
+    fn content_that_is_no_json_object_is_refused() {
+        for text in ["", "[]", "{\"pages\":", "null"] {
+            let spec = DashboardSpec { serialized: text.into(), ..spec(&json!({})) };
+            assert!(matches!(wanted_content(&spec), Err(Error::Content { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn paths_lose_the_workspace_prefix_only_as_a_whole_part() {
+        assert_eq!(normal_path("/Workspace/Shared/a/"), "/Shared/a");
+        assert_eq!(normal_path("/Workspaces/a"), "/Workspaces/a");
+    }
+}

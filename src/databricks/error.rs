@@ -1,0 +1,110 @@
+//! What can go wrong beyond a single request.
+
+use super::failure::StatementError;
+use super::wire::StatementState;
+use crate::http::{self, Class};
+use crate::ids::StatementId;
+
+/// Why a call that takes several requests did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A request failed.
+    #[error(transparent)]
+    Http(#[from] http::Error),
+    /// The statement ran and failed.
+    #[error(transparent)]
+    Statement(#[from] Box<StatementError>),
+    /// Somebody else cancelled the statement, or its time was up.
+    #[error("statement {0} was cancelled on the warehouse")]
+    Canceled(StatementId),
+    /// We were told to stop; the statement was cancelled and `state` is the last one it was seen in.
+    #[error("interrupted; {}", interrupted(.statement_id.as_ref(), .state.as_ref()))]
+    Interrupted {
+        /// The statement, if its id was known by then.
+        statement_id: Option<StatementId>,
+        /// Its last known state. `SUCCEEDED` means that the cancel came too late.
+        state: Option<StatementState>,
+    },
+    /// Fewer or more rows came than the manifest announced.
+    #[error("the result of statement {statement_id} is not whole: {expected} rows were announced, {received} came")]
+    Incomplete {
+        /// The statement.
+        statement_id: StatementId,
+        /// Rows in the manifest.
+        expected: i64,
+        /// Rows received.
+        received: i64,
+    },
+    /// No warehouse is meant, or several might be.
+    #[error("{message}")]
+    Warehouse {
+        /// What is wrong, with the names there are.
+        message: String,
+    },
+    /// Something else than a dashboard stands at the dashboard's path.
+    #[error("`{path}` is taken by a {object_type}")]
+    PathTaken {
+        /// The path in the workspace.
+        path: String,
+        /// What is there, such as `FILE`.
+        object_type: String,
+    },
+    /// A dashboard's content is not a JSON object.
+    #[error("the content of dashboard `{title}` is not a JSON object")]
+    Content {
+        /// The dashboard's title.
+        title: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The dashboard was published, but the workspace goes on to show an older revision.
+    #[error("dashboard {dashboard_id} was published, but the published copy is still older than its draft")]
+    NotCurrent {
+        /// The dashboard.
+        dashboard_id: String,
+    },
+}
+
+fn interrupted(statement_id: Option<&StatementId>, state: Option<&StatementState>) -> String {
+    match (statement_id, state) {
+        (None, _) => "no statement was known to run".to_owned(),
+        (Some(id), Some(state)) if state.is_terminal() => format!("statement {id} ended as {state}"),
+        (Some(id), Some(state)) => format!("statement {id} was told to stop and was last seen as {state}"),
+        (Some(id), None) => format!("statement {id} was told to stop; whether it did is unknown"),
+    }
+}
+
+impl Error {
+    /// Returns what the error means, for the exit status.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Http(error) => error.class(),
+            Self::Statement(error) if error.is_transient() => Class::Transient,
+            Self::Statement(error) if error.is_permission() => Class::Permission,
+            Self::Statement(_) | Self::Warehouse { .. } | Self::Content { .. } => Class::Invalid,
+            Self::PathTaken { .. } => Class::Conflict,
+            Self::Canceled(_) | Self::Interrupted { .. } | Self::Incomplete { .. } | Self::NotCurrent { .. } => {
+                Class::Transient
+            }
+        }
+    }
+
+    /// Says what to do about it.
+    pub fn help(&self) -> String {
+        match self {
+            Self::Http(error) => error.help(),
+            Self::Statement(error) => error.help(),
+            Self::Canceled(_) => {
+                "somebody stopped it, or the warehouse's time limit did; run the command again".to_owned()
+            }
+            Self::Interrupted { .. } => "run the command again".to_owned(),
+            Self::Incomplete { .. } | Self::NotCurrent { .. } => {
+                "run the command again; if it stays so, look at the workspace".to_owned()
+            }
+            Self::Warehouse { .. } => "name the environment's `warehouse` by its name, id or HTTP path".to_owned(),
+            Self::PathTaken { .. } => "move it away, or choose another `folder` or title".to_owned(),
+            Self::Content { .. } => "export the dashboard again, or correct the file".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! SQL statements, and the one place where they are awaited.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::error::Error;
+use super::failure::StatementError;
+use super::history;
+use super::wire::{
+    Disposition, Empty, Format, OnWaitTimeout, Parameter, QueryTag, ResultData, StatementRequest, StatementResponse,
+    StatementState,
+};
+use crate::http::{self, Class, Http, Request};
+use crate::ids::{StatementId, WarehouseId};
+
+const PATH: &str = "/api/2.0/sql/statements";
+
+/// Key of the tag by which one attempt at a statement is found again in the query history.
+const MARK: &str = "kiln_attempt";
+
+/// Pauses between polls begin here, for statements of a laptop, …
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// … and grow by half to this, for statements of hours. A poll at least every 15 minutes keeps a statement alive.
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long an interrupted call goes on to learn what became of its statement.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// How often a statement is sent whose answers get lost, and that the query history does not know.
+const MAX_SENDS: u32 = 3;
+
+/// A statement to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// One SQL statement.
+    pub sql: String,
+    /// Where it runs.
+    pub warehouse: WarehouseId,
+    /// Default catalog of names.
+    pub catalog: Option<String>,
+    /// Default schema of names.
+    pub schema: Option<String>,
+    /// Values for `:name` markers.
+    pub parameters: Vec<Parameter>,
+    /// Marks in the query history: project, run, step. No secrets; values are cut at 128 characters.
+    pub tags: Vec<(String, String)>,
+    /// At most so many rows; the result says whether it was cut off.
+    pub row_limit: Option<i64>,
+    /// Whether it only reads. Such a statement is sent again if its answer was lost; any other is first looked up in the
+    /// query history.
+    pub read_only: bool,
+}
+
+impl Statement {
+    /// Makes a statement that may write, without defaults, parameters, tags or limit.
+    pub fn new(sql: impl Into<String>, warehouse: WarehouseId) -> Self {
+        Self {
+            sql: sql.into(),
+            warehouse,
+            catalog: None,
+            schema: None,
+            parameters: Vec::new(),
+            tags: Vec::new(),
+            row_limit: None,
+            read_only: false,
+        }
+    }
+
+    fn request(&self, mark: &str) -> StatementRequest {
+        let tag = |(key, value): (&str, &str)| QueryTag {
+            key: key.to_owned(),
+            value: Some(value.chars().take(128).collect()),
+        };
+        let tags = self.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        StatementRequest {
+            statement: self.sql.clone(),
+            warehouse_id: self.warehouse.to_string(),
+            catalog: self.catalog.clone(),
+            schema: self.schema.clone(),
+            parameters: self.parameters.clone(),
+            // A statement that writes gives its id away at once, which keeps the moment of doubt short. A read may be sent
+            // twice, so it saves a request by waiting.
+            wait_timeout: Some(if self.read_only { "10s" } else { "0s" }.to_owned()),
+            on_wait_timeout: Some(OnWaitTimeout::Continue),
+            disposition: Some(Disposition::Inline),
+            format: Some(Format::JsonArray),
+            row_limit: self.row_limit,
+            byte_limit: None,
+            query_tags: std::iter::once((MARK, mark)).chain(tags).take(20).map(tag).collect(),
+        }
+    }
+}
+
+/// What is told while a statement is awaited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The warehouse took it. Told once, before anything else.
+    Submitted(StatementId),
+    /// Its state, after every poll; may repeat.
+    State(StatementState),
+    /// Rows received so far, after every chunk.
+    Rows(usize),
+}
+
+/// What a statement brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatementResult {
+    /// The statement's id.
+    pub statement_id: String,
+    /// The columns; none for DDL.
+    pub columns: Vec<Column>,
+    /// The rows; every value a text, NULL `None`.
+    pub rows: Vec<Vec<Option<String>>>,
+    /// Whether a limit cut rows off.
+    pub truncated: bool,
+}
+
+/// A column of a result.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Such as `DECIMAL`.
+    pub type_name: String,
+    /// Such as `DECIMAL(10,2)`.
+    pub type_text: String,
+}
+
+/// The SQL Statement Execution API of a workspace.
+pub struct Statements<'a> {
+    pub(super) http: &'a Http,
+}
+
+impl Statements<'_> {
+    /// Sends a statement. A lost answer leaves open whether it runs: [`Statements::execute`] looks it up.
+    ///
+    /// # Errors
+    /// If the statement was not accepted.
+    pub async fn submit(&self, request: &StatementRequest, idempotent: bool) -> Result<StatementResponse, http::Error> {
+        let mut call = Request::post(PATH).json(request);
+        if idempotent {
+            call = call.idempotent();
+        }
+        self.http.json(call).await
+    }
+
+    /// Asks how far a statement is.
+    ///
+    /// # Errors
+    /// If the request fails; `NotFound` some time (12 hours or more) after it ended.
+    pub async fn poll(&self, id: &StatementId) -> Result<StatementResponse, http::Error> {
+        self.http.json(Request::get(PATH).segment(id.as_str())).await
+    }
+
+    /// Asks to end a statement. A good answer says only that the wish arrived.
+    ///
+    /// # Errors
+    /// If the request fails.
+    pub async fn cancel(&self, id: &StatementId) -> Result<(), http::Error> {
+        let request = Request::post(PATH).segment(id.as_str()).then("cancel").idempotent().json(&Empty {});
+        self.http.json::<Empty>(request).await.map(drop)
+    }
+
+    /// Fetches a chunk of the result, for one hour after success.
+    ///
+    /// # Errors
+    /// If the request fails.
+    pub async fn chunk(&self, id: &StatementId, index: i64) -> Result<ResultData, http::Error> {
+        let request = Request::get(PATH).segment(id.as_str()).then("result/chunks").segment(&index.to_string());
+        self.http.json(request).await
+    }
+
+    /// Runs a statement to its end and fetches its whole result. On cancellation the statement is cancelled too.
+    ///
+    /// # Errors
+    /// If it could not be sent, failed, was cancelled, or its result did not come whole.
+    pub async fn execute(
+        &self,
+        statement: &Statement,
+        cancel: &CancellationToken,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<StatementResult, Error> {
+        if cancel.is_cancelled() {
+            return Err(Error::Interrupted { statement_id: None, state: None });
+        }
+        let mark = uuid::Uuid::new_v4().to_string();
+        let since = self.http.clock().now();
+        let sent = {
+            let mut send = std::pin::pin!(self.send_surely(statement, &mark, since));
+            tokio::select! {
+                biased;
+                sent = &mut send => sent?,
+                () = cancel.cancelled() => {
+                    // The statement may be on its way. Its answer names it; without one, the query history may.
+                    let known = match tokio::time::timeout(STOP_GRACE, send).await {
+                        Ok(sent) => sent.ok().map(|response| StatementId::new(response.statement_id)),
+                        Err(_) => {
+                            let found = history::find(self.http, &statement.warehouse, MARK, &mark, since);
+                            let found = tokio::time::timeout(STOP_GRACE, found).await;
+                            found.ok().and_then(Result::ok).flatten().map(|query| StatementId::new(query.query_id))
+                        }
+                    };
+                    return Err(match known {
+                        Some(id) => self.stop(id).await,
+                        None => Error::Interrupted { statement_id: None, state: None },
+                    });
+                }
+            }
+        };
+        let id = StatementId::new(&sent.statement_id);
+        progress(Progress::Submitted(id.clone()));
+        self.finish(id, sent, cancel, progress).await
+    }
+
+    /// Awaits a statement that runs already, such as one of an earlier process, and fetches its whole result.
+    ///
+    /// # Errors
+    /// As [`Statements::execute`].
+    pub async fn wait(
+        &self,
+        id: &StatementId,
+        cancel: &CancellationToken,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<StatementResult, Error> {
+        let response = self.poll(id).await?;
+        self.finish(id.clone(), response, cancel, progress).await
+    }
+
+    /// Sends a statement and, if its answer is lost, finds out whether it arrived before sending it again.
+    async fn send_surely(
+        &self,
+        statement: &Statement,
+        mark: &str,
+        since: chrono::DateTime<chrono::Utc>,
+    ) -> Result<StatementResponse, Error> {
+        let request = statement.request(mark);
+        let mut sends = 1;
+        loop {
+            let error = match self.submit(&request, statement.read_only).await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            if statement.read_only || !error.may_have_arrived() {
+                return Err(error.into());
+            }
+            tracing::warn!(%error, "the answer to a statement was lost; looking it up");
+            // The history lags a little behind, so it is asked more than once before "not found" is believed.
+            for pause in [0, 500, 1_000, 2_000, 4_000] {
+                self.http.clock().sleep(Duration::from_millis(pause)).await;
+                if let Some(query) = history::find(self.http, &statement.warehouse, MARK, mark, since).await? {
+                    return Ok(self.poll(&StatementId::new(query.query_id)).await?);
+                }
+            }
+            if sends == MAX_SENDS {
+                return Err(error.into());
+            }
+            sends += 1;
+        }
+    }
+
+    async fn finish(
+        &self,
+        id: StatementId,
+        mut response: StatementResponse,
+        cancel: &CancellationToken,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<StatementResult, Error> {
+        let mut pause = FIRST_PAUSE;
+        while !response.status.state.is_terminal() {
+            progress(Progress::State(response.status.state.clone()));
+            let polled = async {
+                self.http.clock().sleep(pause).await;
+                self.poll(&id).await
+            };
+            response = tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Err(self.stop(id).await),
+                polled = polled => polled?,
+            };
+            pause = (pause * 3 / 2).min(MAX_PAUSE);
+        }
+        progress(Progress::State(response.status.state.clone()));
+        match response.status.state {
+            StatementState::Failed => Err(Box::new(StatementError::of(&response)).into()),
+            StatementState::Canceled => Err(Error::Canceled(id)),
+            // The statement did its work and its result is gone; what was wanted of it is done all the same.
+            StatementState::Closed => Ok(StatementResult { statement_id: response.statement_id, ..Default::default() }),
+            _ => tokio::select! {
+                biased;
+                () = cancel.cancelled() => {
+                    Err(Error::Interrupted { statement_id: Some(id), state: Some(StatementState::Succeeded) })
+                }
+                result = self.collect(&id, response, progress) => result,
+            },
+        }
+    }
+
+    async fn collect(
+        &self,
+        id: &StatementId,
+        response: StatementResponse,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<StatementResult, Error> {
+        let manifest = response.manifest.unwrap_or_default();
+        let mut chunk = response.result.unwrap_or_default();
+        let mut rows = chunk.data_array.take().unwrap_or_default();
+        let mut index = 0;
+        while let Some(next) = chunk.next_chunk_index {
+            progress(Progress::Rows(rows.len()));
+            if next <= index {
+                break;
+            }
+            index = next;
+            chunk = self.chunk(id, index).await?;
+            rows.extend(chunk.data_array.take().unwrap_or_default());
+        }
+        let received = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        if let Some(expected) = manifest.total_row_count.filter(|&count| count != received && !manifest.truncated) {
+            return Err(Error::Incomplete { statement_id: id.clone(), expected, received });
+        }
+        progress(Progress::Rows(rows.len()));
+        let columns = manifest.schema.unwrap_or_default().columns.into_iter().map(|column| Column {
+            name: column.name,
+            type_name: column.type_name.unwrap_or_default(),
+            type_text: column.type_text.unwrap_or_default(),
+        });
+        Ok(StatementResult {
+            statement_id: response.statement_id,
+            columns: columns.collect(),
+            rows,
+            truncated: manifest.truncated,
+        })
+    }
+
+    /// Cancels a statement and looks for a while what becomes of it: a cancel may come too late, or be lost.
+    async fn stop(&self, id: StatementId) -> Error {
+        let mut state = None;
+        let stopping = async {
+            if let Err(error) = self.cancel(&id).await {
+                tracing::warn!(%error, "the statement could not be cancelled");
+            }
+            loop {
+                match self.poll(&id).await {
+                    Ok(response) => state = Some(response.status.state),
+                    Err(error) if error.class() == Class::NotFound => break,
+                    Err(error) => tracing::debug!(%error, "the cancelled statement could not be polled"),
+                }
+                if state.as_ref().is_some_and(StatementState::is_terminal) {
+                    break;
+                }
+                self.http.clock().sleep(Duration::from_millis(200)).await;
+            }
+        };
+        // A limit by the real clock: somebody waits at the keyboard.
+        if tokio::time::timeout(STOP_GRACE, stopping).await.is_err() {
+            tracing::warn!(statement = id.as_str(), "the statement was told to stop and has not answered yet");
+        }
+        Error::Interrupted { statement_id: Some(id), state }
+    }
+}

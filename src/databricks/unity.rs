@@ -1,0 +1,79 @@
+//! Unity Catalog: schemas and tables.
+
+use super::wire::{CreateSchema, Schema, Table, TableExists, TableList};
+use crate::http::{self, Class, Http, Request};
+use crate::ids::TableName;
+
+const SCHEMAS: &str = "/api/2.1/unity-catalog/schemas";
+const TABLES: &str = "/api/2.1/unity-catalog/tables";
+
+/// The Unity Catalog of a workspace.
+pub struct Unity<'a> {
+    pub(super) http: &'a Http,
+}
+
+impl Unity<'_> {
+    /// Reads a schema; nothing if it is missing, or not visible to the caller.
+    ///
+    /// # Errors
+    /// If the request fails.
+    pub async fn schema(&self, catalog: &str, schema: &str) -> Result<Option<Schema>, http::Error> {
+        optional(self.http.json(Request::get(SCHEMAS).segment(&format!("{catalog}.{schema}"))).await)
+    }
+
+    /// Makes a schema. If it exists already, that is a conflict.
+    ///
+    /// # Errors
+    /// If the request fails.
+    pub async fn create_schema(&self, schema: &CreateSchema) -> Result<Schema, http::Error> {
+        self.http.json(Request::post(SCHEMAS).json(schema)).await
+    }
+
+    /// Reads a table or view with its columns; nothing if it is missing, or not visible to the caller.
+    ///
+    /// # Errors
+    /// If the request fails.
+    pub async fn table(&self, name: &TableName) -> Result<Option<Table>, http::Error> {
+        optional(self.http.json(Request::get(TABLES).segment(&name.to_string())).await)
+    }
+
+    /// Tells whether there is such a table or view.
+    ///
+    /// # Errors
+    /// If the request fails.
+    pub async fn table_exists(&self, name: &TableName) -> Result<bool, http::Error> {
+        let request = Request::get(TABLES).segment(&name.to_string()).then("exists");
+        Ok(optional(self.http.json::<TableExists>(request).await)?.is_some_and(|answer| answer.table_exists))
+    }
+
+    /// Lists the tables and views of a schema, with columns and properties: one request for all of them, or one a page.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub async fn tables(&self, catalog: &str, schema: &str) -> Result<Vec<Table>, http::Error> {
+        let mut all = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            // 0 asks for pages of the service's own size. A page may be empty and still not be the last.
+            let request = Request::get(TABLES)
+                .query("catalog_name", catalog)
+                .query("schema_name", schema)
+                .query("max_results", "0")
+                .query_opt("page_token", token.take());
+            let page: TableList = self.http.json(request).await?;
+            all.extend(page.tables);
+            match page.next_page_token.filter(|token| !token.is_empty()) {
+                Some(next) => token = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+}
+
+fn optional<T>(answer: Result<T, http::Error>) -> Result<Option<T>, http::Error> {
+    match answer {
+        Ok(body) => Ok(Some(body)),
+        Err(error) if error.class() == Class::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,414 @@
+//! Sending: one loop for time limits, retries and the reading of answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT};
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+use url::Url;
+
+use super::address::is_loopback;
+use super::answer::Answer;
+use super::auth::Auth;
+use super::clock::Clock;
+use super::error::{Class, Details, Error, class_of_status};
+use super::request::{Method, Request};
+use super::retry::{Fate, RetryPolicy};
+
+/// What the core has to know of a service; one constant each.
+#[derive(Debug)]
+pub struct Service {
+    /// Its name, for messages.
+    pub name: &'static str,
+    /// What its credentials are called, for messages: "the token in DATABRICKS_TOKEN".
+    pub credentials: &'static str,
+    /// Reads the body of a refusal.
+    pub refusal: fn(&[u8]) -> Option<Refusal>,
+}
+
+/// What a refusal's body says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// The service's own code.
+    pub code: Option<String>,
+    /// Its message.
+    pub message: Option<String>,
+    /// Its request id.
+    pub request_id: Option<String>,
+    /// What it means, where the status alone would mislead.
+    pub class: Option<Class>,
+}
+
+/// Limits and surroundings of a client.
+#[derive(Clone)]
+pub struct Options {
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// When requests are sent again.
+    pub retry: RetryPolicy,
+    /// Limit of one attempt, unless the request has its own.
+    pub attempt_timeout: Duration,
+    /// Limit of getting a connection.
+    pub connect_timeout: Duration,
+    /// Bytes an answer may have.
+    pub max_answer: usize,
+    /// What follows `kiln/<version>` in the User-Agent, such as `cicd/github`; empty for nothing.
+    pub user_agent_extra: String,
+    /// Random numbers from 0 to 1, for the spread of pauses.
+    pub chance: Arc<dyn Fn() -> f64 + Send + Sync>,
+}
+
+impl Options {
+    /// Returns the usual limits.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            retry: RetryPolicy::default(),
+            attempt_timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(10),
+            max_answer: 64 << 20,
+            user_agent_extra: String::new(),
+            // The low half of a random UUID is random but for two bits at its top.
+            chance: Arc::new(|| f64::from(uuid::Uuid::new_v4().as_u128() as u32) / f64::from(u32::MAX)),
+        }
+    }
+}
+
+/// A connection pool to one service under one set of credentials. Cheap to clone.
+#[derive(Clone)]
+pub struct Http(Arc<Inner>);
+
+struct Inner {
+    client: reqwest::Client,
+    service: &'static Service,
+    base: Url,
+    auth: Auth,
+    options: Options,
+}
+
+/// What one attempt came to, if not to an answer.
+struct Failure {
+    class: Class,
+    fate: Fate,
+    status: Option<u16>,
+    refusal: Refusal,
+    message: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Http {
+    /// Makes a client for the service at a base address.
+    ///
+    /// # Errors
+    /// If the credentials cannot be sent, or TLS cannot be set up.
+    pub fn new(service: &'static Service, base: Url, auth: Auth, options: Options) -> Result<Self, Error> {
+        let fail = |class, message: &str, source| {
+            Error::from(Details {
+                service: service.name,
+                credentials: service.credentials,
+                class,
+                method: Method::Get,
+                origin: origin(&base),
+                path: "/".to_owned(),
+                status: None,
+                code: None,
+                message: message.to_owned(),
+                request_id: None,
+                fate: Fate::NotSent,
+                attempts: 0,
+                elapsed: Duration::ZERO,
+                source,
+            })
+        };
+        let Some(authorization) = auth.header() else {
+            return Err(fail(Class::Auth, "the credentials hold characters that no request can carry", None));
+        };
+        let user_agent = format!("kiln/{} {}", env!("CARGO_PKG_VERSION"), options.user_agent_extra);
+        let Ok(user_agent) = HeaderValue::from_str(user_agent.trim()) else {
+            return Err(fail(Class::Bug, "the User-Agent holds characters that no request can carry", None));
+        };
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, authorization), (USER_AGENT, user_agent)]);
+        let mut builder = reqwest::Client::builder()
+            .default_headers(headers)
+            .connect_timeout(options.connect_timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never());
+        if is_loopback(&base) {
+            // No proxy stands between a machine and itself. Without TLS no certificates are read either, which takes a while.
+            builder = builder.no_proxy();
+            if base.scheme() == "http" {
+                builder = builder.tls_certs_only([]);
+            }
+        }
+        let client = builder
+            .build()
+            .map_err(|error| fail(Class::Bug, "the HTTP client could not be set up", Some(Box::new(error))))?;
+        Ok(Self(Arc::new(Inner { client, service, base, auth, options })))
+    }
+
+    /// Returns the base address.
+    pub fn base(&self) -> &Url {
+        &self.0.base
+    }
+
+    /// Returns where the time comes from.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.0.options.clock
+    }
+
+    /// Returns a random number from 0 to 1.
+    pub fn chance(&self) -> f64 {
+        (self.0.options.chance)()
+    }
+
+    /// Sends a request, as often as the policy says, and reads the answer's body.
+    ///
+    /// # Errors
+    /// If no attempt brought a good answer.
+    pub async fn json<T: DeserializeOwned>(&self, request: Request) -> Result<T, Error> {
+        self.send(request).await.map(|answer| answer.body)
+    }
+
+    /// Sends a request like [`Http::json`], and keeps the answer's headers.
+    ///
+    /// # Errors
+    /// If no attempt brought a good answer.
+    pub async fn send<T: DeserializeOwned>(&self, request: Request) -> Result<Answer<T>, Error> {
+        let Inner { options, .. } = &*self.0;
+        let start = options.clock.instant();
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let left = options.retry.budget.saturating_sub(since(&*options.clock, start));
+            let limit = request.timeout.unwrap_or(options.attempt_timeout).min(left.max(Duration::from_secs(1)));
+            let failure = match tokio::time::timeout(limit, self.attempt(&request)).await {
+                Ok(Ok(answer)) => {
+                    tracing::debug!(method = request.method.as_str(), path = request.path, attempts, "answered");
+                    return Ok(answer);
+                }
+                Ok(Err(failure)) => failure,
+                Err(_) => Failure {
+                    class: Class::Transient,
+                    fate: Fate::Unknown,
+                    status: None,
+                    refusal: Refusal::default(),
+                    message: format!("no answer within {} s", limit.as_secs_f64()),
+                    source: None,
+                },
+            };
+            let elapsed = since(&*options.clock, start);
+            let pause = options.retry.pause(failure.fate, request.idempotent, attempts, elapsed, self.chance());
+            tracing::debug!(
+                method = request.method.as_str(),
+                path = request.path,
+                attempts,
+                status = failure.status,
+                ?pause,
+                "not answered"
+            );
+            match pause {
+                Some(pause) => options.clock.sleep(pause).await,
+                None => return Err(self.error(&request, failure, attempts, elapsed)),
+            }
+        }
+    }
+
+    async fn attempt<T: DeserializeOwned>(&self, request: &Request) -> Result<Answer<T>, Failure> {
+        let Inner { client, base, .. } = &*self.0;
+        let mut url = base.clone();
+        url.set_path(&request.path);
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&request.query);
+        }
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Patch => reqwest::Method::PATCH,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let mut builder = client.request(method, url).header(ACCEPT, request.accept);
+        if let Some(body) = &request.body {
+            builder = builder.json(body);
+        }
+        let response = builder.send().await.map_err(Failure::of_connection)?;
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let body = self.read(response).await?;
+        match status {
+            200..=299 => {
+                let body = parse(&headers, &body).map_err(|failure| failure.with_status(status))?;
+                Ok(Answer { body, headers })
+            }
+            300..=399 => Err(redirected(status, &headers)),
+            _ => Err(self.refused(status, &headers, &body)),
+        }
+    }
+
+    async fn read(&self, mut response: reqwest::Response) -> Result<Vec<u8>, Failure> {
+        let max = self.0.options.max_answer;
+        let status = response.status().as_u16();
+        let too_large =
+            || Failure::new(Class::Invalid, format!("the answer is larger than {} MiB", max >> 20)).with_status(status);
+        if response.content_length().is_some_and(|length| length > max as u64) {
+            return Err(too_large());
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| Failure::cut_short(error).with_status(status))? {
+            if body.len() + chunk.len() > max {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    fn refused(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Failure {
+        let mut refusal = (self.0.service.refusal)(body).unwrap_or_default();
+        let message = refusal.message.take().unwrap_or_else(|| plain_message(status, body));
+        if refusal.request_id.is_none() {
+            let id = headers.get("x-request-id").and_then(|id| id.to_str().ok());
+            refusal.request_id = id.map(str::to_owned);
+        }
+        let fate = match status {
+            429 | 503 => Fate::TurnedAway(retry_after(headers)),
+            408 | 499 | 500 | 502 | 504..=599 => Fate::Unknown,
+            _ => Fate::Answered,
+        };
+        Failure {
+            class: refusal.class.unwrap_or_else(|| class_of_status(status)),
+            fate,
+            status: Some(status),
+            refusal,
+            message,
+            source: None,
+        }
+    }
+
+    fn error(&self, request: &Request, failure: Failure, attempts: u32, elapsed: Duration) -> Error {
+        let Inner { service, base, auth, .. } = &*self.0;
+        Error::from(Details {
+            service: service.name,
+            credentials: service.credentials,
+            class: failure.class,
+            method: request.method,
+            origin: origin(base),
+            path: auth.redact(&request.path),
+            status: failure.status,
+            code: failure.refusal.code.map(|code| auth.redact(&code)),
+            message: auth.redact(failure.message.trim()),
+            request_id: failure.refusal.request_id,
+            fate: failure.fate,
+            attempts,
+            elapsed,
+            source: failure.source,
+        })
+    }
+}
+
+impl Failure {
+    fn new(class: Class, message: String) -> Self {
+        Self { class, fate: Fate::Answered, status: None, refusal: Refusal::default(), message, source: None }
+    }
+
+    fn with_status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    fn of_connection(error: reqwest::Error) -> Self {
+        let (class, fate, message) = if error.is_connect() {
+            (Class::Unreachable, Fate::NotSent, "no connection could be made")
+        } else if error.is_builder() {
+            (Class::Bug, Fate::Answered, "the request could not be made")
+        } else {
+            (Class::Transient, Fate::Unknown, "the connection was lost before the answer came")
+        };
+        Self { fate, source: Some(Box::new(error.without_url())), ..Self::new(class, message.to_owned()) }
+    }
+
+    fn cut_short(error: reqwest::Error) -> Self {
+        Self {
+            fate: Fate::Unknown,
+            source: Some(Box::new(error.without_url())),
+            ..Self::new(Class::Transient, "the connection was lost in the middle of the answer".to_owned())
+        }
+    }
+}
+
+fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Failure> {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let body = body.trim_ascii();
+    if content_type.starts_with("text/html") || body.starts_with(b"<") {
+        let title = title(body).map(|title| format!(" titled `{title}`")).unwrap_or_default();
+        let message = format!("a web page{title} came instead of an answer: a login page, or not the API's address");
+        return Err(Failure::new(Class::Unreachable, message));
+    }
+    // Calls that have nothing to say answer with `{}` or with nothing at all.
+    let body = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body).map_err(|error| {
+        let (class, fate, message) = if error.is_eof() {
+            (Class::Transient, Fate::Unknown, "the answer breaks off".to_owned())
+        } else if error.is_data() {
+            (Class::Bug, Fate::Answered, "the answer has another shape than expected".to_owned())
+        } else {
+            (Class::Bug, Fate::Answered, format!("the answer is not JSON (its type is `{content_type}`)"))
+        };
+        Failure { fate, source: Some(Box::new(error)), ..Failure::new(class, message) }
+    })
+}
+
+fn redirected(status: u16, headers: &HeaderMap) -> Failure {
+    // Query and fragment are left out: they may hold what a login page passes on.
+    let location = headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or("nowhere");
+    let target = location.split(['?', '#']).next().unwrap_or_default();
+    let message = if location.contains("private-link-validation-error") {
+        format!("redirected to {target}: the workspace can be reached by private link only")
+    } else {
+        format!("redirected to {target}: an API does not redirect, so this is not the API's address")
+    };
+    Failure::new(Class::Unreachable, message).with_status(status)
+}
+
+/// Returns what a body without the service's error shape says: gateways send pages or plain text.
+fn plain_message(status: u16, body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(2000)]);
+    let text = text.trim();
+    let said = if text.starts_with('<') {
+        title(body).unwrap_or_else(|| "a web page".to_owned())
+    } else {
+        text.chars().take(300).collect()
+    };
+    match (said.is_empty(), reqwest::StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason())) {
+        (false, _) => said,
+        (true, Some(reason)) => reason.to_lowercase(),
+        (true, None) => "no reason given".to_owned(),
+    }
+}
+
+fn title(page: &[u8]) -> Option<String> {
+    let page = String::from_utf8_lossy(&page[..page.len().min(20_000)]);
+    let lower = page.to_ascii_lowercase();
+    ["pre", "title"].iter().find_map(|tag| {
+        let start = lower.find(&format!("<{tag}"))?;
+        let start = start + lower[start..].find('>')? + 1;
+        let end = start + lower[start..].find("</")?;
+        let text: String =
+            page[start..end].split_whitespace().collect::<Vec<_>>().join(" ").chars().take(120).collect();
+        (!text.is_empty()).then_some(text)
+    })
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    // Both services send whole seconds; a date here, or nonsense, is treated as if nothing was said.
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+fn origin(base: &Url) -> String {
+    base.as_str().trim_end_matches('/').to_owned()
+}
+
+fn since(clock: &dyn Clock, start: Instant) -> Duration {
+    clock.instant().saturating_duration_since(start)
+}

@@ -1,0 +1,163 @@
+//! A request before it is sent.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// The methods the services use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Makes or triggers.
+    Post,
+    /// Replaces.
+    Put,
+    /// Changes.
+    Patch,
+    /// Removes.
+    Delete,
+}
+
+impl Method {
+    /// Returns the method's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// A request: method, path, query, JSON body, and whether it may be sent twice.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) query: Vec<(&'static str, String)>,
+    pub(super) body: Option<Value>,
+    pub(super) idempotent: bool,
+    pub(super) timeout: Option<Duration>,
+    pub(super) accept: &'static str,
+}
+
+impl Request {
+    /// Begins a request. The path is absolute; what a user wrote goes in by [`Request::segment`].
+    pub fn new(method: Method, path: &str) -> Self {
+        Self {
+            method,
+            path: path.to_owned(),
+            query: Vec::new(),
+            body: None,
+            idempotent: method == Method::Get,
+            timeout: None,
+            accept: "application/json",
+        }
+    }
+
+    /// Begins a `GET`, which may always be sent twice.
+    pub fn get(path: &str) -> Self {
+        Self::new(Method::Get, path)
+    }
+
+    /// Begins a `POST`.
+    pub fn post(path: &str) -> Self {
+        Self::new(Method::Post, path)
+    }
+
+    /// Begins a `PATCH`.
+    pub fn patch(path: &str) -> Self {
+        Self::new(Method::Patch, path)
+    }
+
+    /// Begins a `DELETE`.
+    pub fn delete(path: &str) -> Self {
+        Self::new(Method::Delete, path)
+    }
+
+    /// Adds `/<text>` to the path, encoded so that it stays one segment whatever it holds.
+    pub fn segment(mut self, text: &str) -> Self {
+        self.path.push('/');
+        for byte in text.bytes() {
+            // A segment of dots alone would climb up the path, even encoded; it is broken by a character no id has.
+            match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => self.path.push(char::from(byte)),
+                b'.' if !matches!(text, "." | "..") => self.path.push('.'),
+                b'.' => self.path.push_str("%2E%00"),
+                _ => self.path.push_str(&format!("%{byte:02X}")),
+            }
+        }
+        self
+    }
+
+    /// Adds `/<path>` to the path, as it is.
+    pub fn then(mut self, path: &str) -> Self {
+        self.path.push('/');
+        self.path.push_str(path);
+        self
+    }
+
+    /// Adds a query parameter.
+    pub fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
+        self
+    }
+
+    /// Adds a query parameter if there is a value.
+    pub fn query_opt(self, name: &'static str, value: Option<impl Into<String>>) -> Self {
+        match value {
+            Some(value) => self.query(name, value),
+            None => self,
+        }
+    }
+
+    /// Sets the body. Wire structs always become JSON: their keys are texts.
+    pub fn json(mut self, body: &impl Serialize) -> Self {
+        self.body = Some(serde_json::to_value(body).expect("wire structs have text keys and serialise without error"));
+        self
+    }
+
+    /// Says that sending the request twice does what sending it once does.
+    pub fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    /// Gives one attempt another limit than the usual one.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the `Accept` header.
+    pub fn accept(mut self, media_type: &'static str) -> Self {
+        self.accept = media_type;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_stays_one_segment() {
+        let path = |text| Request::get("/v1/connections").segment(text).then("sync").path;
+        assert_eq!(path("speak_inexpensive"), "/v1/connections/speak_inexpensive/sync");
+        assert_eq!(path("a/b?c#d%"), "/v1/connections/a%2Fb%3Fc%23d%25/sync");
+        assert_eq!(path("main.my schema.t"), "/v1/connections/main.my%20schema.t/sync");
+        let climbed = url::Url::parse(&format!("https://x.test{}", path(".."))).unwrap();
+        assert!(climbed.path().starts_with("/v1/connections/"), "{climbed}");
+    }
+
+    #[test]
+    fn only_reads_may_be_sent_twice_unasked() {
+        assert!(Request::get("/a").idempotent);
+        assert!(!Request::post("/a").idempotent && !Request::delete("/a").idempotent);
+        assert!(Request::post("/a").idempotent().idempotent);
+    }
+}
