@@ -1,10 +1,24 @@
 //! `jobs.yaml` → typed [`Project`], with a place for every value and all mistakes at once.
 
+mod connections;
+mod dashboards;
+mod environments;
+mod files;
+mod interpolate;
 mod load;
+mod models;
 mod project;
+mod secrets;
+mod select;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod walk;
+mod yaml;
 
 pub use load::{LoadOptions, load};
 pub use project::{
     Connection, Dashboard, Environment, Job, JobStep, LocalFile, LocalSource, Materialization, Model, Project, Source,
     SourceTable, Workspace,
 };
+pub use select::Selection;

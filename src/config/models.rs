@@ -1,0 +1,203 @@
+//! `models` and `macros`: which SQL files the project has, and what each becomes.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+
+use super::walk::{Walk, is_identifier};
+use super::yaml::{Key, Node};
+use super::{Materialization, Model, files};
+use crate::diag::{Diagnostic, did_you_mean};
+use crate::ids::ModelName;
+
+/// What one key of `models` says; `None` leaves it to a less specific key.
+#[derive(Default)]
+struct Settings {
+    materialized: Option<Materialization>,
+    cluster_by: Option<Vec<String>>,
+    description: Option<(String, Range<usize>)>,
+}
+
+/// A key of `models` with the files it covers.
+struct Entry {
+    path: PathBuf,
+    is_file: bool,
+    range: Range<usize>,
+    settings: Settings,
+}
+
+pub(super) fn read(
+    walk: &mut Walk<'_>,
+    root: &Path,
+    node: &Node,
+    macros: &IndexMap<String, PathBuf>,
+) -> IndexMap<ModelName, Model> {
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut found: Vec<PathBuf> = Vec::new();
+    for (key, node) in walk.entries_or_empty(node, "`models`").unwrap_or_default() {
+        let settings = settings(walk, &key.text, node);
+        let Some((path, is_file)) = locate(walk, root, key) else { continue };
+        if let Some(earlier) = entries.iter().find(|entry| entry.path == path) {
+            let first = walk.span(&earlier.range);
+            let diagnostic =
+                Diagnostic::error("duplicate-key", format!("`{}` is configured twice", files::display(&path)))
+                    .related(first, "first here");
+            walk.report(diagnostic, &key.range);
+            continue;
+        }
+        if is_file {
+            found.push(path.clone());
+        } else {
+            let mut under = files::find(walk, root, &path, &["sql"], &key.range);
+            under.retain(|path| !macros.values().any(|other| other == path));
+            if under.is_empty() {
+                let diagnostic = Diagnostic::warning("no-models", format!("folder `{}` has no *.sql files", key.text));
+                walk.report(diagnostic, &key.range);
+            }
+            found.extend(under);
+            if let Some((_, range)) = settings.as_ref().and_then(|settings| settings.description.as_ref()) {
+                walk.error("bad-value", range, "a description says what one model holds, and cannot stand at a folder");
+            }
+        }
+        entries.push(Entry { path, is_file, range: key.range.clone(), settings: settings.unwrap_or_default() });
+    }
+    found.sort();
+    found.dedup();
+    // From the general to the specific, so that what comes later wins.
+    entries.sort_by_key(|entry| (entry.path.components().count(), entry.is_file));
+
+    let mut models: Vec<Model> = Vec::new();
+    for path in found {
+        if let Some(model) = model(walk, path, &entries) {
+            match models.iter().find(|other| other.name == model.name) {
+                Some(other) => duplicate(walk, other, &model),
+                None => models.push(model),
+            }
+        }
+    }
+    models.sort_by(|a, b| a.name.cmp(&b.name));
+    models.into_iter().map(|model| (model.name.clone(), model)).collect()
+}
+
+fn settings(walk: &mut Walk<'_>, key: &str, node: &Node) -> Option<Settings> {
+    if node.is_null() {
+        return None;
+    }
+    let fields = walk.fields(node, &format!("models `{key}`"), &["materialized", "cluster_by", "description"])?;
+    let materialized = fields.get("materialized").and_then(|node| {
+        let text = walk.text(node, "`materialized`")?;
+        match text.as_str() {
+            "view" => Some(Materialization::View),
+            "table" => Some(Materialization::Table),
+            _ => {
+                let diagnostic = Diagnostic::error("bad-value", format!("unknown materialization `{text}`"));
+                let near = did_you_mean(&text, ["view", "table"]).map(|near| format!("Did you mean `{near}`? "));
+                let help = format!("{}A model becomes a `view` or a `table`.", near.unwrap_or_default());
+                walk.report(diagnostic.help(help), &node.range);
+                None
+            }
+        }
+    });
+    let cluster_by = fields.get("cluster_by").and_then(|node| {
+        let columns = walk.texts(node, "`cluster_by`")?;
+        if columns.len() > 4 {
+            walk.error("bad-value", &node.range, "a table can be clustered by at most four columns");
+        }
+        Some(columns.into_iter().map(|(column, _)| column).collect())
+    });
+    let description =
+        fields.get("description").and_then(|node| Some((walk.text(node, "`description`")?, node.range.clone())));
+    Some(Settings { materialized, cluster_by, description })
+}
+
+/// Finds what a key of `models` names: a folder, or a file with or without its `.sql`. Returns whether it is a file.
+fn locate(walk: &mut Walk<'_>, root: &Path, key: &Key) -> Option<(PathBuf, bool)> {
+    let path = files::relative(walk, &key.text, &key.range)?;
+    let full = root.join(&path);
+    if full.is_dir() {
+        return Some((path, false));
+    }
+    if full.is_file() {
+        if !files::has_extension(&path, "sql") {
+            walk.error("bad-file", &key.range, format!("`{}` is no *.sql file", key.text));
+            return None;
+        }
+        return Some((path, true));
+    }
+    for extension in ["sql", "SQL"] {
+        let path = PathBuf::from(format!("{}.{extension}", path.display()));
+        if root.join(&path).is_file() {
+            return Some((path, true));
+        }
+    }
+    files::missing(walk, root, &key.text, &key.range, "folder or *.sql file");
+    None
+}
+
+fn model(walk: &mut Walk<'_>, path: PathBuf, entries: &[Entry]) -> Option<Model> {
+    let covering: Vec<&Entry> = entries.iter().filter(|entry| path.starts_with(&entry.path)).collect();
+    let most_specific = covering.last()?;
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+    if !is_identifier(&stem) {
+        let message = format!("`{}` cannot be a model: `{stem}` is no name of a table", files::display(&path));
+        let diagnostic = Diagnostic::error("bad-name", message)
+            .help("Name the file with letters of the English alphabet, digits and `_`, not beginning with a digit.");
+        walk.report(diagnostic, &most_specific.range);
+        return None;
+    }
+    let last = |pick: &dyn Fn(&Settings) -> bool| covering.iter().rev().map(|entry| &entry.settings).find(|s| pick(s));
+    let materialized = last(&|s| s.materialized.is_some()).and_then(|s| s.materialized);
+    let cluster_by = last(&|s| s.cluster_by.is_some()).and_then(|s| s.cluster_by.clone());
+    let description = most_specific.settings.description.as_ref().filter(|_| most_specific.is_file);
+    let model = Model {
+        name: ModelName::new(stem),
+        path,
+        materialized: materialized.unwrap_or(Materialization::View),
+        cluster_by: cluster_by.unwrap_or_default(),
+        description: description.map(|(text, _)| text.clone()),
+        span: walk.span(&most_specific.range),
+    };
+    if model.materialized == Materialization::View && !model.cluster_by.is_empty() {
+        let diagnostic =
+            Diagnostic::error("bad-value", format!("model `{}` is a view and cannot be clustered", model.name))
+                .help("Write `materialized: table`, or leave `cluster_by` away.");
+        walk.report(diagnostic, &most_specific.range);
+    }
+    Some(model)
+}
+
+fn duplicate(walk: &mut Walk<'_>, first: &Model, second: &Model) {
+    let (name, a, b) = (&second.name, files::display(&first.path), files::display(&second.path));
+    let mut diagnostic = Diagnostic::error("duplicate-name", format!("two files make a model `{name}`: {a} and {b}"))
+        .at(second.span.clone())
+        .help("Rename one of them: the file's name is the name of the table, whatever its folder.");
+    if first.span != second.span {
+        diagnostic = diagnostic.related(first.span.clone(), "the other one is declared here");
+    }
+    walk.problems.push(diagnostic);
+}
+
+/// Reads `macros`: files, or folders whose `*.tera` and `*.sql` files are meant, by their paths.
+pub(super) fn macros(walk: &mut Walk<'_>, root: &Path, node: &Node) -> IndexMap<String, PathBuf> {
+    let mut macros = IndexMap::new();
+    for (text, range) in walk.texts(node, "`macros`").unwrap_or_default() {
+        let Some(path) = files::relative(walk, &text, &range) else { continue };
+        let full = root.join(&path);
+        let found = if full.is_dir() {
+            let found = files::find(walk, root, &path, &["tera", "sql"], &range);
+            if found.is_empty() {
+                let diagnostic =
+                    Diagnostic::warning("no-macros", format!("folder `{text}` has no *.tera or *.sql files"));
+                walk.report(diagnostic, &range);
+            }
+            found
+        } else if files::check(walk, root, &text, &range, "folder or file").is_some() {
+            vec![path]
+        } else {
+            continue;
+        };
+        macros.extend(found.into_iter().map(|path| (files::display(&path), path)));
+    }
+    macros
+}
