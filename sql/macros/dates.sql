@@ -5,7 +5,7 @@
 {% if time_zone == "UTC" -%}
 CAST({{ moment }} AS DATE)
 {%- else -%}
-CAST(from_utc_timestamp({{ moment }}, '{{ time_zone }}') AS DATE)
+CAST(from_utc_timestamp({{ moment }}, {{ time_zone | sql_string }}) AS DATE)
 {%- endif %}
 {%- endcomponent local_date %}
 

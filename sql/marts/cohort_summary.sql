@@ -5,7 +5,7 @@ WITH ranked_customers AS (
     cohort_month,
     days_to_second,
     row_number() OVER (PARTITION BY cohort_month ORDER BY days_to_second NULLS LAST) AS place,
-    count(*) OVER (PARTITION BY cohort_month) AS cohort_size
+    count(*) OVER (PARTITION BY cohort_month) AS customers
   FROM customer_first_second
 ),
 
@@ -14,7 +14,7 @@ cohorts AS (
     cohort_month,
     count(*) AS cohort_size,
     count(days_to_second) AS repeaters_so_far,
-    min(days_to_second) FILTER (WHERE place * 2 >= cohort_size) AS days_until_half,
+    min(days_to_second) FILTER (WHERE place * 2 >= customers) AS days_until_half,
     median(CAST(days_to_second AS DOUBLE)) FILTER (WHERE days_to_second <= {{ median_within_days }})
       AS median_days_to_second
 {%- for window in repeat_windows %},

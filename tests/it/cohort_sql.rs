@@ -1,0 +1,359 @@
+//! The flagship's SQL over a shop so small that every figure can be worked out by hand.
+//!
+//! The variables of this shop: time zone Europe/Berlin, `settle_days` 1, windows of 30, 60 and 90 days. Its last purchase is on
+//! 30 April 2024, so the last full day is 29 April. 2024 is a leap year.
+
+use crate::support::{Project, copy, repository};
+use crate::tables::Tables;
+
+const JOBS: &str = r#"
+version: 1
+project: hand-made
+variables:
+  time_zone: Europe/Berlin
+  settle_days: 1
+  same_day_is_repeat: false
+  repeat_windows: [30, 60, 90]
+  headline_window: 30
+  median_within_days: 60
+  retention_months: 12
+  curve_days: 63
+  curve_step_days: 7
+  customer_sample_percent: 100
+macros: [sql/macros]
+environments:
+  local: {workspace: local, catalog: main, schema: retention, default: true}
+  same_day: {workspace: local, catalog: main, schema: same_day, variables: {same_day_is_repeat: true}}
+  sampled: {workspace: local, catalog: main, schema: sampled, variables: {customer_sample_percent: 5}}
+connections:
+  shop:
+    service: google_cloud_postgresql
+    schema_prefix: shop
+    tables: {public: [orders, order_items]}
+    local:
+      files:
+        public.orders:
+          path: data/orders.csv
+          key: [id]
+          columns: &orders
+            id: BIGINT
+            checkout_id: STRING
+            customer_id: BIGINT
+            ordered_at: TIMESTAMP
+            status: STRING
+            channel: STRING
+            country: STRING
+            discount_code: STRING
+            discount: DECIMAL(10,2)
+            total: DECIMAL(12,2)
+        public.order_items:
+          path: data/order_items.csv
+          key: [id]
+          columns: &items {id: BIGINT, order_id: BIGINT, product_id: BIGINT, quantity: INT, returned_quantity: INT, unit_price: "DECIMAL(10,2)"}
+sources:
+  shop_public:
+    connection: shop
+    tables:
+      orders: {columns: *orders}
+      order_items: {columns: *items}
+models:
+  sql/staging: {materialized: view}
+  sql/core: {materialized: table}
+  sql/marts: {materialized: table}
+jobs:
+  retention: {steps: [{sync: shop}, {build: "sql/**"}]}
+"#;
+
+/// Orders. `ordered_at` is in UTC; Berlin is one hour ahead, and two from 31 March 2024 on.
+///
+/// - 1 comes back after 26 days (10 January to 5 February).
+/// - 2 cancels an order in between and comes back after 65 days (15 January to 20 March: 16 + 29 + 20).
+/// - 3 first buys on 31 January by UTC and on 1 February in Berlin, again on the evening of that day, and then after 30 days (2 March).
+/// - 4 tries one checkout twice: one purchase, no second.
+/// - 5 places two orders in one instant, the web order with the higher id; later returns one order wholly by status, and one by its lines.
+/// - 6 is a guest: customer ids are empty.
+/// - 7 cancels an order of January, and buys on 31 March, 22:30 UTC: 1 April in Berlin.
+/// - 8 returns the only order.
+/// - 9 has an order of 3 January that the source deletes after the first sync, and one of 20 February.
+/// - 10 comes back after 56 days (5 March to 30 April).
+/// - 11 retries a checkout whose first attempt was cancelled, with a discount, and sends back one of two articles.
+const ORDERS: &str = "\
+id,checkout_id,customer_id,ordered_at,status,channel,country,discount_code,discount,total
+10,a10,1,2024-01-10 09:00:00,completed,web,DE,,0.00,20.00
+11,a11,1,2024-02-05 09:00:00,completed,app,DE,,0.00,20.00
+12,a12,1,2024-03-15 09:00:00,shipped,web,DE,,0.00,20.00
+20,a20,2,2024-01-15 12:00:00,completed,app,AT,,0.00,20.00
+21,a21,2,2024-01-20 12:00:00,cancelled,app,AT,,0.00,20.00
+22,a22,2,2024-03-20 12:00:00,placed,app,AT,,0.00,20.00
+30,a30,3,2024-01-31 23:30:00,completed,web,DE,,0.00,20.00
+31,a31,3,2024-02-01 20:00:00,completed,web,DE,,0.00,20.00
+32,a32,3,2024-03-02 10:00:00,completed,web,DE,,0.00,20.00
+40,c4,4,2024-02-10 10:00:00,completed,web,DE,,0.00,20.00
+41,c4,4,2024-02-10 10:00:30,completed,web,DE,,0.00,20.00
+51,a51,5,2024-02-12 12:00:00,completed,web,DE,WELCOME,5.00,20.00
+50,a50,5,2024-02-12 12:00:00,completed,app,AT,,0.00,20.00
+52,a52,5,2024-03-25 12:00:00,returned,app,AT,,0.00,20.00
+53,a53,5,2024-03-26 12:00:00,completed,app,AT,,0.00,20.00
+60,a60,,2024-02-14 12:00:00,completed,web,DE,,0.00,20.00
+61,a61,,2024-03-14 12:00:00,completed,web,DE,,0.00,20.00
+70,a70,7,2024-01-05 12:00:00,cancelled,web,DE,,0.00,20.00
+71,a71,7,2024-03-31 22:30:00,completed,web,DE,,0.00,20.00
+80,a80,8,2024-02-20 12:00:00,returned,web,DE,,0.00,20.00
+91,a91,9,2024-02-20 12:00:00,completed,web,DE,,0.00,20.00
+100,a100,10,2024-03-05 12:00:00,completed,web,DE,,0.00,20.00
+101,a101,10,2024-04-30 12:00:00,placed,web,DE,,0.00,20.00
+110,c11,11,2024-03-10 11:00:00,cancelled,web,DE,SPRING,10.00,40.00
+111,c11,11,2024-03-10 11:05:00,completed,web,,SPRING,10.00,40.00
+";
+
+/// The order that the source deletes between the first sync and the second.
+const DELETED: &str = "90,a90,9,2024-01-03 12:00:00,completed,web,DE,,0.00,20.00\n";
+
+/// Lines, for the orders whose lines matter; the lines of the others have not arrived.
+const ITEMS: &str = "\
+id,order_id,product_id,quantity,returned_quantity,unit_price
+1,10,1,2,0,10.00
+2,53,1,1,1,10.00
+3,53,2,1,1,10.00
+4,111,1,2,1,25.00
+";
+
+/// The shop after the first sync, with the order that is deleted later.
+fn shop() -> Project {
+    let project = Project::empty();
+    project.write("jobs.yaml", JOBS);
+    copy(&repository().join("sql"), &project.path().join("sql"));
+    project.write("data/orders.csv", &format!("{ORDERS}{DELETED}"));
+    project.write("data/order_items.csv", ITEMS);
+    project
+}
+
+fn run(project: &Project, environment: &str) {
+    let ran = project.kiln(&["sync-and-refresh", "--env", environment]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+}
+
+#[test]
+fn every_figure_of_a_hand_made_shop_is_as_worked_out_by_hand() {
+    let project = shop();
+    run(&project, "local");
+    {
+        let tables = Tables::open(&project, "", "retention");
+        // Customer 9 belongs to January: 3 January to 20 February are 48 days.
+        assert_eq!(
+            tables.rows("SELECT cohort_month, days_to_second FROM customer_first_second WHERE customer_id = 9"),
+            ["2024-01-01 48"]
+        );
+    }
+    project.write("data/orders.csv", ORDERS);
+    run(&project, "local");
+    let tables = Tables::open(&project, "", "retention");
+    purchases(&tables);
+    customers(&tables);
+    retention(&tables);
+    repeat_rates(&tables);
+    curve(&tables);
+    summary(&tables);
+    kpis(&tables);
+}
+
+fn purchases(tables: &Tables) {
+    // 53 was sent back line by line, 41 repeats the checkout of 40, 110 was cancelled, 90 is deleted.
+    assert_eq!(
+        tables.rows("SELECT purchase_id FROM purchases ORDER BY purchase_id"),
+        ["10", "11", "12", "20", "22", "30", "31", "32", "40", "50", "51", "71", "91", "100", "101", "111"]
+    );
+    // The price is 50.00 less 10.00, and one of two equal articles was kept. The country was not recorded.
+    assert_eq!(
+        tables.rows("SELECT revenue, discounted, country FROM purchases WHERE purchase_id = 111"),
+        ["20.00 true unknown"]
+    );
+    assert_eq!(tables.rows("SELECT first_day, last_full_day FROM observation"), ["2024-01-10 2024-04-29"]);
+    assert_eq!(
+        tables.rows("SELECT purchase_id, purchased_on FROM purchases WHERE purchase_id IN (30, 31, 71) ORDER BY 1"),
+        ["30 2024-02-01", "31 2024-02-01", "71 2024-04-01"]
+    );
+}
+
+fn customers(tables: &Tables) {
+    assert_eq!(
+        tables.rows(
+            "SELECT customer_id, cohort_month, second_purchased_on, days_to_second, channel, country,
+                    first_order_discounted, purchases, purchase_days, observed_days
+             FROM customer_first_second ORDER BY customer_id"
+        ),
+        [
+            // 110 days from 10 January to 29 April: 21 + 29 + 31 + 29.
+            "1 2024-01-01 2024-02-05 26 web DE false 3 3 110",
+            "2 2024-01-01 2024-03-20 65 app AT false 2 2 105",
+            "3 2024-02-01 2024-03-02 30 web DE false 3 2 88",
+            "4 2024-02-01 - - web DE false 1 1 79",
+            // Of two orders in one instant, the lower id is the first: app, without the discount.
+            "5 2024-02-01 - - app AT false 2 1 77",
+            "7 2024-04-01 - - web DE false 1 1 28",
+            "9 2024-02-01 - - web DE false 1 1 69",
+            "10 2024-03-01 2024-04-30 56 web DE false 2 2 55",
+            "11 2024-03-01 - - web unknown true 1 1 50",
+        ]
+    );
+}
+
+fn retention(tables: &Tables) {
+    // April is not over on the 29th: it has no cell, neither as a cohort nor as a month of others.
+    assert_eq!(
+        tables.rows(
+            "SELECT cohort_month, months_since, sum(cohort_size), sum(active_customers)
+             FROM cohort_retention GROUP BY 1, 2 ORDER BY 1, 2"
+        ),
+        [
+            "2024-01-01 0 2 2",
+            "2024-01-01 1 2 1",
+            "2024-01-01 2 2 2",
+            // Only customer 3 came in March: customer 5 sent everything back.
+            "2024-02-01 0 4 4",
+            "2024-02-01 1 4 1",
+            "2024-03-01 0 2 2",
+        ]
+    );
+    // A month in which nobody of a segment bought is there, with 0.
+    assert_eq!(
+        tables.rows(
+            "SELECT months_since, active_customers FROM cohort_retention
+             WHERE cohort_month = DATE'2024-02-01' AND channel = 'app' ORDER BY months_since"
+        ),
+        ["0 1", "1 0"]
+    );
+    // What the running month has brought so far.
+    assert_eq!(
+        tables.rows(
+            "SELECT cohort_month, sum(active_customers) FROM cohort_activity
+             WHERE activity_month = DATE'2024-04-01' GROUP BY 1 ORDER BY 1"
+        ),
+        ["2024-03-01 1", "2024-04-01 1"]
+    );
+}
+
+fn repeat_rates(tables: &Tables) {
+    // January's last customer has had 89 days by 29 April: one too few for 90, though both have long come back.
+    // February's has had exactly 60, March's 29.
+    assert_eq!(
+        tables.rows(
+            "SELECT cohort_month, window_days, sum(cohort_size), sum(observed_customers), sum(repeaters)
+             FROM repeat_rates GROUP BY 1, 2 ORDER BY 1, 2"
+        ),
+        [
+            "2024-01-01 30 2 2 1",
+            "2024-01-01 60 2 2 1",
+            "2024-01-01 90 2 - -",
+            "2024-02-01 30 4 4 1",
+            "2024-02-01 60 4 4 1",
+            "2024-02-01 90 4 - -",
+            "2024-03-01 30 2 - -",
+            "2024-03-01 60 2 - -",
+            "2024-03-01 90 2 - -",
+            "2024-04-01 30 1 - -",
+            "2024-04-01 60 1 - -",
+            "2024-04-01 90 1 - -",
+        ]
+    );
+    // Web customers of February: 3, 4 and 9, of whom 3 came back on the 30th day.
+    assert_eq!(
+        tables.rows(
+            "SELECT cohort_size, repeaters, round(repeat_rate, 4) FROM repeat_rates
+             WHERE cohort_month = DATE'2024-02-01' AND window_days = 30 AND channel = 'web'"
+        ),
+        ["3 1 0.3333"]
+    );
+    // Over the cohorts old enough for 30 days, January and February: 1, 3, 4, 9 by web; 2, 5 by app.
+    assert_eq!(
+        tables.rows(
+            "SELECT window_days, channel, sum(customers), sum(repeaters)
+             FROM segment_repeat_rates GROUP BY 1, 2 ORDER BY 1, 2"
+        ),
+        ["30 app 2 0", "30 web 4 2", "60 app 2 0", "60 web 4 2"]
+    );
+}
+
+fn curve(tables: &Tables) {
+    // Day 26 is in the step that ends with day 28, day 30 in the one of day 35.
+    // March has been watched for 29 days, February for 60; April not for one.
+    assert_eq!(
+        tables.lines(
+            "SELECT cohort_month, sum(repeaters_cumulative) FROM time_to_second_purchase
+             GROUP BY cohort_month, days_since_first ORDER BY cohort_month, days_since_first"
+        ),
+        ["2024-01-01: 0 0 0 0 1 1 1 1 1 1", "2024-02-01: 0 0 0 0 0 1 1 1 1", "2024-03-01: 0 0 0 0 0"]
+    );
+    assert_eq!(
+        tables.rows(
+            "SELECT cohort_quarter, customers, share FROM time_to_second_purchase
+             WHERE cohort_month = DATE'2024-01-01' AND channel = 'web' AND days_since_first = 28"
+        ),
+        ["2024-01-01 1 1.0"]
+    );
+}
+
+fn summary(tables: &Tables) {
+    // Median within 60 days: January only 26 (65 is later), February 30; March is too young. One of January's two, so half of
+    // them, were back by day 26; of February's four only one. March's half, on day 56, is not observed for all.
+    assert_eq!(
+        tables.rows(
+            "SELECT cohort_month, cohort_size, repeaters_so_far, repeat_rate_30d, repeat_rate_60d, repeat_rate_90d,
+                    median_days_to_second, days_until_half
+             FROM cohort_summary ORDER BY cohort_month"
+        ),
+        [
+            "2024-01-01 2 2 0.5 0.5 - 26.0 26",
+            "2024-02-01 4 1 0.25 0.25 - 30.0 -",
+            "2024-03-01 2 1 - - - - -",
+            "2024-04-01 1 0 - - - - -",
+        ]
+    );
+}
+
+fn kpis(tables: &Tables) {
+    // Sixteen purchases, fifteen at 20.00 and one of which half was kept, also 20.00. Two of the six customers of January and
+    // February came back within 30 days. The median is that of 26 and 30: 56 days are those of a customer
+    // watched for 55, and 65 are more than 60.
+    assert_eq!(
+        tables.rows(
+            "SELECT last_full_day, customers, purchases, revenue, repeat_customers, repeat_window_days, observed_customers,
+                    round(repeat_rate, 4), median_within_days, median_days_to_second
+             FROM retention_kpis"
+        ),
+        ["2024-04-29 9 16 320.00 4 30 6 0.3333 60 28.0"]
+    );
+}
+
+#[test]
+fn a_further_order_of_the_first_day_is_the_second_purchase_if_the_variable_says_so() {
+    let project = shop();
+    project.write("data/orders.csv", ORDERS);
+    run(&project, "same_day");
+    let tables = Tables::open(&project, "", "same_day");
+    // Customer 3 on the evening of the same day, customer 5 in the same instant; the others as before.
+    assert_eq!(
+        tables.rows("SELECT customer_id, days_to_second FROM customer_first_second WHERE customer_id <= 5 ORDER BY 1"),
+        ["1 26", "2 65", "3 0", "4 -", "5 0"]
+    );
+    assert_eq!(
+        tables.rows(
+            "SELECT sum(repeaters_cumulative) FROM time_to_second_purchase
+             WHERE cohort_month = DATE'2024-02-01' AND days_since_first = 0"
+        ),
+        ["2"]
+    );
+}
+
+#[test]
+fn a_sample_takes_some_customers_with_all_their_orders() {
+    let project = shop();
+    project.write("data/orders.csv", ORDERS);
+    run(&project, "sampled");
+    let tables = Tables::open(&project, "", "sampled");
+    // Of every hundred customer ids the first five: 1, 2, 3 and 4 here.
+    assert_eq!(
+        tables.rows("SELECT customer_id, purchases FROM customer_first_second ORDER BY 1"),
+        ["1 3", "2 2", "3 3", "4 1"]
+    );
+}
