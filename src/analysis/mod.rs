@@ -1,7 +1,14 @@
 //! What a query reads and what it returns: tables, columns and types of rendered SQL, checked before anything is sent.
 
+mod expr;
+mod from;
 mod parsed;
 mod resolve;
+mod scope;
+mod select;
+#[cfg(test)]
+mod tests;
+mod types;
 
 pub use crate::dialect::DataType;
 pub use parsed::{Parsed, TableRead, parse, parse_sql};

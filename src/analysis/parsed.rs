@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use sqlparser::ast::Query;
 
+use super::resolve::reads;
 use crate::diag::{Diagnostic, Diagnostics, Span};
-use crate::dialect;
+use crate::dialect::{self, TextMap};
 use crate::template::Rendered;
 
 /// The way from bytes of the SQL text to the place in a file.
@@ -17,6 +18,7 @@ type Origin = Arc<dyn Fn(Range<usize>) -> Span + Send + Sync>;
 #[derive(Clone)]
 pub struct Parsed {
     pub(super) query: Query,
+    pub(super) map: TextMap,
     origin: Origin,
     reads: Vec<TableRead>,
 }
@@ -62,7 +64,18 @@ pub fn parse_sql(
     origin: impl Fn(Range<usize>) -> Span + Send + Sync + 'static,
 ) -> Result<Parsed, Diagnostics> {
     match dialect::parse_query(text) {
-        Ok(query) => Ok(Parsed { query, origin: Arc::new(origin), reads: Vec::new() }),
-        Err(error) => Err(Diagnostic::error("sql-syntax", error.message).at(origin(error.range)).into()),
+        Ok(query) => {
+            let map = TextMap::new(text);
+            let reads = reads(&query, &map, &origin);
+            Ok(Parsed { query, map, origin: Arc::new(origin), reads })
+        }
+        Err(error) => {
+            let problem = Diagnostic::error("sql-syntax", error.message).at(origin(error.range));
+            Err(match error.help {
+                Some(help) => problem.help(help),
+                None => problem,
+            }
+            .into())
+        }
     }
 }

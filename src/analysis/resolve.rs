@@ -1,9 +1,21 @@
 //! Names and types: what every name of a query refers to, and which columns the query returns.
+//!
+//! One walk over the syntax tree finds tables, resolves columns and infers types. What it does not understand it takes
+//! as unknown: a query that Databricks accepts must never be refused here.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
-use super::{Column, Parsed, Relation, parse_sql};
-use crate::diag::{Diagnostics, Span};
+use sqlparser::ast::{
+    Cte, Expr, Ident, ObjectName, OrderBy, OrderByKind, Query, SetExpr, SetOperator, SetQuantifier, Spanned,
+    TableAliasColumnDef, Values, Visit, With, visit_relations,
+};
+use sqlparser::tokenizer::Span as TreeSpan;
+
+use super::scope::{Found, Output, Scope, Source, same};
+use super::{Column, DataType, Parsed, Relation, TableRead, parse_sql, types};
+use crate::diag::{Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::dialect::TextMap;
 
 /// Resolves all names of a query and returns its output columns, with all problems found.
 ///
@@ -15,8 +27,10 @@ pub fn resolve(
     relation: &dyn Fn(&[String]) -> Option<Relation>,
     known: &[String],
 ) -> (Option<Vec<Column>>, Diagnostics) {
-    let _ = (parsed, relation, known);
-    (None, Diagnostics::new())
+    let origin = |range| parsed.span(range);
+    let mut resolver = Resolver::new(&parsed.map, &origin, relation, known);
+    let output = resolver.query(&parsed.query, None);
+    (output.complete(), resolver.problems)
 }
 
 /// Parses and resolves the SQL text of anything that is not a model: see [`parse_sql`] and [`resolve`].
@@ -29,5 +43,354 @@ pub fn columns_of_sql(
     match parse_sql(text, origin) {
         Ok(parsed) => resolve(&parsed, relation, known),
         Err(problems) => (None, problems),
+    }
+}
+
+/// Finds the tables that a query reads.
+pub(super) fn reads(query: &Query, map: &TextMap, origin: &dyn Fn(Range<usize>) -> Span) -> Vec<TableRead> {
+    let mut resolver = Resolver::new(map, origin, &|_| Some(Relation::Unknown), &[]);
+    resolver.query(query, None);
+    resolver.reads
+}
+
+/// The walk over a query.
+pub(super) struct Resolver<'r> {
+    pub(super) map: &'r TextMap,
+    origin: &'r dyn Fn(Range<usize>) -> Span,
+    pub(super) relation: &'r dyn Fn(&[String]) -> Option<Relation>,
+    pub(super) known: &'r [String],
+    /// Names defined by WITH that can be seen, the innermost last.
+    pub(super) ctes: Vec<(String, Output)>,
+    problems: Diagnostics,
+    seen: HashSet<(Range<usize>, String)>,
+    /// Whether problems are dropped, because the same text is walked again.
+    quiet: bool,
+    pub(super) reads: Vec<TableRead>,
+}
+
+impl<'r> Resolver<'r> {
+    fn new(
+        map: &'r TextMap,
+        origin: &'r dyn Fn(Range<usize>) -> Span,
+        relation: &'r dyn Fn(&[String]) -> Option<Relation>,
+        known: &'r [String],
+    ) -> Self {
+        Self {
+            map,
+            origin,
+            relation,
+            known,
+            ctes: Vec::new(),
+            problems: Diagnostics::new(),
+            seen: HashSet::new(),
+            quiet: false,
+            reads: Vec::new(),
+        }
+    }
+
+    /// The place in a file that a part of the syntax tree comes from.
+    pub(super) fn span(&self, span: TreeSpan) -> Span {
+        (self.origin)(self.map.range(span))
+    }
+
+    /// Reports an error at a part of the syntax tree, once.
+    pub(super) fn error(&mut self, span: TreeSpan, code: &'static str, message: String, help: Option<String>) {
+        self.report(span, Diagnostic::error(code, message), help);
+    }
+
+    pub(super) fn report(&mut self, span: TreeSpan, problem: Diagnostic, help: Option<String>) {
+        if self.quiet || !self.seen.insert((self.map.range(span), problem.message.clone())) {
+            return;
+        }
+        let problem = problem.at(self.span(span));
+        self.problems.push(match help {
+            Some(help) => problem.help(help),
+            None => problem,
+        });
+    }
+
+    /// Resolves a query and returns what it offers.
+    pub(super) fn query(&mut self, query: &Query, parent: Option<&Scope<'_>>) -> Output {
+        let outer_ctes = self.ctes.len();
+        if let Some(with) = &query.with {
+            self.with(with, parent);
+        }
+        let (mut output, scope) = self.set_expr(&query.body, parent);
+        if let Some(order_by) = &query.order_by {
+            self.order_by(order_by, &output, scope.as_ref().or(parent));
+        }
+        if !query.pipe_operators.is_empty() {
+            self.reads_of(&query.pipe_operators);
+            output = Output::unknown();
+        }
+        self.ctes.truncate(outer_ctes);
+        output
+    }
+
+    /// Notes the tables named in a part of the tree that is not resolved further.
+    fn reads_of<V: Visit>(&mut self, part: &V) {
+        let mut names = Vec::new();
+        let _ = visit_relations(part, |name| {
+            names.push(name.clone());
+            std::ops::ControlFlow::<()>::Continue(())
+        });
+        for name in &names {
+            self.table(name);
+        }
+    }
+
+    fn with(&mut self, with: &With, parent: Option<&Scope<'_>>) {
+        for cte in &with.cte_tables {
+            let output = if with.recursive { self.recursive_cte(cte, parent) } else { self.query(&cte.query, parent) };
+            let output = self.renamed(output, &cte.alias.columns, &cte.alias.name);
+            self.ctes.push((cte.alias.name.value.clone(), output));
+        }
+    }
+
+    /// A recursive CTE has the columns of its first part, which does not read it.
+    fn recursive_cte(&mut self, cte: &Cte, parent: Option<&Scope<'_>>) -> Output {
+        let mut body = &*cte.query.body;
+        while let SetExpr::Query(inner) = body {
+            body = &inner.body;
+        }
+        let is_union = matches!(body, SetExpr::SetOperation { .. });
+        while let SetExpr::SetOperation { left, .. } = body {
+            body = left;
+        }
+        let quiet = std::mem::replace(&mut self.quiet, true);
+        let outer_ctes = self.ctes.len();
+        if let Some(inner) = &cte.query.with {
+            self.with(inner, parent);
+        }
+        let anchor = if is_union { self.set_expr(body, parent).0 } else { Output::unknown() };
+        self.ctes.truncate(outer_ctes);
+        let anchor = self.renamed(anchor, &cte.alias.columns, &cte.alias.name);
+        self.quiet = quiet;
+        self.ctes.push((cte.alias.name.value.clone(), anchor.clone()));
+        self.query(&cte.query, parent);
+        self.ctes.truncate(outer_ctes);
+        anchor
+    }
+
+    /// Gives columns the names of an alias list: `t(a, b)`.
+    pub(super) fn renamed(&mut self, mut output: Output, names: &[TableAliasColumnDef], table: &Ident) -> Output {
+        if names.is_empty() {
+            return output;
+        }
+        if !output.open && output.columns.len() != names.len() {
+            let (there, here) = (output.columns.len(), names.len());
+            let message = format!("`{}` has {}, and is given names for {here}", table.value, counted(there));
+            self.error(table.span, "column-count", message, None);
+        }
+        let mut types: Vec<_> = match output.open {
+            true => Vec::new(),
+            false => output.columns.drain(..).map(|c| c.data_type).collect(),
+        };
+        types.resize(names.len(), None);
+        let columns = names.iter().zip(types).map(|(n, data_type)| Column { name: n.name.value.clone(), data_type });
+        Output { columns: columns.collect(), open: false }
+    }
+
+    /// Resolves a SELECT, or several joined by UNION and the like; returns also what ORDER BY may refer to.
+    fn set_expr<'p>(&mut self, body: &SetExpr, parent: Option<&'p Scope<'p>>) -> (Output, Option<Scope<'p>>) {
+        let mut rest = Vec::new();
+        let mut first = body;
+        while let SetExpr::SetOperation { left, op, set_quantifier, right } = first {
+            rest.push((*op, *set_quantifier, &**right));
+            first = left;
+        }
+        let (mut output, scope) = match first {
+            SetExpr::Select(select) => {
+                let (output, scope) = self.select(select, parent);
+                (output, Some(scope))
+            }
+            SetExpr::Query(query) => (self.query(query, parent), None),
+            SetExpr::Values(values) => (self.values(values, parent), None),
+            SetExpr::Table(table) => {
+                let parts = table.schema_name.iter().chain(&table.table_name).map(Ident::new);
+                (self.table(&ObjectName::from(parts.collect::<Vec<_>>())).1, None)
+            }
+            other => {
+                self.reads_of(other);
+                (Output::unknown(), None)
+            }
+        };
+        let single = rest.is_empty();
+        for (op, quantifier, right) in rest.into_iter().rev() {
+            let (other, _) = self.set_expr(right, parent);
+            output = self.combined(output, op, quantifier, other, right);
+        }
+        (output, if single { scope } else { None })
+    }
+
+    /// What a set operation offers.
+    fn combined(
+        &mut self,
+        left: Output,
+        op: SetOperator,
+        quantifier: SetQuantifier,
+        right: Output,
+        place: &SetExpr,
+    ) -> Output {
+        if left.open || right.open {
+            return Output::unknown();
+        }
+        let by_name =
+            matches!(quantifier, SetQuantifier::ByName | SetQuantifier::AllByName | SetQuantifier::DistinctByName);
+        if by_name {
+            let mut columns = left.columns;
+            for column in right.columns {
+                match columns.iter_mut().find(|c| same(&c.name, &column.name)) {
+                    Some(c) => c.data_type = types::common([c.data_type.as_ref(), column.data_type.as_ref()]),
+                    None => columns.push(column),
+                }
+            }
+            return Output { columns, open: false };
+        }
+        if left.columns.len() != right.columns.len() {
+            let span = match place {
+                SetExpr::Select(select) => select.select_token.0.span,
+                other => other.span(),
+            };
+            let (l, r) = (left.columns.len(), right.columns.len());
+            let message = format!("{op} joins queries of {l} and {r} columns; both must have the same number");
+            self.error(span, "column-count", message, None);
+            return Output::unknown();
+        }
+        let columns = left.columns.into_iter().zip(right.columns).map(|(l, r)| Column {
+            name: l.name,
+            data_type: types::common([l.data_type.as_ref(), r.data_type.as_ref()]),
+        });
+        Output { columns: columns.collect(), open: false }
+    }
+
+    fn values(&mut self, values: &Values, parent: Option<&Scope<'_>>) -> Output {
+        let scope = Scope { parent, ..Scope::default() };
+        let mut columns: Vec<Option<DataType>> = Vec::new();
+        let mut width = None;
+        for row in &values.rows {
+            let types: Vec<_> = row.content.iter().map(|e| self.expr(e, &scope)).collect();
+            if *width.get_or_insert(types.len()) != types.len() {
+                let here = counted(types.len());
+                let message = format!("a row of VALUES has {here}, the first one has {}", columns.len());
+                self.error(row.opening_token.0.span, "column-count", message, None);
+                return Output::unknown();
+            }
+            columns = match columns.is_empty() {
+                true => types,
+                false => columns.iter().zip(&types).map(|(a, b)| types::common([a.as_ref(), b.as_ref()])).collect(),
+            };
+        }
+        let columns = columns.into_iter().enumerate();
+        let columns = columns.map(|(i, data_type)| Column { name: format!("col{}", i + 1), data_type });
+        Output { columns: columns.collect(), open: false }
+    }
+
+    /// ORDER BY sees the output's columns first, then what the SELECT sees.
+    fn order_by(&mut self, order_by: &OrderBy, output: &Output, parent: Option<&Scope<'_>>) {
+        let OrderByKind::Expressions(keys) = &order_by.kind else { return };
+        let source = Source { names: Vec::new(), label: "the result".to_owned(), output: output.clone() };
+        let scope = Scope { sources: vec![source], is_output: true, parent, ..Scope::default() };
+        for key in keys {
+            self.position(&key.expr, output, "ORDER BY");
+            self.expr(&key.expr, &scope);
+        }
+    }
+
+    /// Checks a column's number in GROUP BY and ORDER BY.
+    pub(super) fn position(&mut self, key: &Expr, output: &Output, clause: &str) {
+        let Some(number) = super::expr::whole_number(key) else { return };
+        let count = output.columns.len();
+        if !output.open && (number < 1 || number > count as i64) {
+            let message = format!("{clause} {number}: the query has {}", counted(count));
+            self.error(key.span(), "column-position", message, None);
+        }
+    }
+
+    /// Resolves a name, reports it if nothing has it, and returns its type.
+    pub(super) fn name(&mut self, idents: &[Ident], scope: &Scope<'_>) -> Option<DataType> {
+        let parts: Vec<String> = idents.iter().map(|i| i.value.clone()).collect();
+        let (found, used) = match scope.find(&parts) {
+            Found::Column { data_type, used, .. } | Found::Other { data_type, used } => (data_type, used),
+            Found::Perhaps => return None,
+            missing => {
+                if let Some(data_type) = super::expr::without_parentheses(idents) {
+                    return data_type;
+                }
+                self.missing(idents, missing, scope);
+                return None;
+            }
+        };
+        parts[used..].iter().fold(found, |data_type, field| super::expr::field_type(data_type.as_ref(), field))
+    }
+
+    fn missing(&mut self, idents: &[Ident], found: Found, scope: &Scope<'_>) {
+        let Some((first, last)) = idents.first().zip(idents.last()) else { return };
+        let span = first.span.union(&last.span);
+        let written = idents.iter().map(|i| i.value.as_str()).collect::<Vec<_>>().join(".");
+        match found {
+            Found::Ambiguous(labels) => {
+                let message = format!("column `{written}` is ambiguous: {} have it", list(&labels, "and"));
+                let help = format!("Write `{}.{written}` or the other.", labels[0]);
+                self.error(span, "ambiguous-column", message, Some(help));
+            }
+            Found::NotIn { label, columns, column } => {
+                let message = format!("there is no column `{column}` in `{label}`");
+                self.error(span, "unknown-column", message, Some(suggestion(&column, &columns)));
+            }
+            _ => {
+                let labels = scope.labels();
+                if idents.len() > 1 && !labels.iter().any(|l| same(l, &first.value)) {
+                    let message = format!("there is no table, alias or column `{}` here", first.value);
+                    let help = did_you_mean(&first.value, labels.iter().map(String::as_str))
+                        .map(|near| format!("Did you mean `{near}`?"))
+                        .or_else(|| (!labels.is_empty()).then(|| format!("Here are {}.", list(&labels, "and"))));
+                    return self.error(span, "unknown-column", message, help);
+                }
+                let place = match labels.is_empty() {
+                    true => "the query reads no table here".to_owned(),
+                    false => format!("not in {}", list(&labels, "or")),
+                };
+                let message = format!("there is no column `{written}`: {place}");
+                let visible = scope.visible();
+                let help = (!visible.is_empty()).then(|| suggestion(&first.value, &visible));
+                self.error(span, "unknown-column", message, help);
+            }
+        }
+    }
+}
+
+/// `1 column`, `2 columns`.
+fn counted(count: usize) -> String {
+    format!("{count} column{}", if count == 1 { "" } else { "s" })
+}
+
+/// `a`, `b` and `c`.
+fn list(names: &[String], word: &str) -> String {
+    let mut quoted: Vec<_> = names.iter().map(|n| format!("`{n}`")).collect();
+    match quoted.pop() {
+        Some(last) if quoted.is_empty() => last,
+        Some(last) => format!("{} {word} {last}", quoted.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// A near name, or the names there are.
+pub(super) fn suggestion(name: &str, columns: &[String]) -> String {
+    const MOST: usize = 12;
+    if let Some(near) = did_you_mean(name, columns.iter().map(String::as_str)) {
+        return format!("Did you mean `{near}`?");
+    }
+    let mut names: Vec<String> = Vec::new();
+    for column in columns {
+        if !names.contains(column) {
+            names.push(column.clone());
+        }
+    }
+    match names.len() {
+        0 => "It has no columns.".to_owned(),
+        n if n > MOST => format!("The columns are {}, … ({n} in all).", list(&names[..MOST], ",").replace(" , ", ", ")),
+        1 => format!("The only column is {}.", list(&names, "and")),
+        _ => format!("The columns are {}.", list(&names, "and")),
     }
 }

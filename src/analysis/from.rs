@@ -1,0 +1,398 @@
+//! FROM: tables, subqueries, joins, table functions and lateral views, and what each of them offers.
+
+use sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Join, JoinConstraint, JoinOperator,
+    LateralView, ObjectName, ObjectNamePart, Spanned, TableAlias, TableFactor, TableWithJoins,
+};
+
+use super::expr::{integer, text};
+use super::resolve::{Resolver, suggestion};
+use super::scope::{Output, Scope, Source, same};
+use super::{Column, DataType, Relation, TableRead};
+use crate::diag::{Diagnostic, did_you_mean};
+
+/// FROM as far as it has been read: the names it offers, and what `*` stands for.
+pub(super) struct From<'p> {
+    pub scope: Scope<'p>,
+    pub star: Output,
+}
+
+/// Formats that may stand before a path, as in ``delta.`/path` ``.
+const FILE_FORMATS: [&str; 9] = ["avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text", "xml"];
+
+impl Resolver<'_> {
+    /// Resolves the whole FROM clause.
+    pub(super) fn from<'p>(&mut self, tables: &[TableWithJoins], parent: Option<&'p Scope<'p>>) -> From<'p> {
+        let mut from = From { scope: Scope { parent, ..Scope::default() }, star: Output::default() };
+        for table in tables {
+            self.table_with_joins(table, &mut from);
+        }
+        from
+    }
+
+    fn table_with_joins(&mut self, table: &TableWithJoins, from: &mut From<'_>) {
+        // Joins before a comma do not see what comes after it, and `*` gives the parts one after the other.
+        let before = std::mem::take(&mut from.star);
+        self.factor(&table.relation, from);
+        for join in &table.joins {
+            self.join(join, from);
+        }
+        let mine = std::mem::replace(&mut from.star, before);
+        from.star.columns.extend(mine.columns);
+        from.star.open |= mine.open;
+    }
+
+    fn join(&mut self, join: &Join, from: &mut From<'_>) {
+        use JoinOperator as J;
+        let left_sources = from.scope.sources.len();
+        let left_star = std::mem::take(&mut from.star);
+        self.factor(&join.relation, from);
+        let right_star = std::mem::take(&mut from.star);
+        let mut keeps = (true, true);
+        let constraint = match &join.join_operator {
+            J::Join(c) | J::Inner(c) | J::Left(c) | J::LeftOuter(c) | J::Right(c) | J::RightOuter(c) => c,
+            J::FullOuter(c) | J::CrossJoin(c) | J::StraightJoin(c) => c,
+            J::Semi(c) | J::LeftSemi(c) | J::Anti(c) | J::LeftAnti(c) => {
+                keeps = (true, false);
+                c
+            }
+            J::RightSemi(c) | J::RightAnti(c) => {
+                keeps = (false, true);
+                c
+            }
+            J::AsOf { match_condition, constraint } => {
+                self.expr(match_condition, &from.scope);
+                constraint
+            }
+            J::CrossApply | J::OuterApply | J::ArrayJoin | J::LeftArrayJoin | J::InnerArrayJoin => {
+                &JoinConstraint::None
+            }
+        };
+        let mut merged = Vec::new();
+        match constraint {
+            JoinConstraint::On(condition) => {
+                self.expr(condition, &from.scope);
+            }
+            JoinConstraint::Using(names) => {
+                for name in names {
+                    let Some(ident) = name.0.last().and_then(ObjectNamePart::as_ident) else { continue };
+                    self.using_column(ident, &from.scope.sources[..left_sources]);
+                    self.using_column(ident, &from.scope.sources[left_sources..]);
+                    merged.push(ident.value.clone());
+                }
+            }
+            JoinConstraint::Natural => {
+                let both =
+                    left_star.columns.iter().filter(|l| right_star.columns.iter().any(|r| same(&l.name, &r.name)));
+                merged.extend(both.map(|c| c.name.clone()));
+            }
+            JoinConstraint::None => {}
+        }
+        from.scope.merged.extend(merged.iter().map(|name| name.to_lowercase()));
+        from.star = match keeps {
+            (true, false) => {
+                from.scope.sources.truncate(left_sources);
+                left_star
+            }
+            (false, true) => {
+                from.scope.sources.drain(..left_sources);
+                right_star
+            }
+            _ => joined_star(left_star, right_star, &merged),
+        };
+    }
+
+    fn using_column(&mut self, ident: &Ident, sources: &[Source]) {
+        if sources.iter().any(|s| s.output.open || s.column(&ident.value).is_some()) {
+            return;
+        }
+        let labels: Vec<_> = sources.iter().map(|s| format!("`{}`", s.label)).collect();
+        let columns: Vec<String> =
+            sources.iter().flat_map(|s| s.output.columns.iter().map(|c| c.name.clone())).collect();
+        let message = format!("there is no column `{}` in {}, which the join uses", ident.value, labels.join(", "));
+        self.error(ident.span, "unknown-column", message, Some(suggestion(&ident.value, &columns)));
+    }
+
+    /// Adds one entry of FROM.
+    fn factor(&mut self, factor: &TableFactor, from: &mut From<'_>) {
+        let (source, alias) = match factor {
+            TableFactor::Table { name, alias, args: None, .. } => {
+                let (names, output) = self.table(name);
+                let label = names.last().cloned().unwrap_or_default();
+                (Source { names, label, output }, alias)
+            }
+            TableFactor::Table { name, alias, args: Some(args), .. } => {
+                (self.table_function(name, &args.args, &from.scope), alias)
+            }
+            TableFactor::Function { name, args, alias, .. } => (self.table_function(name, args, &from.scope), alias),
+            TableFactor::TableFunction { expr, alias } => {
+                let output = match expr {
+                    Expr::Function(function) => self.generator(function, &from.scope),
+                    other => {
+                        self.expr(other, &from.scope);
+                        None
+                    }
+                };
+                (Source::named("table", output.unwrap_or_else(Output::unknown)), alias)
+            }
+            TableFactor::Derived { lateral, subquery, alias, .. } => {
+                let output = match lateral {
+                    true => self.query(subquery, Some(&from.scope)),
+                    false => self.query(subquery, from.scope.parent),
+                };
+                (Source { names: Vec::new(), label: "subquery".to_owned(), output }, alias)
+            }
+            TableFactor::NestedJoin { table_with_joins, alias: None } => {
+                return self.table_with_joins(table_with_joins, from);
+            }
+            TableFactor::NestedJoin { table_with_joins, alias } => {
+                let inner = self.from(std::slice::from_ref(&**table_with_joins), from.scope.parent);
+                (Source { names: Vec::new(), label: "join".to_owned(), output: inner.star }, alias)
+            }
+            TableFactor::Pivot { table, aggregate_functions, value_column, alias, .. } => {
+                let inner = self.inner(table, from.scope.parent);
+                for function in aggregate_functions {
+                    self.expr(&function.expr, &inner.scope);
+                }
+                for column in value_column {
+                    self.expr(column, &inner.scope);
+                }
+                (unknown_source("pivot"), alias)
+            }
+            TableFactor::Unpivot { table, columns, alias, .. } => {
+                let inner = self.inner(table, from.scope.parent);
+                for column in columns {
+                    self.expr(&column.expr, &inner.scope);
+                }
+                (unknown_source("unpivot"), alias)
+            }
+            TableFactor::MatchRecognize { table, alias, .. } => {
+                self.inner(table, from.scope.parent);
+                (unknown_source("match_recognize"), alias)
+            }
+            TableFactor::UNNEST { alias, .. }
+            | TableFactor::JsonTable { alias, .. }
+            | TableFactor::OpenJsonTable { alias, .. }
+            | TableFactor::XmlTable { alias, .. }
+            | TableFactor::SemanticView { alias, .. } => (unknown_source("table"), alias),
+        };
+        let source = self.aliased(source, alias.as_ref());
+        from.star.columns.extend(source.output.columns.iter().cloned());
+        from.star.open |= source.output.open;
+        from.scope.sources.push(source);
+    }
+
+    /// A table that stands inside a PIVOT or the like.
+    fn inner<'p>(&mut self, table: &TableFactor, parent: Option<&'p Scope<'p>>) -> From<'p> {
+        let mut from = From { scope: Scope { parent, ..Scope::default() }, star: Output::default() };
+        self.factor(table, &mut from);
+        from
+    }
+
+    fn aliased(&mut self, source: Source, alias: Option<&TableAlias>) -> Source {
+        let Some(alias) = alias else { return source };
+        let output = self.renamed(source.output, &alias.columns, &alias.name);
+        Source { names: vec![alias.name.value.to_lowercase()], label: alias.name.value.clone(), output }
+    }
+
+    /// Looks a table up: a CTE, a file, or a table or view, which counts as read.
+    pub(super) fn table(&mut self, name: &ObjectName) -> (Vec<String>, Output) {
+        let mut parts = Vec::new();
+        for part in &name.0 {
+            match part {
+                ObjectNamePart::Identifier(ident) => parts.push(ident.value.clone()),
+                ObjectNamePart::Function(function) => match function.args.as_slice() {
+                    [FunctionArg::Unnamed(FunctionArgExpr::Expr(e))] if text(e).is_some() => {
+                        let name = text(e).unwrap_or_default();
+                        parts.extend(name.split('.').map(|p| p.trim_matches('`').to_owned()));
+                    }
+                    _ => return (Vec::new(), Output::unknown()),
+                },
+            }
+        }
+        let names: Vec<String> = parts.iter().map(|p| p.to_lowercase()).collect();
+        if let [single] = parts.as_slice() {
+            if let Some((_, output)) = self.ctes.iter().rev().find(|(cte, _)| same(cte, single)) {
+                return (names, output.clone());
+            }
+        }
+        if let [format, path] = names.as_slice() {
+            if FILE_FORMATS.contains(&format.as_str()) && path.contains(['/', ':']) {
+                return (names, Output::unknown());
+            }
+        }
+        let span = name.span();
+        if !self
+            .reads
+            .iter()
+            .any(|r| r.parts.len() == parts.len() && r.parts.iter().zip(&parts).all(|(a, b)| same(a, b)))
+        {
+            let span = self.span(span);
+            self.reads.push(TableRead { parts: parts.clone(), span });
+        }
+        let output = match (self.relation)(&parts) {
+            Some(Relation::Known(columns)) => Output { columns, open: false },
+            Some(Relation::Unknown) => Output::unknown(),
+            None => {
+                self.unknown_table(&parts, span);
+                Output::unknown()
+            }
+        };
+        (names, output)
+    }
+
+    fn unknown_table(&mut self, parts: &[String], span: sqlparser::tokenizer::Span) {
+        let written = parts.join(".");
+        let ctes = self.ctes.iter().map(|(name, _)| name.as_str());
+        // A name with fewer parts is compared with the last parts of the known ones.
+        let ends = self.known.iter().map(|known| last_parts(known, parts.len()));
+        let near = did_you_mean(&written, ends.chain(ctes.filter(|_| parts.len() == 1))).map(str::to_owned);
+        let help = near.map(|near| format!("Did you mean `{near}`?"));
+        self.error(span, "unknown-table", format!("there is no table or view `{written}`"), help);
+    }
+
+    /// A table function in FROM, with arguments that may refer to what stands before it.
+    fn table_function(&mut self, name: &ObjectName, args: &[FunctionArg], scope: &Scope<'_>) -> Source {
+        let label = name.0.last().and_then(ObjectNamePart::as_ident).map_or("function", |i| i.value.as_str());
+        let mut types = Vec::new();
+        for arg in args {
+            types.push(self.argument(arg, scope));
+        }
+        let output = match name.0.as_slice() {
+            [ObjectNamePart::Identifier(ident)] => {
+                let args: Vec<Option<&Expr>> = args.iter().map(argument_expr).collect();
+                generated(&ident.value, &types, &args)
+            }
+            _ => None,
+        };
+        if name.0.len() == 1 {
+            self.check_table_function(name);
+        }
+        Source::named(label, output.unwrap_or_else(Output::unknown))
+    }
+
+    fn check_table_function(&mut self, name: &ObjectName) {
+        use crate::dialect::functions::{FunctionKind, function, functions, in_known_family};
+        let Some(ident) = name.0.last().and_then(ObjectNamePart::as_ident) else { return };
+        if function(&ident.value).is_some() || in_known_family(&ident.value) {
+            return;
+        }
+        let tables = functions().filter(|f| f.kind == FunctionKind::Table).map(|f| f.name);
+        match did_you_mean(&ident.value, tables) {
+            Some(near) => {
+                let message = format!("there is no table function `{}`", ident.value);
+                self.error(ident.span, "unknown-function", message, Some(format!("Did you mean `{near}`?")));
+            }
+            None => {
+                let message = format!("`{}` is no built-in table function", ident.value);
+                let help = "If it is a function of your own, write it with its schema.".to_owned();
+                self.report(ident.span, Diagnostic::warning("unknown-function", message), Some(help));
+            }
+        }
+    }
+
+    /// What a call of a function that makes rows offers; none if it is not such a call.
+    pub(super) fn generator(&mut self, function: &Function, scope: &Scope<'_>) -> Option<Output> {
+        let [ObjectNamePart::Identifier(ident)] = function.name.0.as_slice() else { return None };
+        let FunctionArguments::List(list) = &function.args else { return None };
+        let types: Vec<_> = list.args.iter().map(|arg| self.argument(arg, scope)).collect();
+        let args: Vec<_> = list.args.iter().map(argument_expr).collect();
+        generated(&ident.value, &types, &args)
+    }
+
+    /// Adds LATERAL VIEW to FROM.
+    pub(super) fn lateral_view(&mut self, view: &LateralView, from: &mut From<'_>) {
+        let output = match &view.lateral_view {
+            Expr::Function(function) => self.generator(function, &from.scope),
+            other => {
+                self.expr(other, &from.scope);
+                None
+            }
+        };
+        let mut output = output.unwrap_or_else(Output::unknown);
+        let name = view.lateral_view_name.0.last().and_then(ObjectNamePart::as_ident);
+        if !view.lateral_col_alias.is_empty() {
+            let mut types: Vec<_> = match output.open {
+                true => Vec::new(),
+                false => output.columns.into_iter().map(|c| c.data_type).collect(),
+            };
+            types.resize(view.lateral_col_alias.len(), None);
+            let names = view.lateral_col_alias.iter().zip(types);
+            let columns = names.map(|(name, data_type)| Column { name: name.value.clone(), data_type }).collect();
+            output = Output { columns, open: false };
+        }
+        from.star.columns.extend(output.columns.iter().cloned());
+        from.star.open |= output.open;
+        from.scope.sources.push(Source::named(name.map_or("lateral view", |i| i.value.as_str()), output));
+    }
+}
+
+/// The last `count` parts of a name with dots.
+fn last_parts(name: &str, count: usize) -> &str {
+    let start = name.rmatch_indices('.').nth(count - 1).map_or(0, |(i, _)| i + 1);
+    &name[start..]
+}
+
+fn unknown_source(label: &str) -> Source {
+    Source { names: Vec::new(), label: label.to_owned(), output: Output::unknown() }
+}
+
+/// `*` over a join: columns that were made one come first, once.
+fn joined_star(left: Output, right: Output, merged: &[String]) -> Output {
+    let is_merged = |c: &Column| merged.iter().any(|m| same(m, &c.name));
+    let mut columns: Vec<Column> =
+        merged.iter().filter_map(|m| left.columns.iter().find(|c| same(&c.name, m)).cloned()).collect();
+    let rest = left.columns.into_iter().chain(right.columns);
+    columns.extend(rest.filter(|c| !is_merged(c)));
+    Output { columns, open: left.open || right.open }
+}
+
+fn argument_expr(arg: &FunctionArg) -> Option<&Expr> {
+    match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) => Some(e),
+        _ => None,
+    }
+}
+
+/// The columns of a function that makes rows; none if they cannot be told.
+fn generated(name: &str, types: &[Option<DataType>], args: &[Option<&Expr>]) -> Option<Output> {
+    let first = types.first().and_then(Option::as_ref);
+    let column = |name: &str, data_type: Option<DataType>| Column { name: name.to_owned(), data_type };
+    let unboxed = |t: &Option<Box<DataType>>| t.as_deref().cloned();
+    let name = name.to_ascii_lowercase();
+    let mut columns = Vec::new();
+    if name.starts_with("posexplode") {
+        columns.push(column("pos", Some(DataType::Int)));
+    }
+    match name.trim_end_matches("_outer") {
+        "explode" | "posexplode" => match first? {
+            DataType::Array(element) => columns.push(column("col", unboxed(element))),
+            DataType::Map(key, value) => {
+                columns.push(column("key", unboxed(key)));
+                columns.push(column("value", unboxed(value)));
+            }
+            _ => return None,
+        },
+        "inline" => match first? {
+            DataType::Array(Some(element)) => match &**element {
+                DataType::Struct(fields) => columns.extend(fields.iter().map(|(n, t)| column(n, t.clone()))),
+                _ => return None,
+            },
+            _ => return None,
+        },
+        "range" => columns.push(column("id", Some(DataType::BigInt))),
+        "json_tuple" => {
+            columns.extend((0..args.len().saturating_sub(1)).map(|i| column(&format!("c{i}"), Some(DataType::String))));
+        }
+        "stack" => {
+            let rows = usize::try_from(integer((*args.first()?)?)?).ok().filter(|n| *n > 0)?;
+            let width = (args.len() - 1).div_ceil(rows);
+            for i in 0..width {
+                let cells = types.iter().skip(1 + i).step_by(width).map(Option::as_ref);
+                columns.push(column(&format!("col{i}"), super::types::common(cells)));
+            }
+        }
+        _ => return None,
+    }
+    Some(Output { columns, open: false })
+}
