@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(sql("BIN_FLOOR(`age`, 0.5)"), "FLOOR(`age` / 0.5) * 0.5");
         assert_eq!(sql("IN_RANGE(`x`, 1.5D, NULL)"), "(`x` >= 1.5)");
         assert_eq!(sql("IN_RANGE(`x`, 10D, 20D)"), "(`x` >= 10 AND `x` <= 20)");
-        assert_eq!(sql("IN_RANGE(`x`, NULL, NULL)"), "TRUE");
+        assert_eq!(sql("IN_RANGE(`x`, NULL, NULL)"), "true");
         assert_eq!(sql("`c` <=> `c`"), "`c` <=> `c`");
         assert_eq!(sql("this is ( not sql"), "this is ( not sql");
     }

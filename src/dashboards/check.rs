@@ -82,11 +82,17 @@ impl Checker<'_> {
         let mut seen: HashMap<&str, &str> = HashMap::new();
         for (name, path) in names.filter(|(name, _)| !name.is_empty()) {
             if let Some(first) = seen.insert(name, path) {
+                let message = format!("two {what}s are named `{name}`");
+                // Nothing refers to widgets, so two of one name are drawn all the same.
+                let diagnostic = match what {
+                    "widget" => Diagnostic::warning("duplicate-name", message),
+                    _ => Diagnostic::error("duplicate-name", message),
+                };
                 self.found.push(
-                    Diagnostic::error("duplicate-name", format!("two {what}s are named `{name}`"))
+                    diagnostic
                         .at(self.dash.span(&format!("{path}/name")))
                         .related(self.dash.span(&format!("{first}/name")), "the other one is here")
-                        .help(format!("Give each {what} a name of its own; references are by name.")),
+                        .help(format!("Give each {what} a name of its own.")),
                 );
             }
         }
@@ -276,6 +282,7 @@ impl Checker<'_> {
     /// Checks what a filter is bound to.
     fn bindings(&mut self, widget: &Widget, spec: &Spec) {
         let entries = spec.encodings()["fields"].as_array();
+        let mut reported: Vec<&str> = Vec::new();
         for (index, entry) in entries.into_iter().flatten().enumerate() {
             let path = format!("{}/spec/encodings/fields/{index}", widget.path);
             let Some(query_name) = entry["queryName"].as_str() else { continue };
@@ -296,13 +303,17 @@ impl Checker<'_> {
             } else if let Some(name) = entry["fieldName"].as_str()
                 && spec.widget_type != "range-slider"
                 && !query.fields.iter().flatten().any(|field| field.name == name)
+                && !reported.contains(&name)
             {
+                // Once a name: a filter often has a binding for each of many datasets.
+                reported.push(name);
                 let message =
                     format!("the filter `{}` filters by `{name}`, which its query does not have", widget.label());
                 self.found.push(
-                    Diagnostic::error("unknown-field", message)
-                        .at(self.dash.span(&format!("{path}/fieldName")))
-                        .help("Add the field to the query's `fields`."),
+                    Diagnostic::error("unknown-field", message).at(self.dash.span(&format!("{path}/fieldName"))).help(
+                        "Add the field to the query's `fields`; to set a parameter, bind it as `parameterName` and \
+                             list it in the query's `parameters`.",
+                    ),
                 );
             }
         }

@@ -24,4 +24,5 @@ pub use model::{
     Calculation, DataType, Dataset, DatasetSource, Field, FieldReference, Page, PageKind, Parameter, ParameterBinding,
     ParameterKind, Position, Query, Selection, Sort, Spec, Widget, WidgetKind,
 };
+pub use relative::relative_date_in_words;
 pub use widget_sql::{WidgetQuery, dataset_sql, widget_queries};

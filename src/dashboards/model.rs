@@ -269,6 +269,16 @@ pub struct FieldReference {
     pub path: String,
 }
 
+impl Selection {
+    /// Reads the default of a filter widget from its `spec`: of the whole widget, or of its first binding that has one.
+    pub fn of_filter(spec: &Value) -> Self {
+        let whole = super::read::selection(spec["selection"].get("defaultSelection"));
+        let bindings = spec["encodings"]["fields"].as_array().into_iter().flatten();
+        let own = bindings.map(|binding| super::read::selection(binding.get("defaultSelection")));
+        std::iter::once(whole).chain(own).find(|selection| *selection != Self::All).unwrap_or(Self::All)
+    }
+}
+
 impl Dataset {
     /// Returns the SQL text, where the dataset has one.
     pub fn sql(&self) -> Option<&Located> {

@@ -86,11 +86,13 @@ impl Moment {
     }
 }
 
-/// Says a date value of a selection in words: relative ones in English, others as they are.
-pub(crate) fn in_words(text: &str) -> String {
+/// Says a value of a selection in words: relative dates in English (`now-12M/M`: 12 months ago), dates without a time,
+/// others as they are.
+pub fn relative_date_in_words(text: &str) -> String {
     match parse(text) {
         Some(moment) => moment.words(),
-        None => text.split('T').next().unwrap_or(text).to_owned(),
+        None if text.as_bytes().get(10) == Some(&b'T') => text.get(..10).unwrap_or(text).to_owned(),
+        None => text.to_owned(),
     }
 }
 
@@ -118,8 +120,8 @@ mod tests {
 
     #[test]
     fn relative_dates_read_as_english() {
-        assert_eq!(in_words("now-12M/M"), "12 months ago");
-        assert_eq!(in_words("now/d"), "today");
-        assert_eq!(in_words("2025-01-31T00:00:00.000"), "2025-01-31");
+        assert_eq!(relative_date_in_words("now-12M/M"), "12 months ago");
+        assert_eq!(relative_date_in_words("now/d"), "today");
+        assert_eq!(relative_date_in_words("2025-01-31T00:00:00.000"), "2025-01-31");
     }
 }

@@ -15,6 +15,8 @@ pub struct WidgetQuery {
     pub widget: String,
     /// The query's name within the widget.
     pub query: String,
+    /// JSON pointer of the query, which no other query of the file has: the key of its result.
+    pub path: String,
     /// The dataset's name.
     pub dataset: String,
     /// Default catalog for unqualified names, where the dataset has one.
@@ -40,6 +42,7 @@ pub fn widget_queries(dash: &LvDash) -> Vec<WidgetQuery> {
                 page: page.name.clone(),
                 widget: widget.name.clone(),
                 query: query.name.clone(),
+                path: query.path.clone(),
                 dataset: dataset.name.clone(),
                 catalog: dataset.catalog.clone(),
                 schema: dataset.schema.clone(),

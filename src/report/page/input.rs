@@ -30,8 +30,8 @@ pub struct DashboardResults<'a> {
     pub title: String,
     /// The dashboard's file.
     pub dash: &'a LvDash,
-    /// By widget name and query name, as [`crate::dashboards::widget_queries`] gives them: the rows, or what went wrong.
-    pub results: BTreeMap<(String, String), Result<QueryResult, String>>,
+    /// By [`crate::dashboards::WidgetQuery::path`]: the rows that a query returned, or what went wrong.
+    pub results: BTreeMap<String, Result<QueryResult, String>>,
 }
 
 /// The rows that a query returned, as text.

@@ -1,10 +1,195 @@
 //! The page that a run writes: its dashboards with their numbers, in one HTML file that needs no network.
+//!
+//! Everything is inside the file, the drawing library too, and the page's own policy forbids it to load anything.
+//! Whatever comes from data or from a dashboard is escaped where it is put in. A widget that cannot be drawn shows
+//! why, or its rows as a table; it never takes the page with it.
 
+mod chart;
+mod color;
+mod counter;
+mod filter;
+mod format;
 mod input;
+mod markdown;
+mod matrix;
+mod rows;
+mod table;
+mod text;
+mod widget;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
+
+use crate::dashboards::{LvDash, Page, PageKind, WidgetKind};
+use color::Palette;
 pub use input::{DashboardResults, PageInput, Provenance, QueryResult, Standing};
+use text::escape;
+use widget::Drawn;
 
-/// Renders the page.
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("script.js");
+
+/// Renders the page as one HTML document.
 pub fn render(input: &PageInput<'_>) -> String {
-    format!("<!doctype html><title>{}</title>", input.title.replace('&', "&amp;").replace('<', "&lt;"))
+    let mut charts = Vec::new();
+    let mut tabs = Vec::new();
+    let mut sections = String::new();
+    for dashboard in &input.dashboards {
+        let palette = Palette::of(dashboard.dash.json());
+        let canvases: Vec<&Page> = dashboard.dash.pages.iter().filter(|page| page.kind == PageKind::Canvas).collect();
+        for page in &canvases {
+            let title = match (input.dashboards.len(), canvases.len()) {
+                (1, _) => page.display_name.clone(),
+                (_, 1) => dashboard.title.clone(),
+                _ => format!("{} · {}", dashboard.title, page.display_name),
+            };
+            sections.push_str(&section(dashboard, page, &palette, tabs.len(), &title, &mut charts));
+            tabs.push(title);
+        }
+    }
+
+    let plotly = plotly_js();
+    let policy = format!(
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'; \
+         script-src {} {}",
+        hash(plotly),
+        hash(SCRIPT)
+    );
+    let mut html = String::with_capacity(plotly.len() + sections.len() + 64 * 1024);
+    html.push_str("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    html.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
+    html.push_str("<meta name=\"color-scheme\" content=\"light dark\">\n");
+    html.push_str(&format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n"));
+    html.push_str(&format!("<title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n", escape(&input.title)));
+    html.push_str(&head(input));
+    html.push_str(&tab_list(&tabs));
+    html.push_str(&format!("<main>\n{sections}</main>\n"));
+    html.push_str(&format!(
+        "<footer>Written by kiln · run {} · {}</footer>\n",
+        escape(&input.run),
+        escape(&input.generated_at)
+    ));
+    let charts = text::script_json(&serde_json::Value::Array(charts));
+    html.push_str(&format!("<script type=\"application/json\" id=\"charts\">{charts}</script>\n"));
+    html.push_str(&format!("<script>{plotly}</script>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"));
+    html
 }
+
+/// Returns the drawing library's source. The crate gives it in a `<script>` element, followed by one for formulas,
+/// which no chart of ours needs.
+fn plotly_js() -> &'static str {
+    static SOURCE: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    SOURCE.get_or_init(|| {
+        let scripts = plotly::Plot::offline_js_sources();
+        let first = scripts.split("</script>").next().unwrap_or_default();
+        first.split_once('>').map_or("", |(_, source)| source).to_owned()
+    })
+}
+
+/// Names a script in the page's policy: only scripts with these exact contents run.
+fn hash(script: &str) -> String {
+    format!("'sha256-{}'", STANDARD.encode(Sha256::digest(script.as_bytes())))
+}
+
+fn head(input: &PageInput<'_>) -> String {
+    let mut html = format!(
+        "<header class=\"top\">\n<div><p class=\"project\">{}</p><h1>{}</h1></div>\n<dl>\
+         <div><dt>Environment</dt><dd>{}</dd></div><div><dt>Written</dt><dd>{}</dd></div>\
+         <div><dt>Run</dt><dd><code>{}</code></dd></div></dl>\n</header>\n",
+        escape(&input.project),
+        escape(&input.title),
+        escape(&input.environment),
+        escape(&input.generated_at),
+        escape(&input.run)
+    );
+    if !input.provenance.is_empty() {
+        html.push_str("<ul class=\"provenance\" aria-label=\"Where the numbers come from\">\n");
+        for line in &input.provenance {
+            let (class, words) = match line.standing {
+                Standing::Good => ("good", "good: "),
+                Standing::Stale => ("stale", "stale: "),
+                Standing::Bad => ("bad", "failed: "),
+                Standing::Neutral => ("", ""),
+            };
+            html.push_str(&format!(
+                "<li class=\"{class}\"><span class=\"hidden\">{words}</span><b>{}</b> {}</li>\n",
+                escape(&line.label),
+                escape(&line.text)
+            ));
+        }
+        html.push_str("</ul>\n");
+    }
+    html
+}
+
+fn tab_list(tabs: &[String]) -> String {
+    if tabs.len() < 2 {
+        return String::new();
+    }
+    let mut html = "<nav class=\"tabs\" role=\"tablist\" aria-label=\"Pages\">\n".to_owned();
+    for (index, title) in tabs.iter().enumerate() {
+        html.push_str(&format!(
+            "<button role=\"tab\" id=\"tab-{index}\" aria-controls=\"page-{index}\" aria-selected=\"{}\">{}</button>\n",
+            index == 0,
+            escape(title)
+        ));
+    }
+    html.push_str("</nav>\n");
+    html
+}
+
+fn section(
+    dashboard: &DashboardResults<'_>,
+    page: &Page,
+    palette: &Palette,
+    index: usize,
+    title: &str,
+    charts: &mut Vec<serde_json::Value>,
+) -> String {
+    let mut html =
+        format!("<section class=\"page\" id=\"page-{index}\" aria-label=\"{0}\">\n<h2>{0}</h2>\n", escape(title));
+    html.push_str(&filters(dashboard.dash));
+    let mut widgets: Vec<_> = page.widgets.iter().collect();
+    // On a narrow screen the widgets stand below each other, in the order in which one would read them.
+    widgets.sort_by_key(|widget| (widget.position.y, widget.position.x));
+    let columns = widgets.iter().map(|w| w.position.x.saturating_add(w.position.width)).max().unwrap_or(0);
+    let columns = columns.clamp(page.columns, 24);
+    html.push_str(&format!("<div class=\"grid\" style=\"--columns:{columns}\">\n"));
+    for widget in widgets {
+        let place = widget.position;
+        let x = place.x.min(columns - 1);
+        let width = place.width.clamp(1, columns - x);
+        let Drawn { class, label, inside } = widget::draw(widget, dashboard, palette, charts);
+        html.push_str(&format!(
+            "<article class=\"widget {class}\" style=\"grid-area:{}/{}/span {}/span {width}\"{}>\n{inside}</article>\n",
+            place.y.min(5_000) + 1,
+            x + 1,
+            place.height.clamp(1, 100),
+            if label.is_empty() { String::new() } else { format!(" aria-label=\"{}\"", escape(&label)) },
+        ));
+    }
+    html.push_str("</div>\n</section>\n");
+    html
+}
+
+/// Shows the filters that act on every page.
+fn filters(dash: &LvDash) -> String {
+    let global = dash.pages.iter().filter(|page| page.kind == PageKind::GlobalFilters).flat_map(|page| &page.widgets);
+    let captions: String = global
+        .filter_map(|widget| match &widget.kind {
+            WidgetKind::Filter(spec) => Some(filter::caption(widget, spec)),
+            _ => None,
+        })
+        .collect();
+    if captions.is_empty() {
+        return String::new();
+    }
+    format!(
+        "<p class=\"filters\">{captions}<span class=\"note\">Filters act in the workspace; \
+         this page shows their defaults.</span></p>\n"
+    )
+}
+
+#[cfg(test)]
+mod tests;

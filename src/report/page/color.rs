@@ -1,0 +1,174 @@
+//! Colours: the product's palette, a dashboard's own, and the ramps of heatmaps and pivots.
+
+use serde_json::Value;
+
+/// The palette that the product uses where a dashboard has none of its own.
+const PALETTE: [&str; 10] =
+    ["#077A9D", "#FFAB00", "#00A972", "#FF3621", "#8BCAE7", "#AB4057", "#99DDB4", "#FCA4A1", "#919191", "#BF7080"];
+
+/// The colours of a dashboard.
+pub(super) struct Palette(Vec<String>);
+
+impl Palette {
+    /// Takes the palette of a dashboard's theme, or the product's.
+    pub(super) fn of(dashboard: &Value) -> Self {
+        let own = dashboard["uiSettings"]["theme"]["visualizationColors"].as_array();
+        let own: Vec<String> = own.into_iter().flatten().filter_map(Value::as_str).filter_map(hex).collect();
+        Self(if own.is_empty() { PALETTE.iter().map(|c| (*c).to_owned()).collect() } else { own })
+    }
+
+    /// Returns the colour of the n-th series, from 0; beyond the last it starts again.
+    pub(super) fn series(&self, index: usize) -> String {
+        self.0[index % self.0.len()].clone()
+    }
+
+    /// Reads a colour in any of its forms.
+    pub(super) fn resolve(&self, value: &Value) -> Option<String> {
+        match value {
+            Value::String(text) => hex(text),
+            Value::Object(members) => {
+                if members.get("themeColorType").and_then(Value::as_str) == Some("visualizationColors") {
+                    // Positions are counted from 1 by the product.
+                    let position = members.get("position").and_then(Value::as_u64).unwrap_or(1);
+                    return Some(self.series(usize::try_from(position.saturating_sub(1)).unwrap_or(0)));
+                }
+                ["hex", "default", "light"].iter().find_map(|key| members.get(*key)?.as_str().and_then(hex))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Accepts a colour in hexadecimal digits, and nothing else: it goes into style attributes.
+fn hex(text: &str) -> Option<String> {
+    let digits = text.trim().strip_prefix('#')?;
+    let right = matches!(digits.len(), 3 | 4 | 6 | 8) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    right.then(|| format!("#{digits}"))
+}
+
+type Rgb = [f64; 3];
+
+fn rgb(color: &str) -> Rgb {
+    let digits = color.trim_start_matches('#');
+    let digits: String =
+        if digits.len() < 6 { digits.chars().take(3).flat_map(|c| [c, c]).collect() } else { digits.to_owned() };
+    [0, 2, 4].map(|i| digits.get(i..i + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()).map_or(0.0, f64::from))
+}
+
+/// A ramp of colours over 0 to 1.
+#[derive(Clone, Debug)]
+pub(super) struct Ramp {
+    stops: Vec<Rgb>,
+    /// Whether the ramp goes from pale to strong, so that it can be turned round on a dark background.
+    sequential: bool,
+    reverse: bool,
+}
+
+impl Ramp {
+    /// Reads the ramp of a quantitative colour scale.
+    pub(super) fn of(scale: &Value) -> Self {
+        let ramp = &scale["colorRamp"];
+        let colors = &ramp["colors"];
+        let custom: Vec<Rgb> = ["start", "mid", "end"]
+            .iter()
+            .filter_map(|key| colors[*key].as_str().and_then(hex))
+            .map(|color| rgb(&color))
+            .collect();
+        let reverse = scale["reverse"].as_bool() == Some(true);
+        if custom.len() >= 2 {
+            return Self { stops: custom, sequential: false, reverse };
+        }
+        let scheme = ramp["scheme"].as_str().unwrap_or("blues").to_ascii_lowercase();
+        let (stops, sequential): (&[&str], bool) = match scheme.as_str() {
+            "greens" => (&["#f4fbf2", "#c9eac2", "#7bc77c", "#2a924a", "#00441b"], true),
+            "reds" => (&["#fff5f0", "#fcc3ac", "#fb7050", "#d42020", "#67000d"], true),
+            "oranges" => (&["#fff5eb", "#fdd1a5", "#fd9243", "#de5005", "#7f2704"], true),
+            "purples" => (&["#fbfafc", "#dadaeb", "#a39fcb", "#6a51a3", "#3f007d"], true),
+            "greys" => (&["#fafafa", "#d9d9d9", "#a0a0a0", "#5f5f5f", "#1a1a1a"], true),
+            "greenblue" => (&["#f2faf0", "#c7eac3", "#7bccc4", "#2e95c1", "#084081"], true),
+            "orangered" => (&["#fff7ec", "#fdd9a6", "#fc945e", "#dc3622", "#7f0000"], true),
+            "viridis" => (&["#440154", "#3b528b", "#21918c", "#5ec962", "#fde725"], false),
+            "magma" => (&["#000004", "#51127c", "#b73779", "#fc8961", "#fcfdbf"], false),
+            "redyellowgreen" => (&["#a50026", "#f98e52", "#fefebd", "#84ca66", "#006837"], false),
+            "redyellowblue" => (&["#a50026", "#f88e53", "#fefebf", "#90c1dc", "#313695"], false),
+            "redblue" => (&["#67001f", "#e58368", "#f7f6f6", "#68aacf", "#053061"], false),
+            "spectral" => (&["#9e0142", "#f88d52", "#fefebe", "#8bd1a5", "#5e4fa2"], false),
+            _ => (&["#f3f8fd", "#c6dcf0", "#7db8da", "#2f7fbc", "#08306b"], true),
+        };
+        Self { stops: stops.iter().map(|color| rgb(color)).collect(), sequential, reverse }
+    }
+
+    /// Returns the colour at `t` of 0 to 1, for a light or a dark page.
+    fn at(&self, t: f64, dark: bool) -> Rgb {
+        let t = t.clamp(0.0, 1.0);
+        let t = if self.reverse { 1.0 - t } else { t };
+        // On a dark page small values fade into the dark, as they fade into the white of a light one.
+        let t = if dark && self.sequential { 0.92 - 0.72 * t } else { t };
+        let last = self.stops.len() - 1;
+        let place = t * last as f64;
+        let index = (place.floor() as usize).min(last.saturating_sub(1));
+        let part = place - index as f64;
+        let (from, to) = (self.stops[index], self.stops[(index + 1).min(last)]);
+        [0, 1, 2].map(|i| from[i] + (to[i] - from[i]) * part)
+    }
+
+    /// Returns the style of a cell at `t`: its colours on light and dark pages, with readable text.
+    pub(super) fn cell_style(&self, t: f64) -> String {
+        let (light, dark) = (self.at(t, false), self.at(t, true));
+        format!("--c:{};--t:{};--cd:{};--td:{}", css(light), ink(light), css(dark), ink(dark))
+    }
+
+    /// Returns the colour at `t`, readable as a line on light and dark pages.
+    pub(super) fn line(&self, t: f64) -> String {
+        css(self.at(0.3 + 0.6 * t, false))
+    }
+
+    /// Returns the ramp as plotly's colour scale.
+    pub(super) fn plotly(&self) -> Value {
+        (0..=4).map(|i| f64::from(i) / 4.0).map(|t| serde_json::json!([t, css(self.at(t, false))])).collect()
+    }
+}
+
+fn css(color: Rgb) -> String {
+    let [r, g, b] = color.map(|part| part.round().clamp(0.0, 255.0) as u8);
+    format!("#{r:02x}{g:02x}{b:02x}")
+}
+
+/// Chooses dark or light text by the brightness of what is behind it.
+fn ink(behind: Rgb) -> &'static str {
+    let linear = behind.map(|part| (part / 255.0).powf(2.2));
+    let luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+    if luminance > 0.3 { "#10212e" } else { "#ffffff" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_hexadecimal_colours_reach_a_style() {
+        let palette = Palette::of(&Value::Null);
+        assert_eq!(palette.resolve(&json!("#00A972")), Some("#00A972".into()));
+        assert_eq!(palette.resolve(&json!("red;background:url(//x)")), None);
+        assert_eq!(
+            palette.resolve(&json!({"themeColorType": "visualizationColors", "position": 2})),
+            Some("#FFAB00".into())
+        );
+        assert_eq!(
+            palette.resolve(&json!({"themeColorType": "visualizationColors", "position": 13})),
+            Some("#00A972".into())
+        );
+        assert_eq!(palette.resolve(&json!({"hex": "#fff"})), Some("#fff".into()));
+    }
+
+    #[test]
+    fn a_ramp_ends_where_its_scheme_does_and_its_text_can_be_read() {
+        let blues = Ramp::of(&json!({"colorRamp": {"mode": "scheme", "scheme": "blues"}}));
+        assert!(blues.cell_style(0.0).starts_with("--c:#f3f8fd;--t:#10212e;"));
+        assert!(blues.cell_style(1.0).starts_with("--c:#08306b;--t:#ffffff;"));
+        let custom = Ramp::of(&json!({"colorRamp": {"colors": {"start": "#000", "end": "#ffffff"}}, "reverse": true}));
+        assert_eq!(css(custom.at(0.0, false)), "#ffffff");
+        assert_eq!(css(custom.at(0.5, false)), "#808080");
+    }
+}

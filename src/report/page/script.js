@@ -1,0 +1,81 @@
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const charts = JSON.parse(document.getElementById("charts").textContent);
+  const plots = [...document.querySelectorAll(".plot")];
+  const shade = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+
+  // Axes, fonts and legend take their colours from the page, so that a chart fits a light and a dark one.
+  const dress = (chart, box) => {
+    const layout = structuredClone(chart.layout);
+    const text = shade("--text"), soft = shade("--soft"), grid = shade("--grid");
+    const narrow = box.clientWidth < 460;
+    layout.font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: soft };
+    layout.paper_bgcolor = layout.plot_bgcolor = "rgba(0,0,0,0)";
+    layout.margin = { l: 12, r: 14, t: layout.annotations ? 22 : 10, b: 12, pad: 2 };
+    layout.hovermode = "closest";
+    layout.hoverlabel = { bgcolor: shade("--hover"), bordercolor: grid, font: { size: 13, color: text } };
+    layout.dragmode = false;
+    for (const [name, axis] of Object.entries(layout)) {
+      if (!/^[xy]axis/.test(name)) continue;
+      Object.assign(axis, { automargin: true, gridcolor: grid, linecolor: grid, zerolinecolor: grid, fixedrange: true });
+      axis.tickfont = { size: 12, color: soft };
+      if (axis.title) axis.title = { ...axis.title, standoff: 10, font: { size: 12, color: soft } };
+      if (axis.type === "category" && name.startsWith("x") && narrow) axis.tickangle ??= -45;
+      if (name.startsWith("x") && axis.type !== "category") axis.nticks = narrow ? 5 : 12;
+    }
+    const legend = { ...(layout.legend ?? {}), font: { size: 12, color: text }, bgcolor: "rgba(0,0,0,0)" };
+    layout.legend = narrow ? { ...legend, orientation: "h", x: 0, xanchor: "left", y: -0.25, yanchor: "top" } : legend;
+    return layout;
+  };
+  const draw = (box) => {
+    const chart = charts[Number(box.dataset.chart)];
+    box.dataset.drawn = "yes";
+    return Plotly.react(box, structuredClone(chart.data), dress(chart, box), { displayModeBar: false, responsive: true });
+  };
+  const drawShown = () => plots.filter((box) => !box.closest("[hidden]")).forEach((box) => draw(box));
+  const redraw = () => plots.filter((box) => box.dataset.drawn).forEach((box) => draw(box));
+
+  const tabs = [...document.querySelectorAll("[role=tab]")];
+  const pages = [...document.querySelectorAll(".page")];
+  const open = (index, focus) => {
+    tabs.forEach((tab, i) => {
+      tab.setAttribute("aria-selected", String(i === index));
+      tab.tabIndex = i === index ? 0 : -1;
+      pages[i].hidden = i !== index;
+    });
+    if (focus) tabs[index].focus();
+    drawShown();
+  };
+  if (tabs.length > 1) {
+    document.body.classList.add("tabbed");
+    tabs.forEach((tab, index) => {
+      pages[index].setAttribute("role", "tabpanel");
+      tab.addEventListener("click", () => {
+        open(index);
+        history.replaceState(null, "", `#page-${index}`);
+      });
+      tab.addEventListener("keydown", (event) => {
+        const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+        if (step) open((index + step + tabs.length) % tabs.length, true);
+      });
+    });
+    const wanted = Number(/^#page-(\d+)$/.exec(location.hash)?.[1] ?? 0);
+    open(wanted < tabs.length ? wanted : 0);
+  } else {
+    drawShown();
+  }
+
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  // Paper is light, and has all the pages.
+  addEventListener("beforeprint", () => {
+    root.dataset.theme = "light";
+    pages.forEach((page) => { page.dataset.wasHidden = String(page.hidden); page.hidden = false; });
+    plots.forEach((box) => draw(box));
+  });
+  addEventListener("afterprint", () => {
+    delete root.dataset.theme;
+    pages.forEach((page) => { page.hidden = page.dataset.wasHidden === "true"; });
+    redraw();
+  });
+})();
