@@ -7,20 +7,27 @@
 //! lie as small JSON files beside them ([`store`]).
 
 mod auth;
+mod dashboards;
 pub mod engine;
 mod error;
 pub mod fivetran;
+mod history;
+mod lvdash;
 pub mod request_log;
+mod results;
 mod routes;
 pub mod server;
+mod statements;
 pub mod store;
+mod workspace;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+pub use auth::FIVETRAN_KEY;
 pub use request_log::{LoggedRequest, Vendor};
-pub use server::{Server, Settings, StartError};
+pub use server::{Server, Settings, StartError, WAREHOUSE_ID};
 
 /// Where the embedded workspace gets the time from; given from outside so that tests can hold it still.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;

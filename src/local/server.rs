@@ -4,6 +4,7 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
@@ -15,18 +16,26 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Clock;
+use super::engine::{self, Engine, OpenError};
+use super::fivetran::Fivetran;
+use super::history::History;
 use super::request_log::{LoggedRequest, RequestLog};
 use super::routes;
+use super::statements::Statements;
 use super::store::{Store, StoreError};
+use super::workspace::Workspace;
 use crate::secret::Secret;
 
 /// The version of the data folder's layout.
 const FORMAT: u32 = 1;
 
-/// How long open requests may take once the server is told to stop.
+/// How many bytes statements may hold in memory together unless [`Settings`] say otherwise.
+const MEMORY_LIMIT: usize = 2 << 30;
+
+/// How long open requests, statements and syncs may take once the server is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The id and name of the embedded workspace's one SQL warehouse.
+/// The id, and the name, of the embedded workspace's one SQL warehouse.
 pub const WAREHOUSE_ID: &str = "local";
 
 /// How an embedded workspace is set up.
@@ -42,12 +51,21 @@ pub struct Settings {
     pub clock: Clock,
     /// The user name that `Me` answers, and that owns whatever is made: an e-mail address.
     pub user_name: String,
+    /// How many bytes statements may hold in memory together before they spill to disk.
+    pub memory_limit: usize,
 }
 
 impl Settings {
     /// Makes settings with a free port, a random token and the user `me@localhost`.
     pub fn new(data_dir: impl Into<PathBuf>, clock: Clock) -> Self {
-        Self { data_dir: data_dir.into(), port: None, token: None, clock, user_name: "me@localhost".to_owned() }
+        Self {
+            data_dir: data_dir.into(),
+            port: None,
+            token: None,
+            clock,
+            user_name: "me@localhost".to_owned(),
+            memory_limit: MEMORY_LIMIT,
+        }
     }
 }
 
@@ -105,13 +123,20 @@ pub(super) struct App {
     pub(super) clock: Clock,
     pub(super) token: Secret,
     pub(super) user_name: String,
+    pub(super) address: SocketAddr,
     pub(super) requests: RequestLog,
+    pub(super) engine: Engine,
+    pub(super) statements: Arc<Statements>,
+    pub(super) history: Arc<History>,
+    pub(super) workspace: Workspace,
+    pub(super) fivetran: Fivetran,
+    /// Whether the warehouse runs; a statement starts it.
+    pub(super) warehouse_runs: AtomicBool,
 }
 
 /// A running embedded workspace. Dropping it stops it at once; [`Server::shutdown`] lets open requests end first.
 pub struct Server {
     app: Arc<App>,
-    address: SocketAddr,
     stop: CancellationToken,
     serving: JoinHandle<()>,
     // Held, not read: the folder is free again when this is dropped.
@@ -124,7 +149,8 @@ impl Server {
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         let dir = settings.data_dir;
         let lock = FolderLock::take(&dir)?;
-        let store = Store::new(&dir);
+        let failed = |error| store_error(&dir, error);
+        let store = Arc::new(Store::new(&dir));
         check_format(&dir, &store)?;
 
         let port = settings.port.unwrap_or(0);
@@ -133,13 +159,34 @@ impl Server {
             .and_then(|listener| listener.local_addr().map(|address| (listener, address)));
         let (listener, address) = listener.map_err(|source| StartError::Port { port, source })?;
 
-        let app = Arc::new(App {
-            clock: settings.clock,
-            token: settings.token.unwrap_or_else(random_token),
-            user_name: settings.user_name,
-            requests: RequestLog::default(),
-        });
+        let (clock, user_name) = (settings.clock, settings.user_name);
+        let engine_settings = engine::Settings { clock: Arc::clone(&clock), memory_limit: settings.memory_limit };
+        let engine =
+            Engine::open_with(&dir.join("tables"), engine_settings).await.map_err(|error| engine_error(&dir, error))?;
+        let fivetran = Fivetran::open(engine.clone(), &dir.join("fivetran"), Arc::clone(&clock)).map_err(failed)?;
+        let history = Arc::new(History::open(Arc::clone(&store)).map_err(failed)?);
+        let workspace = Workspace::open(store, Arc::clone(&clock), user_name.clone()).map_err(failed)?;
         let stop = CancellationToken::new();
+        let statements = Arc::new(Statements::new(
+            engine.clone(),
+            Arc::clone(&history),
+            Arc::clone(&clock),
+            user_name.clone(),
+            stop.clone(),
+        ));
+        let app = Arc::new(App {
+            clock,
+            token: settings.token.unwrap_or_else(random_token),
+            user_name,
+            address,
+            requests: RequestLog::default(),
+            engine,
+            statements,
+            history,
+            workspace,
+            fivetran,
+            warehouse_runs: AtomicBool::new(true),
+        });
         let router = routes::router(Arc::clone(&app));
         // Answers are small and many: without this, some would wait for the client's delayed acknowledgement.
         let listener = listener.tap_io(|stream| {
@@ -151,17 +198,17 @@ impl Server {
                 tracing::error!("the local workspace stopped serving: {error}");
             }
         });
-        Ok(Self { app, address, stop, serving, _lock: lock })
+        Ok(Self { app, stop, serving, _lock: lock })
     }
 
     /// Returns where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.app.address
     }
 
     /// Returns its address as a base URL, `http://127.0.0.1:<port>`, for both vendors' clients.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.app.address)
     }
 
     /// Returns the token that clients must send.
@@ -169,16 +216,33 @@ impl Server {
         &self.app.token
     }
 
+    /// Returns the engine that runs the statements.
+    pub fn engine(&self) -> &Engine {
+        &self.app.engine
+    }
+
+    /// Returns the embedded Fivetran.
+    pub fn fivetran(&self) -> &Fivetran {
+        &self.app.fivetran
+    }
+
     /// Returns the requests that arrived so far, oldest first; the log is bounded.
     pub fn requests(&self) -> Vec<LoggedRequest> {
         self.app.requests.all()
     }
 
-    /// Stops: takes no new requests, cancels running statements, and gives open requests a few seconds to end.
+    /// Stops: takes no new requests, cancels running statements and syncs, and gives them and open requests a few seconds
+    /// to end. Then the folder is free.
     pub async fn shutdown(mut self) {
         self.stop.cancel();
-        if tokio::time::timeout(GRACE, &mut self.serving).await.is_err() {
-            tracing::warn!("some requests to the local workspace did not end in time and were cut off");
+        let all_ended = async {
+            self.app.statements.ended().await;
+            self.app.fivetran.shutdown().await;
+            // A panic while serving has been reported when it happened.
+            let _ = (&mut self.serving).await;
+        };
+        if tokio::time::timeout(GRACE, all_ended).await.is_err() {
+            tracing::warn!("some work in the local workspace did not end in time and was cut off");
         }
     }
 }
@@ -219,6 +283,12 @@ pub(super) fn store_error(dir: &Path, error: StoreError) -> StartError {
             StartError::NotWritable { dir: dir.to_owned(), source }
         }
         error => StartError::Damaged { dir: dir.to_owned(), source: Box::new(error) },
+    }
+}
+
+fn engine_error(dir: &Path, error: OpenError) -> StartError {
+    match error {
+        OpenError::Folder(source) => StartError::NotWritable { dir: dir.to_owned(), source },
     }
 }
 

@@ -1,6 +1,13 @@
 //! The routes of both vendors' APIs, and what every request passes on its way to them.
 
+mod extract;
+mod history;
+mod lakeview;
 mod me;
+mod statements;
+mod unity;
+mod warehouses;
+mod workspace;
 
 use std::sync::Arc;
 
@@ -31,9 +38,16 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/_kiln/health", get(health))
         .route("/_kiln/requests", get(requests).delete(clear_requests))
         .merge(me::router())
+        .merge(statements::router())
+        .merge(history::router())
+        .merge(warehouses::router())
+        .merge(workspace::router())
+        .merge(lakeview::router())
+        .merge(unity::router())
+        .with_state(Arc::clone(&app))
+        .merge(app.fivetran.router())
         .fallback(unknown)
-        .method_not_allowed_fallback(unknown)
-        .with_state(Arc::clone(&app));
+        .method_not_allowed_fallback(unknown);
     // The gate may change the path, so it must stand before the router that reads it, not be a layer of it.
     Router::new().fallback_service(routes).layer(middleware::from_fn_with_state(app, gate))
 }

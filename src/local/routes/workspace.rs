@@ -1,0 +1,101 @@
+//! Workspace objects: `/api/2.0/workspace` and the raw import under `/api/2.0/workspace-files`.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
+use super::super::error::ApiError;
+use super::super::server::App;
+use super::super::workspace::Meaning;
+use super::extract::{JsonBody, Params, RawBody};
+use crate::databricks::wire::{Delete, Empty, Export, ExportFormat, Import, Mkdirs, Object, ObjectList};
+
+pub(super) fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/2.0/workspace/mkdirs", post(mkdirs))
+        .route("/api/2.0/workspace/get-status", get(status))
+        .route("/api/2.0/workspace/list", get(list))
+        .route("/api/2.0/workspace/import", post(import))
+        .route("/api/2.0/workspace/export", get(export))
+        .route("/api/2.0/workspace/delete", post(delete))
+        .route("/api/2.0/workspace-files/import-file/{*path}", post(import_file))
+}
+
+async fn mkdirs(State(app): State<Arc<App>>, JsonBody(body): JsonBody<Mkdirs>) -> Result<Json<Empty>, ApiError> {
+    app.workspace.make_folders(&body.path)?;
+    Ok(Json(Empty {}))
+}
+
+async fn status(State(app): State<Arc<App>>, params: Params) -> Result<Json<Object>, ApiError> {
+    app.workspace.status(params.required("path")?).map(Json)
+}
+
+async fn list(State(app): State<Arc<App>>, params: Params) -> Result<Json<ObjectList>, ApiError> {
+    let since = params.parsed::<i64>("notebooks_modified_after")?;
+    let mut objects = app.workspace.list(params.required("path")?)?;
+    if let Some(since) = since {
+        objects.retain(|object| object.modified_at.is_none_or(|modified| modified > since));
+    }
+    Ok(Json(ObjectList { objects }))
+}
+
+async fn import(State(app): State<Arc<App>>, JsonBody(body): JsonBody<Import>) -> Result<Json<Empty>, ApiError> {
+    let bytes = BASE64_STANDARD
+        .decode(body.content.as_bytes())
+        .map_err(|error| ApiError::invalid(format!("content is not base64: {error}")))?;
+    let meaning = match (body.format.unwrap_or(ExportFormat::Source), body.language) {
+        (ExportFormat::Auto, _) => Meaning::Auto,
+        (ExportFormat::Raw, _) => Meaning::File,
+        (ExportFormat::Source, Some(language)) => Meaning::Notebook(language),
+        (ExportFormat::Source, None) => {
+            return Err(ApiError::invalid(
+                "format SOURCE imports a notebook and needs its language; use AUTO for files",
+            ));
+        }
+        (other, _) => {
+            return Err(ApiError::invalid(format!(
+                "the local workspace does not import format {other}; use AUTO, RAW or SOURCE"
+            )));
+        }
+    };
+    app.workspace.import(&body.path, &bytes, &meaning, body.overwrite)?;
+    Ok(Json(Empty {}))
+}
+
+/// The command line's way of import: the path in the address, the bytes as they are.
+async fn import_file(
+    State(app): State<Arc<App>>,
+    Path(path): Path<String>,
+    params: Params,
+    RawBody(bytes): RawBody,
+) -> Result<Json<Empty>, ApiError> {
+    let path = format!("/{}", path.trim_start_matches('/'));
+    app.workspace.import(&path, &bytes, &Meaning::Auto, params.flag("overwrite")?)?;
+    Ok(Json(Empty {}))
+}
+
+async fn export(State(app): State<Arc<App>>, params: Params) -> Result<Response, ApiError> {
+    let format = params.get("format").map_or(ExportFormat::Source, ExportFormat::from);
+    if !matches!(format, ExportFormat::Auto | ExportFormat::Raw | ExportFormat::Source) {
+        return Err(ApiError::invalid(format!(
+            "the local workspace does not export format {format}; use AUTO, RAW or SOURCE"
+        )));
+    }
+    let (bytes, file_type) = app.workspace.export(params.required("path")?)?;
+    if params.flag("direct_download")? {
+        return Ok((StatusCode::OK, bytes).into_response());
+    }
+    let export = Export { content: BASE64_STANDARD.encode(bytes), file_type: Some(file_type) };
+    Ok(Json(export).into_response())
+}
+
+async fn delete(State(app): State<Arc<App>>, JsonBody(body): JsonBody<Delete>) -> Result<Json<Empty>, ApiError> {
+    app.workspace.delete(&body.path, body.recursive)?;
+    Ok(Json(Empty {}))
+}
