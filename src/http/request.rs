@@ -140,6 +140,13 @@ impl Request {
     }
 }
 
+/// Method and path, without the query.
+impl std::fmt::Display for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.method.as_str(), self.path)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,199 @@
+//! The client, its credentials, and how Fivetran words a refusal.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use super::error::Error;
+use super::wire::{
+    AccountInfo, Connection, CreateConnection, Destination, Envelope, Group, Page, SchemaConfig, TriggerSync,
+    UpdateConnection,
+};
+use crate::http::{self, Auth, Class, Http, Options, Refusal, Request, Service};
+use crate::ids::ConnectionId;
+use crate::secret::Secret;
+
+/// The address of Fivetran's API.
+pub const DEFAULT_ADDRESS: &str = "https://api.fivetran.com";
+
+const CONNECTIONS: &str = "/v1/connections";
+
+/// What connections and destinations want in `Accept`; the rest takes plain JSON.
+const VERSION_2: &str = "application/json;version=2";
+
+/// Calls that change something may take more than a minute, and work although they answer with an error then.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(90);
+
+const SERVICE: Service = Service {
+    name: "Fivetran",
+    credentials: "the Fivetran API key and secret (FIVETRAN_API_KEY, FIVETRAN_API_SECRET)",
+    refusal,
+};
+
+/// Where Fivetran is and who calls it.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// Base address, as [`http::base_address`] gives it.
+    pub base: url::Url,
+    /// API key.
+    pub key: Secret,
+    /// API secret.
+    pub secret: Secret,
+}
+
+/// A client of one account. Cheap to clone; clones share their connections.
+#[derive(Clone)]
+pub struct Client {
+    http: Http,
+}
+
+/// Returns the page on which people see a connection.
+pub fn dashboard_link(id: &ConnectionId) -> String {
+    format!("https://fivetran.com/dashboard/connections/{id}")
+}
+
+impl Client {
+    /// Makes a client; no request is sent yet.
+    ///
+    /// # Errors
+    /// If the credentials cannot be sent, or TLS cannot be set up.
+    pub fn new(credentials: &Credentials, options: Options) -> Result<Self, http::Error> {
+        let auth = Auth::Basic { user: credentials.key.clone(), password: credentials.secret.clone() };
+        Ok(Self { http: Http::new(&SERVICE, credentials.base.clone(), auth, options)? })
+    }
+
+    pub(super) fn http(&self) -> &Http {
+        &self.http
+    }
+
+    /// Asks whose key this is: the cheapest way to learn whether the credentials work. `GET /v1/account/info`.
+    ///
+    /// # Errors
+    /// If the request fails.
+    pub async fn account_info(&self) -> Result<AccountInfo, Error> {
+        self.data(Request::get("/v1/account/info")).await
+    }
+
+    /// Lists all groups. `GET /v1/groups`.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub async fn groups(&self) -> Result<Vec<Group>, Error> {
+        self.all(|| Request::get("/v1/groups")).await
+    }
+
+    /// Reads a destination, which has its group's id. `GET /v1/destinations/{id}`.
+    ///
+    /// # Errors
+    /// If the request fails.
+    pub async fn destination(&self, id: &str) -> Result<Destination, Error> {
+        self.data(Request::get("/v1/destinations").segment(id).accept(VERSION_2)).await
+    }
+
+    /// Lists all connections, or those with exactly this schema (for databases: schema prefix). `GET /v1/connections`.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub async fn connections(&self, schema: Option<&str>) -> Result<Vec<Connection>, Error> {
+        self.all(|| Request::get(CONNECTIONS).accept(VERSION_2).query_opt("schema", schema)).await
+    }
+
+    /// Reads a connection. `GET /v1/connections/{id}`.
+    ///
+    /// # Errors
+    /// If the request fails.
+    pub async fn connection(&self, id: &ConnectionId) -> Result<Connection, Error> {
+        self.data(one(Request::get, id)).await
+    }
+
+    /// Finds the connection that lands tables under a schema prefix.
+    ///
+    /// # Errors
+    /// If a request fails, or not exactly one connection has the prefix.
+    pub async fn find_by_prefix(&self, prefix: &str) -> Result<Connection, Error> {
+        let mut found = self.connections(Some(prefix)).await?;
+        match found.len() {
+            1 => Ok(found.remove(0)),
+            count => Err(Error::Prefix { prefix: prefix.to_owned(), count }),
+        }
+    }
+
+    /// Makes a connection. `POST /v1/connections`.
+    ///
+    /// # Errors
+    /// If the request fails. A time limit leaves open whether the connection was made.
+    pub async fn create_connection(&self, body: &CreateConnection) -> Result<Connection, Error> {
+        self.data(Request::post(CONNECTIONS).accept(VERSION_2).timeout(CHANGE_TIMEOUT).json(body)).await
+    }
+
+    /// Changes a connection; what the body leaves out stays as it is. `PATCH /v1/connections/{id}`.
+    ///
+    /// # Errors
+    /// If the request fails. A time limit leaves open whether the change was made.
+    pub async fn update_connection(&self, id: &ConnectionId, body: &UpdateConnection) -> Result<Connection, Error> {
+        self.data(one(Request::patch, id).timeout(CHANGE_TIMEOUT).json(body)).await
+    }
+
+    /// Asks for a sync; does nothing if one is running. The answer does not say which. Await it with [`super::sync::run`].
+    /// `POST /v1/connections/{id}/sync`.
+    ///
+    /// # Errors
+    /// If the request fails. It is not sent again if its answer was lost: read the connection first.
+    pub async fn trigger_sync(&self, id: &ConnectionId) -> Result<(), http::Error> {
+        let body = TriggerSync { force: false };
+        let request = one(Request::post, id).then("sync").timeout(CHANGE_TIMEOUT).json(&body);
+        self.http.json::<Envelope<serde_json::Value>>(request).await.map(drop)
+    }
+
+    /// Reads which tables are replicated and under which names; nothing if that is not known yet, as before a first sync.
+    /// `GET /v1/connections/{id}/schemas`.
+    ///
+    /// # Errors
+    /// If the request fails.
+    pub async fn schemas(&self, id: &ConnectionId) -> Result<Option<SchemaConfig>, Error> {
+        let request = Request::get(CONNECTIONS).segment(id.as_str()).then("schemas");
+        match self.data::<SchemaConfig>(request).await {
+            Ok(config) if config.schemas.is_none() => Ok(None),
+            Ok(config) => Ok(Some(config)),
+            Err(Error::Http(error)) if error.code() == Some("NotFound_SchemaConfig") => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Changes which tables are replicated; what the body leaves out stays as it is. `PATCH /v1/connections/{id}/schemas`.
+    ///
+    /// # Errors
+    /// If the request fails.
+    pub async fn update_schemas(&self, id: &ConnectionId, body: &SchemaConfig) -> Result<SchemaConfig, Error> {
+        let request = Request::patch(CONNECTIONS).segment(id.as_str()).then("schemas");
+        self.data(request.timeout(CHANGE_TIMEOUT).json(body)).await
+    }
+
+    async fn data<T: DeserializeOwned>(&self, request: Request) -> Result<T, Error> {
+        let asked = request.to_string();
+        self.http.json::<Envelope<T>>(request).await?.data.ok_or(Error::NoData(asked))
+    }
+
+    async fn all<T: DeserializeOwned>(&self, request: impl Fn() -> Request) -> Result<Vec<T>, Error> {
+        let mut all = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let page: Page<T> = self.data(request().query("limit", "1000").query_opt("cursor", cursor.take())).await?;
+            all.extend(page.items);
+            match page.next_cursor.filter(|cursor| !cursor.is_empty()) {
+                Some(next) => cursor = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+}
+
+fn one(method: fn(&str) -> Request, id: &ConnectionId) -> Request {
+    method(CONNECTIONS).segment(id.as_str()).accept(VERSION_2)
+}
+
+fn refusal(body: &[u8]) -> Option<Refusal> {
+    let body: Envelope<serde_json::Value> = serde_json::from_slice(body).ok()?;
+    let class = body.code.starts_with("NotFound_").then_some(Class::NotFound);
+    Some(Refusal { code: Some(body.code), message: body.message, request_id: None, class })
+}
