@@ -1,28 +1,202 @@
 //! SQL templates: text + variables → rendered text with a map back to file and line.
+//!
+//! Tera does the rendering. It keeps no map from its output to the template, so every template is rendered twice: as it
+//! is, and with a mark (one private-use character) before each piece of text and each `{{ … }}`. The marks that arrive
+//! in the second text say where its pieces come from; see [`instrument`] and [`Rendered`].
 
+mod filters;
+mod instrument;
+mod problems;
 mod rendered;
+mod scan;
+#[cfg(test)]
+mod tests;
 
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tera::{Context, Tera};
 
 use crate::config::Project;
-use crate::diag::{Diagnostics, SourceFile};
+use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span};
 
 pub use rendered::Rendered;
+
+use instrument::{Instrumented, Marks};
+use problems::Problems;
+
+/// Largest template, in bytes.
+const MAX_TEMPLATE_BYTES: usize = 4 << 20;
+/// Largest rendered text, in bytes.
+const MAX_RENDERED_BYTES: usize = 16 << 20;
 
 /// The project's templates: its component library, variables and root folder, ready to render files.
 pub struct Templates {
     root: PathBuf,
+    library: Vec<Instrumented>,
+    /// Knows the library as it is.
+    plain: Tera,
+    /// Knows the library with marks in it; none if the marks do not fit into some file.
+    marked: Option<(Tera, Marks)>,
+    scope: Scope,
+}
+
+/// What templates see.
+#[derive(Clone, Default)]
+struct Scope {
+    context: Context,
+    /// The names in it, for suggestions.
+    names: Vec<String>,
+}
+
+impl Scope {
+    /// Gathers what every template of a project sees.
+    fn new(project: &Project) -> Self {
+        let mut scope = Self::default();
+        for (name, value) in &project.variables {
+            scope.insert(name, value);
+        }
+        let environment = &project.environment;
+        scope.insert(
+            "environment",
+            &json!({"name": environment.name, "catalog": environment.catalog, "schema": environment.schema}),
+        );
+        scope.insert("project", &json!(project.name));
+        scope
+    }
+
+    fn insert(&mut self, name: &str, value: &Value) {
+        self.context.insert(name.to_owned(), value);
+        self.names.push(name.to_owned());
+    }
 }
 
 impl Templates {
     /// Reads and compiles the component library (`macros` of `jobs.yaml`).
+    ///
+    /// Fails with all the files that cannot be read, or with what Tera has to say against them.
     pub fn new(project: &Project) -> Result<Self, Diagnostics> {
-        Ok(Self { root: project.root.clone() })
+        let mut problems = Diagnostics::new();
+        let mut library = Vec::new();
+        let mut marks = Marks::default();
+        for path in project.macros.values() {
+            match read(&project.root, path) {
+                Ok(file) => library.push(Instrumented::new(&file, &mut marks)),
+                Err(diagnostic) => problems.push(diagnostic),
+            }
+        }
+        if problems.has_errors() {
+            return Err(problems);
+        }
+        let scope = Scope::new(project);
+        let known: Vec<&Instrumented> = library.iter().collect();
+        let mut plain = filters::engine();
+        for part in &library {
+            // One by one, to see the syntax errors of all; names are looked at when all are there.
+            if let Err(error) = filters::engine().add_raw_template(&part.name, &part.plain)
+                && matches!(error.kind(), tera::ErrorKind::SyntaxError(_))
+            {
+                problems.extend(Problems::new(&known, &plain, &scope).explain(&error, part));
+            }
+        }
+        if problems.has_errors() {
+            return Err(problems);
+        }
+        let texts = library.iter().map(|part| (&part.name, &part.plain));
+        if let (Err(error), Some(first)) = (plain.add_raw_templates(texts), library.first()) {
+            return Err(Problems::new(&known, &plain, &scope).explain(&error, first));
+        }
+        let mut marked = filters::engine();
+        let fits = marked.add_raw_templates(library.iter().map(|part| (&part.name, &part.marked))).is_ok();
+
+        let marked = fits.then_some((marked, marks));
+        Ok(Self { root: project.root.clone(), library, plain, marked, scope })
     }
 
     /// Renders one SQL file, given by its path relative to the project's root.
+    ///
+    /// The file sees the project's variables, `environment` (`name`, `catalog`, `schema`), `project` (its name) and
+    /// `model` (`name`). Components see only their arguments.
     pub fn render(&self, path: &Path) -> Result<Rendered, Diagnostics> {
-        let text = std::fs::read_to_string(self.root.join(path)).unwrap_or_default();
-        Ok(Rendered::plain(&SourceFile::new(path, text)))
+        self.render_source(&read(&self.root, path)?)
     }
+
+    /// Renders a text that has been read already.
+    pub fn render_source(&self, file: &Arc<SourceFile>) -> Result<Rendered, Diagnostics> {
+        if !scan::is_template(&file.text) {
+            return Ok(Rendered::plain(file));
+        }
+        let mut scope = self.scope.clone();
+        let stem = file.path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+        scope.insert("model", &json!({ "name": stem }));
+
+        let mut marks = self.marked.as_ref().map(|(_, marks)| marks.clone()).unwrap_or_default();
+        let template = Instrumented::new(file, &mut marks);
+        let mut tera = self.plain.clone();
+        let known: Vec<&Instrumented> = self.library.iter().chain([&template]).collect();
+        if let Err(error) = tera.add_raw_template(&template.name, &template.plain) {
+            return Err(Problems::new(&known, &tera, &self.scope).explain(&error, &template));
+        }
+        let undefined = problems::undefined_variables(&template, &tera, &scope);
+        if undefined.has_errors() {
+            return Err(undefined);
+        }
+        let text = run(&mut tera, &template, &scope.context)
+            .map_err(|error| Problems::new(&known, &tera, &scope).explain(&error, &template))?;
+        let segments = self.marked.as_ref().and_then(|(tera, _)| {
+            let mut tera = tera.clone();
+            tera.add_raw_template(&template.name, &template.marked).ok()?;
+            marks.locate(&run(&mut tera, &template, &scope.context).ok()?, &text)
+        });
+        Ok(match segments {
+            Some(segments) => Rendered::new(file, text, segments),
+            // The template looks at its own text (its length, say), so that marks change what it does.
+            None => Rendered::by_lines(file, text),
+        })
+    }
+}
+
+/// Renders within the limits of steps and size.
+fn run(tera: &mut Tera, template: &Instrumented, context: &Context) -> Result<String, tera::Error> {
+    filters::limit_steps(tera, template.assigned.clone());
+    let mut out = Limited(Vec::new());
+    tera.render_to(&template.name, context, &mut out)?;
+    String::from_utf8(out.0).map_err(tera::Error::from)
+}
+
+/// A buffer that refuses to grow beyond [`MAX_RENDERED_BYTES`].
+struct Limited(Vec<u8>);
+
+impl Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > MAX_RENDERED_BYTES {
+            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn read(root: &Path, path: &Path) -> Result<Arc<SourceFile>, Diagnostic> {
+    let problem = |what: String| {
+        let file = SourceFile::new(path, "");
+        Diagnostic::error("unreadable-file", what).at(Span::start_of(&file))
+    };
+    let bytes =
+        fs::read(root.join(path)).map_err(|error| problem(format!("cannot read {}: {error}", path.display())))?;
+    if bytes.len() > MAX_TEMPLATE_BYTES {
+        let limit = MAX_TEMPLATE_BYTES >> 20;
+        return Err(problem(format!("{} is larger than {limit} MiB", path.display())));
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|_| problem(format!("{} is not UTF-8", path.display())).help("Save it with the encoding UTF-8."))?;
+    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+    Ok(SourceFile::new(path, text))
 }
