@@ -26,3 +26,6 @@ pub use model::{
 };
 pub use relative::relative_date_in_words;
 pub use widget_sql::{WidgetQuery, dataset_sql, widget_queries};
+
+#[cfg(test)]
+mod tests;

@@ -4,10 +4,13 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::color::{Palette, Ramp};
+use super::color::{Palette, Ramp, period};
 use super::format;
 use super::rows::{Rows, natural};
 use super::text::plot_text;
+
+/// Characters of a category's name that are shown on an axis.
+const LABEL: usize = 24;
 
 /// A chart's `data` and `layout`; fonts and the colours of paper and grid are set by the page, which knows its theme.
 pub(super) type Chart = Value;
@@ -60,7 +63,8 @@ pub(super) fn axes(kind: &str, source: &Source<'_>) -> Result<Chart, String> {
     let series = series(source, &measures, base_column, base_type);
     let categories = (base_type != "temporal" && base_type != "quantitative")
         .then(|| categories(source, kind, base, base_column, &series, horizontal));
-    let drawing = Drawing { kind, source, base, base_column, horizontal, categories: categories.as_deref() };
+    let longest = series.iter().map(|series| series.rows.len()).max().unwrap_or(0);
+    let drawing = Drawing { kind, source, base, base_column, horizontal, categories: categories.as_deref(), longest };
     let traces: Vec<Value> =
         series.iter().enumerate().map(|(index, series)| drawing.trace(series, index, &measures)).collect();
 
@@ -86,6 +90,7 @@ pub(super) fn axes(kind: &str, source: &Source<'_>) -> Result<Chart, String> {
         }
         _ => "relative",
     };
+    layout.insert("uniformtext".into(), json!({"minsize": 9, "mode": "hide"}));
     layout.insert("barmode".into(), json!(stacked));
     layout.insert("bargap".into(), json!(if kind == "histogram" { 0.04 } else { 0.28 }));
     legend(&mut layout, &encodings["color"], series.len());
@@ -162,7 +167,6 @@ fn series<'a>(source: &Source<'_>, measures: &'a [Measure<'a>], base: usize, bas
     let plain = encoding["scale"]["mappings"].is_null() && source.spec["mark"]["colors"].is_null();
     // Periods have an order, so their colours get one too: from pale to strong.
     let ordered = plain && values.len() > 3 && values.iter().flatten().all(|value| is_period(value));
-    let ramp = Ramp::of(&json!({"colorRamp": {"scheme": "viridis"}, "reverse": true}));
     let last = (values.len().max(2) - 1) as f64;
     let series = values.iter().enumerate().map(|(index, value)| {
         let name = match value {
@@ -170,7 +174,7 @@ fn series<'a>(source: &Source<'_>, measures: &'a [Measure<'a>], base: usize, bas
             None => "–".to_owned(),
         };
         let raw = value.unwrap_or_default();
-        let color = if ordered { ramp.line(index as f64 / last) } else { color(source, index, raw) };
+        let color = if ordered { period(index as f64 / last) } else { color(source, index, raw) };
         let rows = all.iter().copied().filter(|row| rows.text(*row, by) == *value).collect();
         Series { name, rows, measure, color }
     });
@@ -254,6 +258,8 @@ struct Drawing<'a> {
     base_column: usize,
     horizontal: bool,
     categories: Option<&'a [String]>,
+    /// Rows of the longest series.
+    longest: usize,
 }
 
 impl Drawing<'_> {
@@ -292,7 +298,8 @@ impl Drawing<'_> {
             trace["yaxis"] = json!("y2");
         }
         let line = self.kind == "line" || (self.kind == "combo" && measure_is_line(encodings, measure));
-        let few = series.rows.len() <= 24;
+        // Points are marked where there are few, and then on all lines alike.
+        let few = self.longest <= 24;
         match self.kind {
             "area" => {
                 trace["type"] = json!("scatter");
@@ -418,6 +425,14 @@ impl Drawing<'_> {
                 let names: Vec<String> =
                     self.categories.unwrap_or_default().iter().map(|name| plot_text(name)).collect();
                 axis.insert("categoryorder".into(), json!("array"));
+                if names.len() <= 40 && names.iter().any(|name| name.chars().count() > LABEL) {
+                    // The hover text has the whole name.
+                    let short: Vec<String> =
+                        self.categories.unwrap_or_default().iter().map(|name| shorten(name)).collect();
+                    axis.insert("tickmode".into(), json!("array"));
+                    axis.insert("tickvals".into(), json!(names));
+                    axis.insert("ticktext".into(), json!(short));
+                }
                 axis.insert("categoryarray".into(), json!(names));
                 if self.horizontal {
                     axis.insert("autorange".into(), json!("reversed"));
@@ -443,6 +458,15 @@ impl Drawing<'_> {
         }
         Value::Object(axis)
     }
+}
+
+/// Cuts a long name for an axis.
+fn shorten(name: &str) -> String {
+    if name.chars().count() <= LABEL {
+        return plot_text(name);
+    }
+    let start: String = name.chars().take(LABEL - 1).collect();
+    plot_text(&format!("{}…", start.trim_end()))
 }
 
 /// In a combo chart the fields of the second side are lines, whether or not they have an axis of their own.
@@ -561,9 +585,11 @@ pub(super) fn pie(source: &Source<'_>) -> Result<Chart, String> {
     let trace = json!({
         "type": "pie", "labels": labels, "values": values, "customdata": hover, "hole": 0.55, "sort": false,
         "direction": "clockwise", "marker": {"colors": colors}, "textinfo": if labelled { "percent" } else { "none" },
+        "textposition": "inside", "insidetextorientation": "horizontal",
         "hovertemplate": "%{label}<br><b>%{customdata}</b> (%{percent})<extra></extra>",
     });
     let mut layout = Map::new();
+    layout.insert("uniformtext".into(), json!({"minsize": 10, "mode": "hide"}));
     legend(&mut layout, color_encoding, labels.len().max(2));
     layout.insert("legend".into(), json!({"orientation": "v", "x": 1.02, "y": 0.5, "yanchor": "middle"}));
     Ok(json!({"data": [trace], "layout": layout}))

@@ -6,6 +6,9 @@ use serde_json::Value;
 const PALETTE: [&str; 10] =
     ["#077A9D", "#FFAB00", "#00A972", "#FF3621", "#8BCAE7", "#AB4057", "#99DDB4", "#FCA4A1", "#919191", "#BF7080"];
 
+/// What a tile is drawn on in the dark.
+const DARK_CARD: &str = "#1a2732";
+
 /// The colours of a dashboard.
 pub(super) struct Palette(Vec<String>);
 
@@ -102,14 +105,12 @@ impl Ramp {
     fn at(&self, t: f64, dark: bool) -> Rgb {
         let t = t.clamp(0.0, 1.0);
         let t = if self.reverse { 1.0 - t } else { t };
-        // On a dark page small values fade into the dark, as they fade into the white of a light one.
-        let t = if dark && self.sequential { 0.92 - 0.72 * t } else { t };
-        let last = self.stops.len() - 1;
-        let place = t * last as f64;
-        let index = (place.floor() as usize).min(last.saturating_sub(1));
-        let part = place - index as f64;
-        let (from, to) = (self.stops[index], self.stops[(index + 1).min(last)]);
-        [0, 1, 2].map(|i| from[i] + (to[i] - from[i]) * part)
+        if dark && self.sequential {
+            // On a dark page small values fade into the dark, as they fade into the white of a light one.
+            let stops = [rgb(DARK_CARD), blend(&self.stops, 0.78), blend(&self.stops, 0.48), blend(&self.stops, 0.2)];
+            return blend(&stops, t);
+        }
+        blend(&self.stops, t)
     }
 
     /// Returns the style of a cell at `t`: its colours on light and dark pages, with readable text.
@@ -118,15 +119,26 @@ impl Ramp {
         format!("--c:{};--t:{};--cd:{};--td:{}", css(light), ink(light), css(dark), ink(dark))
     }
 
-    /// Returns the colour at `t`, readable as a line on light and dark pages.
-    pub(super) fn line(&self, t: f64) -> String {
-        css(self.at(0.3 + 0.6 * t, false))
-    }
-
     /// Returns the ramp as plotly's colour scale.
     pub(super) fn plotly(&self) -> Value {
         (0..=4).map(|i| f64::from(i) / 4.0).map(|t| serde_json::json!([t, css(self.at(t, false))])).collect()
     }
+}
+
+/// Returns the colour at `t` of 0 to 1 between evenly spaced stops.
+fn blend(stops: &[Rgb], t: f64) -> Rgb {
+    let last = stops.len() - 1;
+    let place = t.clamp(0.0, 1.0) * last as f64;
+    let index = (place.floor() as usize).min(last.saturating_sub(1));
+    let part = place - index as f64;
+    let (from, to) = (stops[index], stops[(index + 1).min(last)]);
+    [0, 1, 2].map(|i| from[i] + (to[i] - from[i]) * part)
+}
+
+/// Returns the colour of a period's line, from the oldest at 0, pale, to the newest at 1, strong. All of them can be
+/// told from a light and from a dark background.
+pub(super) fn period(t: f64) -> String {
+    css(blend(&["#a9b8c2", "#62adc6", "#1f93b5", "#7a62b8", "#d8466e"].map(rgb), t))
 }
 
 fn css(color: Rgb) -> String {

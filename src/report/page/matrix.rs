@@ -43,10 +43,16 @@ pub(super) fn heatmap(encodings: &Value, rows: &Rows<'_>, palette: &Palette, cap
         if value.is_none() { "–".to_owned() } else { shown }
     };
 
-    let density = if xs.len() > 24 { " dense" } else { "" };
+    let density = match (xs.len() > 24, ys.len() > 20) {
+        (true, true) => " dense tall",
+        (true, false) => " dense",
+        (false, true) => " tall",
+        (false, false) => "",
+    };
     let mut html = format!(
-        "<div class=\"scroll\" tabindex=\"0\"><table class=\"matrix heat{density}\"><caption class=\"hidden\">{}</caption>\
+        "<div class=\"scroll\" tabindex=\"0\"><table class=\"matrix heat{density}\" style=\"min-width:{}px\"><caption class=\"hidden\">{}</caption>\
          <thead><tr><td class=\"corner\">{}</td><th class=\"over\" colspan=\"{}\">{}</th></tr><tr><td></td>",
+        84 + 34 * xs.len().min(200),
         escape(caption),
         escape(title("y")),
         xs.len(),

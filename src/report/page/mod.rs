@@ -17,6 +17,8 @@ mod table;
 mod text;
 mod widget;
 
+use std::sync::OnceLock;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
@@ -53,10 +55,10 @@ pub fn render(input: &PageInput<'_>) -> String {
     let policy = format!(
         "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'; \
          script-src {} {}",
-        hash(plotly),
+        plotly.hash,
         hash(SCRIPT)
     );
-    let mut html = String::with_capacity(plotly.len() + sections.len() + 64 * 1024);
+    let mut html = String::with_capacity(plotly.source.len() + sections.len() + 64 * 1024);
     html.push_str("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     html.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
     html.push_str("<meta name=\"color-scheme\" content=\"light dark\">\n");
@@ -72,18 +74,26 @@ pub fn render(input: &PageInput<'_>) -> String {
     ));
     let charts = text::script_json(&serde_json::Value::Array(charts));
     html.push_str(&format!("<script type=\"application/json\" id=\"charts\">{charts}</script>\n"));
-    html.push_str(&format!("<script>{plotly}</script>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"));
+    html.push_str(&format!("<script>{}</script>\n<script>{SCRIPT}</script>\n</body>\n</html>\n", plotly.source));
     html
 }
 
-/// Returns the drawing library's source. The crate gives it in a `<script>` element, followed by one for formulas,
+/// The drawing library.
+struct Library {
+    source: String,
+    /// Its name in the page's policy.
+    hash: String,
+}
+
+/// Returns the drawing library. The crate gives it in a `<script>` element, followed by one for formulas,
 /// which no chart of ours needs.
-fn plotly_js() -> &'static str {
-    static SOURCE: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    SOURCE.get_or_init(|| {
+fn plotly_js() -> &'static Library {
+    static LIBRARY: OnceLock<Library> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
         let scripts = plotly::Plot::offline_js_sources();
         let first = scripts.split("</script>").next().unwrap_or_default();
-        first.split_once('>').map_or("", |(_, source)| source).to_owned()
+        let source = first.split_once('>').map_or("", |(_, source)| source).to_owned();
+        Library { hash: hash(&source), source }
     })
 }
 

@@ -53,15 +53,15 @@
       pages[index].setAttribute("role", "tabpanel");
       tab.addEventListener("click", () => {
         open(index);
-        history.replaceState(null, "", `#page-${index}`);
+        history.replaceState(null, "", `#${index + 1}`);
       });
       tab.addEventListener("keydown", (event) => {
         const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
         if (step) open((index + step + tabs.length) % tabs.length, true);
       });
     });
-    const wanted = Number(/^#page-(\d+)$/.exec(location.hash)?.[1] ?? 0);
-    open(wanted < tabs.length ? wanted : 0);
+    const wanted = Number(/^#(\d+)$/.exec(location.hash)?.[1] ?? 1) - 1;
+    open(wanted >= 0 && wanted < tabs.length ? wanted : 0);
   } else {
     drawShown();
   }

@@ -1,1 +1,381 @@
 //! Tests of the page as a whole.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::dashboards::widget_queries;
+use crate::diag::SourceFile;
+
+fn dash(json: &Value) -> LvDash {
+    LvDash::parse(&SourceFile::new("d.lvdash.json", json.to_string())).unwrap()
+}
+
+fn result(columns: &[(&str, &str)], rows: &[&[Option<&str>]]) -> QueryResult {
+    QueryResult {
+        columns: columns.iter().map(|(name, kind)| ((*name).to_owned(), (*kind).to_owned())).collect(),
+        rows: rows.iter().map(|row| row.iter().map(|value| value.map(str::to_owned)).collect()).collect(),
+    }
+}
+
+fn page(dash: &LvDash, results: BTreeMap<String, Result<QueryResult, String>>, evil: &str) -> String {
+    render(&PageInput {
+        title: format!("Retention {evil}"),
+        project: format!("shop {evil}"),
+        environment: format!("local {evil}"),
+        run: format!("r1 {evil}"),
+        generated_at: format!("2026-11-23 {evil}"),
+        dashboards: vec![DashboardResults { title: format!("Retention {evil}"), dash, results }],
+        provenance: vec![Provenance {
+            label: format!("shop {evil}"),
+            text: evil.to_owned(),
+            standing: Standing::Stale,
+        }],
+    })
+}
+
+/// Takes the drawing library out: it is not ours to judge.
+fn without_library(html: &str) -> String {
+    let library = plotly_js().source.as_str();
+    assert!(library.len() > 1_000_000, "the library is there");
+    let (before, after) = html.split_once(library).expect("the page holds the library");
+    format!("{before}{after}")
+}
+
+/// A dashboard of one widget, with its fields taken from `columns`.
+fn one_widget(kind: &str, version: i64, spec: Value, columns: &[&str]) -> LvDash {
+    let mut whole = json!({"version": version, "widgetType": kind, "frame": {"showTitle": true, "title": "The title"}});
+    whole.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+    let fields: Vec<Value> =
+        columns.iter().map(|name| json!({"name": name, "expression": format!("`{name}`")})).collect();
+    dash(&json!({"datasets": [{"name": "d", "queryLines": ["SELECT 1"]}], "pages": [{"name": "p", "layout": [
+        {"position": {"x": 0, "y": 0, "width": 6, "height": 4}, "widget": {"name": "w", "spec": whole,
+         "queries": [{"name": "main_query", "query": {"datasetName": "d", "fields": fields}}]}}]}]}))
+}
+
+fn drawn(kind: &str, version: i64, spec: Value, data: QueryResult) -> String {
+    let columns: Vec<&str> = data.columns.iter().map(|(name, _)| name.as_str()).collect();
+    let dash = one_widget(kind, version, spec, &columns);
+    let path = widget_queries(&dash)[0].path.clone();
+    without_library(&page(&dash, [(path, Ok(data))].into(), ""))
+}
+
+fn charts(html: &str) -> Value {
+    let (_, rest) = html.split_once("id=\"charts\">").unwrap();
+    serde_json::from_str(rest.split("</script>").next().unwrap()).unwrap()
+}
+
+#[test]
+fn the_page_loads_nothing_and_runs_only_its_own_scripts() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("dashboards/retention.lvdash.json");
+    let dash = LvDash::parse(&SourceFile::new("r", std::fs::read_to_string(path).unwrap())).unwrap();
+    let html = page(&dash, BTreeMap::new(), "");
+    // Each script that runs is named in the policy by what it contains.
+    for script in html.split("<script>").skip(1) {
+        let script = script.split("</script>").next().unwrap();
+        assert!(html.contains(&hash(script)), "a script is not in the policy: {}", &script[..60]);
+    }
+    assert!(html.contains("default-src 'none'"));
+    let own = without_library(&html);
+    for loads in
+        ["http://", "https://", " src=", "url(", "@import", "<link", "<iframe", "<img", "fetch(", "XMLHttpRequest"]
+    {
+        assert!(!own.contains(loads), "{loads}");
+    }
+    assert!(own.contains("Do customers come back, and how soon?"));
+    assert!(own.contains("Time to second purchase, by cohort"));
+    assert!(own.contains("Filters act in the workspace"));
+    assert_eq!(own.matches("role=\"tab\"").count(), 2, "the page of global filters is no tab");
+}
+
+#[test]
+fn nothing_that_comes_from_data_is_markup() {
+    let evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\" onmouseover=\"alert(3)' x='{{@}}";
+    let text = json!({"name": evil, "multilineTextboxSpec": {"lines": [evil]}});
+    let mut layout = vec![json!({"position": {"x": 0, "y": 0, "width": 6, "height": 1}, "widget": text})];
+    let encoding = json!({"fieldName": evil, "displayName": evil, "scale": {"type": "categorical"}});
+    let value = json!({"fieldName": "n", "displayName": evil, "scale": {"type": "quantitative", "colorRamp": {"scheme": evil}},
+                       "format": {"type": "number", "suffix": evil}, "style": {"color": evil}});
+    let all = json!({"x": encoding, "y": value, "color": encoding, "angle": value, "value": value, "columns": [encoding, value],
+                     "rows": [encoding], "cell": {"fields": [value]}});
+    let heat = json!({"x": encoding, "y": encoding, "color": value, "label": {"show": true}});
+    let filter = json!({"fields": [{"fieldName": "c", "displayName": evil, "defaultSelection": {"values": {"values": [{"value": evil}]}}}]});
+    for kind in [
+        "bar",
+        "line",
+        "area",
+        "scatter",
+        "histogram",
+        "combo",
+        "pie",
+        "counter",
+        "table",
+        "pivot",
+        "heatmap",
+        "filter-single-select",
+        evil,
+    ] {
+        let encodings = match kind {
+            "heatmap" => &heat,
+            "filter-single-select" => &filter,
+            _ => &all,
+        };
+        let fields = json!([{"name": evil, "expression": evil}, {"name": "n", "expression": "`n`"}]);
+        layout.push(
+            json!({"position": {"x": 0, "y": 1, "width": 6, "height": 1}, "widget": {"name": format!("{kind}{evil}"),
+            "queries": [{"name": "main_query", "query": {"datasetName": "d", "fields": fields}}],
+            "spec": {"version": 3, "widgetType": kind, "encodings": encodings,
+                     "frame": {"showTitle": true, "title": evil, "showDescription": true, "description": evil}}}}),
+        );
+    }
+    let dash = dash(&json!({
+        "datasets": [{"name": "d", "queryLines": ["SELECT 1"]}],
+        "pages": [{"name": "p", "displayName": evil, "layout": layout}, {"name": "q", "displayName": evil}],
+        "uiSettings": {"theme": {"visualizationColors": [evil]}}
+    }));
+    let rows =
+        result(&[(evil, "STRING"), ("n", "INT")], &[&[Some(evil), Some("1")], &[None, None], &[Some("b"), Some("2")]]);
+    let mut results: BTreeMap<_, _> = widget_queries(&dash).into_iter().map(|q| (q.path, Ok(rows.clone()))).collect();
+    results.insert(widget_queries(&dash)[0].path.clone(), Err(evil.to_owned()));
+    let html = without_library(&page(&dash, results, evil));
+    assert_eq!(html.matches("<script").count(), 3, "the charts, the library and the page's own script");
+    assert_eq!(html.matches("</script").count(), 3);
+    assert!(!html.contains("<img") && !html.contains("onmouseover=\""), "markup of the data survived");
+    // The library would take tags in its texts for its own.
+    let charts = charts(&html);
+    let mut strings = Vec::new();
+    texts(&charts, &mut strings);
+    for text in strings.iter().filter(|text| !text.contains("%{customdata") && !text.contains("%{label}")) {
+        assert!(!text.contains('<'), "{text}");
+    }
+    assert!(html.contains("alert(1)"), "the text itself is shown");
+}
+
+fn texts(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) => found.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
+        Value::Object(members) => members.values().for_each(|item| texts(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_failing_widget_shows_its_error_and_the_others_stay() {
+    let dash = one_widget("counter", 2, json!({"encodings": {"value": {"fieldName": "n"}}}), &["n"]);
+    let path = widget_queries(&dash)[0].path.clone();
+    let error = "[TABLE_OR_VIEW_NOT_FOUND] the table `t` is not there".to_owned();
+    let html = without_library(&page(&dash, [(path, Err(error))].into(), ""));
+    assert!(html.contains("This widget failed.") && html.contains("the table `t` is not there"));
+    let html = without_library(&page(&dash, BTreeMap::new(), ""));
+    assert!(html.contains("This widget has not been queried."));
+    let html = drawn("counter", 2, json!({"encodings": {"value": {"fieldName": "n"}}}), result(&[("n", "INT")], &[]));
+    assert!(html.contains("No rows."));
+}
+
+#[test]
+fn a_counter_shows_its_number_as_it_is_meant() {
+    let percent = json!({"type": "number-percent", "decimalPlaces": {"type": "max", "places": 1}});
+    let spec = json!({"encodings": {"value": {"fieldName": "r", "format": percent, "formatTemplate": "{{ @formatted }} of all",
+        "style": {"rules": [{"condition": {"operator": "<", "operand": {"value": "0.5"}}, "color": "#C8321F"}]}}}});
+    let html = drawn("counter", 2, spec, result(&[("r", "DOUBLE")], &[&[Some("0.3299")]]));
+    assert!(html.contains("style=\"color:#C8321F\">33% of all</p>"), "{html}");
+
+    let spec = json!({"encodings": {"value": {"fieldName": "n"}, "period": {"fieldName": "m"},
+        "target": {"fieldName": "n", "period": {"type": "relative-to-value-period", "offset": -1}, "change": {"type": "percent"}}}});
+    let rows = result(
+        &[("m", "DATE"), ("n", "BIGINT")],
+        &[&[Some("2025-02-01"), Some("150")], &[Some("2025-01-01"), Some("100")], &[Some("2025-03-01"), Some("120")]],
+    );
+    let html = drawn("counter", 2, spec, rows);
+    assert!(html.contains(">120</p>"), "the latest period is the headline");
+    assert!(html.contains("▼ 20%"), "against the period before");
+    assert!(html.contains("M0.0 28.0L50.0 2.0L100.0 17.6"), "the course of all periods, in their order");
+}
+
+#[test]
+fn a_cell_that_is_not_there_stays_empty_in_a_heatmap() {
+    let spec = json!({"encodings": {
+        "x": {"fieldName": "m", "scale": {"type": "categorical", "sort": {"by": "natural-order"}}},
+        "y": {"fieldName": "c", "scale": {"type": "categorical", "sort": {"by": "natural-order"}}},
+        "color": {"fieldName": "measure(Retention)", "scale": {"type": "quantitative", "colorRamp": {"mode": "scheme", "scheme": "blues"}}}}});
+    let rows = result(
+        &[("m", "INT"), ("c", "STRING"), ("measure(Retention)", "DOUBLE")],
+        &[
+            &[Some("10"), Some("2025-01"), Some("0.1")],
+            &[Some("2"), Some("2025-01"), Some("0.25")],
+            &[Some("2"), Some("2025-02"), Some("0.5")],
+            &[Some("10"), Some("2025-02"), None],
+        ],
+    );
+    let html = drawn("heatmap", 3, spec, rows);
+    let body = html.split("<tbody>").nth(1).unwrap().split("</tbody>").next().unwrap();
+    let cells: Vec<&str> =
+        body.split("<td").skip(1).map(|cell| cell.split_once('>').unwrap().1.split("</td>").next().unwrap()).collect();
+    assert_eq!(cells, ["25", "10", "50", ""], "months are in the order of numbers; shares are percentages");
+    assert_eq!(body.matches("class=\"empty\"").count(), 1);
+    assert!(html.contains("--c:#08306b"), "the largest value has the scheme's last colour");
+}
+
+#[test]
+fn bars_lie_down_when_the_values_are_on_x_and_are_sorted_as_asked() {
+    let spec = json!({"encodings": {
+        "x": {"fieldName": "n", "scale": {"type": "quantitative"}, "format": {"type": "number-percent"}},
+        "y": {"fieldName": "c", "scale": {"type": "categorical", "sort": {"by": "x-reversed"}}}}});
+    let rows = result(
+        &[("c", "STRING"), ("n", "DOUBLE")],
+        &[&[Some("a"), Some("0.1")], &[Some("b"), Some("0.3")], &[Some("c"), Some("0.2")]],
+    );
+    let chart = charts(&drawn("bar", 3, spec, rows))[0].clone();
+    assert_eq!(chart["data"][0]["orientation"], "h");
+    assert_eq!(chart["data"][0]["x"], json!([0.1, 0.3, 0.2]));
+    assert_eq!(chart["data"][0]["customdata"][1], json!(["b", "30%"]));
+    assert_eq!(chart["layout"]["yaxis"]["categoryarray"], json!(["b", "c", "a"]));
+    assert_eq!(chart["layout"]["showlegend"], false);
+}
+
+#[test]
+fn lines_are_sorted_by_time_split_by_colour_and_broken_by_null() {
+    let spec = json!({"mark": {"colors": ["#111111"]}, "encodings": {
+        "x": {"fieldName": "d", "scale": {"type": "temporal"}}, "y": {"fieldName": "n", "scale": {"type": "quantitative"}},
+        "color": {"fieldName": "c", "scale": {"type": "categorical", "mappings": [{"value": "v", "color": "#222222"}]}}}});
+    let rows = result(
+        &[("d", "DATE"), ("n", "INT"), ("c", "STRING")],
+        &[
+            &[Some("2025-03-01"), Some("3"), Some("u")],
+            &[Some("2025-01-01"), Some("1"), Some("u")],
+            &[Some("2025-02-01"), None, Some("u")],
+            &[Some("2025-01-01"), Some("9"), Some("v")],
+        ],
+    );
+    let data = charts(&drawn("line", 3, spec, rows))[0]["data"].clone();
+    assert_eq!(data[0]["x"], json!(["2025-01-01", "2025-02-01", "2025-03-01"]));
+    assert_eq!(data[0]["y"], json!([1.0, null, 3.0]));
+    assert_eq!((&data[0]["line"]["color"], &data[1]["line"]["color"]), (&json!("#111111"), &json!("#222222")));
+    assert_eq!(data[0]["connectgaps"], false);
+}
+
+#[test]
+fn several_fields_two_axes_bins_and_slices_are_drawn() {
+    let rows = || {
+        result(
+            &[("m", "STRING"), ("a", "INT"), ("b", "INT")],
+            &[&[Some("x"), Some("1"), Some("10")], &[Some("y"), Some("2"), Some("20")]],
+        )
+    };
+    let field = |name: &str, label: &str| json!({"fieldName": name, "displayName": label});
+    let base = json!({"fieldName": "m", "scale": {"type": "categorical"}});
+
+    let spec = json!({"mark": {"layout": "group"}, "encodings": {"x": base, "y": {"fields": [field("a", "A"), field("b", "B")], "scale": {"type": "quantitative"}}}});
+    let chart = charts(&drawn("bar", 3, spec, rows()))[0].clone();
+    assert_eq!((&chart["data"][0]["name"], &chart["data"][1]["name"]), (&json!("A"), &json!("B")));
+    assert_eq!(chart["layout"]["barmode"], "group");
+
+    let side = |name: &str| json!({"fields": [field(name, name)], "scale": {"type": "quantitative"}});
+    let spec = json!({"encodings": {"x": base, "y": {"primary": side("a"), "secondary": side("b")}}});
+    let chart = charts(&drawn("combo", 1, spec, rows()))[0].clone();
+    assert_eq!((&chart["data"][0]["type"], &chart["data"][1]["type"]), (&json!("bar"), &json!("scatter")));
+    assert_eq!(chart["data"][1]["yaxis"], "y2");
+
+    let spec = json!({"encodings": {"angle": field("a", "A"), "color": field("m", "M"), "label": {"show": true}}});
+    let chart = charts(&drawn("pie", 3, spec, rows()))[0].clone();
+    assert_eq!((&chart["data"][0]["labels"], &chart["data"][0]["values"]), (&json!(["y", "x"]), &json!([2.0, 1.0])));
+
+    let mut dash = one_widget(
+        "histogram",
+        3,
+        json!({"encodings": {"x": {"fieldName": "bin", "scale": {"type": "quantitative"}}, "y": {"fieldName": "n"}}}),
+        &["bin", "n"],
+    )
+    .json()
+    .clone();
+    dash["pages"][0]["layout"][0]["widget"]["queries"][0]["query"]["fields"][0]["expression"] =
+        json!("BIN_FLOOR(`days`, 7)");
+    let dash = self::dash(&dash);
+    let data = result(&[("bin", "DOUBLE"), ("n", "BIGINT")], &[&[Some("0"), Some("5")], &[Some("7"), Some("3")]]);
+    let path = widget_queries(&dash)[0].path.clone();
+    let chart = charts(&without_library(&page(&dash, [(path, Ok(data))].into(), "")))[0].clone();
+    assert_eq!(chart["data"][0]["x"], json!([3.5, 10.5]), "a bar stands in the middle of its bin");
+    assert_eq!(chart["data"][0]["customdata"][1][0], "bin: 7 to under 14");
+}
+
+#[test]
+fn tables_of_both_versions_are_drawn_with_their_formats() {
+    let rows = result(
+        &[("b", "DOUBLE"), ("a", "STRING")],
+        &[&[Some("1234.5"), Some("javascript:alert(1)")], &[None, Some("https://example.com")]],
+    );
+    let old = json!({"encodings": {"columns": [
+        {"fieldName": "b", "title": "B", "order": 2, "numberFormat": "0,0.00", "visible": true},
+        {"fieldName": "a", "title": "A", "order": 1, "displayAs": "link", "linkUrlTemplate": "{{ @ }}"}]}});
+    let html = drawn("table", 1, old, rows.clone());
+    let (a, b) = (html.find(">A</th>").unwrap(), html.find(">B</th>").unwrap());
+    assert!(a < b, "columns are in the order that they name");
+    assert!(html.contains("<td class=\"num\">1,234.50</td>"));
+    assert!(html.contains("<td class=\"\">javascript:alert(1)</td>"), "no link to a script");
+    assert!(html.contains("<a href=\"https://example.com\" rel=\"noopener noreferrer\">https://example.com</a>"));
+    let new = json!({"encodings": {"columns": [{"fieldName": "b", "displayName": "B", "contentAlignment": "center",
+        "format": {"type": "number-currency", "currencyCode": "EUR"}}]}});
+    assert!(drawn("table", 2, new, rows).contains("<td class=\"mid\">€1,234.5</td>"));
+}
+
+#[test]
+fn a_pivot_is_drawn_with_its_colours_and_a_stranger_as_a_table() {
+    let spec = json!({"encodings": {"rows": [{"fieldName": "c"}], "columns": [{"fieldName": "w"}], "cell": {"type": "multi-cell", "fields": [
+        {"fieldName": "r", "format": {"type": "number-percent"}, "style": {"type": "color-scale", "backgroundColor": {"scale": {"colorRamp": {"scheme": "greens"}}}}}]}}});
+    let rows = || {
+        result(
+            &[("c", "STRING"), ("w", "INT"), ("r", "DOUBLE")],
+            &[
+                &[Some("2025-01"), Some("90"), Some("0.5")],
+                &[Some("2025-01"), Some("30"), Some("0.25")],
+                &[Some("2025-02"), Some("30"), None],
+            ],
+        )
+    };
+    let html = drawn("pivot", 3, spec, rows());
+    let body = html.split("<tbody>").nth(1).unwrap().split("</tbody>").next().unwrap();
+    assert_eq!(body.matches("class=\"empty\"").count(), 2);
+    assert!(body.contains(">25%</td>") && body.contains("--c:#00441b"));
+
+    let html = drawn("sankey", 1, json!({"encodings": {}}), rows());
+    assert!(html.contains("“sankey”") && html.contains("<td>2025-01</td>"));
+    let html = drawn("bar", 3, json!({"encodings": {"x": {"fieldName": "gone"}, "y": {"fieldName": "r"}}}), rows());
+    assert!(
+        html.contains("Not drawn: the query did not return the field `gone`.") && html.contains("<td>2025-01</td>")
+    );
+}
+
+#[test]
+fn every_real_dashboard_is_drawn_whatever_its_queries_return() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/lvdash-corpus");
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        println!("skipped: {} is not there", folder.display());
+        return;
+    };
+    for entry in entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "json"))
+    {
+        let dash = LvDash::parse(&SourceFile::new("d", std::fs::read_to_string(entry).unwrap())).unwrap();
+        for (value, kind) in
+            [(Some("3.5"), "DOUBLE"), (Some("2025-01-31"), "DATE"), (Some("<b>"), "STRING"), (None, "BIGINT")]
+        {
+            let rows = |names: &[String]| QueryResult {
+                columns: names.iter().map(|name| (name.clone(), kind.to_owned())).collect(),
+                rows: vec![vec![value.map(str::to_owned); names.len()]; 3],
+            };
+            let results =
+                widget_queries(&dash).into_iter().map(|query| (query.path, Ok(rows(&query.fields)))).collect();
+            let html = page(&dash, results, "");
+            assert_eq!(
+                html.matches("<article").count(),
+                dash.pages
+                    .iter()
+                    .filter(|page| page.kind == PageKind::Canvas)
+                    .map(|page| page.widgets.len())
+                    .sum::<usize>()
+            );
+        }
+    }
+}
