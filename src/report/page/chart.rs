@@ -1,12 +1,11 @@
 //! Charts with axes, and pies: from a widget's encodings and rows to the traces and the layout that plotly draws.
 
-use std::collections::HashMap;
-
 use serde_json::{Map, Value, json};
 
-use super::color::{Palette, Ramp, period};
+use super::color::Ramp;
 use super::format;
 use super::rows::{Rows, natural};
+use super::series::{Measure, Series, Source, categories, color, field, measures, name_of, series, shown};
 use super::text::plot_text;
 
 /// Characters of a category's name that are shown on an axis.
@@ -14,33 +13,6 @@ const LABEL: usize = 24;
 
 /// A chart's `data` and `layout`; fonts and the colours of paper and grid are set by the page, which knows its theme.
 pub(super) type Chart = Value;
-
-/// What a chart is drawn from.
-pub(super) struct Source<'a> {
-    pub(super) spec: &'a Value,
-    pub(super) rows: &'a Rows<'a>,
-    pub(super) palette: &'a Palette,
-    /// Width of a histogram's bins, which only its query's expression tells.
-    pub(super) bin_width: Option<f64>,
-}
-
-/// A field on an axis or as a series.
-struct Measure<'a> {
-    encoding: &'a Value,
-    column: usize,
-    name: String,
-    /// The encoding of the axis that it is drawn on.
-    axis: &'a Value,
-    secondary: bool,
-}
-
-/// A line, or the bars of one colour.
-struct Series<'a> {
-    name: String,
-    rows: Vec<usize>,
-    measure: &'a Measure<'a>,
-    color: String,
-}
 
 /// Draws a bar, line, area, scatter, histogram or combo chart.
 pub(super) fn axes(kind: &str, source: &Source<'_>) -> Result<Chart, String> {
@@ -57,6 +29,8 @@ pub(super) fn axes(kind: &str, source: &Source<'_>) -> Result<Chart, String> {
     let base_type = match scale_type(base_key) {
         "" if format::is_temporal(source.rows.sql_type(base_column)) => "temporal",
         "" if source.rows.is_numeric(base_column) && kind != "bar" => "quantitative",
+        // Whatever the scale says, texts that are no dates can only be names.
+        "temporal" if !has_dates(source.rows, base_column) => "categorical",
         other => other,
     };
 
@@ -98,157 +72,9 @@ pub(super) fn axes(kind: &str, source: &Source<'_>) -> Result<Chart, String> {
     Ok(json!({"data": traces, "layout": layout}))
 }
 
-fn field(rows: &Rows<'_>, encoding: &Value) -> Result<usize, String> {
-    let name = encoding["fieldName"].as_str().ok_or("the chart has no field on one of its axes")?;
-    rows.column(name).ok_or_else(|| format!("the query did not return the field `{name}`"))
-}
-
-fn name_of(encoding: &Value) -> String {
-    let name = encoding["displayName"].as_str().or_else(|| encoding["fieldName"].as_str());
-    name.unwrap_or_default().to_owned()
-}
-
-/// Reads the fields of a value axis: one, several, or those of two axes.
-fn measures<'a>(rows: &Rows<'_>, axis: &'a Value) -> Result<Vec<Measure<'a>>, String> {
-    let mut found = Vec::new();
-    let mut add = |encoding: &'a Value, axis: &'a Value, secondary: bool| -> Result<(), String> {
-        found.push(Measure { encoding, column: field(rows, encoding)?, name: name_of(encoding), axis, secondary });
-        Ok(())
-    };
-    if axis["primary"].is_object() {
-        // Two sides with scales of their own are two axes; with one scale for both they share it.
-        let own = axis["secondary"]["scale"].is_object() || axis["secondary"]["axis"].is_object();
-        for (key, second) in [("primary", false), ("secondary", true)] {
-            for encoding in axis[key]["fields"].as_array().into_iter().flatten() {
-                add(encoding, &axis[key], second && own)?;
-            }
-        }
-    } else if let Some(fields) = axis["fields"].as_array().or_else(|| axis.as_array()) {
-        for encoding in fields {
-            add(encoding, axis, false)?;
-        }
-    } else {
-        add(axis, axis, false)?;
-    }
-    if found.is_empty() { Err("the chart has no values to draw".to_owned()) } else { Ok(found) }
-}
-
-/// Splits the rows into series: one for each measure, or one for each value of the colour's field.
-fn series<'a>(source: &Source<'_>, measures: &'a [Measure<'a>], base: usize, base_type: &str) -> Vec<Series<'a>> {
-    let rows = source.rows;
-    let encoding = &source.spec["encodings"]["color"];
-    let mut all: Vec<usize> = (0..rows.len()).collect();
-    if matches!(base_type, "temporal" | "quantitative") {
-        all.sort_by(|a, b| natural(rows.text(*a, base), rows.text(*b, base)));
-    }
-    let by = encoding["fieldName"].as_str().and_then(|name| rows.column(name));
-    let by = by.filter(|_| encoding["scale"]["type"].as_str() != Some("quantitative"));
-    let (Some(by), [measure]) = (by, measures) else {
-        let series = measures.iter().enumerate().map(|(index, measure)| Series {
-            name: measure.name.clone(),
-            rows: all.clone(),
-            measure,
-            color: color(source, index, &measure.name),
-        });
-        return series.collect();
-    };
-
-    let mut values = rows.sorted(by);
-    let sort = &encoding["scale"]["sort"];
-    match sort["by"].as_str() {
-        Some("natural-order-reversed") => values.reverse(),
-        Some("custom-order") => {
-            let wanted: Vec<&str> =
-                sort["orderedValues"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            values.sort_by_key(|value| wanted.iter().position(|w| Some(*w) == *value).unwrap_or(usize::MAX));
-        }
-        _ => {}
-    }
-    let plain = encoding["scale"]["mappings"].is_null() && source.spec["mark"]["colors"].is_null();
-    // Periods have an order, so their colours get one too: from pale to strong.
-    let ordered = plain && values.len() > 3 && values.iter().flatten().all(|value| is_period(value));
-    let last = (values.len().max(2) - 1) as f64;
-    let series = values.iter().enumerate().map(|(index, value)| {
-        let name = match value {
-            Some(value) => format::show(Some(value), &encoding["format"], rows.sql_type(by)),
-            None => "–".to_owned(),
-        };
-        let raw = value.unwrap_or_default();
-        let color = if ordered { period(index as f64 / last) } else { color(source, index, raw) };
-        let rows = all.iter().copied().filter(|row| rows.text(*row, by) == *value).collect();
-        Series { name, rows, measure, color }
-    });
-    series.collect()
-}
-
-/// Tells whether a text names a period: `2025`, `2025-Q1`, `2025-01`, `2025-01-01`.
-fn is_period(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.len() >= 4
-        && bytes[..4].iter().all(u8::is_ascii_digit)
-        && text[4..].chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | 'Q' | ' ' | 'T' | ':'))
-        && (bytes.len() == 4 || matches!(bytes[4], b'-' | b' ' | b'Q'))
-}
-
-/// Returns a series' colour: by its value, by the mark's list, or by its place in the palette.
-fn color(source: &Source<'_>, index: usize, value: &str) -> String {
-    let mappings = source.spec["encodings"]["color"]["scale"]["mappings"].as_array();
-    let same = |mapping: &&Value| match &mapping["value"] {
-        Value::String(text) => text == value,
-        Value::Null => value.is_empty(),
-        other => other.to_string() == value,
-    };
-    let mapped = mappings.and_then(|all| all.iter().find(same)).and_then(|m| source.palette.resolve(&m["color"]));
-    let listed = || source.palette.resolve(source.spec["mark"]["colors"].get(index)?);
-    mapped.or_else(listed).unwrap_or_else(|| source.palette.series(index))
-}
-
-/// Returns the categories of an axis in the order that its scale asks for.
-fn categories(
-    source: &Source<'_>,
-    kind: &str,
-    base: &Value,
-    column: usize,
-    series: &[Series<'_>],
-    horizontal: bool,
-) -> Vec<String> {
-    let rows = source.rows;
-    let sort = &base["scale"]["sort"];
-    let by = sort["by"].as_str().unwrap_or_default();
-    // Lines keep the order of the data; bars are put in order.
-    let mut values = if matches!(kind, "line" | "area" | "combo") && by.is_empty() {
-        rows.distinct(column)
-    } else {
-        rows.sorted(column)
-    };
-    let value_axis = if horizontal { "x" } else { "y" };
-    let by_value = by.trim_end_matches("-reversed") == value_axis || by.starts_with("measure");
-    if by_value {
-        let mut totals: HashMap<Option<&str>, f64> = HashMap::new();
-        for series in series {
-            for row in &series.rows {
-                *totals.entry(rows.text(*row, column)).or_default() +=
-                    rows.number(*row, series.measure.column).unwrap_or(0.0);
-            }
-        }
-        let total = |value: &Option<&str>| totals.get(value).copied().unwrap_or(0.0);
-        values.sort_by(|a, b| total(a).total_cmp(&total(b)));
-    } else if by == "custom-order" {
-        let wanted: Vec<&str> =
-            sort["orderedValues"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        values.sort_by_key(|value| wanted.iter().position(|w| Some(*w) == *value).unwrap_or(usize::MAX));
-    }
-    if by.ends_with("-reversed") {
-        values.reverse();
-    }
-    values.into_iter().map(|value| shown(rows, value, base, column)).collect()
-}
-
-fn shown(rows: &Rows<'_>, value: Option<&str>, encoding: &Value, column: usize) -> String {
-    match value {
-        Some(_) => format::show(value, &encoding["format"], rows.sql_type(column)),
-        None => "–".to_owned(),
-    }
+fn has_dates(rows: &Rows<'_>, column: usize) -> bool {
+    let dated = |text: &str| text.get(..4).is_some_and(|year| year.bytes().all(|b| b.is_ascii_digit()));
+    (0..rows.len()).filter_map(|row| rows.text(row, column)).any(dated)
 }
 
 struct Drawing<'a> {

@@ -43,6 +43,9 @@ pub(super) fn heatmap(encodings: &Value, rows: &Rows<'_>, palette: &Palette, cap
         if value.is_none() { "–".to_owned() } else { shown }
     };
 
+    // The names of the rows get the room that they need, up to a third of a usual tile.
+    let longest = ys.iter().map(|value| show(*value, "y", y).chars().count()).max().unwrap_or(0);
+    let names = (24 + 8 * longest).clamp(72, 240);
     let density = match (xs.len() > 24, ys.len() > 20) {
         (true, true) => " dense tall",
         (true, false) => " dense",
@@ -50,9 +53,9 @@ pub(super) fn heatmap(encodings: &Value, rows: &Rows<'_>, palette: &Palette, cap
         (false, false) => "",
     };
     let mut html = format!(
-        "<div class=\"scroll\" tabindex=\"0\"><table class=\"matrix heat{density}\" style=\"min-width:{}px\"><caption class=\"hidden\">{}</caption>\
+        "<div class=\"scroll\" tabindex=\"0\"><table class=\"matrix heat{density}\" style=\"--names:{names}px;min-width:{}px\"><caption class=\"hidden\">{}</caption>\
          <thead><tr><td class=\"corner\">{}</td><th class=\"over\" colspan=\"{}\">{}</th></tr><tr><td></td>",
-        84 + 34 * xs.len().min(200),
+        names + if xs.len() > 24 { 30 } else { 34 } * xs.len().min(200),
         escape(caption),
         escape(title("y")),
         xs.len(),

@@ -13,6 +13,7 @@ mod input;
 mod markdown;
 mod matrix;
 mod rows;
+mod series;
 mod table;
 mod text;
 mod widget;

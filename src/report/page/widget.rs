@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::chart::{self, Source};
 use super::color::Palette;
 use super::input::{DashboardResults, QueryResult};
 use super::rows::Rows;
+use super::series::Source;
 use super::text::escape;
-use super::{counter, filter, markdown, matrix, table};
+use super::{chart, counter, filter, markdown, matrix, table};
 use crate::dashboards::{Spec, Widget, WidgetKind};
 
 /// What stands inside a tile, and the class that gives the tile its looks.
