@@ -235,10 +235,10 @@ fn wanted_content(spec: &DashboardSpec) -> Result<Value, Error> {
 /// Returns the content without what the service adds on its own.
 fn normal_content(mut content: Value) -> Value {
     for page in content.get_mut("pages").and_then(Value::as_array_mut).into_iter().flatten() {
-        if let Some(page) = page.as_object_mut() {
-            if page.get("pageType").and_then(Value::as_str) == Some("PAGE_TYPE_CANVAS") {
-                page.remove("pageType");
-            }
+        if let Some(page) = page.as_object_mut()
+            && page.get("pageType").and_then(Value::as_str) == Some("PAGE_TYPE_CANVAS")
+        {
+            page.remove("pageType");
         }
     }
     content

@@ -337,13 +337,13 @@ impl Failure {
     }
 }
 
-fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Failure> {
+fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Box<Failure>> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let body = body.trim_ascii();
     if content_type.starts_with("text/html") || body.starts_with(b"<") {
         let title = title(body).map(|title| format!(" titled `{title}`")).unwrap_or_default();
         let message = format!("a web page{title} came instead of an answer: a login page, or not the API's address");
-        return Err(Failure::new(Class::Unreachable, message));
+        return Err(Box::new(Failure::new(Class::Unreachable, message)));
     }
     // Calls that have nothing to say answer with `{}` or with nothing at all.
     let body = if body.is_empty() { b"{}" } else { body };
@@ -355,7 +355,7 @@ fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Fai
         } else {
             (Class::Bug, Fate::Answered, format!("the answer is not JSON (its type is `{content_type}`)"))
         };
-        Failure { fate, source: Some(Box::new(error)), ..Failure::new(class, message) }
+        Box::new(Failure { fate, source: Some(Box::new(error)), ..Failure::new(class, message) })
     })
 }
 
