@@ -248,8 +248,14 @@ impl Statements<'_> {
             // The history lags a little behind, so it is asked more than once before "not found" is believed.
             for pause in [0, 500, 1_000, 2_000, 4_000] {
                 self.http.clock().sleep(Duration::from_millis(pause)).await;
-                if let Some(query) = history::find(self.http, &statement.warehouse, MARK, mark, since).await? {
-                    return Ok(self.poll(&StatementId::new(query.query_id)).await?);
+                match history::find(self.http, &statement.warehouse, MARK, mark, since).await {
+                    Ok(Some(query)) => return Ok(self.poll(&StatementId::new(query.query_id)).await?),
+                    Ok(None) => {}
+                    // Without the history nobody knows whether it runs, so it must not be sent again.
+                    Err(lookup) => {
+                        tracing::warn!(error = %lookup, "the query history could not be read");
+                        return Err(error.into());
+                    }
                 }
             }
             if sends == MAX_SENDS {

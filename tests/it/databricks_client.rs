@@ -342,6 +342,17 @@ async fn a_write_that_the_history_never_learns_of_is_sent_again_with_the_same_ma
 }
 
 #[tokio::test]
+async fn a_write_that_cannot_be_looked_up_is_not_sent_again() {
+    let server = MockServer::start().await;
+    mount(&server, "POST", STATEMENTS, [refused(504, "DEADLINE_EXCEEDED")]).await;
+    mount(&server, "GET", HISTORY, [refused(403, "PERMISSION_DENIED")]).await;
+    let (result, _) = execute(&server, &statement()).await;
+    let Err(Error::Http(error)) = result else { panic!("{result:?}") };
+    assert_eq!((error.status(), error.may_have_arrived()), (Some(504), true));
+    assert_eq!(requests(&server).await, [format!("POST {STATEMENTS}"), format!("GET {HISTORY}")]);
+}
+
+#[tokio::test]
 async fn a_connection_that_breaks_after_the_submit_is_a_lost_answer_too() {
     let history = r#"{"res":[],"has_next_page":false}"#;
     let ok = r#"{"statement_id":"s-1","status":{"state":"CLOSED"}}"#;
