@@ -570,6 +570,7 @@ pub(super) fn output_name(e: &Expr) -> String {
             _ => e.to_string(),
         },
         Expr::Nested(inner) => output_name(inner),
+        Expr::Function(call) => call.to_string().replace("count(*)", "count(1)"),
         other => other.to_string(),
     }
 }

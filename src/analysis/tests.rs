@@ -221,8 +221,8 @@ fn aliases_can_be_seen_where_databricks_sees_them() {
             "day DATE, n BIGINT",
         ),
         (
-            "select date(ordered_at), count(*) from orders group by 1 order by 2",
-            "date(ordered_at) DATE, count(*) BIGINT",
+            "select channel, count(*) from orders group by 1 order by 2",
+            "channel STRING, count(1) BIGINT",
         ),
         ("select channel, count(*) as n from orders group by all order by all", "channel STRING, n BIGINT"),
         (

@@ -89,9 +89,24 @@ pub fn functions() -> impl Iterator<Item = &'static Function> {
 /// Tells whether a name belongs to one of the large families of which the catalogue does not list every member.
 pub fn in_known_family(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ["ai_", "approx_top_k", "bitmap_", "h3_", "hll_", "kll_", "st_", "theta_", "try_ai_", "vector_", "xpath"]
-        .iter()
-        .any(|family| name.starts_with(family))
+    [
+        "ai_",
+        "approx_top_k",
+        "bitmap_",
+        "h3_",
+        "hll_",
+        "kll_",
+        "st_",
+        "theta_",
+        "time_",
+        "try_ai_",
+        "try_variant_",
+        "tuple_",
+        "vector_",
+        "xpath",
+    ]
+    .iter()
+    .any(|family| name.starts_with(family))
 }
 
 static CATALOGUE: LazyLock<HashMap<&'static str, Function>> =
@@ -163,7 +178,7 @@ scalar 1 DOUBLE : rint sec sign signum sin sinh sqrt tan tanh
 scalar 1-2 DOUBLE : log
 scalar 2 DOUBLE : atan2 hypot pow power
 scalar 0 DOUBLE : e pi
-scalar 0-2 DOUBLE : rand random randn
+scalar 0-1 DOUBLE : rand random randn
 scalar 2-3 ? : uniform
 scalar 1-2 STRING : randstr
 scalar 1-2 whole : ceil ceiling floor
@@ -180,12 +195,13 @@ scalar 1 BINARY : unhex unbase64
 scalar 1 INT : bit_count
 scalar 2 TINYINT : bit_get getbit
 scalar 0 DATE : current_date curdate
-scalar 0 TIMESTAMP : current_timestamp now getdate
+scalar 0-1 TIMESTAMP : current_timestamp now getdate
 scalar 0 STRING : current_timezone current_user user session_user current_catalog current_database current_schema
 scalar 0 STRING : current_metastore version input_file_name
-scalar 0 ? : current_version current_time
+scalar 0-1 ? : current_version current_time localtime current_path
+scalar 0+ ? : make_time to_time try_to_time time time_bucket time_diff time_trunc
 scalar 1 STRING : current_recipient
-scalar 0 TIMESTAMP_NTZ : localtimestamp
+scalar 0-1 TIMESTAMP_NTZ : localtimestamp
 scalar 2 DATE : add_months date_sub next_day trunc
 scalar 1 DATE : last_day date_from_unix_date
 scalar 3 DATE : make_date
@@ -202,13 +218,13 @@ scalar 1 INT : day dayofmonth dayofweek dayofyear weekday weekofyear month quart
 scalar 1 STRING : dayname monthname
 scalar 1-2 TIMESTAMP : to_timestamp to_timestamp_ltz try_to_timestamp
 scalar 1-2 TIMESTAMP_NTZ : to_timestamp_ntz
-scalar 1-7 TIMESTAMP : make_timestamp make_timestamp_ltz try_make_timestamp
-scalar 2-6 TIMESTAMP_NTZ : make_timestamp_ntz
+scalar 1-7 TIMESTAMP : make_timestamp make_timestamp_ltz try_make_timestamp try_make_timestamp_ltz
+scalar 2-6 TIMESTAMP_NTZ : make_timestamp_ntz try_make_timestamp_ntz
 scalar 1 TIMESTAMP : timestamp_micros timestamp_millis timestamp_seconds
 scalar 2-3 TIMESTAMP_NTZ : convert_timezone
 scalar 1-2 BIGINT : to_unix_timestamp
 scalar 0-2 BIGINT : unix_timestamp
-scalar 1 BIGINT : unix_micros unix_millis unix_seconds
+scalar 1 BIGINT : unix_micros unix_millis unix_seconds unix_nanos
 scalar 1-2 STRING : from_unixtime
 scalar 0-7 ? : make_interval try_make_interval
 scalar 0-4 INTERVAL DAY TO SECOND : make_dt_interval
@@ -236,7 +252,8 @@ scalar 1 STRING : try_url_decode make_valid_utf8 validate_utf8 try_validate_utf8
 scalar 1 BOOLEAN : is_valid_utf8 luhn_check isnan isnull isnotnull is_variant_null is_member is_account_group_member
 scalar 1-2 STRING : btrim ltrim rtrim trim
 scalar 2-3 INT : charindex locate levenshtein position regexp_instr
-scalar 2 INT : find_in_set instr regexp_count
+scalar 2 INT : find_in_set regexp_count
+scalar 2-4 INT : instr
 scalar 0+ concat : concat
 scalar 1+ STRING : concat_ws format_string printf
 scalar 2 BOOLEAN : contains endswith startswith equal_null rlike regexp regexp_like
@@ -276,12 +293,16 @@ scalar 1 ? : map_entries map_from_entries
 scalar 2 ? : map_from_arrays
 scalar 1 keys : map_keys
 scalar 1 values : map_values
-scalar 2-3 ? : from_csv from_json from_xml variant_get try_variant_get from_avro from_protobuf to_protobuf
+scalar 2-3 ? : from_csv from_json from_xml variant_get try_variant_get from_avro
+scalar 2-4 ? : from_protobuf to_protobuf
 scalar 1-2 ? : to_avro
 scalar 1-2 STRING : to_csv to_json to_xml schema_of_csv schema_of_json schema_of_xml
 scalar 1 STRING : schema_of_variant
 scalar 1 ARRAY<STRING> : json_object_keys
 scalar 1 VARIANT : parse_json try_parse_json to_variant_object
+scalar 1+ ? : variant_array_append variant_delete variant_insert variant_set variant_strip_nulls
+scalar 1 BOOLEAN : is_valid_variant
+scalar 0+ ? : hmac from_base32 to_base32 schema_of_avro jaro_winkler_similarity counter_diff
 scalar 0+ INT : hash
 scalar 0+ BIGINT : xxhash64
 scalar 0-1 STRING : uuid
@@ -305,14 +326,15 @@ scalar 2 STRING : ai_classify ai_translate ai_mask
 scalar 2 FLOAT : ai_similarity
 scalar 2+ ? : ai_query ai_extract
 aggregate 1 BOOLEAN : any some every bool_and bool_or
-aggregate 1-2 $1 : any_value first first_value last last_value mode
+aggregate 1-2 $1 : any_value first first_value last last_value
+aggregate 0-2 $1 : mode
 aggregate 1 $1 : max min bit_and bit_or bit_xor
 aggregate 2-3 $1 : max_by min_by
 aggregate 1-2 BIGINT : approx_count_distinct
 aggregate 2-3 percentile-of-$1 : approx_percentile percentile_approx
 aggregate 2-3 percentile : percentile
-aggregate 1-2 DOUBLE : percentile_cont
-aggregate 1-2 ? : percentile_disc
+aggregate 1 DOUBLE : percentile_cont
+aggregate 1 ? : percentile_disc collect_union
 aggregate 1-3 ? : approx_top_k
 aggregate 1 DOUBLE : median kurtosis skewness std stddev stddev_pop stddev_samp var_pop var_samp variance
 aggregate 1 array-of-$1 : array_agg collect_list collect_set
@@ -323,7 +345,7 @@ aggregate 2 DOUBLE : regr_syy
 aggregate 2 BIGINT : regr_count
 aggregate 0+ BIGINT : count
 aggregate 1 BIGINT : count_if
-aggregate 4 BINARY : count_min_sketch
+aggregate 3-4 BINARY : count_min_sketch
 aggregate 1 TINYINT : grouping
 aggregate 0+ BIGINT : grouping_id
 aggregate 2 ? : histogram_numeric
@@ -333,8 +355,8 @@ aggregate 1 ? : measure
 window 0 DOUBLE : cume_dist percent_rank
 window 0 INT : dense_rank rank row_number
 window 0-1 INT : ntile
-window 1-3 $1 : lag lead
-window 2 $1 : nth_value
+window 1-4 $1 : lag lead
+window 2-3 $1 : nth_value
 table 1 ? : explode explode_outer posexplode posexplode_outer inline inline_outer
 table 1 ? : variant_explode variant_explode_outer
 table 2+ ? : json_tuple stack

@@ -193,10 +193,13 @@ impl Source<'_> {
             Token::Word(word) => word.keyword != Keyword::NoKeyword,
             token => matches!(token, Token::RParen | Token::SemiColon),
         });
-        SyntaxError {
-            help: (comma && clause).then(|| format!("Remove the comma before {found}.")),
-            ..SyntaxError::at(range, format!("expected {expected}{after}, found {found}"))
-        }
+        let placeholder = index.is_some_and(|i| self.tokens[i].token.to_string().starts_with('$'));
+        let help = if placeholder {
+            Some("A placeholder such as `${name}` must be replaced before the text is a query.".to_owned())
+        } else {
+            (comma && clause).then(|| format!("Remove the comma before {found}."))
+        };
+        SyntaxError { help, ..SyntaxError::at(range, format!("expected {expected}{after}, found {found}")) }
     }
 
     fn index_at(&self, location: Location) -> Option<usize> {
@@ -286,6 +289,10 @@ mod tests {
                 "25 expected an expression after `,`, found `from` | Remove the comma before `from`.",
             ),
             ("select a from t where x in (select 1 from (select 2 2 from s))", "52 expected `)` after `2`, found `2`"),
+            (
+                "select a from ${catalog}.t",
+                "14 expected a name after `from`, found `$` | A placeholder such as `${name}` must be replaced before the text is a query.",
+            ),
             ("select 'abc", "7 unterminated string literal"),
             ("select 1; select 2", "10 expected one query, found a second statement that begins with `select`"),
             ("", "0 expected a query, found nothing but blanks and comments"),
