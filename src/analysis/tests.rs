@@ -220,10 +220,7 @@ fn aliases_can_be_seen_where_databricks_sees_them() {
             "select date(ordered_at) as day, count(*) as n from orders group by day having n > 1 order by n desc, day",
             "day DATE, n BIGINT",
         ),
-        (
-            "select channel, count(*) from orders group by 1 order by 2",
-            "channel STRING, count(1) BIGINT",
-        ),
+        ("select channel, count(*) from orders group by 1 order by 2", "channel STRING, count(1) BIGINT"),
         ("select channel, count(*) as n from orders group by all order by all", "channel STRING, n BIGINT"),
         (
             "select channel as c, sum(total) s from orders group by channel order by sum(total) desc",

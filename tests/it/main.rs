@@ -1,7 +1,9 @@
 //! The integration tests, in one binary: it links once, and its parts share what is in `support`.
 
+mod analysis;
 mod faults;
 mod http_faults;
+mod tidy;
 #[cfg(feature = "local")]
 mod workspace;
 
