@@ -15,6 +15,14 @@ use crate::diag::{Diagnostic, did_you_mean};
 pub(super) struct From<'p> {
     pub scope: Scope<'p>,
     pub star: Output,
+    /// What a subquery in it can see that is not LATERAL.
+    outer: Option<&'p Scope<'p>>,
+}
+
+impl<'p> From<'p> {
+    fn new(parent: Option<&'p Scope<'p>>, outer: Option<&'p Scope<'p>>) -> Self {
+        Self { scope: Scope { parent, ..Scope::default() }, star: Output::default(), outer }
+    }
 }
 
 /// Formats that may stand before a path, as in ``delta.`/path` ``.
@@ -23,23 +31,25 @@ const FILE_FORMATS: [&str; 9] = ["avro", "binaryfile", "csv", "delta", "json", "
 impl Resolver<'_> {
     /// Resolves the whole FROM clause.
     pub(super) fn from<'p>(&mut self, tables: &[TableWithJoins], parent: Option<&'p Scope<'p>>) -> From<'p> {
-        let mut from = From { scope: Scope { parent, ..Scope::default() }, star: Output::default() };
+        let mut from = From::new(parent, parent);
         for table in tables {
-            self.table_with_joins(table, &mut from);
+            // What stands before a comma can be seen by what is LATERAL after it; its columns do not count as equals.
+            let mut own = From::new(Some(&from.scope), parent);
+            self.table_with_joins(table, &mut own);
+            let (Scope { sources, merged, .. }, star) = (own.scope, own.star);
+            from.scope.sources.extend(sources);
+            from.scope.merged.extend(merged);
+            from.star.columns.extend(star.columns);
+            from.star.open |= star.open;
         }
         from
     }
 
     fn table_with_joins(&mut self, table: &TableWithJoins, from: &mut From<'_>) {
-        // Joins before a comma do not see what comes after it, and `*` gives the parts one after the other.
-        let before = std::mem::take(&mut from.star);
         self.factor(&table.relation, from);
         for join in &table.joins {
             self.join(join, from);
         }
-        let mine = std::mem::replace(&mut from.star, before);
-        from.star.columns.extend(mine.columns);
-        from.star.open |= mine.open;
     }
 
     fn join(&mut self, join: &Join, from: &mut From<'_>) {
@@ -138,7 +148,7 @@ impl Resolver<'_> {
             TableFactor::Derived { lateral, subquery, alias, .. } => {
                 let output = match lateral {
                     true => self.query(subquery, Some(&from.scope)),
-                    false => self.query(subquery, from.scope.parent),
+                    false => self.query(subquery, from.outer),
                 };
                 (Source { names: Vec::new(), label: "subquery".to_owned(), output }, alias)
             }
@@ -146,11 +156,11 @@ impl Resolver<'_> {
                 return self.table_with_joins(table_with_joins, from);
             }
             TableFactor::NestedJoin { table_with_joins, alias } => {
-                let inner = self.from(std::slice::from_ref(&**table_with_joins), from.scope.parent);
+                let inner = self.from(std::slice::from_ref(&**table_with_joins), from.outer);
                 (Source { names: Vec::new(), label: "join".to_owned(), output: inner.star }, alias)
             }
             TableFactor::Pivot { table, aggregate_functions, value_column, alias, .. } => {
-                let inner = self.inner(table, from.scope.parent);
+                let inner = self.inner(table, from.outer);
                 for function in aggregate_functions {
                     self.expr(&function.expr, &inner.scope);
                 }
@@ -160,14 +170,14 @@ impl Resolver<'_> {
                 (unknown_source("pivot"), alias)
             }
             TableFactor::Unpivot { table, columns, alias, .. } => {
-                let inner = self.inner(table, from.scope.parent);
+                let inner = self.inner(table, from.outer);
                 for column in columns {
                     self.expr(&column.expr, &inner.scope);
                 }
                 (unknown_source("unpivot"), alias)
             }
             TableFactor::MatchRecognize { table, alias, .. } => {
-                self.inner(table, from.scope.parent);
+                self.inner(table, from.outer);
                 (unknown_source("match_recognize"), alias)
             }
             TableFactor::UNNEST { alias, .. }
@@ -184,7 +194,7 @@ impl Resolver<'_> {
 
     /// A table that stands inside a PIVOT or the like.
     fn inner<'p>(&mut self, table: &TableFactor, parent: Option<&'p Scope<'p>>) -> From<'p> {
-        let mut from = From { scope: Scope { parent, ..Scope::default() }, star: Output::default() };
+        let mut from = From::new(parent, parent);
         self.factor(table, &mut from);
         from
     }

@@ -6,6 +6,7 @@ mod parsed;
 mod resolve;
 mod scope;
 mod select;
+mod table;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -13,6 +14,7 @@ mod types;
 pub use crate::dialect::DataType;
 pub use parsed::{Parsed, TableRead, parse, parse_sql};
 pub use resolve::{columns_of_sql, resolve};
+pub use table::check_table_columns;
 
 /// A column of a relation.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -353,7 +353,14 @@ impl<'r> Resolver<'r> {
                 };
                 let message = format!("there is no column `{written}`: {place}");
                 let visible = scope.visible();
-                let help = (!visible.is_empty()).then(|| suggestion(&first.value, &visible));
+                let help = if idents.len() == 1 && scope.is_unseen(&first.value) {
+                    let word = "is an alias of the SELECT list, which WHERE cannot see";
+                    Some(format!(
+                        "`{written}` {word}: repeat its expression, or filter in an outer query or with QUALIFY."
+                    ))
+                } else {
+                    (!visible.is_empty()).then(|| suggestion(&first.value, &visible))
+                };
                 self.error(span, "unknown-column", message, help);
             }
         }

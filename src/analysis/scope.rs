@@ -62,6 +62,8 @@ pub(super) struct Scope<'a> {
     pub merged: HashSet<String>,
     /// Aliases of the SELECT list that may be used here, with their types.
     pub aliases: Vec<(String, Option<DataType>)>,
+    /// Aliases of the SELECT list that may not be used here, for messages.
+    pub unseen: Vec<String>,
     /// Parameters of a lambda.
     pub params: Vec<String>,
     /// Whether the sources are the query's own output, in which the first of several columns of a name is taken.
@@ -155,6 +157,11 @@ impl Scope<'_> {
         names.extend(self.aliases.iter().map(|(alias, _)| alias.clone()));
         names.extend(self.parent.map(Scope::visible).unwrap_or_default());
         names
+    }
+
+    /// Tells whether a name is an alias that WHERE or the like would have to see before it is made.
+    pub(super) fn is_unseen(&self, name: &str) -> bool {
+        self.unseen.iter().any(|alias| same(alias, name)) || self.parent.is_some_and(|parent| parent.is_unseen(name))
     }
 
     /// The labels of the sources that can be seen here: those of the scope itself, or of the next one that has any.

@@ -21,7 +21,9 @@ impl Resolver<'_> {
             self.lateral_view(view, &mut from);
         }
         if let Some(condition) = &select.selection {
+            from.scope.unseen = select.projection.iter().flat_map(aliases).map(|a| a.value.clone()).collect();
             self.expr(condition, &from.scope);
+            from.scope.unseen.clear();
         }
         let output = self.select_list(select, &mut from);
         let scope = from.scope;
@@ -213,6 +215,15 @@ impl Resolver<'_> {
                 self.error(first.span.union(&last.span), "not-grouped", message, Some(help));
             }
         }
+    }
+}
+
+/// The aliases that an item of a SELECT list gives.
+fn aliases(item: &SelectItem) -> &[Ident] {
+    match item {
+        SelectItem::ExprWithAlias { alias, .. } => std::slice::from_ref(alias),
+        SelectItem::ExprWithAliases { aliases, .. } => aliases,
+        _ => &[],
     }
 }
 

@@ -206,6 +206,7 @@ fn names_are_found_through_queries_and_joins() {
         ("from customers |> where id > 1", "?"),
         ("select _metadata.file_name from orders", "file_name"),
         ("select o.id from (orders o join customers c on o.customer_id = c.id)", "id BIGINT"),
+        ("select o.id, name from orders o, customers c join values (1) as v(n) on id = n", "id BIGINT, name STRING"),
         ("select my.schema.udf(id) as x from orders", "x"),
     ] {
         returns(sql, columns);
@@ -350,7 +351,7 @@ fn mistakes_are_named_at_their_place() {
         ("select x.* from customers", "m.sql:1:8 error: there is no table or alias `x` here"),
         (
             "select total as t from orders where t > 1",
-            "m.sql:1:37 error: there is no column `t`: not in `orders` | The columns are `id`, `customer_id`, `ordered_at`, `total`, `channel`, `tags`, `address`, `attributes` and `payload`.",
+            "m.sql:1:37 error: there is no column `t`: not in `orders` | `t` is an alias of the SELECT list, which WHERE cannot see: repeat its expression, or filter in an outer query or with QUALIFY.",
         ),
         ("select id from orders group by 2", "m.sql:1:32 error: GROUP BY 2: the query has 1 column"),
         ("select name from customers order by 3", "m.sql:1:37 error: ORDER BY 3: the query has 1 column"),
@@ -370,6 +371,10 @@ fn mistakes_are_named_at_their_place() {
         (
             "select sum(totl) over (partition by channel) from orders",
             "m.sql:1:12 error: there is no column `totl`: not in `orders` | Did you mean `total`?",
+        ),
+        (
+            "select o.id from orders o, (select o.total as t) s",
+            "m.sql:1:36 error: there is no table, alias or column `o` here",
         ),
         ("select x", "m.sql:1:8 error: there is no column `x`: the query reads no table here"),
         (

@@ -29,7 +29,7 @@ const ROOMS: &[(&str, &str)] = &[
         "execute",
         "plan event journal databricks fivetran manifest config template dialect analysis dashboards ids diag graph",
     ),
-    ("report", "plan event dashboards diag"),
+    ("report", "plan event dashboards ids diag"),
     ("local", "databricks::wire fivetran::wire dialect ids secret"),
     ("cli", "*"),
 ];
