@@ -254,6 +254,7 @@ mod tests {
         }
         let own = text.text().find("bäc").unwrap();
         assert_eq!(&json[text.source_range(own..own + 4)], "bäc");
+        assert!(text.source_range(0..4).end < second, "a range ends in the string that its last character comes from");
     }
 
     #[test]

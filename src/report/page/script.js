@@ -16,6 +16,8 @@
     layout.hovermode = "closest";
     layout.hoverlabel = { bgcolor: shade("--hover"), bordercolor: grid, font: { size: 13, color: text } };
     layout.dragmode = false;
+    // Nothing measures a chart again once the sheet is laid out.
+    if (root.dataset.theme) Object.assign(layout, { autosize: false, width: box.clientWidth, height: box.clientHeight });
     for (const [name, axis] of Object.entries(layout)) {
       if (!/^[xy]axis/.test(name)) continue;
       Object.assign(axis, { automargin: true, gridcolor: grid, linecolor: grid, zerolinecolor: grid, fixedrange: true });
