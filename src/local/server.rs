@@ -120,7 +120,6 @@ fn process(pid: Option<u32>) -> String {
 
 /// What all routes share.
 pub(super) struct App {
-    pub(super) clock: Clock,
     pub(super) token: Secret,
     pub(super) user_name: String,
     pub(super) address: SocketAddr,
@@ -170,12 +169,11 @@ impl Server {
         let statements = Arc::new(Statements::new(
             engine.clone(),
             Arc::clone(&history),
-            Arc::clone(&clock),
+            clock,
             user_name.clone(),
             stop.clone(),
         ));
         let app = Arc::new(App {
-            clock,
             token: settings.token.unwrap_or_else(random_token),
             user_name,
             address,

@@ -105,7 +105,8 @@ impl Local {
             if states.contains(&state) {
                 return answer;
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "still {state}");
+            let waits = matches!(state, "PENDING" | "RUNNING");
+            assert!(waits && begun.elapsed() < Duration::from_secs(60), "waiting for {states:?}: {answer}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -400,6 +401,8 @@ async fn me_is_the_user_and_the_header_names_the_workspace() {
     assert_eq!(response.headers()["x-databricks-org-id"], "1");
     let me: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
     assert_eq!(me["userName"], "ada@example.test");
+    let open = local.http.get(format!("{}/.well-known/databricks-config", local.server.url()));
+    assert_eq!(answer(open).await, (200, json!({"workspace_id": "1"})));
 }
 
 #[tokio::test(flavor = "multi_thread")]

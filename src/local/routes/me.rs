@@ -1,4 +1,5 @@
-//! `GET /api/2.0/preview/scim/v2/Me`: who the caller is, and in the header `x-databricks-org-id` which workspace this is.
+//! `GET /api/2.0/preview/scim/v2/Me`: who the caller is, and in the header `x-databricks-org-id` which workspace this is;
+//! and what a host says of itself to clients that only know its address.
 
 use std::sync::Arc;
 
@@ -7,12 +8,16 @@ use crate::databricks::wire::{Email, Me};
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
+use serde_json::{Value, json};
 
 /// The embedded workspace's id.
 const ORG_ID: &str = "1";
 
+/// Where official clients look, without credentials, for the workspace's id and its login service.
+pub(super) const HOST_CONFIG: &str = "/.well-known/databricks-config";
+
 pub(super) fn router() -> Router<Arc<App>> {
-    Router::new().route("/api/2.0/preview/scim/v2/Me", get(me))
+    Router::new().route("/api/2.0/preview/scim/v2/Me", get(me)).route(HOST_CONFIG, get(host_config))
 }
 
 async fn me(State(app): State<Arc<App>>) -> ([(&'static str, &'static str); 1], Json<Me>) {
@@ -24,4 +29,9 @@ async fn me(State(app): State<Arc<App>>) -> ([(&'static str, &'static str); 1], 
         active: Some(true),
     };
     ([("x-databricks-org-id", ORG_ID)], Json(me))
+}
+
+/// There is no login service: who has the token is in.
+async fn host_config() -> Json<Value> {
+    Json(json!({"workspace_id": ORG_ID}))
 }

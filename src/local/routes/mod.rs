@@ -57,8 +57,8 @@ async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Resp
     let path = request.uri().path().to_owned();
     let vendor = Vendor::of(&path);
     if vendor == Vendor::Kiln {
-        let open = path == "/_kiln/health" || auth::is_authorised(vendor, request.headers(), &app.token);
-        return if open { next.run(request).await } else { auth::refusal(vendor) };
+        let may = is_open(&path) || auth::is_authorised(vendor, request.headers(), &app.token);
+        return if may { next.run(request).await } else { auth::refusal(vendor) };
     }
     let sequence = app.requests.begin(vendor, request.method().as_str(), &path, request.uri().query());
     let mut response = answer(&app, vendor, sequence, request, next).await;
@@ -71,7 +71,7 @@ async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Resp
 }
 
 async fn answer(app: &App, vendor: Vendor, sequence: u64, request: Request, next: Next) -> Response {
-    if !auth::is_authorised(vendor, request.headers(), &app.token) {
+    if !is_open(request.uri().path()) && !auth::is_authorised(vendor, request.headers(), &app.token) {
         return auth::refusal(vendor);
     }
     let (mut parts, body) = request.into_parts();
@@ -86,6 +86,11 @@ async fn answer(app: &App, vendor: Vendor, sequence: u64, request: Request, next
     app.requests.received(sequence, body.len() as u64);
     parts.uri = without_last_slash(parts.uri);
     next.run(Request::from_parts(parts, Body::from(body))).await
+}
+
+/// Tells whether anybody may read the path: what clients ask before they have credentials.
+fn is_open(path: &str) -> bool {
+    matches!(path, "/_kiln/health" | me::HOST_CONFIG)
 }
 
 /// Some clients send `/api/2.0/sql/statements/` where the documentation has no slash at the end; both are served.
