@@ -320,6 +320,7 @@ fn every_widget_of_a_real_file_has_its_query() {
         let dash = LvDash::parse(&file).unwrap();
         for query in widget_queries(&dash) {
             assert!(query.sql.starts_with("SELECT "), "{}", query.sql);
+            assert!(!query.sql.contains(";\n)"), "{}", query.sql);
             assert!(!query.sql.contains("MEASURE(") && !query.sql.contains("BIN_FLOOR"), "{}", query.sql);
         }
     }
@@ -350,6 +351,11 @@ fn the_retention_dashboard_is_sound() {
         if matches!(widget.kind, WidgetKind::Filter(_)) {
             assert_eq!(widget.queries.len(), dash.datasets.len(), "{}", widget.name);
         }
+    }
+    for query in &queries {
+        let dialect = sqlparser::dialect::DatabricksDialect {};
+        let parsed = sqlparser::parser::Parser::parse_sql(&dialect, &query.sql);
+        assert_eq!(parsed.map(|statements| statements.len()), Ok(1), "{}", query.sql);
     }
     // Shares are ratios of sums, so that filters re-aggregate them rightly.
     let rate = queries.iter().find(|query| query.widget == "channel-rates").unwrap();
