@@ -166,13 +166,8 @@ impl Server {
         let history = Arc::new(History::open(Arc::clone(&store)).map_err(failed)?);
         let workspace = Workspace::open(store, Arc::clone(&clock), user_name.clone()).map_err(failed)?;
         let stop = CancellationToken::new();
-        let statements = Arc::new(Statements::new(
-            engine.clone(),
-            Arc::clone(&history),
-            clock,
-            user_name.clone(),
-            stop.clone(),
-        ));
+        let statements =
+            Arc::new(Statements::new(engine.clone(), Arc::clone(&history), clock, user_name.clone(), stop.clone()));
         let app = Arc::new(App {
             token: settings.token.unwrap_or_else(random_token),
             user_name,
