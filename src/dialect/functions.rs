@@ -200,7 +200,7 @@ scalar 0 STRING : current_timezone current_user user session_user current_catalo
 scalar 0 STRING : current_metastore version input_file_name
 scalar 0-1 ? : current_version current_time localtime current_path
 scalar 0+ ? : make_time to_time try_to_time time time_bucket time_diff time_trunc
-scalar 1 STRING : current_recipient
+scalar 0-1 STRING : current_recipient
 scalar 0-1 TIMESTAMP_NTZ : localtimestamp
 scalar 2 DATE : add_months date_sub next_day trunc
 scalar 1 DATE : last_day date_from_unix_date
@@ -320,10 +320,8 @@ scalar 2 INT : xpath_int
 scalar 2 BIGINT : xpath_long
 scalar 2 SMALLINT : xpath_short
 scalar 2 STRING : xpath_string
-scalar 1 STRING : ai_analyze_sentiment ai_fix_grammar ai_gen
-scalar 1-2 STRING : ai_summarize
-scalar 2 STRING : ai_classify ai_translate ai_mask
-scalar 2 FLOAT : ai_similarity
+scalar 1+ STRING : ai_analyze_sentiment ai_classify ai_fix_grammar ai_gen ai_mask ai_summarize ai_translate
+scalar 2+ FLOAT : ai_similarity
 scalar 2+ ? : ai_query ai_extract
 aggregate 1 BOOLEAN : any some every bool_and bool_or
 aggregate 1-2 $1 : any_value first first_value last last_value
