@@ -231,7 +231,7 @@ impl<'a> Reader<'a> {
 
 fn decimal(precision: u32, scale: u32) -> Option<DataType> {
     (1..=38).contains(&precision).then_some(())?;
-    (scale <= precision).then(|| DataType::Decimal(precision as u8, scale as u8))
+    (scale <= precision).then_some(DataType::Decimal(precision as u8, scale as u8))
 }
 
 impl fmt::Display for DataType {
@@ -258,10 +258,8 @@ impl fmt::Display for DataType {
             Self::Array(e) => write!(f, "ARRAY<{}>", inner(e.as_deref())),
             Self::Map(k, v) => write!(f, "MAP<{}, {}>", inner(k.as_deref()), inner(v.as_deref())),
             Self::Struct(fields) => {
-                let fields: Vec<_> = fields
-                    .iter()
-                    .map(|(name, t)| format!("{}: {}", crate::dialect::types::field_name(name), inner(t.as_ref())))
-                    .collect();
+                let fields: Vec<_> =
+                    fields.iter().map(|(name, t)| format!("{}: {}", field_name(name), inner(t.as_ref()))).collect();
                 write!(f, "STRUCT<{}>", fields.join(", "))
             }
             Self::Variant => f.write_str("VARIANT"),
