@@ -241,7 +241,7 @@ pub(super) fn variables(
                 variables.insert(name.clone(), value);
             }
             Err(diagnostic) => {
-                walk.problems.push(diagnostic);
+                walk.problems.push(*diagnostic);
                 fine = false;
             }
         }
@@ -277,17 +277,18 @@ fn name_problem(name: &str) -> Option<String> {
 }
 
 /// Reads the value of `--var name=value`.
-fn override_value(name: &str, text: &str, known: &[String]) -> Result<Value, Diagnostic> {
+fn override_value(name: &str, text: &str, known: &[String]) -> Result<Value, Box<Diagnostic>> {
     let error = |message: String| Diagnostic::error("bad-override", format!("--var {name}: {message}"));
     if secrets::is_secret_name(name) || secrets::is_secret_value(text) {
-        return Err(error("variables end up in SQL and must not hold secrets".into()).help(secrets::HELP));
+        return Err(error("variables end up in SQL and must not hold secrets".into()).help(secrets::HELP).into());
     }
     if !known.iter().any(|other| other == name) {
         let diagnostic = error("there is no such variable in jobs.yaml".into());
-        return Err(match did_you_mean(name, known.iter().map(String::as_str)) {
-            Some(near) => diagnostic.help(format!("Did you mean `{near}`?")),
-            None => diagnostic.help("Give it a default under `variables` first."),
-        });
+        let help = match did_you_mean(name, known.iter().map(String::as_str)) {
+            Some(near) => format!("Did you mean `{near}`?"),
+            None => "Give it a default under `variables` first.".into(),
+        };
+        return Err(diagnostic.help(help).into());
     }
     let node =
         yaml::parse(text).map_err(|problem| error(format!("the value is not valid YAML: {}", problem.message)))?;
@@ -303,7 +304,7 @@ fn override_value(name: &str, text: &str, known: &[String]) -> Result<Value, Dia
     let value = walk.json(&node, "the value");
     match (value, walk.problems.iter().next()) {
         (Some(value), None) => Ok(value),
-        (_, Some(problem)) => Err(error(problem.message.clone())),
-        (None, None) => Err(error("the value cannot be read".into())),
+        (_, Some(problem)) => Err(error(problem.message.clone()).into()),
+        (None, None) => Err(error("the value cannot be read".into()).into()),
     }
 }

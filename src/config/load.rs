@@ -71,27 +71,31 @@ pub fn load(root: &Path, options: &LoadOptions<'_>) -> Result<(Project, Diagnost
     }
 }
 
-fn read(root: &Path) -> Result<String, Diagnostic> {
+fn read(root: &Path) -> Result<String, Diagnostics> {
     let path = root.join(FILE);
     let bytes = match read_limited(&path) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing(root)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing(root).into()),
         Err(_) if path.is_dir() => {
-            return Err(Diagnostic::error("unreadable-file", format!("{} is a folder, not a file", path.display())));
+            return Err(
+                Diagnostic::error("unreadable-file", format!("{} is a folder, not a file", path.display())).into()
+            );
         }
         Err(error) => {
-            return Err(Diagnostic::error("unreadable-file", format!("cannot read {}: {error}", path.display())));
+            return Err(Diagnostic::error("unreadable-file", format!("cannot read {}: {error}", path.display())).into());
         }
     };
     if bytes.len() as u64 > MAX_BYTES {
         let message = format!("{} is larger than {} MiB", path.display(), MAX_BYTES >> 20);
-        return Err(Diagnostic::error("unreadable-file", message).help("Is it the right file?"));
+        return Err(Diagnostic::error("unreadable-file", message).help("Is it the right file?").into());
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
-        Diagnostic::error("unreadable-file", format!("{} is not UTF-8: see line {line}", path.display()))
-            .help("Save it with the encoding UTF-8.")
+        Diagnostics::from(
+            Diagnostic::error("unreadable-file", format!("{} is not UTF-8: see line {line}", path.display()))
+                .help("Save it with the encoding UTF-8."),
+        )
     })?;
     // The mark that some editors put first is no part of the text.
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))

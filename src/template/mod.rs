@@ -85,7 +85,7 @@ impl Templates {
         for path in project.macros.values() {
             match read(&project.root, path) {
                 Ok(file) => library.push(Instrumented::new(&file, &mut marks)),
-                Err(diagnostic) => problems.push(diagnostic),
+                Err(unreadable) => problems.extend(unreadable),
             }
         }
         if problems.has_errors() {
@@ -184,7 +184,7 @@ impl Write for Limited {
     }
 }
 
-fn read(root: &Path, path: &Path) -> Result<Arc<SourceFile>, Diagnostic> {
+fn read(root: &Path, path: &Path) -> Result<Arc<SourceFile>, Diagnostics> {
     let problem = |what: String| {
         let file = SourceFile::new(path, "");
         Diagnostic::error("unreadable-file", what).at(Span::start_of(&file))
@@ -193,7 +193,7 @@ fn read(root: &Path, path: &Path) -> Result<Arc<SourceFile>, Diagnostic> {
         fs::read(root.join(path)).map_err(|error| problem(format!("cannot read {}: {error}", path.display())))?;
     if bytes.len() > MAX_TEMPLATE_BYTES {
         let limit = MAX_TEMPLATE_BYTES >> 20;
-        return Err(problem(format!("{} is larger than {limit} MiB", path.display())));
+        return Err(problem(format!("{} is larger than {limit} MiB", path.display())).into());
     }
     let text = String::from_utf8(bytes)
         .map_err(|_| problem(format!("{} is not UTF-8", path.display())).help("Save it with the encoding UTF-8."))?;
