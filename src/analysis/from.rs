@@ -221,15 +221,16 @@ impl Resolver<'_> {
             }
         }
         let names: Vec<String> = parts.iter().map(|p| p.to_lowercase()).collect();
-        if let [single] = parts.as_slice() {
-            if let Some((_, output)) = self.ctes.iter().rev().find(|(cte, _)| same(cte, single)) {
-                return (names, output.clone());
-            }
+        if let [single] = parts.as_slice()
+            && let Some((_, output)) = self.ctes.iter().rev().find(|(cte, _)| same(cte, single))
+        {
+            return (names, output.clone());
         }
-        if let [format, path] = names.as_slice() {
-            if FILE_FORMATS.contains(&format.as_str()) && path.contains(['/', ':']) {
-                return (names, Output::unknown());
-            }
+        if let [format, path] = names.as_slice()
+            && FILE_FORMATS.contains(&format.as_str())
+            && path.contains(['/', ':'])
+        {
+            return (names, Output::unknown());
         }
         let span = name.span();
         if !self
