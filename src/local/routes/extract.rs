@@ -4,7 +4,6 @@ use std::str::FromStr;
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
@@ -19,17 +18,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let form = request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/"));
-        if form {
-            return Err(ApiError::malformed("the local workspace takes JSON bodies only, not multipart forms"));
-        }
-        let body = read(request).await?;
-        let body = if body.is_empty() { b"{}" } else { body.as_ref() };
-        serde_json::from_slice(body).map(Self).map_err(|error| match error.classify() {
-            Category::Data => ApiError::invalid(format!("the request body does not fit this API: {error}")),
-            _ => ApiError::malformed(format!("the request body is not JSON: {error}")),
-        })
+        json(&read(request).await?).map(Self)
     }
+}
+
+/// Reads a body as JSON.
+pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body).map_err(|error| match error.classify() {
+        Category::Data => ApiError::invalid(format!("the request body does not fit this API: {error}")),
+        _ => ApiError::malformed(format!("the request body is not JSON: {error}")),
+    })
 }
 
 /// The body as it came.

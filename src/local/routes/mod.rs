@@ -1,6 +1,7 @@
 //! The routes of both vendors' APIs, and what every request passes on its way to them.
 
 mod extract;
+mod form;
 mod history;
 mod lakeview;
 mod me;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -13,8 +13,9 @@ use base64::prelude::BASE64_STANDARD;
 use super::super::error::ApiError;
 use super::super::server::App;
 use super::super::workspace::Meaning;
-use super::extract::{JsonBody, Params, RawBody};
-use crate::databricks::wire::{Delete, Empty, Export, ExportFormat, Import, Mkdirs, Object, ObjectList};
+use super::extract::{JsonBody, Params, RawBody, json};
+use super::form::Form;
+use crate::databricks::wire::{Delete, Empty, Export, ExportFormat, Import, Language, Mkdirs, Object, ObjectList};
 
 pub(super) fn router() -> Router<Arc<App>> {
     Router::new()
@@ -45,27 +46,39 @@ async fn list(State(app): State<Arc<App>>, params: Params) -> Result<Json<Object
     Ok(Json(ObjectList { objects }))
 }
 
-async fn import(State(app): State<Arc<App>>, JsonBody(body): JsonBody<Import>) -> Result<Json<Empty>, ApiError> {
-    let bytes = BASE64_STANDARD
-        .decode(body.content.as_bytes())
-        .map_err(|error| ApiError::invalid(format!("content is not base64: {error}")))?;
-    let meaning = match (body.format.unwrap_or(ExportFormat::Source), body.language) {
-        (ExportFormat::Auto, _) => Meaning::Auto,
-        (ExportFormat::Raw, _) => Meaning::File,
-        (ExportFormat::Source, Some(language)) => Meaning::Notebook(language),
-        (ExportFormat::Source, None) => {
-            return Err(ApiError::invalid(
-                "format SOURCE imports a notebook and needs its language; use AUTO for files",
-            ));
-        }
-        (other, _) => {
-            return Err(ApiError::invalid(format!(
-                "the local workspace does not import format {other}; use AUTO, RAW or SOURCE"
-            )));
-        }
-    };
-    app.workspace.import(&body.path, &bytes, &meaning, body.overwrite)?;
+async fn import(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    RawBody(body): RawBody,
+) -> Result<Json<Empty>, ApiError> {
+    if let Some(form) = Form::read(&headers, &body)? {
+        let field = |name| form.text(name).filter(|text| !text.is_empty());
+        let path = field("path").ok_or_else(|| ApiError::invalid("Missing required field: path"))?;
+        let bytes = form.bytes("content").ok_or_else(|| ApiError::invalid("Missing required field: content"))?;
+        let meaning = meaning(field("format").map(ExportFormat::from), field("language").map(Language::from))?;
+        app.workspace.import(path, bytes, &meaning, field("overwrite") == Some("true"))?;
+    } else {
+        let body: Import = json(&body)?;
+        let bytes = BASE64_STANDARD
+            .decode(body.content.as_bytes())
+            .map_err(|error| ApiError::invalid(format!("content is not base64: {error}")))?;
+        app.workspace.import(&body.path, &bytes, &meaning(body.format, body.language)?, body.overwrite)?;
+    }
     Ok(Json(Empty {}))
+}
+
+fn meaning(format: Option<ExportFormat>, language: Option<Language>) -> Result<Meaning, ApiError> {
+    match (format.unwrap_or(ExportFormat::Source), language) {
+        (ExportFormat::Auto, _) => Ok(Meaning::Auto),
+        (ExportFormat::Raw, _) => Ok(Meaning::File),
+        (ExportFormat::Source, Some(language)) => Ok(Meaning::Notebook(language)),
+        (ExportFormat::Source, None) => {
+            Err(ApiError::invalid("format SOURCE imports a notebook and needs its language; use AUTO for files"))
+        }
+        (other, _) => Err(ApiError::invalid(format!(
+            "the local workspace does not import format {other}; use AUTO, RAW or SOURCE"
+        ))),
+    }
 }
 
 /// The command line's way of import: the path in the address, the bytes as they are.
