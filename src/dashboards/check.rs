@@ -135,7 +135,8 @@ impl Checker<'_> {
             let (Some(last), Some(first)) = (before.chars().last(), after.chars().next()) else { continue };
             let last_line = before.rsplit('\n').next().unwrap_or(before);
             let comment = last_line.contains("--") && last_line.trim_start().starts_with("--") && last != '\n';
-            if !comment && !(word(last) && word(first)) {
+            let joined = word(last) && word(first);
+            if !comment && !joined {
                 continue;
             }
             let what = if comment {

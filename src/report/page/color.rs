@@ -25,6 +25,17 @@ impl Palette {
         self.0[index % self.0.len()].clone()
     }
 
+    /// Returns the colour that a scale's `mappings` give a value; an empty text stands for null.
+    pub(super) fn mapped(&self, mappings: &Value, value: &str) -> Option<String> {
+        let shown = |mapped: &Value| match mapped {
+            Value::String(text) => text.clone(),
+            Value::Null => String::new(),
+            other => other.to_string(),
+        };
+        let mapping = mappings.as_array()?.iter().find(|mapping| shown(&mapping["value"]) == value)?;
+        self.resolve(&mapping["color"])
+    }
+
     /// Reads a colour in any of its forms.
     pub(super) fn resolve(&self, value: &Value) -> Option<String> {
         match value {

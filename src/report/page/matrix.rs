@@ -119,10 +119,7 @@ fn heat_format(encodings: &Value, high: f64) -> Value {
 }
 
 fn mapped(scale: &Value, raw: &str, palette: &Palette) -> Option<String> {
-    let same =
-        |mapping: &&Value| mapping["value"].as_str().map_or_else(|| mapping["value"].to_string() == raw, |v| v == raw);
-    let mapping = scale["mappings"].as_array()?.iter().find(same)?;
-    let color = palette.resolve(&mapping["color"])?;
+    let color = palette.mapped(&scale["mappings"], raw)?;
     Some(format!("--c:{color};--t:#10212e;--cd:{color};--td:#10212e"))
 }
 

@@ -134,13 +134,7 @@ fn is_period(text: &str) -> bool {
 
 /// Returns a series' colour: by its value, by the mark's list, or by its place in the palette.
 pub(super) fn color(source: &Source<'_>, index: usize, value: &str) -> String {
-    let mappings = source.spec["encodings"]["color"]["scale"]["mappings"].as_array();
-    let same = |mapping: &&Value| match &mapping["value"] {
-        Value::String(text) => text == value,
-        Value::Null => value.is_empty(),
-        other => other.to_string() == value,
-    };
-    let mapped = mappings.and_then(|all| all.iter().find(same)).and_then(|m| source.palette.resolve(&m["color"]));
+    let mapped = source.palette.mapped(&source.spec["encodings"]["color"]["scale"]["mappings"], value);
     let listed = || source.palette.resolve(source.spec["mark"]["colors"].get(index)?);
     mapped.or_else(listed).unwrap_or_else(|| source.palette.series(index))
 }
