@@ -1,6 +1,8 @@
 //! The integration tests, in one binary: it links once, and its parts share what is in `support`.
 
 mod analysis;
+#[cfg(feature = "local")]
+mod embedded_fivetran;
 mod faults;
 mod http_faults;
 mod tidy;
