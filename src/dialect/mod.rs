@@ -4,9 +4,14 @@ mod databricks;
 pub mod functions;
 mod lex;
 mod query;
+mod statement;
 mod types;
 
 pub use databricks::Databricks;
 pub use lex::TextMap;
 pub use query::{SyntaxError, parse_query};
+pub use statement::{
+    ClusterBy, ColumnDefinition, Commented, CreateTable, CreateView, Insert, Name, Part, Relation, Statement,
+    StatementError, parse_statement,
+};
 pub use types::DataType;

@@ -282,6 +282,7 @@ pub(super) fn store_error(dir: &Path, error: StoreError) -> StartError {
 fn engine_error(dir: &Path, error: OpenError) -> StartError {
     match error {
         OpenError::Folder(source) => StartError::NotWritable { dir: dir.to_owned(), source },
+        error => StartError::NotWritable { dir: dir.to_owned(), source: std::io::Error::other(error) },
     }
 }
 

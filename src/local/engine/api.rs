@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::OwnedMutexGuard;
 
 use crate::ids::TableName;
 use crate::local::Clock;
@@ -162,7 +163,13 @@ pub struct TableInfo {
 }
 
 /// Held while a table is written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct WriteGuard {
-    _held: Option<tokio::sync::OwnedMutexGuard<()>>,
+    _held: OwnedMutexGuard<()>,
+}
+
+impl WriteGuard {
+    pub(super) fn new(held: OwnedMutexGuard<()>) -> Self {
+        Self { _held: held }
+    }
 }

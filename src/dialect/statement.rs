@@ -1,0 +1,342 @@
+//! One statement of Databricks SQL: its header read here, the query inside it by [`parse_query`](super::parse_query).
+//!
+//! Queries and conditions keep their places: they are handed out as the whole statement with everything else blanked, so
+//! that lines and columns of a syntax tree are those of the statement.
+
+mod cursor;
+mod header;
+
+use std::ops::Range;
+
+use super::query::SyntaxError;
+use super::types::DataType;
+
+/// A statement.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Statement {
+    /// `SELECT …`, `WITH … SELECT …`, `VALUES …`.
+    Query(Part),
+    /// `CREATE [OR REPLACE] TABLE …`
+    CreateTable(CreateTable),
+    /// `CREATE [OR REPLACE] VIEW …`
+    CreateView(CreateView),
+    /// `CREATE SCHEMA …`
+    CreateSchema {
+        /// The schema.
+        name: Name,
+        /// `IF NOT EXISTS`
+        if_not_exists: bool,
+        /// `COMMENT '…'`
+        comment: Option<String>,
+    },
+    /// `CREATE CATALOG …`
+    CreateCatalog {
+        /// The catalog.
+        name: Name,
+        /// `IF NOT EXISTS`
+        if_not_exists: bool,
+        /// `COMMENT '…'`
+        comment: Option<String>,
+    },
+    /// `DROP TABLE …`, `DROP VIEW …`
+    Drop {
+        /// What it says it drops.
+        kind: Relation,
+        /// The table or view.
+        name: Name,
+        /// `IF EXISTS`
+        if_exists: bool,
+    },
+    /// `DROP SCHEMA …`
+    DropSchema {
+        /// The schema.
+        name: Name,
+        /// `IF EXISTS`
+        if_exists: bool,
+        /// `CASCADE`
+        cascade: bool,
+    },
+    /// `INSERT …`
+    Insert(Insert),
+    /// `DELETE FROM t [WHERE …]`
+    Delete {
+        /// The table.
+        table: Name,
+        /// The statement as a query of the rows that it deletes: `SELECT*FROM t WHERE …`.
+        rows: Part,
+        /// The text of the condition.
+        condition: Option<Part>,
+    },
+    /// `DESCRIBE [TABLE] [EXTENDED] t`
+    Describe {
+        /// The table or view.
+        table: Name,
+        /// `EXTENDED`
+        extended: bool,
+    },
+    /// `DESCRIBE HISTORY t [LIMIT n]`
+    DescribeHistory {
+        /// The table.
+        table: Name,
+        /// At most so many versions.
+        limit: Option<usize>,
+    },
+    /// `DESCRIBE DETAIL t`
+    DescribeDetail {
+        /// The table.
+        table: Name,
+    },
+    /// `SHOW CATALOGS`
+    ShowCatalogs {
+        /// `LIKE '…'`
+        like: Option<String>,
+    },
+    /// `SHOW SCHEMAS [IN c]`
+    ShowSchemas {
+        /// The catalog.
+        catalog: Option<Name>,
+        /// `LIKE '…'`
+        like: Option<String>,
+    },
+    /// `SHOW TABLES [IN s]`, `SHOW VIEWS [IN s]`
+    ShowTables {
+        /// The schema.
+        schema: Option<Name>,
+        /// `LIKE '…'`
+        like: Option<String>,
+        /// `SHOW VIEWS`
+        views_only: bool,
+    },
+    /// `SHOW COLUMNS IN t`
+    ShowColumns {
+        /// The table or view.
+        table: Name,
+    },
+    /// `SHOW CREATE TABLE t`
+    ShowCreateTable {
+        /// The table or view.
+        table: Name,
+    },
+    /// `SHOW TBLPROPERTIES t [('key')]`
+    ShowProperties {
+        /// The table or view.
+        table: Name,
+        /// The one that is wanted.
+        key: Option<String>,
+    },
+    /// `COMMENT ON … IS …`
+    Comment {
+        /// What it is on.
+        on: Commented,
+        /// Its name.
+        name: Name,
+        /// The comment; `None` for `NULL`.
+        comment: Option<String>,
+    },
+    /// `ALTER TABLE t SET TBLPROPERTIES (…)`, `ALTER VIEW v SET …`
+    SetProperties {
+        /// What it says it alters.
+        kind: Relation,
+        /// The table or view.
+        table: Name,
+        /// The properties.
+        properties: Vec<(String, String)>,
+    },
+    /// `ALTER TABLE t UNSET TBLPROPERTIES [IF EXISTS] (…)`
+    UnsetProperties {
+        /// What it says it alters.
+        kind: Relation,
+        /// The table or view.
+        table: Name,
+        /// The keys.
+        keys: Vec<String>,
+        /// `IF EXISTS`
+        if_exists: bool,
+    },
+    /// A statement of the language that is not read here yet.
+    Other {
+        /// Its first words: `MERGE INTO`, `OPTIMIZE`.
+        words: String,
+        /// Where they stand.
+        range: Range<usize>,
+    },
+}
+
+/// What a statement says a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// `TABLE`
+    Table,
+    /// `VIEW`
+    View,
+}
+
+/// What `COMMENT ON` may be on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commented {
+    /// `TABLE` or `VIEW`
+    Table,
+    /// `COLUMN`
+    Column,
+    /// `SCHEMA` or `DATABASE`
+    Schema,
+    /// `CATALOG`
+    Catalog,
+}
+
+/// A part of a statement's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// As long as the statement up to the part's end, with blanks before the part.
+    pub padded: String,
+    /// The part's bytes in the statement.
+    pub range: Range<usize>,
+}
+
+impl Part {
+    /// The part alone.
+    pub fn text(&self) -> &str {
+        self.padded.get(self.range.clone()).unwrap_or_default()
+    }
+}
+
+/// A name in a statement's header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// `a.b.c`, with the quotes taken off.
+    Parts {
+        /// The parts.
+        parts: Vec<String>,
+        /// Where it stands.
+        range: Range<usize>,
+    },
+    /// `IDENTIFIER(expression)`
+    Computed {
+        /// The expression.
+        expression: Part,
+        /// Where it all stands.
+        range: Range<usize>,
+    },
+}
+
+impl Name {
+    /// Where the name stands.
+    pub fn range(&self) -> Range<usize> {
+        match self {
+            Self::Parts { range, .. } | Self::Computed { range, .. } => range.clone(),
+        }
+    }
+}
+
+/// `CREATE TABLE`
+#[derive(Clone, Debug, PartialEq)]
+pub struct CreateTable {
+    /// The table.
+    pub name: Name,
+    /// `OR REPLACE`
+    pub or_replace: bool,
+    /// `IF NOT EXISTS`
+    pub if_not_exists: bool,
+    /// The columns.
+    pub columns: Vec<ColumnDefinition>,
+    /// `PARTITIONED BY`
+    pub partitioned_by: Vec<String>,
+    /// `CLUSTER BY`
+    pub cluster_by: Option<ClusterBy>,
+    /// `COMMENT`
+    pub comment: Option<String>,
+    /// `TBLPROPERTIES`
+    pub properties: Vec<(String, String)>,
+    /// `AS query`
+    pub query: Option<Part>,
+}
+
+/// How a table is clustered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClusterBy {
+    /// `CLUSTER BY (…)`
+    Columns(Vec<String>),
+    /// `CLUSTER BY AUTO`
+    Auto,
+    /// `CLUSTER BY NONE`
+    None,
+}
+
+/// A column in a `CREATE TABLE`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnDefinition {
+    /// The name.
+    pub name: String,
+    /// The type; `None` in `CREATE TABLE … (names) AS query`.
+    pub data_type: Option<DataType>,
+    /// `NOT NULL`
+    pub not_null: bool,
+    /// `COMMENT`
+    pub comment: Option<String>,
+    /// Where it stands.
+    pub range: Range<usize>,
+}
+
+/// `CREATE VIEW`
+#[derive(Clone, Debug, PartialEq)]
+pub struct CreateView {
+    /// The view.
+    pub name: Name,
+    /// `OR REPLACE`
+    pub or_replace: bool,
+    /// `IF NOT EXISTS`
+    pub if_not_exists: bool,
+    /// Names of the columns, with comments.
+    pub columns: Vec<(String, Option<String>)>,
+    /// `COMMENT`
+    pub comment: Option<String>,
+    /// `TBLPROPERTIES`
+    pub properties: Vec<(String, String)>,
+    /// `AS query`
+    pub query: Part,
+}
+
+/// `INSERT`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Insert {
+    /// The table.
+    pub table: Name,
+    /// `OVERWRITE`
+    pub overwrite: bool,
+    /// `(a, b)`
+    pub columns: Vec<String>,
+    /// `BY NAME`
+    pub by_name: bool,
+    /// The query, or `VALUES`.
+    pub query: Part,
+}
+
+/// Why a text is not a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatementError {
+    /// Nothing but blanks and comments.
+    Empty,
+    /// Not as the language has it.
+    Syntax(SyntaxError),
+    /// The language has it; the reader does not.
+    Unsupported {
+        /// The construct: `CREATE TABLE … DEFAULT`.
+        construct: String,
+        /// Where it stands.
+        range: Range<usize>,
+    },
+}
+
+impl From<SyntaxError> for StatementError {
+    fn from(error: SyntaxError) -> Self {
+        Self::Syntax(error)
+    }
+}
+
+/// Reads the header of one statement; a trailing semicolon and comments are allowed. The query in it is not read yet.
+pub fn parse_statement(text: &str) -> Result<Statement, StatementError> {
+    header::read(&mut cursor::Cursor::new(text)?)
+}
+
+#[cfg(test)]
+mod tests;

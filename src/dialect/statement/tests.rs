@@ -1,0 +1,134 @@
+//! Headers of statements, as written by people and by tools.
+
+use super::*;
+
+fn parse(text: &str) -> Statement {
+    parse_statement(text).unwrap_or_else(|e| panic!("{text}: {e:?}"))
+}
+
+fn parts(name: &Name) -> String {
+    match name {
+        Name::Parts { parts, .. } => parts.join("."),
+        Name::Computed { expression, .. } => format!("IDENTIFIER({})", expression.text()),
+    }
+}
+
+#[test]
+fn a_ctas_gives_its_header_and_its_query_in_place() {
+    let text = "CREATE OR REPLACE TABLE main.`my schema`.t\nUSING DELTA CLUSTER BY (a, b)\nCOMMENT 'it\\'s \"x\"' \
+                TBLPROPERTIES ('kiln.fingerprint' = 'abc', delta.enableX = true)\nAS SELECT 1 AS a;";
+    let Statement::CreateTable(table) = parse(text) else { panic!() };
+    assert_eq!(parts(&table.name), "main.my schema.t");
+    assert!(table.or_replace && !table.if_not_exists);
+    assert_eq!(table.cluster_by, Some(ClusterBy::Columns(vec!["a".into(), "b".into()])));
+    assert_eq!(table.comment.as_deref(), Some("it's \"x\""));
+    assert_eq!(
+        table.properties,
+        [("kiln.fingerprint".to_owned(), "abc".to_owned()), ("delta.enableX".to_owned(), "true".to_owned())]
+    );
+    let query = table.query.unwrap();
+    assert_eq!(query.text(), "SELECT 1 AS a");
+    assert_eq!(query.padded.matches('\n').count(), 3);
+}
+
+#[test]
+fn column_definitions_carry_type_nullability_and_comment() {
+    let text = "create table if not exists t (id bigint not null comment 'key', m map<string, array<array<int>>>, \
+                d decimal(12, 2)) partitioned by (d)";
+    let Statement::CreateTable(table) = parse(text) else { panic!() };
+    let columns: Vec<_> = table
+        .columns
+        .iter()
+        .map(|c| (c.name.as_str(), c.data_type.as_ref().unwrap().to_string(), c.not_null, c.comment.as_deref()))
+        .collect();
+    assert_eq!(
+        columns,
+        [
+            ("id", "BIGINT".to_owned(), true, Some("key")),
+            ("m", "MAP<STRING, ARRAY<ARRAY<INT>>>".to_owned(), false, None),
+            ("d", "DECIMAL(12,2)".to_owned(), false, None),
+        ]
+    );
+    assert_eq!(table.partitioned_by, ["d"]);
+    assert!(table.if_not_exists);
+}
+
+#[test]
+fn a_view_has_columns_with_comments() {
+    let text = "create view v (a comment 'first', b) comment 'c' as with x as (select 1, 2) select * from x";
+    let Statement::CreateView(view) = parse(text) else { panic!() };
+    assert_eq!(view.columns, [("a".to_owned(), Some("first".to_owned())), ("b".to_owned(), None)]);
+    assert!(view.query.text().starts_with("with x"));
+}
+
+#[test]
+fn a_delete_reads_as_a_query_of_its_rows() {
+    let Statement::Delete { table, rows, condition } = parse("DELETE  FROM a.b AS x\nWHERE x.c > 1") else { panic!() };
+    assert_eq!(parts(&table), "a.b");
+    assert_eq!(rows.text(), "SELECT* FROM a.b AS x\nWHERE x.c > 1");
+    assert_eq!(condition.unwrap().text(), "x.c > 1");
+}
+
+#[test]
+fn inserts_tell_columns_from_a_query() {
+    for (text, columns, by_name, overwrite, query) in [
+        ("insert into t (a, b) values (1, 2)", vec!["a", "b"], false, false, "values (1, 2)"),
+        ("insert into table t select 1", vec![], false, false, "select 1"),
+        ("insert overwrite t by name select 1 as a", vec![], true, true, "select 1 as a"),
+        ("insert into t (select 1)", vec![], false, false, "(select 1)"),
+    ] {
+        let Statement::Insert(insert) = parse(text) else { panic!("{text}") };
+        assert_eq!(insert.columns, columns, "{text}");
+        assert_eq!((insert.by_name, insert.overwrite), (by_name, overwrite), "{text}");
+        assert_eq!(insert.query.text(), query);
+    }
+}
+
+#[test]
+fn names_may_be_computed() {
+    let Statement::Describe { table, extended } = parse("describe extended identifier(:c || '.s.t')") else { panic!() };
+    assert_eq!(parts(&table), "IDENTIFIER(:c || '.s.t')");
+    assert!(extended);
+    let Statement::Describe { table, extended } = parse("describe table extended") else { panic!() };
+    assert_eq!((parts(&table).as_str(), extended), ("extended", false));
+}
+
+#[test]
+fn short_statements_are_read() {
+    assert!(matches!(parse("describe history t limit 5"), Statement::DescribeHistory { limit: Some(5), .. }));
+    assert!(matches!(parse("drop view if exists a.b"), Statement::Drop { kind: Relation::View, if_exists: true, .. }));
+    assert!(matches!(parse("drop schema s cascade"), Statement::DropSchema { cascade: true, .. }));
+    assert!(matches!(parse("show tables in a.b like 'x*'"), Statement::ShowTables { like: Some(_), .. }));
+    assert!(matches!(parse("comment on table t is null"), Statement::Comment { comment: None, .. }));
+    assert!(matches!(parse("alter table t set tblproperties ('a'='b')"), Statement::SetProperties { .. }));
+    assert!(matches!(parse("/* x */ (select 1)"), Statement::Query(_)));
+}
+
+#[test]
+fn what_is_no_statement_says_where() {
+    let syntax = |text: &str| match parse_statement(text) {
+        Err(StatementError::Syntax(e)) => (e.message, e.range),
+        other => panic!("{text}: {other:?}"),
+    };
+    assert_eq!(syntax("selec 1"), ("expected a statement, found `selec`".to_owned(), 0..5));
+    assert_eq!(syntax("select 1; select 2").1, 10..16);
+    assert_eq!(syntax("create table").0, "expected a table's name, found the end of the statement");
+    assert_eq!(syntax("create table t (a frob)").0, "`frob` is not a type of Databricks SQL");
+    assert_eq!(syntax("drop table a b").0, "expected the end of the statement, found `b`");
+    assert_eq!(parse_statement(" -- nothing\n;"), Err(StatementError::Empty));
+}
+
+#[test]
+fn what_is_not_read_yet_is_named() {
+    for (text, construct) in [
+        ("create materialized view v as select 1", "CREATE MATERIALIZED"),
+        ("create table t shallow clone s", "CREATE TABLE … SHALLOW"),
+        ("create table t (a int default 1)", "a column with DEFAULT"),
+        ("insert into t replace where a = 1 select 1", "INSERT … REPLACE"),
+        ("alter table t add column x int", "ALTER TABLE … ADD COLUMN"),
+    ] {
+        let Err(StatementError::Unsupported { construct: found, .. }) = parse_statement(text) else { panic!("{text}") };
+        assert_eq!(found, construct);
+    }
+    assert!(matches!(parse("merge into t using s on true"), Statement::Other { words, .. } if words == "MERGE INTO"));
+}

@@ -1,0 +1,158 @@
+//! The functions of Databricks SQL that the engine computes, under Spark's names.
+//!
+//! Only what is registered here exists for a query. Functions of the query engine's own library are taken over where
+//! their meaning is Spark's; the tests compare each with what Spark says.
+
+pub(super) mod arithmetic;
+pub(super) mod cast;
+pub(super) mod datetime;
+mod moments;
+mod numbers;
+mod patterns;
+mod percentile;
+mod sequence;
+mod simple;
+#[cfg(test)]
+mod tests;
+pub(super) mod text;
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use datafusion::functions::math;
+use datafusion::functions::string;
+use datafusion::functions_aggregate as aggregates;
+use datafusion::functions_window as windows;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
+use datafusion_spark::function as spark;
+
+static SCALARS: LazyLock<HashMap<&'static str, Arc<ScalarUDF>>> = LazyLock::new(scalars);
+static AGGREGATES: LazyLock<HashMap<&'static str, Arc<AggregateUDF>>> = LazyLock::new(aggregate_functions);
+static WINDOWS: LazyLock<HashMap<&'static str, Arc<WindowUDF>>> = LazyLock::new(window_functions);
+
+/// A scalar function by its name in lower case.
+pub(super) fn scalar(name: &str) -> Option<Arc<ScalarUDF>> {
+    SCALARS.get(name).cloned()
+}
+
+/// An aggregate function by its name in lower case.
+pub(super) fn aggregate(name: &str) -> Option<Arc<AggregateUDF>> {
+    AGGREGATES.get(name).cloned()
+}
+
+/// A window function by its name in lower case.
+pub(super) fn window(name: &str) -> Option<Arc<WindowUDF>> {
+    WINDOWS.get(name).cloned()
+}
+
+/// An instant from text as `CAST` reads it, in microseconds.
+pub(super) fn parse_timestamp(text: &str) -> Option<i64> {
+    moments::parse_timestamp(text, true)
+}
+
+/// Whether the engine has such a function.
+pub(super) fn exists(name: &str) -> bool {
+    SCALARS.contains_key(name)
+        || AGGREGATES.contains_key(name)
+        || WINDOWS.contains_key(name)
+        || matches!(name, "unnest" | "unnest_outer" | "map")
+}
+
+fn scalars() -> HashMap<&'static str, Arc<ScalarUDF>> {
+    let mut all: HashMap<&'static str, Arc<ScalarUDF>> = HashMap::new();
+    for function in datetime::functions().into_iter().chain(text::functions()) {
+        all.insert(function.name, simple::udf(function));
+    }
+    all.extend(arithmetic::functions());
+    all.insert("concat", text::concat());
+    all.insert("sequence", sequence::sequence());
+    all.extend([
+        ("coalesce", datafusion::functions::core::coalesce()),
+        ("greatest", datafusion::functions::core::greatest()),
+        ("least", datafusion::functions::core::least()),
+        ("named_struct", datafusion::functions::core::named_struct()),
+        ("abs", spark::math::abs()),
+        ("ceil", spark::math::ceil()),
+        ("floor", spark::math::floor()),
+        ("round", spark::math::round()),
+        ("negative", spark::math::negative()),
+        ("rint", spark::math::rint()),
+        ("hypot", spark::math::hypot()),
+        ("expm1", spark::math::expm1()),
+        ("factorial", spark::math::factorial()),
+        ("hex", spark::math::hex()),
+        ("unhex", spark::math::unhex()),
+        ("bin", spark::math::bin()),
+        ("sqrt", math::sqrt()),
+        ("cbrt", math::cbrt()),
+        ("exp", math::exp()),
+        ("ln", math::ln()),
+        ("log2", math::log2()),
+        ("log10", math::log10()),
+        ("pow", spark::math::pow()),
+        ("sin", math::sin()),
+        ("cos", math::cos()),
+        ("tan", math::tan()),
+        ("asin", math::asin()),
+        ("acos", math::acos()),
+        ("atan", math::atan()),
+        ("atan2", spark::math::atan2()),
+        ("degrees", math::degrees()),
+        ("radians", math::radians()),
+        ("isnan", math::isnan()),
+        ("md5", datafusion::functions::crypto::md5()),
+        ("sha1", spark::hash::sha1()),
+        ("sha2", spark::hash::sha2()),
+        ("crc32", spark::hash::crc32()),
+        ("concat_ws", spark::string::concat_ws()),
+        ("space", spark::string::space()),
+        ("uuid", string::uuid()),
+        ("array", spark::array::array()),
+        ("array_contains", spark::array::spark_array_contains()),
+        ("array_repeat", spark::array::array_repeat()),
+        ("size", spark::collection::size()),
+    ]);
+    all
+}
+
+fn aggregate_functions() -> HashMap<&'static str, Arc<AggregateUDF>> {
+    let mut all: HashMap<&'static str, Arc<AggregateUDF>> = HashMap::from([
+        ("count", aggregates::count::count_udaf()),
+        ("sum", aggregates::sum::sum_udaf()),
+        ("min", aggregates::min_max::min_udaf()),
+        ("max", aggregates::min_max::max_udaf()),
+        ("avg", aggregates::average::avg_udaf()),
+        ("stddev", aggregates::stddev::stddev_udaf()),
+        ("stddev_pop", aggregates::stddev::stddev_pop_udaf()),
+        ("var_samp", aggregates::variance::var_samp_udaf()),
+        ("var_pop", aggregates::variance::var_pop_udaf()),
+        ("corr", aggregates::correlation::corr_udaf()),
+        ("covar_samp", aggregates::covariance::covar_samp_udaf()),
+        ("covar_pop", aggregates::covariance::covar_pop_udaf()),
+        ("bool_and", aggregates::bool_and_or::bool_and_udaf()),
+        ("bool_or", aggregates::bool_and_or::bool_or_udaf()),
+        ("first_value", aggregates::first_last::first_value_udaf()),
+        ("last_value", aggregates::first_last::last_value_udaf()),
+        ("approx_count_distinct", aggregates::approx_distinct::approx_distinct_udaf()),
+        ("collect_list", spark::aggregate::collect_list()),
+        ("collect_set", spark::aggregate::collect_set()),
+        ("try_sum", spark::aggregate::try_sum()),
+        ("grouping", aggregates::grouping::grouping_udaf()),
+    ]);
+    all.extend(percentile::functions());
+    all
+}
+
+fn window_functions() -> HashMap<&'static str, Arc<WindowUDF>> {
+    HashMap::from([
+        ("row_number", windows::row_number::row_number_udwf()),
+        ("rank", windows::rank::rank_udwf()),
+        ("dense_rank", windows::rank::dense_rank_udwf()),
+        ("percent_rank", windows::rank::percent_rank_udwf()),
+        ("cume_dist", windows::cume_dist::cume_dist_udwf()),
+        ("ntile", windows::ntile::ntile_udwf()),
+        ("lag", windows::lead_lag::lag_udwf()),
+        ("lead", windows::lead_lag::lead_udwf()),
+        ("nth_value", windows::nth_value::nth_value_udwf()),
+    ])
+}

@@ -1,0 +1,433 @@
+//! Functions of text. Positions and lengths count characters.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int32Array, ListBuilder, StringArray, StringBuilder,
+};
+use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
+use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use regex::Regex;
+
+use super::simple::{Simple, Takes};
+use crate::local::engine::error::SqlError;
+use crate::local::engine::types;
+
+/// `concat(…)` and `||`: NULL if any part is.
+pub(in crate::local::engine) fn concat() -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::new_from_impl(Concat { signature: Signature::user_defined(Volatility::Immutable) }))
+}
+
+const TEXT: Takes = Takes::Text;
+const COUNT: Takes = Takes::Integer;
+
+/// All functions of this family with a fixed number of parameters.
+pub(super) fn functions() -> Vec<Simple> {
+    let text = |name, takes: &'static [Takes], required, eval| Simple {
+        name,
+        takes,
+        required,
+        returns: |_| DataType::Utf8,
+        eval,
+    };
+    let int = |name, takes: &'static [Takes], eval| Simple {
+        name,
+        takes,
+        required: takes.len(),
+        returns: |_| DataType::Int32,
+        eval,
+    };
+    let truth = |name, eval| Simple { name, takes: &[TEXT, TEXT], required: 2, returns: |_| DataType::Boolean, eval };
+    vec![
+        text("upper", &[TEXT], 1, |a| map1(a, |s| s.to_uppercase())),
+        text("lower", &[TEXT], 1, |a| map1(a, |s| s.to_lowercase())),
+        text("reverse", &[TEXT], 1, |a| map1(a, |s| s.chars().rev().collect())),
+        text("initcap", &[TEXT], 1, |a| map1(a, initcap)),
+        text("trim", &[TEXT, TEXT], 1, |a| trim(a, true, true)),
+        text("ltrim", &[TEXT, TEXT], 1, |a| trim(a, true, false)),
+        text("rtrim", &[TEXT, TEXT], 1, |a| trim(a, false, true)),
+        text("substring", &[TEXT, COUNT, COUNT], 2, substring),
+        text("left", &[TEXT, COUNT], 2, |a| rows(a, |t, n| Ok(Some(t[0].chars().take(length(n[1])).collect())))),
+        text("right", &[TEXT, COUNT], 2, |a| {
+            rows(a, |t, n| {
+                let skip = t[0].chars().count().saturating_sub(length(n[1]));
+                Ok(Some(t[0].chars().skip(skip).collect()))
+            })
+        }),
+        text("repeat", &[TEXT, COUNT], 2, |a| rows(a, |t, n| Ok(Some(t[0].repeat(length(n[1])))))),
+        text("lpad", &[TEXT, COUNT, TEXT], 2, |a| pad(a, true)),
+        text("rpad", &[TEXT, COUNT, TEXT], 2, |a| pad(a, false)),
+        text("replace", &[TEXT, TEXT, TEXT], 2, |a| {
+            rows(a, |t, _| {
+                let by = t.get(2).copied().unwrap_or_default();
+                Ok(Some(if t[1].is_empty() { t[0].to_owned() } else { t[0].replace(t[1], by) }))
+            })
+        }),
+        text("translate", &[TEXT, TEXT, TEXT], 3, |a| rows(a, |t, _| Ok(Some(translate(t[0], t[1], t[2]))))),
+        text("substring_index", &[TEXT, TEXT, COUNT], 3, |a| {
+            rows(a, |t, n| Ok(Some(substring_index(t[0], t[1], n[2]))))
+        }),
+        text("split_part", &[TEXT, TEXT, COUNT], 3, |a| {
+            rows(a, |t, n| {
+                let parts: Vec<&str> = if t[1].is_empty() { vec![t[0]] } else { t[0].split(t[1]).collect() };
+                let i = if n[2] > 0 { n[2] - 1 } else { i64::try_from(parts.len()).unwrap_or(0) + n[2] };
+                if n[2] == 0 {
+                    return Err(SqlError::new(
+                        "INVALID_INDEX_OF_ZERO",
+                        "22003",
+                        "The index 0 is invalid. An index shall be either < 0 or > 0 (the first element has index 1).",
+                    ));
+                }
+                let part = usize::try_from(i).ok().and_then(|i| parts.get(i)).copied().unwrap_or_default();
+                Ok(Some(part.to_owned()))
+            })
+        }),
+        int("length", &[TEXT], |a| count(a, |t, _| t[0].chars().count())),
+        int("ascii", &[TEXT], |a| count(a, |t, _| t[0].chars().next().map_or(0, |c| c as usize))),
+        int("instr", &[TEXT, TEXT], |a| count(a, |t, _| position(t[1], t[0], 1))),
+        Simple {
+            name: "locate",
+            takes: &[TEXT, TEXT, COUNT],
+            required: 2,
+            returns: |_| DataType::Int32,
+            eval: |a| count(a, |t, n| position(t[0], t[1], n.get(2).copied().unwrap_or(1))),
+        },
+        truth("startswith", |a| test(a, |t| Ok(t[0].starts_with(t[1])))),
+        truth("endswith", |a| test(a, |t| Ok(t[0].ends_with(t[1])))),
+        truth("contains", |a| test(a, |t| Ok(t[0].contains(t[1])))),
+        truth("regexp_like", |a| {
+            let mut cache = Cache::default();
+            test(a, |t| Ok(cache.get(t[1])?.is_match(t[0])))
+        }),
+        Simple {
+            name: "regexp_count",
+            takes: &[TEXT, TEXT],
+            required: 2,
+            returns: |_| DataType::Int32,
+            eval: |a| {
+                let mut cache = Cache::default();
+                let (texts, patterns) = (a[0].as_string::<i32>(), a[1].as_string::<i32>());
+                let mut found = Vec::with_capacity(texts.len());
+                for i in 0..texts.len() {
+                    found.push(if texts.is_valid(i) && patterns.is_valid(i) {
+                        i32::try_from(cache.get(patterns.value(i))?.find_iter(texts.value(i)).count()).ok()
+                    } else {
+                        None
+                    });
+                }
+                Ok(Arc::new(Int32Array::from(found)))
+            },
+        },
+        text("regexp_replace", &[TEXT, TEXT, TEXT], 3, |a| {
+            let mut cache = Cache::default();
+            rows(a, |t, _| Ok(Some(cache.get(t[1])?.replace_all(t[0], replacement(t[2]).as_str()).into_owned())))
+        }),
+        text("regexp_extract", &[TEXT, TEXT, COUNT], 2, |a| {
+            let mut cache = Cache::default();
+            rows(a, |t, n| {
+                let group = n.get(2).copied().unwrap_or(1);
+                let regex = cache.get(t[1])?;
+                let group = usize::try_from(group).ok().filter(|group| *group < regex.captures_len());
+                let group = group.ok_or_else(|| {
+                    SqlError::new(
+                        "INVALID_PARAMETER_VALUE.REGEX_GROUP_INDEX",
+                        "22023",
+                        format!(
+                            "The value of parameter(s) `idx` in `regexp_extract` is invalid: Expects group index between \
+                             0 and {}.",
+                            regex.captures_len() - 1
+                        ),
+                    )
+                })?;
+                let found = regex.captures(t[0]).and_then(|c| c.get(group)).map(|m| m.as_str());
+                Ok(Some(found.unwrap_or_default().to_owned()))
+            })
+        }),
+        Simple {
+            name: "split",
+            takes: &[TEXT, TEXT, COUNT],
+            required: 2,
+            returns: |_| DataType::List(Arc::new(Field::new("element", DataType::Utf8, true))),
+            eval: split,
+        },
+    ]
+}
+
+/// A count from a number: nothing below zero.
+fn length(n: i64) -> usize {
+    usize::try_from(n).unwrap_or(0)
+}
+
+fn map1(args: &[ArrayRef], f: impl Fn(&str) -> String) -> Result<ArrayRef> {
+    let found: StringArray = args[0].as_string::<i32>().iter().map(|s| s.map(&f)).collect();
+    Ok(Arc::new(found))
+}
+
+/// The texts and the numbers of a row, each at its argument's place; `None` if any is NULL.
+fn row<'a>(args: &'a [ArrayRef], i: usize) -> Option<(Vec<&'a str>, Vec<i64>)> {
+    let (mut texts, mut numbers) = (Vec::with_capacity(args.len()), Vec::with_capacity(args.len()));
+    for arg in args {
+        if arg.is_null(i) {
+            return None;
+        }
+        if *arg.data_type() == DataType::Int64 {
+            texts.push("");
+            numbers.push(arg.as_primitive::<Int64Type>().value(i));
+        } else {
+            texts.push(arg.as_string::<i32>().value(i));
+            numbers.push(0);
+        }
+    }
+    Some((texts, numbers))
+}
+
+fn rows(args: &[ArrayRef], mut f: impl FnMut(&[&str], &[i64]) -> Result<Option<String>, SqlError>) -> Result<ArrayRef> {
+    let mut builder = StringBuilder::new();
+    for i in 0..args[0].len() {
+        match row(args, i) {
+            Some((texts, numbers)) => builder.append_option(f(&texts, &numbers)?),
+            None => builder.append_null(),
+        }
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+fn count(args: &[ArrayRef], f: impl Fn(&[&str], &[i64]) -> usize) -> Result<ArrayRef> {
+    let found: Int32Array = (0..args[0].len())
+        .map(|i| row(args, i).and_then(|(texts, numbers)| i32::try_from(f(&texts, &numbers)).ok()))
+        .collect();
+    Ok(Arc::new(found))
+}
+
+fn test(args: &[ArrayRef], mut f: impl FnMut(&[&str]) -> Result<bool, SqlError>) -> Result<ArrayRef> {
+    let mut found = Vec::with_capacity(args[0].len());
+    for i in 0..args[0].len() {
+        found.push(row(args, i).map(|(texts, _)| f(&texts)).transpose()?);
+    }
+    Ok(Arc::new(BooleanArray::from(found)))
+}
+
+/// Every word begins with a capital; words are parted by blanks.
+fn initcap(text: &str) -> String {
+    let mut begins = true;
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if begins {
+            out.extend(c.to_uppercase());
+        } else {
+            out.extend(c.to_lowercase());
+        }
+        begins = c == ' ';
+    }
+    out
+}
+
+fn trim(args: &[ArrayRef], left: bool, right: bool) -> Result<ArrayRef> {
+    rows(args, |t, _| {
+        let what = t.get(1).copied().unwrap_or(" ");
+        let mut text = t[0];
+        if left {
+            text = text.trim_start_matches(|c| what.contains(c));
+        }
+        if right {
+            text = text.trim_end_matches(|c| what.contains(c));
+        }
+        Ok(Some(text.to_owned()))
+    })
+}
+
+/// Counts from 1; a negative position counts from the end, 0 is 1.
+fn substring(args: &[ArrayRef]) -> Result<ArrayRef> {
+    rows(args, |t, n| {
+        let chars: Vec<char> = t[0].chars().collect();
+        let size = i64::try_from(chars.len()).unwrap_or(i64::MAX);
+        let start = match n[1] {
+            p if p > 0 => p - 1,
+            0 => 0,
+            p => size.saturating_add(p),
+        };
+        let end = n.get(2).map_or(size, |count| start.saturating_add(*count)).clamp(0, size);
+        let start = start.clamp(0, size);
+        if end <= start {
+            return Ok(Some(String::new()));
+        }
+        Ok(Some(chars[length(start)..length(end)].iter().collect()))
+    })
+}
+
+fn pad(args: &[ArrayRef], left: bool) -> Result<ArrayRef> {
+    rows(args, |t, n| {
+        let wanted = length(n[1]);
+        let size = t[0].chars().count();
+        let fill = t.get(2).copied().unwrap_or(" ");
+        if size >= wanted || fill.is_empty() {
+            return Ok(Some(t[0].chars().take(wanted).collect()));
+        }
+        let filling: String = fill.chars().cycle().take(wanted - size).collect();
+        Ok(Some(if left { filling + t[0] } else { t[0].to_owned() + &filling }))
+    })
+}
+
+fn translate(text: &str, from: &str, to: &str) -> String {
+    let to: Vec<char> = to.chars().collect();
+    text.chars()
+        .filter_map(|c| match from.chars().position(|f| f == c) {
+            Some(i) => to.get(i).copied(),
+            None => Some(c),
+        })
+        .collect()
+}
+
+/// Everything before the n-th delimiter, from the end if n is negative.
+fn substring_index(text: &str, delimiter: &str, n: i64) -> String {
+    if n == 0 || delimiter.is_empty() {
+        return String::new();
+    }
+    let wanted = length(n.saturating_abs());
+    if n > 0 {
+        match text.match_indices(delimiter).nth(wanted - 1) {
+            Some((i, _)) => text[..i].to_owned(),
+            None => text.to_owned(),
+        }
+    } else {
+        match text.rmatch_indices(delimiter).nth(wanted - 1) {
+            Some((i, _)) => text[i + delimiter.len()..].to_owned(),
+            None => text.to_owned(),
+        }
+    }
+}
+
+/// Where a text begins in another, from 1; 0 if nowhere.
+fn position(what: &str, text: &str, from: i64) -> usize {
+    if from < 1 {
+        return 0;
+    }
+    let skip = length(from - 1);
+    let Some(start) = text.char_indices().map(|(i, _)| i).chain([text.len()]).nth(skip) else { return 0 };
+    text[start..].find(what).map_or(0, |i| text[..start + i].chars().count() + 1)
+}
+
+/// Regular expressions, compiled once a batch.
+#[derive(Default)]
+struct Cache {
+    last: Option<(String, Regex)>,
+}
+
+impl Cache {
+    fn get(&mut self, pattern: &str) -> Result<&Regex, SqlError> {
+        if self.last.as_ref().is_none_or(|(known, _)| known != pattern) {
+            let regex = Regex::new(pattern).map_err(|e| {
+                SqlError::new(
+                    "INVALID_PARAMETER_VALUE.PATTERN",
+                    "22023",
+                    format!("The value of parameter(s) `regexp` is invalid: '{pattern}' is not a pattern that the embedded warehouse reads: {e}."),
+                )
+            })?;
+            self.last = Some((pattern.to_owned(), regex));
+        }
+        match &self.last {
+            Some((_, regex)) => Ok(regex),
+            None => Err(SqlError::internal("A pattern was lost.")),
+        }
+    }
+}
+
+/// A replacement in Java's form, `$1`, in the form that is read here, `${1}`.
+fn replacement(text: &str) -> String {
+    let mut out = String::new();
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some('$') => out.push_str("$$"),
+                Some(c) => out.push(c),
+                None => {}
+            },
+            '$' => {
+                let mut digits = String::new();
+                while let Some(d) = chars.peek().filter(|d| d.is_ascii_digit()) {
+                    digits.push(*d);
+                    chars.next();
+                }
+                out.push_str(&format!("${{{digits}}}"));
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn split(args: &[ArrayRef]) -> Result<ArrayRef> {
+    let mut cache = Cache::default();
+    let mut builder =
+        ListBuilder::new(StringBuilder::new()).with_field(Arc::new(Field::new("element", DataType::Utf8, true)));
+    for i in 0..args[0].len() {
+        let Some((t, n)) = row(args, i) else {
+            builder.append_null();
+            continue;
+        };
+        let limit = n.get(2).copied().unwrap_or(-1);
+        let regex = cache.get(t[1])?;
+        if t[1].is_empty() {
+            for c in t[0].chars() {
+                builder.values().append_value(c.to_string());
+            }
+        } else if limit > 0 {
+            regex.splitn(t[0], length(limit)).for_each(|part| builder.values().append_value(part));
+        } else {
+            regex.split(t[0]).for_each(|part| builder.values().append_value(part));
+        }
+        builder.append(true);
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Concat {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Concat {
+    fn name(&self) -> &str {
+        "concat"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
+        for t in given {
+            if matches!(t, DataType::List(_) | DataType::Struct(_) | DataType::Map(..) | DataType::Binary) {
+                return Err(SqlError::unsupported(&format!("concat of {}", types::shown(t))).into());
+            }
+        }
+        Ok(vec![DataType::Utf8; given.len()])
+    }
+
+    fn return_type(&self, _given: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let len = if constant { 1 } else { args.number_rows };
+        let arrays = args.args.iter().map(|arg| arg.to_array(len)).collect::<Result<Vec<_>>>()?;
+        let texts: Vec<_> = arrays.iter().map(|a| a.as_string::<i32>()).collect();
+        let mut builder = StringBuilder::new();
+        for i in 0..len {
+            if texts.iter().any(|t| t.is_null(i)) {
+                builder.append_null();
+            } else {
+                let text: String = texts.iter().map(|t| t.value(i)).collect();
+                builder.append_value(text);
+            }
+        }
+        let result: ArrayRef = Arc::new(builder.finish());
+        if constant {
+            return ScalarValue::try_from_array(&result, 0).map(ColumnarValue::Scalar);
+        }
+        Ok(ColumnarValue::Array(result))
+    }
+}

@@ -1,0 +1,385 @@
+//! First pass over a query's tree: markers get their values, names of tables their catalog and schema.
+//!
+//! Afterwards every table is named by three lower-case parts, and what it means is listed apart; names of CTEs stay
+//! single words.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    BinaryOperator, CastKind, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, ObjectNamePart,
+    Query, TableAlias, TableFactor, TableVersion, Value, ValueWithSpan, VisitMut, VisitorMut,
+};
+use sqlparser::tokenizer::Span;
+
+use super::ast;
+use crate::dialect::{DataType, Name, parse_query};
+use crate::ids::TableName;
+use crate::local::engine::api::Parameter;
+use crate::local::engine::catalog::quoted;
+use crate::local::engine::error::{SqlError, place};
+
+/// The catalog of requests that name none.
+pub(in crate::local::engine) const DEFAULT_CATALOG: &str = "main";
+/// The schema of requests that name none.
+pub(in crate::local::engine) const DEFAULT_SCHEMA: &str = "default";
+
+/// What names and markers mean in a statement.
+#[derive(Clone, Debug)]
+pub(in crate::local::engine) struct Scope {
+    /// The catalog of names that do not say theirs.
+    pub(in crate::local::engine) catalog: String,
+    /// The schema of names that do not say theirs.
+    pub(in crate::local::engine) schema: String,
+    /// Values of markers, by name in lower case.
+    parameters: HashMap<String, Parameter>,
+    /// The whole statement.
+    pub(in crate::local::engine) statement: String,
+    /// How many views one inside the other this is.
+    pub(in crate::local::engine) depth: usize,
+}
+
+impl Scope {
+    /// The scope of a statement that comes from a request.
+    pub(in crate::local::engine) fn new(
+        catalog: Option<&str>,
+        schema: Option<&str>,
+        parameters: &[Parameter],
+        statement: &str,
+    ) -> Self {
+        Self {
+            catalog: catalog.unwrap_or(DEFAULT_CATALOG).to_lowercase(),
+            schema: schema.unwrap_or(DEFAULT_SCHEMA).to_lowercase(),
+            parameters: parameters.iter().map(|p| (p.name.to_lowercase(), p.clone())).collect(),
+            statement: statement.to_owned(),
+            depth: 0,
+        }
+    }
+
+    /// The scope of a view's query: names mean what they meant when the view was made, and there are no markers.
+    pub(in crate::local::engine) fn of_view(&self, catalog: &str, schema: &str, query: &str) -> Self {
+        Self {
+            catalog: catalog.to_owned(),
+            schema: schema.to_owned(),
+            parameters: HashMap::new(),
+            statement: query.to_owned(),
+            depth: self.depth + 1,
+        }
+    }
+
+    /// The full name of a table that a header names.
+    pub(in crate::local::engine) fn table(&self, name: &Name) -> Result<TableName, SqlError> {
+        let parts = self.parts(name)?;
+        self.qualify(&parts).ok_or_else(|| too_many_parts(&parts)).map_err(|e| e.at(self.place(name)))
+    }
+
+    /// The parts of a name in a header.
+    pub(in crate::local::engine) fn parts(&self, name: &Name) -> Result<Vec<String>, SqlError> {
+        match name {
+            Name::Parts { parts, .. } => Ok(parts.clone()),
+            Name::Computed { expression, .. } => {
+                let text = format!("SELECT {}", expression.text());
+                let query = parse_query(&text).map_err(|e| SqlError::syntax(&e, &text))?;
+                let parts = ast::only_expression(&query).and_then(|e| self.constant(e)).map(|text| split(&text));
+                parts.ok_or_else(|| not_constant().at(self.place(name)))
+            }
+        }
+    }
+
+    /// Line and column of a name in a header.
+    pub(in crate::local::engine) fn place(&self, name: &Name) -> Option<(usize, usize)> {
+        place(&self.statement, &name.range())
+    }
+
+    fn qualify(&self, parts: &[String]) -> Option<TableName> {
+        match parts {
+            [name] => Some(TableName::new(&self.catalog, &self.schema, name)),
+            [schema, name] => Some(TableName::new(&self.catalog, schema, name)),
+            [catalog, schema, name] => Some(TableName::new(catalog, schema, name)),
+            _ => None,
+        }
+    }
+
+    /// The text that a constant expression of strings and markers gives.
+    fn constant(&self, expr: &Expr) -> Option<String> {
+        match expr {
+            Expr::Nested(inner) => self.constant(inner),
+            Expr::Value(ValueWithSpan { value, .. }) => match value {
+                Value::SingleQuotedString(text) | Value::DoubleQuotedString(text) => Some(text.clone()),
+                Value::Placeholder(marker) => self.parameters.get(&marker_name(marker))?.value.clone(),
+                _ => None,
+            },
+            Expr::BinaryOp { left, op: BinaryOperator::StringConcat, right } => {
+                Some(self.constant(left)? + &self.constant(right)?)
+            }
+            Expr::Function(function) if ast::function_name(function) == "concat" => {
+                let FunctionArguments::List(list) = &function.args else { return None };
+                list.args
+                    .iter()
+                    .map(|arg| match arg {
+                        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => self.constant(expr),
+                        _ => None,
+                    })
+                    .collect()
+            }
+            _ => None,
+        }
+    }
+
+    /// What a marker stands for: a typed literal.
+    fn marker(&self, marker: &str, span: Span) -> Result<Expr, SqlError> {
+        let name = marker_name(marker);
+        let Some(parameter) = self.parameters.get(&name).filter(|_| marker.starts_with(':')) else {
+            return Err(SqlError::new(
+                "UNBOUND_SQL_PARAMETER",
+                "42P02",
+                format!(
+                    "Found the unbound parameter: {name}. Please, fix `args` and provide a mapping of the parameter to \
+                     either a SQL literal or collection constructor functions such as `map()`, `array()`, `struct()`."
+                ),
+            )
+            .at(ast::start(span)));
+        };
+        let text = parameter.type_.as_deref().unwrap_or("STRING");
+        let data_type = DataType::parse(text).and_then(|t| ast::sql_type(&t)).ok_or_else(|| {
+            SqlError::new(
+                "UNSUPPORTED_DATATYPE",
+                "0A000",
+                format!("Unsupported data type \"{text}\" of the parameter {name}."),
+            )
+        })?;
+        let value = match &parameter.value {
+            Some(value) => Value::SingleQuotedString(value.clone()),
+            None => Value::Null,
+        };
+        let expr = Box::new(Expr::Value(ValueWithSpan { value, span }));
+        Ok(Expr::Cast { kind: CastKind::Cast, expr, data_type, array: false, format: None })
+    }
+}
+
+fn marker_name(marker: &str) -> String {
+    marker.trim_start_matches(':').to_lowercase()
+}
+
+fn not_constant() -> SqlError {
+    SqlError::new(
+        "NOT_A_CONSTANT_STRING.NOT_CONSTANT",
+        "42601",
+        "The expression used for the routine or clause IDENTIFIER must be a constant STRING which is NOT NULL. To be \
+         considered constant the expression must not depend on any columns, subqueries, aggregations, or window \
+         functions.",
+    )
+}
+
+fn too_many_parts(parts: &[String]) -> SqlError {
+    let parts: Vec<_> = parts.iter().map(String::as_str).collect();
+    SqlError::new(
+        "IDENTIFIER_TOO_MANY_NAME_PARTS",
+        "42601",
+        format!("{} is not a valid identifier as it has more than 3 name parts.", quoted(&parts)),
+    )
+}
+
+/// Splits `a.b.c` at its points, heeding back-quotes.
+fn split(text: &str) -> Vec<String> {
+    let (mut parts, mut part, mut quoted) = (Vec::new(), String::new(), false);
+    for c in text.trim().chars() {
+        match c {
+            '`' => quoted = !quoted,
+            '.' if !quoted => parts.push(std::mem::take(&mut part)),
+            c => part.push(c),
+        }
+    }
+    parts.push(part);
+    parts
+}
+
+/// Which version of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::local::engine) enum Version {
+    /// `VERSION AS OF n`
+    Number(u64),
+    /// `TIMESTAMP AS OF …`, as text.
+    Time(String),
+}
+
+/// A table that a query reads.
+#[derive(Clone, Debug)]
+pub(in crate::local::engine) struct TableUse {
+    /// The table or view.
+    pub(in crate::local::engine) name: TableName,
+    /// The version; `None` is the latest.
+    pub(in crate::local::engine) version: Option<Version>,
+    /// The parts as the query wrote them.
+    pub(in crate::local::engine) written: Vec<String>,
+    /// Line and column.
+    pub(in crate::local::engine) position: Option<(usize, usize)>,
+}
+
+/// Binds a query in place; returns the tables it reads, by the reference that now stands in the tree.
+pub(super) fn bind(query: &mut Query, scope: &Scope) -> Result<BTreeMap<[String; 3], TableUse>, SqlError> {
+    let mut binder = Binder { scope, frames: Vec::new(), tables: BTreeMap::new() };
+    match query.visit(&mut binder) {
+        ControlFlow::Continue(()) => Ok(binder.tables),
+        ControlFlow::Break(error) => Err(*error),
+    }
+}
+
+/// The CTEs of one query: where each one's query lies in memory, and its name.
+struct Frame {
+    ctes: Vec<(usize, String)>,
+    /// How many of them can be seen from where the walk is.
+    visible: usize,
+    recursive: bool,
+}
+
+struct Binder<'a> {
+    scope: &'a Scope,
+    frames: Vec<Frame>,
+    tables: BTreeMap<[String; 3], TableUse>,
+}
+
+impl Binder<'_> {
+    fn is_cte(&self, name: &str) -> bool {
+        self.frames.iter().any(|f| f.ctes[..f.visible].iter().any(|(_, cte)| cte == name))
+    }
+
+    fn table(
+        &mut self,
+        name: &mut ObjectName,
+        alias: &mut Option<TableAlias>,
+        version: &mut Option<TableVersion>,
+    ) -> Result<(), SqlError> {
+        let span = ast::name_span(name);
+        let parts = self.parts(name)?;
+        if let ([single], None) = (parts.as_slice(), &version)
+            && self.is_cte(&single.to_lowercase())
+        {
+            *name = ast::object_name(&[&single.to_lowercase()], span);
+            return Ok(());
+        }
+        let table =
+            self.scope.qualify(&parts).ok_or_else(|| too_many_parts(&parts)).map_err(|e| e.at(ast::start(span)))?;
+        let version = version.take().map(|version| self.version(version)).transpose()?;
+        let mut reference = [table.catalog.clone(), table.schema.clone(), table.name.clone()];
+        if let Some(version) = &version {
+            let tag = match version {
+                Version::Number(n) => format!("@v{n}"),
+                Version::Time(text) => format!("@{text}"),
+            };
+            reference[2].push_str(&tag);
+            if alias.is_none() {
+                *alias = Some(ast::table_alias(&table.name));
+            }
+        }
+        *name = ast::object_name(&[&reference[0], &reference[1], &reference[2]], span);
+        let table = TableUse { name: table, version, written: parts, position: ast::start(span) };
+        self.tables.entry(reference).or_insert(table);
+        Ok(())
+    }
+
+    fn parts(&self, name: &ObjectName) -> Result<Vec<String>, SqlError> {
+        let mut parts = Vec::new();
+        for part in &name.0 {
+            match part {
+                ObjectNamePart::Identifier(ident) => parts.push(ident.value.clone()),
+                ObjectNamePart::Function(function) => {
+                    let text = match function.args.as_slice() {
+                        [FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))] => self.scope.constant(expr),
+                        _ => None,
+                    };
+                    let text = text.ok_or_else(|| not_constant().at(ast::start(function.name.span)))?;
+                    parts.extend(split(&text));
+                }
+            }
+        }
+        Ok(parts)
+    }
+
+    fn version(&self, version: TableVersion) -> Result<Version, SqlError> {
+        let unsupported = || SqlError::unsupported("this form of time travel: use a literal version or timestamp");
+        match version {
+            TableVersion::VersionAsOf(Expr::Value(ValueWithSpan { value: Value::Number(text, _), .. })) => {
+                text.parse().map(Version::Number).map_err(|_| unsupported())
+            }
+            TableVersion::VersionAsOf(expr) => {
+                let text = self.scope.constant(&expr).ok_or_else(unsupported)?;
+                text.parse().map(Version::Number).map_err(|_| unsupported())
+            }
+            TableVersion::TimestampAsOf(Expr::TypedString(typed)) => match typed.value.value {
+                Value::SingleQuotedString(text) | Value::DoubleQuotedString(text) => Ok(Version::Time(text)),
+                _ => Err(unsupported()),
+            },
+            TableVersion::TimestampAsOf(Expr::Cast { expr, .. }) => {
+                self.scope.constant(&expr).map(Version::Time).ok_or_else(unsupported)
+            }
+            TableVersion::TimestampAsOf(expr) => self.scope.constant(&expr).map(Version::Time).ok_or_else(unsupported),
+            _ => Err(unsupported()),
+        }
+    }
+}
+
+impl VisitorMut for Binder<'_> {
+    type Break = Box<SqlError>;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
+        let here = std::ptr::from_ref::<Query>(query) as usize;
+        // The query of a CTE sees the CTEs before it, and itself where the list is recursive.
+        if let Some(frame) = self.frames.last_mut()
+            && let Some(i) = frame.ctes.iter().position(|(address, _)| *address == here)
+        {
+            frame.visible = if frame.recursive { i + 1 } else { i };
+        }
+        let (ctes, recursive) = match &mut query.with {
+            Some(with) => {
+                for cte in &mut with.cte_tables {
+                    ast::fold(&mut cte.alias.name);
+                }
+                let ctes = with
+                    .cte_tables
+                    .iter()
+                    .map(|cte| (std::ptr::from_ref::<Query>(&cte.query) as usize, cte.alias.name.value.clone()));
+                (ctes.collect(), with.recursive)
+            }
+            None => (Vec::new(), false),
+        };
+        let visible = ctes.len();
+        self.frames.push(Frame { ctes, visible, recursive });
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
+        self.frames.pop();
+        let here = std::ptr::from_ref::<Query>(query) as usize;
+        if let Some(frame) = self.frames.last_mut()
+            && frame.ctes.iter().any(|(address, _)| *address == here)
+        {
+            frame.visible = frame.ctes.len();
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Self::Break> {
+        if let TableFactor::Table { name, alias, args: None, version, .. } = factor
+            && let Err(error) = self.table(name, alias, version)
+        {
+            return ControlFlow::Break(Box::new(error));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
+        if let Expr::Value(ValueWithSpan { value: Value::Placeholder(marker), span }) = expr {
+            match self.scope.marker(marker, *span) {
+                Ok(bound) => *expr = bound,
+                Err(error) => return ControlFlow::Break(Box::new(error)),
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// An alias that is the bare name.
+pub(super) fn bare(name: &str) -> Ident {
+    Ident::with_quote('`', name)
+}

@@ -1,0 +1,378 @@
+//! Calls of functions: those that are short for something else, and those that do not exist.
+
+use sqlparser::ast::{
+    BinaryOperator, DataType, Expr, Function, FunctionArgumentClause, FunctionArguments, Ident, NullTreatment,
+    OrderByExpr, OrderByOptions, Spanned, TimezoneInfo, Value, ValueWithSpan,
+};
+use sqlparser::tokenizer::Span;
+
+use super::ast;
+use super::rewrite::Surroundings;
+use crate::local::engine::catalog::quoted;
+use crate::local::engine::error::SqlError;
+use crate::local::engine::functions;
+
+/// The user under which everything runs.
+const USER: &str = "local";
+
+/// Functions whose result has the type of their arguments: a whole number among these is an INT, not a mere count.
+const TYPED: &[&str] = &[
+    "abs",
+    "any_value",
+    "approx_percentile",
+    "array",
+    "array_agg",
+    "array_append",
+    "array_contains",
+    "array_position",
+    "array_prepend",
+    "array_remove",
+    "array_repeat",
+    "avg",
+    "bigint",
+    "bround",
+    "ceil",
+    "ceiling",
+    "coalesce",
+    "collect_list",
+    "collect_set",
+    "count",
+    "count_if",
+    "decode",
+    "div",
+    "explode",
+    "explode_outer",
+    "first",
+    "first_value",
+    "floor",
+    "greatest",
+    "if",
+    "ifnull",
+    "iff",
+    "int",
+    "lag",
+    "last",
+    "last_value",
+    "lead",
+    "least",
+    "map",
+    "max",
+    "max_by",
+    "mean",
+    "min",
+    "min_by",
+    "mod",
+    "named_struct",
+    "negative",
+    "nth_value",
+    "nullif",
+    "nullifzero",
+    "nvl",
+    "nvl2",
+    "percentile_approx",
+    "pmod",
+    "positive",
+    "round",
+    "sequence",
+    "sign",
+    "signum",
+    "string",
+    "struct",
+    "sum",
+    "try_add",
+    "try_divide",
+    "try_multiply",
+    "try_subtract",
+    "try_sum",
+    "try_avg",
+    "typeof",
+    "unnest",
+    "unnest_outer",
+    "zeroifnull",
+    "smallint",
+    "tinyint",
+    "double",
+    "float",
+    "decimal",
+    "boolean",
+];
+
+/// Whether a whole number as this argument of a call has the type INT.
+pub(super) fn is_typed_argument(name: &str, i: usize) -> bool {
+    match name {
+        "round" | "bround" | "percentile_approx" | "approx_percentile" | "ceil" | "ceiling" | "floor" => i == 0,
+        "lag" | "lead" | "nth_value" => i != 1,
+        "array_repeat" => i == 0,
+        name => TYPED.contains(&name),
+    }
+}
+
+/// Words that are calls without parentheses.
+pub(super) fn word(word: &str, span: Span, surroundings: &Surroundings<'_>) -> Option<Expr> {
+    match word.to_ascii_lowercase().as_str() {
+        name @ ("current_timestamp" | "current_date" | "current_user" | "session_user" | "localtimestamp") => {
+            constant(name, span, surroundings)
+        }
+        _ => None,
+    }
+}
+
+/// Functions whose value is known before the statement runs.
+fn constant(name: &str, span: Span, surroundings: &Surroundings<'_>) -> Option<Expr> {
+    let now = surroundings.now;
+    Some(match name {
+        "current_timestamp" | "now" => ast::cast(
+            ast::string(&now.format("%Y-%m-%d %H:%M:%S%.6fZ").to_string(), span),
+            DataType::Timestamp(None, TimezoneInfo::None),
+        ),
+        "localtimestamp" => {
+            ast::cast(ast::string(&now.format("%Y-%m-%d %H:%M:%S%.6f").to_string(), span), DataType::TimestampNtz(None))
+        }
+        "current_date" | "curdate" => ast::cast(ast::string(&now.format("%Y-%m-%d").to_string(), span), DataType::Date),
+        "current_timezone" => ast::string("Etc/UTC", span),
+        "current_catalog" => ast::string(surroundings.catalog, span),
+        "current_schema" | "current_database" => ast::string(surroundings.schema, span),
+        "current_user" | "session_user" | "user" => ast::string(USER, span),
+        "pi" => ast::cast(ast::string("3.141592653589793", span), double()),
+        "e" => ast::cast(ast::string("2.718281828459045", span), double()),
+        _ => return None,
+    })
+}
+
+fn double() -> DataType {
+    DataType::Double(sqlparser::ast::ExactNumberInfo::None)
+}
+
+/// `struct(a, b AS c)`
+pub(super) fn named_struct(values: &[Expr], span: Span) -> Expr {
+    let mut args = Vec::new();
+    for (i, value) in values.iter().enumerate() {
+        let (name, value) = match value {
+            Expr::Named { expr, name } => (name.value.clone(), (**expr).clone()),
+            Expr::Identifier(ident) => (ident.value.clone(), value.clone()),
+            Expr::CompoundIdentifier(parts) => {
+                (parts.last().map(|p| p.value.clone()).unwrap_or_default(), value.clone())
+            }
+            _ => (format!("col{}", i + 1), value.clone()),
+        };
+        args.push(ast::string(&name, span));
+        args.push(value);
+    }
+    ast::call("named_struct", args, span)
+}
+
+/// Units of time, as `datediff(MONTH, …)` takes them.
+const UNITS: &[&str] =
+    &["year", "quarter", "month", "week", "day", "dayofyear", "hour", "minute", "second", "millisecond", "microsecond"];
+
+/// A call in another form, where it is short for one; `None` leaves it in place, perhaps changed.
+pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) -> Result<Option<Expr>, SqlError> {
+    let name = ast::function_name(function);
+    let span = ast::name_span(&function.name);
+    let Some(mut args) = ast::arguments(function) else {
+        return known(function, &name).map(|()| None);
+    };
+    if args.is_empty()
+        && let Some(value) = constant(&name, span, surroundings)
+    {
+        return Ok(Some(value));
+    }
+    if let Some(expr) = conversion(&name, &args) {
+        return Ok(Some(expr));
+    }
+    match (name.as_str(), args.len()) {
+        ("datediff" | "date_diff" | "timestampdiff" | "dateadd" | "date_add" | "timestampadd", 3) => {
+            let unit = match &args[0] {
+                Expr::Identifier(unit) => unit.value.to_lowercase(),
+                Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(_), .. }) => {
+                    return Err(SqlError::new(
+                        "INVALID_PARAMETER_VALUE.DATETIME_UNIT",
+                        "22023",
+                        format!(
+                            "The value of parameter(s) `unit` in `{name}` is invalid: expects one of the units without \
+                             quotes YEAR, QUARTER, MONTH, WEEK, DAY, DAYOFYEAR, HOUR, MINUTE, SECOND, MILLISECOND, \
+                             MICROSECOND, but got the string literal {}.",
+                            args[0]
+                        ),
+                    )
+                    .at(ast::start(span)));
+                }
+                other => other.to_string().to_lowercase(),
+            };
+            if !UNITS.contains(&unit.as_str()) {
+                return Err(SqlError::unsupported(&format!("the unit {unit} in {name}")).at(ast::start(span)));
+            }
+            args[0] = ast::string(&unit, span);
+            let name = if name.ends_with("diff") { "timestampdiff" } else { "timestampadd" };
+            return Ok(Some(ast::call(name, args, span)));
+        }
+        ("dateadd", 2) => ast::rename(function, "date_add"),
+        ("date_diff", 2) => ast::rename(function, "datediff"),
+        ("nvl" | "ifnull", 2) => ast::rename(function, "coalesce"),
+        ("nvl2", 3) => {
+            let condition = Expr::IsNotNull(Box::new(args.remove(0)));
+            let otherwise = args.pop();
+            return Ok(Some(ast::case(condition, args.remove(0), otherwise)));
+        }
+        ("if" | "iff", 3) => {
+            let otherwise = args.pop();
+            let then = args.remove(1);
+            return Ok(Some(ast::case(args.remove(0), then, otherwise)));
+        }
+        ("nullif", 2) => {
+            let condition = ast::binary(args[0].clone(), BinaryOperator::Eq, args[1].clone());
+            return Ok(Some(ast::case(condition, ast::null(span), Some(args.remove(0)))));
+        }
+        ("zeroifnull", 1) => {
+            args.push(ast::cast(ast::number("0", span), DataType::Int(None)));
+            return Ok(Some(ast::call("coalesce", args, span)));
+        }
+        ("nullifzero", 1) => {
+            let zero = ast::cast(ast::number("0", span), DataType::Int(None));
+            let condition = ast::binary(args[0].clone(), BinaryOperator::Eq, zero);
+            return Ok(Some(ast::case(condition, ast::null(span), Some(args.remove(0)))));
+        }
+        ("isnull", 1) => return Ok(Some(Expr::IsNull(Box::new(args.remove(0))))),
+        ("isnotnull", 1) => return Ok(Some(Expr::IsNotNull(Box::new(args.remove(0))))),
+        ("equal_null", 2) => {
+            let right = args.pop().unwrap_or_else(|| ast::null(span));
+            return Ok(Some(ast::binary(args.remove(0), BinaryOperator::Spaceship, right)));
+        }
+        ("mod", 2) => {
+            let right = args.pop().unwrap_or_else(|| ast::null(span));
+            return Ok(Some(ast::binary(args.remove(0), BinaryOperator::Modulo, right)));
+        }
+        ("struct", _) => return Ok(Some(named_struct(&args, span))),
+        ("explode", 1) => ast::rename(function, "unnest"),
+        ("explode_outer", 1) => ast::rename(function, "unnest_outer"),
+        ("count_if", 1) => {
+            let one = ast::cast(ast::number("1", span), DataType::Int(None));
+            ast::set_arguments(function, vec![ast::case(args.remove(0), one, None)]);
+            ast::rename(function, "count");
+        }
+        ("max_by" | "min_by", 2) => {
+            // The value of the first row in the order of the other argument, rows where that is NULL left out.
+            let by = args.pop().unwrap_or_else(|| ast::null(span));
+            let condition = Expr::IsNotNull(Box::new(by.clone()));
+            function.filter = Some(Box::new(match function.filter.take() {
+                Some(filter) => ast::binary(Expr::Nested(filter), BinaryOperator::And, condition),
+                None => condition,
+            }));
+            let options =
+                OrderByOptions { asc: Some(name == "min_by"), nulls_first: Some(false), ..OrderByOptions::default() };
+            ast::set_arguments(function, args);
+            if let FunctionArguments::List(list) = &mut function.args {
+                let order = OrderByExpr { expr: by, options, with_fill: None };
+                list.clauses.push(FunctionArgumentClause::OrderBy(vec![order]));
+            }
+            if function.over.is_some() {
+                return Err(SqlError::unsupported(&format!("{name} as a window function")).at(ast::start(span)));
+            }
+            ast::rename(function, "first_value");
+        }
+        ("first" | "last" | "any_value" | "first_value" | "last_value", 1 | 2) => {
+            if let Some(ignore) = args.get(1) {
+                match ignore {
+                    Expr::Value(ValueWithSpan { value: Value::Boolean(ignore), .. }) => {
+                        let treatment = if *ignore { NullTreatment::IgnoreNulls } else { NullTreatment::RespectNulls };
+                        function.null_treatment = Some(treatment);
+                    }
+                    _ => {
+                        return Err(SqlError::unsupported(&format!("{name} with a computed second argument"))
+                            .at(ast::start(span)));
+                    }
+                }
+                args.truncate(1);
+                ast::set_arguments(function, args);
+            }
+            ast::rename(function, if name.starts_with("last") { "last_value" } else { "first_value" });
+        }
+        ("median", 1) => {
+            args.push(ast::cast(ast::string("0.5", span), double()));
+            ast::set_arguments(function, args);
+            ast::rename(function, "percentile");
+        }
+        ("approx_percentile", _) => ast::rename(function, "percentile_approx"),
+        ("percentile_cont", 1) if function.within_group.len() == 1 => {
+            let order = function.within_group.remove(0);
+            if order.options.asc == Some(false) {
+                args[0] = ast::binary(
+                    ast::cast(ast::string("1", span), double()),
+                    BinaryOperator::Minus,
+                    ast::cast(args[0].clone(), double()),
+                );
+            }
+            ast::set_arguments(function, vec![order.expr, args.remove(0)]);
+            ast::rename(function, "percentile");
+        }
+        ("approx_count_distinct", 1 | 2) => {
+            args.truncate(1);
+            ast::set_arguments(function, args);
+        }
+        ("any" | "some", 1) => ast::rename(function, "bool_or"),
+        ("every", 1) => ast::rename(function, "bool_and"),
+        ("mean", 1) => ast::rename(function, "avg"),
+        ("std" | "stddev_samp", 1) => ast::rename(function, "stddev"),
+        ("variance", 1) => ast::rename(function, "var_samp"),
+        ("array_agg", 1) => ast::rename(function, "collect_list"),
+        ("last_day", 1) | ("count", _) => {}
+        ("ceiling", 1) => ast::rename(function, "ceil"),
+        ("ucase", 1) => ast::rename(function, "upper"),
+        ("lcase", 1) => ast::rename(function, "lower"),
+        ("char_length" | "character_length" | "len", 1) => ast::rename(function, "length"),
+        ("substr", 2 | 3) => ast::rename(function, "substring"),
+        ("regexp" | "rlike", 2) => ast::rename(function, "regexp_like"),
+        ("power", 2) => ast::rename(function, "pow"),
+        ("signum", 1) => ast::rename(function, "sign"),
+        ("dayofmonth", 1) => ast::rename(function, "day"),
+        ("datepart", 2) => ast::rename(function, "date_part"),
+        ("cardinality", 1) => ast::rename(function, "size"),
+        ("charindex", 2) => ast::rename(function, "locate"),
+        _ => {}
+    }
+    let name = ast::function_name(function);
+    known(function, &name).map(|()| None)
+}
+
+/// Types are functions too: `int('5')`, `date(x)`.
+fn conversion(name: &str, args: &[Expr]) -> Option<Expr> {
+    let [arg] = args else { return None };
+    let data_type = match name {
+        "bigint" => DataType::BigInt(None),
+        "int" => DataType::Int(None),
+        "smallint" => DataType::SmallInt(None),
+        "tinyint" => DataType::TinyInt(None),
+        "double" => double(),
+        "float" => DataType::Float(sqlparser::ast::ExactNumberInfo::None),
+        "decimal" => DataType::Decimal(sqlparser::ast::ExactNumberInfo::None),
+        "string" => DataType::String(None),
+        "boolean" => DataType::Boolean,
+        "date" => DataType::Date,
+        "timestamp" => DataType::Timestamp(None, TimezoneInfo::None),
+        _ => return None,
+    };
+    Some(ast::cast(arg.clone(), data_type))
+}
+
+/// Refuses functions that do not exist, and those that exist only on Databricks.
+fn known(function: &Function, name: &str) -> Result<(), SqlError> {
+    if functions::exists(name) { Ok(()) } else { Err(unknown(function)) }
+}
+
+/// The error for a function that is not known.
+pub(super) fn unknown(function: &Function) -> SqlError {
+    let place = ast::start(function.span());
+    let name = ast::function_name(function);
+    if crate::dialect::functions::function(&name).is_some() {
+        return SqlError::unsupported(&format!("the function {name}")).at(place);
+    }
+    let parts: Vec<String> =
+        function.name.0.iter().filter_map(|part| part.as_ident().map(|ident: &Ident| ident.value.clone())).collect();
+    let parts: Vec<_> = parts.iter().map(String::as_str).collect();
+    SqlError::new(
+        "UNRESOLVED_ROUTINE",
+        "42883",
+        format!("Cannot resolve routine {} on search path [`system`.`builtin`, `system`.`session`].", quoted(&parts)),
+    )
+    .at(place)
+}

@@ -1,0 +1,214 @@
+//! The query engine's errors in Databricks' words.
+
+use datafusion::arrow::error::ArrowError;
+use datafusion::common::{Column, DataFusionError, SchemaError};
+
+use crate::local::engine::catalog::quoted;
+use crate::local::engine::error::SqlError;
+
+/// At most so many names are suggested.
+const SUGGESTIONS: usize = 5;
+
+impl From<SqlError> for DataFusionError {
+    fn from(error: SqlError) -> Self {
+        Self::External(Box::new(error))
+    }
+}
+
+/// Line and column of a name that is no column of any table in reach.
+pub(super) fn unresolved_column(error: &DataFusionError) -> Option<(usize, usize)> {
+    let (place, inner) = peel(error, None);
+    match inner {
+        DataFusionError::SchemaError(schema, _) if matches!(**schema, SchemaError::FieldNotFound { .. }) => place,
+        _ => None,
+    }
+}
+
+/// Says what an error of the query engine means.
+pub(in crate::local::engine) fn explain(error: DataFusionError) -> SqlError {
+    let (place, inner) = peel(&error, None);
+    translate(inner).at(place)
+}
+
+/// Takes the wrapping off; returns the place that it tells, if any.
+fn peel(error: &DataFusionError, place: Option<(usize, usize)>) -> (Option<(usize, usize)>, &DataFusionError) {
+    match error {
+        DataFusionError::Diagnostic(diagnostic, inner) => {
+            let span = diagnostic.span.filter(|span| span.start.line > 0);
+            let here = span.and_then(|span| {
+                Some((usize::try_from(span.start.line).ok()?, usize::try_from(span.start.column).ok()?))
+            });
+            peel(inner, here.or(place))
+        }
+        DataFusionError::Context(_, inner) => peel(inner, place),
+        DataFusionError::Shared(inner) => peel(inner, place),
+        DataFusionError::Collection(all) => match all.first() {
+            Some(first) => peel(first, place),
+            None => (place, error),
+        },
+        DataFusionError::External(inner) => match inner.downcast_ref::<DataFusionError>() {
+            Some(inner) => peel(inner, place),
+            None => (place, error),
+        },
+        DataFusionError::ArrowError(inner, _) => match inner.as_ref() {
+            ArrowError::ExternalError(inner) => match inner.downcast_ref::<DataFusionError>() {
+                Some(inner) => peel(inner, place),
+                None => (place, error),
+            },
+            _ => (place, error),
+        },
+        _ => (place, error),
+    }
+}
+
+fn translate(error: &DataFusionError) -> SqlError {
+    match error {
+        DataFusionError::External(inner) => match inner.downcast_ref::<SqlError>() {
+            Some(error) => error.clone(),
+            None => match inner.downcast_ref::<ArrowError>() {
+                Some(error) => arrow(error),
+                None => SqlError::internal(format!("{inner}.")),
+            },
+        },
+        DataFusionError::SchemaError(error, _) => schema(error),
+        DataFusionError::ArrowError(error, _) => arrow(error),
+        DataFusionError::NotImplemented(message) => SqlError::new(
+            "UNSUPPORTED_FEATURE",
+            "0A000",
+            format!("The embedded warehouse does not support this: {}.", message.trim_end_matches('.')),
+        ),
+        DataFusionError::Plan(message) => plan(message),
+        DataFusionError::ResourcesExhausted(message) => {
+            let error = SqlError::new("INSUFFICIENT_RESOURCES", "53200", first_line(message));
+            SqlError { error_code: "RESOURCE_EXHAUSTED", ..error }
+        }
+        DataFusionError::ParquetError(error) => SqlError::io(format!("A data file cannot be read: {error}.")),
+        DataFusionError::ObjectStore(error) => SqlError::io(format!("A data file cannot be read: {error}.")),
+        DataFusionError::IoError(error) => SqlError::io(format!("A file cannot be read or written: {error}.")),
+        DataFusionError::Execution(message) => execution(message),
+        other => SqlError::internal(format!("{}.", first_line(&other.strip_backtrace()))),
+    }
+}
+
+fn first_line(message: &str) -> &str {
+    message.lines().next().unwrap_or_default()
+}
+
+fn schema(error: &SchemaError) -> SqlError {
+    match error {
+        SchemaError::FieldNotFound { field, valid_fields } => {
+            let name = written(field);
+            let mut known: Vec<String> = valid_fields.iter().map(written).collect();
+            known.sort_by(|a, b| {
+                strsim::jaro_winkler(b, &name).total_cmp(&strsim::jaro_winkler(a, &name)).then_with(|| a.cmp(b))
+            });
+            known.dedup();
+            known.truncate(SUGGESTIONS);
+            if known.is_empty() {
+                return SqlError::new(
+                    "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION",
+                    "42703",
+                    format!("A column, variable, or function parameter with name {name} cannot be resolved."),
+                );
+            }
+            SqlError::new(
+                "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+                "42703",
+                format!(
+                    "A column, variable, or function parameter with name {name} cannot be resolved. Did you mean one \
+                     of the following? [{}].",
+                    known.join(", ")
+                ),
+            )
+        }
+        SchemaError::AmbiguousReference { field } => SqlError::new(
+            "AMBIGUOUS_REFERENCE",
+            "42704",
+            format!("Reference {} is ambiguous: several tables in reach have it.", written(field)),
+        ),
+        SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
+            SqlError::new(
+                "AMBIGUOUS_REFERENCE",
+                "42704",
+                format!("Reference {} is ambiguous: two columns have this name.", quoted(&[name])),
+            )
+        }
+    }
+}
+
+/// A column as Spark shows it: `` `orders`.`id` ``, without the parts that only we have put in.
+fn written(column: &Column) -> String {
+    match column.relation.as_ref().map(datafusion::common::TableReference::table) {
+        Some(table) => quoted(&[table, &column.name]),
+        None => quoted(&[&column.name]),
+    }
+}
+
+fn arrow(error: &ArrowError) -> SqlError {
+    match error {
+        ArrowError::DivideByZero => divide_by_zero(),
+        ArrowError::ArithmeticOverflow(_) => overflow(),
+        ArrowError::CastError(message) | ArrowError::ParseError(message) => SqlError::new(
+            "CAST_INVALID_INPUT",
+            "22018",
+            format!(
+                "A value cannot be cast because it is malformed: {}. Correct the value as per the syntax, or change \
+                 its target type. Use `try_cast` to tolerate malformed input and return NULL instead.",
+                message.trim_end_matches('.')
+            ),
+        ),
+        ArrowError::ComputeError(message) | ArrowError::InvalidArgumentError(message) => execution(message),
+        ArrowError::ExternalError(inner) => match inner.downcast_ref::<SqlError>() {
+            Some(error) => error.clone(),
+            None => SqlError::internal(format!("{inner}.")),
+        },
+        ArrowError::NotYetImplemented(what) => SqlError::unsupported(what),
+        other => SqlError::internal(format!("{other}.")),
+    }
+}
+
+/// Division by zero.
+pub(in crate::local::engine) fn divide_by_zero() -> SqlError {
+    SqlError::new(
+        "DIVIDE_BY_ZERO",
+        "22012",
+        "Division by zero. Use `try_divide` to tolerate divisor being 0 and return NULL instead.",
+    )
+}
+
+/// A result that its type does not hold.
+pub(in crate::local::engine) fn overflow() -> SqlError {
+    SqlError::new(
+        "ARITHMETIC_OVERFLOW",
+        "22003",
+        "Overflow. Use try_add, try_subtract, try_multiply or try_divide to tolerate overflow and return NULL instead.",
+    )
+}
+
+fn execution(message: &str) -> SqlError {
+    let lower = message.to_lowercase();
+    if lower.contains("divide by zero") {
+        divide_by_zero()
+    } else if lower.contains("overflow") {
+        overflow()
+    } else {
+        SqlError::internal(format!("{}.", first_line(message).trim_end_matches('.')))
+    }
+}
+
+/// What the planner says in prose.
+fn plan(message: &str) -> SqlError {
+    let line = first_line(message).trim_end_matches('.');
+    let mentions = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if mentions(&["must appear in the GROUP BY", "must be in GROUP BY", "must appear in GROUP BY"]) {
+        SqlError::new("MISSING_AGGREGATION", "42803", format!("{line}. Add it to GROUP BY or aggregate it."))
+    } else if mentions(&["No function matches", "failed to match any signature", "coercion from", "Coercion from"]) {
+        SqlError::new("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09", format!("{line}."))
+    } else if mentions(&["Cannot coerce arithmetic", "Cannot infer common argument type", "Incompatible inputs"]) {
+        SqlError::new("DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES", "42K09", format!("{line}."))
+    } else if mentions(&["UNION queries have different number", "same number of columns"]) {
+        SqlError::new("NUM_COLUMNS_MISMATCH", "42826", format!("{line}."))
+    } else {
+        SqlError::new("CANNOT_PLAN_QUERY", "42000", format!("The embedded warehouse cannot plan this query: {line}."))
+    }
+}

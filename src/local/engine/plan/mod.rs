@@ -1,0 +1,137 @@
+//! From the text of a query to a plan with Spark's meaning.
+//!
+//! parse → refuse what would be ignored → `bind` markers and names → look the tables up → `rewrite` → plan →
+//! (`SparkCasts`, as the engine analyses the plan).
+
+mod ast;
+mod bind;
+mod calls;
+mod casts;
+mod context;
+mod errors;
+mod lateral;
+mod names;
+mod operators;
+mod refuse;
+mod rewrite;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::execution::SessionState;
+use datafusion::functions_aggregate::expr_fn::count as count_of;
+use datafusion::logical_expr::{Expr, Filter, LogicalPlan, LogicalPlanBuilder, TableSource, lit};
+use datafusion::sql::planner::{NullOrdering, ParserOptions, SqlToRel};
+use sqlparser::ast::{Query, Statement};
+
+pub(super) use bind::{DEFAULT_CATALOG, DEFAULT_SCHEMA, Scope, TableUse, Version};
+pub(super) use casts::SparkCasts;
+pub(super) use errors::{divide_by_zero, explain, overflow};
+pub(super) use names::WRITTEN_NAME;
+
+use super::error::SqlError;
+use super::session;
+use crate::dialect::{Part, parse_query};
+use crate::local::engine::Engine;
+
+/// How deep views may stand on views.
+const MAX_VIEW_DEPTH: usize = 50;
+
+/// A query that is ready to be optimised and run.
+#[derive(Debug)]
+pub(super) struct Planned {
+    /// The plan; names of its columns are in lower case.
+    pub(super) plan: LogicalPlan,
+    /// The names of the columns as they are shown.
+    pub(super) names: Vec<String>,
+    /// The state it was planned in.
+    pub(super) state: SessionState,
+}
+
+/// Plans a query that is a part of a statement.
+pub(super) async fn query(engine: &Engine, part: &Part, scope: &Scope) -> Result<Planned, SqlError> {
+    if scope.depth > MAX_VIEW_DEPTH {
+        return Err(SqlError::new(
+            "VIEW_EXCEED_MAX_NESTED_DEPTH",
+            "54K00",
+            format!("The depth of a view exceeds the maximum view resolution depth ({MAX_VIEW_DEPTH})."),
+        ));
+    }
+    let mut tree = parse_query(&part.padded).map_err(|e| SqlError::syntax(&e, &part.padded))?;
+    refuse::check(&tree)?;
+    let output = names::OutputNames::of(&tree);
+    let uses = bind::bind(&mut tree, scope)?;
+    let mut tables = BTreeMap::new();
+    for (reference, table) in uses {
+        let source = Box::pin(engine.source(&table, scope)).await.map_err(|e| e.at(table.position))?;
+        tables.insert(reference, source);
+    }
+    let now = engine.now();
+    let state = session::at(engine.state(), now);
+    let plan = plan_tree(&tree, &tables, &state, scope, now)?;
+    let names = output.resolve(plan.schema());
+    Ok(Planned { plan, names, state })
+}
+
+/// Rewrites and plans; where a name is an alias further left in the select list, puts in what it stands for and tries
+/// again.
+fn plan_tree(
+    tree: &Query,
+    tables: &BTreeMap<[String; 3], Arc<dyn TableSource>>,
+    state: &SessionState,
+    scope: &Scope,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<LogicalPlan, SqlError> {
+    let mut tree = tree.clone();
+    let surroundings = rewrite::Surroundings { now, catalog: &scope.catalog, schema: &scope.schema };
+    loop {
+        let mut rewritten = tree.clone();
+        rewrite::rewrite(&mut rewritten, &surroundings)?;
+        let context = context::Context::new(state, tables);
+        let options = ParserOptions::new()
+            .with_parse_float_as_decimal(true)
+            .with_enable_ident_normalization(true)
+            .with_collect_spans(true)
+            .with_map_string_types_to_utf8view(false)
+            .with_default_null_ordering(NullOrdering::NullsMin);
+        let error = match SqlToRel::new_with_options(&context, options)
+            .sql_statement_to_plan(Statement::Query(Box::new(rewritten)))
+        {
+            Ok(plan) => return Ok(plan),
+            Err(error) => error,
+        };
+        if let Some(place) = errors::unresolved_column(&error)
+            && lateral::substitute(&mut tree, place)
+        {
+            continue;
+        }
+        return Err(explain(error));
+    }
+}
+
+/// How many rows a query has.
+pub(super) fn count(planned: &Planned) -> Result<Planned, SqlError> {
+    let plan = LogicalPlanBuilder::from(planned.plan.clone())
+        .aggregate(Vec::<Expr>::new(), vec![count_of(lit(1_i64))])
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(explain)?;
+    Ok(Planned { plan, names: vec!["count".to_owned()], state: planned.state.clone() })
+}
+
+/// The rows that `SELECT * FROM t WHERE condition` leaves out: those for which the condition is not true.
+pub(super) fn complement(plan: LogicalPlan) -> Result<LogicalPlan, SqlError> {
+    let mut found = 0;
+    let changed = plan
+        .transform_down(|node| match node {
+            LogicalPlan::Filter(filter) if found == 0 => {
+                found += 1;
+                let stays = Expr::IsNotTrue(Box::new(filter.predicate));
+                let filter = Filter::try_new(stays, filter.input)?;
+                Ok(Transformed::new(LogicalPlan::Filter(filter), true, TreeNodeRecursion::Stop))
+            }
+            other => Ok(Transformed::no(other)),
+        })
+        .map_err(explain)?;
+    if found == 1 { Ok(changed.data) } else { Err(SqlError::unsupported("this condition in DELETE")) }
+}

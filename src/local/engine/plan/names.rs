@@ -1,0 +1,175 @@
+//! Names of result columns: as the query wrote them, or as Spark makes them up from an expression's text.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use datafusion::common::DFSchema;
+use sqlparser::ast::{
+    BinaryOperator, DuplicateTreatment, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, Select,
+    SelectItem, SetExpr, UnaryOperator, Value, Visit, Visitor,
+};
+
+use super::ast;
+
+/// Under this key a field's metadata keeps a column's name as its table has it, where that is not in lower case.
+pub(in crate::local::engine) const WRITTEN_NAME: &str = "kiln.name";
+
+/// What a query says of the names of its columns.
+#[derive(Debug, Default)]
+pub(super) struct OutputNames {
+    /// The items of the outermost select list: a name, or `None` for stars.
+    items: Vec<Option<String>>,
+    /// Aliases anywhere in the query, by lower case.
+    aliases: HashMap<String, String>,
+}
+
+impl OutputNames {
+    /// Reads the names off a query as it was written.
+    pub(super) fn of(query: &Query) -> Self {
+        let mut names = Self::default();
+        if let Some(select) = outermost(&query.body) {
+            names.items = select.projection.iter().map(item).collect();
+        }
+        let _ = query.visit(&mut names);
+        names
+    }
+
+    /// The names of a result's columns.
+    pub(super) fn resolve(&self, schema: &DFSchema) -> Vec<String> {
+        let fields = schema.fields();
+        let stars = self.items.iter().filter(|item| item.is_none()).count();
+        let expanded = fields.len() + stars >= self.items.len();
+        let star = self.items.iter().position(Option::is_none).unwrap_or(self.items.len());
+        (0..fields.len())
+            .map(|i| {
+                // Before the star the items count from the front, after it from the back.
+                let item = match stars {
+                    0 => self.items.get(i),
+                    1 if expanded && i < star => self.items.get(i),
+                    1 if expanded && fields.len() - i < self.items.len() - star => {
+                        self.items.get(self.items.len() - (fields.len() - i))
+                    }
+                    _ => None,
+                };
+                item.cloned().flatten().unwrap_or_else(|| self.written(&fields[i]))
+            })
+            .collect()
+    }
+
+    fn written(&self, field: &datafusion::arrow::datatypes::Field) -> String {
+        let name = field.name();
+        match field.metadata().get(WRITTEN_NAME).filter(|written| written.to_lowercase() == *name) {
+            Some(written) => written.clone(),
+            None => self.aliases.get(name).unwrap_or(name).clone(),
+        }
+    }
+}
+
+impl Visitor for OutputNames {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        for name in select.projection.iter().filter_map(item) {
+            self.aliases.entry(name.to_lowercase()).or_insert(name);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
+            for column in &cte.alias.columns {
+                self.aliases.entry(column.name.value.to_lowercase()).or_insert_with(|| column.name.value.clone());
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The select that names the columns of a query: the leftmost of a union.
+fn outermost(body: &SetExpr) -> Option<&Select> {
+    match body {
+        SetExpr::Select(select) => Some(select),
+        SetExpr::Query(query) => outermost(&query.body),
+        SetExpr::SetOperation { left, .. } => outermost(left),
+        _ => None,
+    }
+}
+
+fn item(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::UnnamedExpr(expr) => Some(label(expr)),
+        SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
+        _ => None,
+    }
+}
+
+/// The name that an expression without an alias gets.
+pub(super) fn label(expr: &Expr) -> String {
+    match expr {
+        Expr::Identifier(ident) => ident.value.clone(),
+        Expr::CompoundIdentifier(parts) => parts.last().map(|part| part.value.clone()).unwrap_or_default(),
+        Expr::Function(function) if matches!(ast::function_name(function).as_str(), "explode" | "explode_outer") => {
+            "col".to_owned()
+        }
+        _ => text(expr),
+    }
+}
+
+/// An expression inside a name.
+fn text(expr: &Expr) -> String {
+    match expr {
+        Expr::Identifier(ident) => ident.value.clone(),
+        Expr::CompoundIdentifier(parts) => parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join("."),
+        Expr::Nested(inner) => text(inner),
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(s) | Value::DoubleQuotedString(s) => s.clone(),
+            Value::Number(n, _) => n.clone(),
+            other => other.to_string(),
+        },
+        Expr::BinaryOp { left, op, right } => match op {
+            BinaryOperator::StringConcat => format!("concat({}, {})", text(left), text(right)),
+            _ => format!("({} {op} {})", text(left), text(right)),
+        },
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match expr.as_ref() {
+            Expr::Value(_) => format!("-{}", text(expr)),
+            _ => format!("(- {})", text(expr)),
+        },
+        Expr::UnaryOp { op: UnaryOperator::Not, expr } => format!("(NOT {})", text(expr)),
+        Expr::IsNull(inner) => format!("({} IS NULL)", text(inner)),
+        Expr::IsNotNull(inner) => format!("({} IS NOT NULL)", text(inner)),
+        Expr::Cast { expr, data_type, .. } => format!("CAST({} AS {data_type})", text(expr)),
+        Expr::Case { operand, conditions, else_result, .. } => {
+            let mut name = "CASE".to_owned();
+            for case in conditions {
+                let condition = match operand {
+                    Some(operand) => format!("({} = {})", text(operand), text(&case.condition)),
+                    None => text(&case.condition),
+                };
+                name += &format!(" WHEN {condition} THEN {}", text(&case.result));
+            }
+            if let Some(result) = else_result {
+                name += &format!(" ELSE {}", text(result));
+            }
+            name + " END"
+        }
+        Expr::Function(function) if function.over.is_none() && function.filter.is_none() => {
+            let FunctionArguments::List(list) = &function.args else { return function.to_string() };
+            let distinct = match list.duplicate_treatment {
+                Some(DuplicateTreatment::Distinct) => "DISTINCT ",
+                _ => "",
+            };
+            let args: Vec<_> = list
+                .args
+                .iter()
+                .map(|arg| match arg {
+                    FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => text(expr),
+                    FunctionArg::Unnamed(FunctionArgExpr::Wildcard) => "1".to_owned(),
+                    other => other.to_string(),
+                })
+                .collect();
+            format!("{}({distinct}{})", ast::function_name(function), args.join(", "))
+        }
+        Expr::Subquery(_) => "scalarsubquery()".to_owned(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,185 @@
+//! Operators and calls whose meaning or type is another in Spark than in the planner.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction, WindowFunction, WindowFunctionParams};
+use datafusion::logical_expr::planner::{
+    ExprPlanner, PlannerResult, RawAggregateExpr, RawBinaryExpr, RawFieldAccessExpr, RawWindowExpr,
+};
+use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, WindowFunctionDefinition, cast};
+use sqlparser::ast::BinaryOperator;
+
+use crate::local::engine::error::SqlError;
+use crate::local::engine::functions::arithmetic::{self, Operation};
+use crate::local::engine::functions::{datetime, text};
+use crate::local::engine::types;
+
+/// Plans operators as Spark does.
+#[derive(Debug)]
+pub(super) struct SparkOperators;
+
+impl ExprPlanner for SparkOperators {
+    fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        let (left, right) = (raw.left.get_type(schema)?, raw.right.get_type(schema)?);
+        let operation = match raw.op {
+            BinaryOperator::Plus => Operation::Add,
+            BinaryOperator::Minus => Operation::Subtract,
+            BinaryOperator::Multiply => Operation::Multiply,
+            BinaryOperator::Divide => Operation::Divide,
+            BinaryOperator::Modulo => Operation::Remainder,
+            BinaryOperator::MyIntegerDivide | BinaryOperator::DuckIntegerDivide => Operation::IntegerDivide,
+            BinaryOperator::StringConcat => {
+                if matches!(left, DataType::List(_)) || matches!(right, DataType::List(_)) {
+                    return Ok(PlannerResult::Original(raw));
+                }
+                return Ok(planned(text::concat(), vec![raw.left, raw.right]));
+            }
+            BinaryOperator::Eq
+            | BinaryOperator::NotEq
+            | BinaryOperator::Lt
+            | BinaryOperator::LtEq
+            | BinaryOperator::Gt
+            | BinaryOperator::GtEq
+            | BinaryOperator::Spaceship => {
+                comparable(&raw, &left, &right)?;
+                return Ok(PlannerResult::Original(raw));
+            }
+            _ => return Ok(PlannerResult::Original(raw)),
+        };
+        let is_interval = |t: &DataType| matches!(t, DataType::Interval(_) | DataType::Duration(_));
+        let is_time = |t: &DataType| matches!(t, DataType::Date32 | DataType::Timestamp(..));
+        match operation {
+            Operation::Add if left == DataType::Date32 && types::is_integer(&right) => {
+                Ok(planned(datetime::date_add(), vec![raw.left, raw.right]))
+            }
+            Operation::Add if right == DataType::Date32 && types::is_integer(&left) => {
+                Ok(planned(datetime::date_add(), vec![raw.right, raw.left]))
+            }
+            Operation::Subtract if left == DataType::Date32 && types::is_integer(&right) => {
+                Ok(planned(datetime::date_sub(), vec![raw.left, raw.right]))
+            }
+            Operation::Subtract if is_time(&left) && is_time(&right) => Err(SqlError::unsupported(
+                "the difference of two dates or timestamps as an interval: use datediff or timestampdiff",
+            )
+            .into()),
+            Operation::Add | Operation::Subtract
+                if is_time(&left) && is_interval(&right) || is_interval(&left) && is_time(&right) =>
+            {
+                Ok(PlannerResult::Original(raw))
+            }
+            _ if is_interval(&left) || is_interval(&right) => {
+                Err(SqlError::unsupported("arithmetic of intervals").into())
+            }
+            operation => {
+                let function = arithmetic::function(operation);
+                if arithmetic::result_type(operation, &left, &right).is_none() {
+                    return Err(arithmetic::mismatch(operation, &left, &right).into());
+                }
+                let (first, second) = (narrowed(raw.left, &right), narrowed(raw.right, &left));
+                Ok(planned(function, vec![first, second]))
+            }
+        }
+    }
+
+    /// Arrays count from 0 in Spark and from 1 in the planner.
+    fn plan_field_access(
+        &self,
+        raw: RawFieldAccessExpr,
+        _schema: &DFSchema,
+    ) -> Result<PlannerResult<RawFieldAccessExpr>> {
+        match raw.field_access {
+            GetFieldAccess::NamedStructField { .. } => Ok(PlannerResult::Original(raw)),
+            _ => Err(SqlError::unsupported("a subscript of an array or map").into()),
+        }
+    }
+
+    /// Counts are BIGINT.
+    fn plan_aggregate(&self, raw: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>> {
+        if raw.func.name() != "approx_distinct" {
+            return Ok(PlannerResult::Original(raw));
+        }
+        let call =
+            AggregateFunction::new_udf(raw.func, raw.args, raw.distinct, raw.filter, raw.order_by, raw.null_treatment);
+        Ok(PlannerResult::Planned(cast(Expr::AggregateFunction(call), DataType::Int64)))
+    }
+
+    /// Numbers of rows are INT.
+    fn plan_window(&self, raw: RawWindowExpr) -> Result<PlannerResult<RawWindowExpr>> {
+        let name = match &raw.func_def {
+            WindowFunctionDefinition::WindowUDF(function) => function.name().to_owned(),
+            WindowFunctionDefinition::AggregateUDF(function) => function.name().to_owned(),
+        };
+        let target = match name.as_str() {
+            "row_number" | "rank" | "dense_rank" | "ntile" => DataType::Int32,
+            "approx_distinct" => DataType::Int64,
+            _ => return Ok(PlannerResult::Original(raw)),
+        };
+        let call = WindowFunction {
+            fun: raw.func_def,
+            params: WindowFunctionParams {
+                args: raw.args,
+                partition_by: raw.partition_by,
+                order_by: raw.order_by,
+                window_frame: raw.window_frame,
+                filter: raw.filter,
+                null_treatment: raw.null_treatment,
+                distinct: raw.distinct,
+            },
+        };
+        Ok(PlannerResult::Planned(cast(Expr::from(call), target)))
+    }
+}
+
+fn planned<T>(function: Arc<datafusion::logical_expr::ScalarUDF>, args: Vec<Expr>) -> PlannerResult<T> {
+    PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(function, args)))
+}
+
+/// Beside a decimal, a whole number that is written out has as many digits as it shows.
+fn narrowed(expr: Expr, other: &DataType) -> Expr {
+    let literal = match &expr {
+        Expr::Cast(cast) => cast.expr.as_ref(),
+        expr => expr,
+    };
+    match literal {
+        Expr::Literal(ScalarValue::Int64(Some(n)), _) if matches!(other, DataType::Decimal128(..)) => {
+            let digits = u8::try_from(n.unsigned_abs().to_string().len()).unwrap_or(20);
+            Expr::Literal(ScalarValue::Decimal128(Some(i128::from(*n)), digits, 0), None)
+        }
+        _ => expr,
+    }
+}
+
+/// Refuses comparisons of types that have nothing in common.
+fn comparable(raw: &RawBinaryExpr, left: &DataType, right: &DataType) -> Result<()> {
+    let family = |t: &DataType| match t {
+        DataType::Null => 0,
+        t if types::is_string(t) => 0,
+        DataType::Boolean => 1,
+        DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => 2,
+        t if t.is_numeric() => 3,
+        DataType::Interval(_) | DataType::Duration(_) => 4,
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => 0,
+        DataType::List(_) => 5,
+        _ => 6,
+    };
+    let (a, b) = (family(left), family(right));
+    if a == 0 || b == 0 || a == b {
+        return Ok(());
+    }
+    Err(SqlError::new(
+        "DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES",
+        "42K09",
+        format!(
+            "Cannot resolve \"({} {} {})\" due to data type mismatch: the left and right operands of the binary \
+             operator have incompatible types ({} and {}).",
+            raw.left,
+            raw.op,
+            raw.right,
+            types::shown(left),
+            types::shown(right)
+        ),
+    )
+    .into())
+}

@@ -1,0 +1,337 @@
+//! Second pass over a query's tree: what Spark means, in forms that the planner plans so.
+//!
+//! Names are folded to lower case, whole numbers become INT, calls take the form under which the function is
+//! registered, and items of select lists that have no name get Spark's.
+
+use std::ops::ControlFlow;
+
+use chrono::{DateTime, Utc};
+use sqlparser::ast::{
+    DataType, Expr, Function, FunctionArg, FunctionArguments, GroupByExpr, Ident, LimitClause, OrderByKind, Query,
+    Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Spanned, TableAlias, TableFactor, TrimWhereField,
+    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut, WindowFrameBound, WindowType,
+};
+
+use super::{ast, calls, names};
+use crate::local::engine::error::SqlError;
+
+/// What a query's rewriting depends on.
+#[derive(Clone, Debug)]
+pub(super) struct Surroundings<'a> {
+    /// The time of the statement.
+    pub(super) now: DateTime<Utc>,
+    /// The current catalog.
+    pub(super) catalog: &'a str,
+    /// The current schema.
+    pub(super) schema: &'a str,
+}
+
+/// Rewrites a bound query in place.
+pub(super) fn rewrite(query: &mut Query, surroundings: &Surroundings<'_>) -> Result<(), SqlError> {
+    unique_output(&mut query.body);
+    match query.visit(&mut Rewriter { surroundings }) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(*error),
+    }
+}
+
+/// Two columns of a result may have one name; the planner wants two.
+fn unique_output(body: &mut SetExpr) {
+    match body {
+        SetExpr::Select(select) => {
+            let mut seen = std::collections::HashSet::new();
+            for (i, item) in select.projection.iter_mut().enumerate() {
+                let name = match item {
+                    SelectItem::UnnamedExpr(expr) => names::label(expr).to_lowercase(),
+                    SelectItem::ExprWithAlias { alias, .. } => alias.value.to_lowercase(),
+                    _ => continue,
+                };
+                if !seen.insert(name.clone()) {
+                    let alias = Ident::with_quote('`', format!("{name}#{i}"));
+                    if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+                        *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+                    }
+                }
+            }
+        }
+        SetExpr::Query(query) => unique_output(&mut query.body),
+        SetExpr::SetOperation { left, .. } => unique_output(left),
+        _ => {}
+    }
+}
+
+struct Rewriter<'a> {
+    surroundings: &'a Surroundings<'a>,
+}
+
+impl VisitorMut for Rewriter<'_> {
+    type Break = Box<SqlError>;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
+        for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+            fold_alias(&mut cte.alias);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
+        // Positions and counts are plain numbers.
+        if let Some(order_by) = &mut query.order_by
+            && let OrderByKind::Expressions(all) = &mut order_by.kind
+        {
+            all.iter_mut().for_each(|e| plain(&mut e.expr));
+        }
+        match &mut query.limit_clause {
+            Some(LimitClause::LimitOffset { limit, offset, .. }) => {
+                // LIMIT ALL is no limit.
+                if matches!(limit, Some(Expr::Identifier(word)) if word.value.eq_ignore_ascii_case("all")) {
+                    *limit = None;
+                }
+                limit.iter_mut().for_each(plain);
+                offset.iter_mut().for_each(|offset| plain(&mut offset.value));
+            }
+            Some(LimitClause::OffsetCommaLimit { offset, limit }) => {
+                plain(offset);
+                plain(limit);
+            }
+            None => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
+        for item in &mut select.projection {
+            match item {
+                SelectItem::UnnamedExpr(expr) if !matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) => {
+                    let alias = Ident::with_quote_and_span('`', expr.span(), names::label(expr).to_lowercase());
+                    *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+                }
+                SelectItem::ExprWithAlias { alias, .. } => ast::fold(alias),
+                SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
+                    for part in &mut name.0 {
+                        if let sqlparser::ast::ObjectNamePart::Identifier(ident) = part {
+                            ast::fold(ident);
+                        }
+                    }
+                    fold_except(options);
+                }
+                SelectItem::Wildcard(options) => fold_except(options),
+                _ => {}
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
+        if let GroupByExpr::Expressions(all, _) = &mut select.group_by {
+            all.iter_mut().for_each(plain);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Self::Break> {
+        if let Some(unnest) = exploded(factor) {
+            *factor = unnest;
+        }
+        match factor {
+            TableFactor::Table { alias: Some(alias), .. }
+            | TableFactor::Derived { alias: Some(alias), .. }
+            | TableFactor::Function { alias: Some(alias), .. }
+            | TableFactor::UNNEST { alias: Some(alias), .. }
+            | TableFactor::NestedJoin { alias: Some(alias), .. } => fold_alias(alias),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
+        match self.expression(expr) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(Box::new(error)),
+        }
+    }
+}
+
+impl Rewriter<'_> {
+    fn expression(&self, expr: &mut Expr) -> Result<(), SqlError> {
+        let span = expr.span();
+        let place = ast::start(span);
+        match expr {
+            Expr::Identifier(ident) => {
+                // Some functions are called without parentheses.
+                if ident.quote_style.is_none()
+                    && let Some(value) = calls::word(&ident.value, span, self.surroundings)
+                {
+                    *expr = value;
+                } else {
+                    ast::fold(ident);
+                }
+            }
+            Expr::CompoundIdentifier(parts) => parts.iter_mut().for_each(ast::fold),
+            Expr::Value(ValueWithSpan { value, .. }) => match value {
+                Value::Number(text, long) => {
+                    if let Some(typed) = typed_number(text, *long, span) {
+                        *expr = typed;
+                    }
+                }
+                Value::DoubleQuotedString(text) => *value = Value::SingleQuotedString(std::mem::take(text)),
+                _ => {}
+            },
+            Expr::Interval(interval) => plain(&mut interval.value),
+            Expr::RLike { negated, expr: text, pattern, .. } => {
+                let call = ast::call("regexp_like", vec![(**text).clone(), (**pattern).clone()], span);
+                *expr = if *negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(call) } } else { call };
+            }
+            Expr::Extract { field, expr: inner, .. } => {
+                *expr = ast::call("date_part", vec![ast::string(&field.to_string(), span), (**inner).clone()], span);
+            }
+            Expr::Ceil { expr: inner, field } | Expr::Floor { expr: inner, field } => {
+                if !matches!(
+                    field,
+                    sqlparser::ast::CeilFloorKind::DateTimeField(sqlparser::ast::DateTimeField::NoDateTime)
+                ) {
+                    return Err(SqlError::unsupported("ceil and floor with a scale or a unit").at(place));
+                }
+                let inner = (**inner).clone();
+                let name = if matches!(expr, Expr::Ceil { .. }) { "ceil" } else { "floor" };
+                *expr = ast::call(name, vec![inner], span);
+            }
+            Expr::Substring { expr: text, substring_from, substring_for, .. } => {
+                let mut args = vec![(**text).clone()];
+                args.extend(substring_from.iter().chain(substring_for.iter()).map(|e| (**e).clone()));
+                args[1..].iter_mut().for_each(plain);
+                *expr = ast::call("substring", args, span);
+            }
+            Expr::Position { expr: what, r#in } => {
+                *expr = ast::call("locate", vec![(**what).clone(), (**r#in).clone()], span);
+            }
+            Expr::Trim { trim_where, trim_what, expr: text, trim_characters: None } => {
+                let name = match trim_where {
+                    None | Some(TrimWhereField::Both) => "trim",
+                    Some(TrimWhereField::Leading) => "ltrim",
+                    Some(TrimWhereField::Trailing) => "rtrim",
+                };
+                let mut args = vec![(**text).clone()];
+                args.extend(trim_what.iter().map(|what| (**what).clone()));
+                *expr = ast::call(name, args, span);
+            }
+            Expr::AtTimeZone { .. } => return Err(SqlError::unsupported("AT TIME ZONE").at(place)),
+            Expr::Struct { values, fields } if fields.is_empty() => {
+                *expr = calls::named_struct(values, span);
+            }
+            Expr::Function(function) => {
+                self.call(function)?;
+                if let Some(other) = calls::rewrite(function, self.surroundings)? {
+                    *expr = other;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Numbers in a call that are counts or positions, and bounds of window frames, are plain.
+    #[expect(clippy::unused_self, reason = "belongs to the visitor")]
+    fn call(&self, function: &mut Function) -> Result<(), SqlError> {
+        let name = ast::function_name(function);
+        if name.is_empty() {
+            return Err(calls::unknown(function));
+        }
+        for (i, arg) in ast::arguments_mut(function).into_iter().enumerate() {
+            if !calls::is_typed_argument(&name, i) {
+                plain(arg);
+            }
+        }
+        if let FunctionArguments::List(list) = &function.args
+            && list.args.iter().any(|arg| !matches!(arg, FunctionArg::Unnamed(_)))
+        {
+            return Err(SqlError::unsupported("named arguments").at(ast::start(function.span())));
+        }
+        if let Some(WindowType::WindowSpec(window)) = &mut function.over
+            && let Some(frame) = &mut window.window_frame
+        {
+            for bound in std::iter::once(&mut frame.start_bound).chain(frame.end_bound.iter_mut()) {
+                if let WindowFrameBound::Preceding(Some(n)) | WindowFrameBound::Following(Some(n)) = bound {
+                    plain(n);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `explode(x) AS t(c)` in FROM.
+fn exploded(factor: &TableFactor) -> Option<TableFactor> {
+    let (args, alias) = match factor {
+        TableFactor::Table { name, args: Some(args), alias, .. } if is_explode(name) => (&args.args, alias),
+        TableFactor::Function { name, args, alias, .. } if is_explode(name) => (args, alias),
+        _ => return None,
+    };
+    let array_exprs: Vec<_> = args
+        .iter()
+        .filter_map(|arg| match arg {
+            FunctionArg::Unnamed(sqlparser::ast::FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+            _ => None,
+        })
+        .collect();
+    let mut alias = alias.clone().unwrap_or_else(|| ast::table_alias("explode"));
+    if alias.columns.is_empty() {
+        alias.columns.push(sqlparser::ast::TableAliasColumnDef { name: Ident::new("col"), data_type: None });
+    }
+    Some(TableFactor::UNNEST {
+        alias: Some(alias),
+        array_exprs,
+        with_offset: false,
+        with_offset_alias: None,
+        with_ordinality: false,
+    })
+}
+
+fn is_explode(name: &sqlparser::ast::ObjectName) -> bool {
+    matches!(name.0.as_slice(), [sqlparser::ast::ObjectNamePart::Identifier(ident)]
+        if ident.value.eq_ignore_ascii_case("explode"))
+}
+
+fn fold_alias(alias: &mut TableAlias) {
+    ast::fold(&mut alias.name);
+    alias.columns.iter_mut().for_each(|column| ast::fold(&mut column.name));
+}
+
+fn fold_except(options: &mut sqlparser::ast::WildcardAdditionalOptions) {
+    if let Some(except) = &mut options.opt_except {
+        ast::fold(&mut except.first_element);
+        except.additional_elements.iter_mut().for_each(ast::fold);
+    }
+}
+
+/// A number literal of Spark's type, where the planner would take another: whole numbers are INT if they fit.
+fn typed_number(text: &str, long: bool, span: sqlparser::tokenizer::Span) -> Option<Expr> {
+    if text.contains(['e', 'E']) {
+        return Some(ast::cast(ast::string(text, span), DataType::Double(sqlparser::ast::ExactNumberInfo::None)));
+    }
+    if text.contains('.') {
+        return None;
+    }
+    match text.parse::<i64>() {
+        Ok(n) if !long && i32::try_from(n).is_ok() => Some(ast::cast(ast::number(text, span), DataType::Int(None))),
+        Ok(_) => None,
+        Err(_) => {
+            let digits = u64::try_from(text.trim_start_matches('0').len()).unwrap_or(38);
+            let info = sqlparser::ast::ExactNumberInfo::PrecisionAndScale(digits, 0);
+            Some(ast::cast(ast::string(text, span), DataType::Decimal(info)))
+        }
+    }
+}
+
+/// Takes the type off a number literal again.
+fn plain(expr: &mut Expr) {
+    match expr {
+        Expr::Cast { expr: inner, data_type: DataType::Int(None), .. } => {
+            if matches!(inner.as_ref(), Expr::Value(ValueWithSpan { value: Value::Number(..), .. })) {
+                *expr = (**inner).clone();
+            }
+        }
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => plain(inner),
+        _ => {}
+    }
+}

@@ -1,0 +1,383 @@
+//! Writing Delta tables: rows stream into new files, and one commit makes them the table.
+//!
+//! Until the commit nobody sees the files; when a statement fails or is cancelled they are removed again.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, RecordBatch};
+use datafusion::arrow::datatypes::SchemaRef;
+use deltalake::datafile::writer::{DeltaWriter, WriterConfig};
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
+use deltalake::kernel::{Action, Add, Metadata, MetadataExt as _, StructType, new_metadata};
+use deltalake::logstore::LogStoreRef;
+use deltalake::operations::create::CreateBuilder;
+use deltalake::operations::get_num_idx_cols_and_stats_columns;
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use futures::TryStreamExt;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::catalog::quoted;
+use super::delta::{address, explain};
+use super::error::SqlError;
+use super::functions::cast;
+use super::plan::{self, Planned};
+use super::run;
+
+/// Rows that are written together.
+const ROWS: usize = 8192;
+/// Files grow to about this size.
+const FILE_BYTES: u64 = 128 << 20;
+
+/// Files that no version of a table refers to yet.
+#[derive(Debug)]
+pub(super) struct Files {
+    /// What the commit adds.
+    pub(super) adds: Vec<Add>,
+    /// How many rows they hold.
+    pub(super) rows: u64,
+    /// Removes them unless they are committed.
+    cleanup: Cleanup,
+}
+
+/// Removes the files that were not there before, unless told that all went well.
+#[derive(Debug)]
+struct Cleanup {
+    dir: PathBuf,
+    before: HashSet<PathBuf>,
+    existed: bool,
+    armed: bool,
+}
+
+impl Cleanup {
+    fn new(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), before: data_files(dir).into_iter().collect(), existed: dir.exists(), armed: true }
+    }
+}
+
+impl Drop for Cleanup {
+    fn drop(&mut self) {
+        if !self.armed {
+            return;
+        }
+        // What cannot be removed does no harm: no version refers to it.
+        if !self.existed && !self.dir.join("_delta_log").exists() {
+            let _ = fs_err::remove_dir_all(&self.dir);
+            return;
+        }
+        for file in data_files(&self.dir) {
+            if !self.before.contains(&file) {
+                let _ = fs_err::remove_file(file);
+            }
+        }
+    }
+}
+
+/// The data files in a table's folder, those in folders of partitions included.
+fn data_files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let Ok(entries) = fs_err::read_dir(dir) else { return found };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        if path.is_dir() && !name.starts_with('_') {
+            found.extend(data_files(&path));
+        } else if name.contains(".parquet") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Where a table's files go.
+pub(super) fn log_store(dir: &Path) -> Result<LogStoreRef, SqlError> {
+    let builder = DeltaTableBuilder::from_url(address(dir)?).map_err(|e| explain(dir, &e))?;
+    builder.build_storage().map_err(|e| explain(dir, &e))
+}
+
+/// Runs a query into files of the schema: columns go by position, and are converted to its types.
+pub(super) async fn files(
+    planned: &Planned,
+    dir: &Path,
+    schema: &SchemaRef,
+    partitions: &[String],
+    cancel: &CancellationToken,
+) -> Result<Files, SqlError> {
+    let cleanup = Cleanup::new(dir);
+    let store = log_store(dir)?.object_store(None);
+    let (_, streams) = run::streams(planned).await?;
+    let mut writers = JoinSet::new();
+    for mut stream in streams {
+        let (indexed, statistics) = get_num_idx_cols_and_stats_columns(None, HashMap::new());
+        let config = WriterConfig::new(
+            Arc::clone(schema),
+            partitions.to_vec(),
+            None,
+            std::num::NonZeroU64::new(FILE_BYTES),
+            Some(ROWS),
+            indexed,
+            statistics,
+        );
+        let mut writer = DeltaWriter::new(Arc::clone(&store), config);
+        let (schema, dir) = (Arc::clone(schema), dir.to_owned());
+        writers.spawn(async move {
+            let mut rows = 0;
+            loop {
+                match stream.try_next().await.map_err(plan::explain) {
+                    Ok(Some(batch)) if batch.num_rows() == 0 => {}
+                    Ok(Some(batch)) => {
+                        let written = match conform(&batch, &schema) {
+                            Ok(batch) => writer.write(&batch).await.map_err(|e| explain(&dir, &e)),
+                            Err(error) => Err(error),
+                        };
+                        if let Err(error) = written {
+                            let _ = writer.abort().await;
+                            return Err(error);
+                        }
+                        rows += batch.num_rows() as u64;
+                    }
+                    Ok(None) => break,
+                    Err(error) => {
+                        let _ = writer.abort().await;
+                        return Err(error);
+                    }
+                }
+            }
+            let adds = writer.close().await.map_err(|e| explain(&dir, &e))?;
+            Ok((adds, rows))
+        });
+    }
+    let mut files = Files { adds: Vec::new(), rows: 0, cleanup };
+    loop {
+        let next = tokio::select! {
+            biased;
+            () = cancel.cancelled() => {
+                writers.shutdown().await;
+                return Err(SqlError::canceled());
+            }
+            next = writers.join_next() => next,
+        };
+        match next {
+            None => return Ok(files),
+            Some(Ok(Ok((adds, rows)))) => {
+                files.adds.extend(adds);
+                files.rows += rows;
+            }
+            Some(Ok(Err(error))) => {
+                writers.shutdown().await;
+                return Err(error);
+            }
+            Some(Err(error)) => {
+                writers.shutdown().await;
+                return Err(SqlError::internal(format!("A writer ended early: {error}.")));
+            }
+        }
+    }
+}
+
+/// Converts a batch to the schema of a table, and holds it to NOT NULL.
+fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, SqlError> {
+    let mut columns = Vec::with_capacity(schema.fields().len());
+    for (column, field) in batch.columns().iter().zip(schema.fields()) {
+        let column = if column.data_type() == field.data_type() {
+            Arc::clone(column)
+        } else {
+            cast::convert(column, field.data_type(), false).map_err(plan::explain)?
+        };
+        if !field.is_nullable() && column.null_count() > 0 {
+            return Err(SqlError::new(
+                "DELTA_NOT_NULL_CONSTRAINT_VIOLATED",
+                "23502",
+                format!("NOT NULL constraint violated for column: {}.", quoted(&[field.name()])),
+            ));
+        }
+        columns.push(column);
+    }
+    RecordBatch::try_new(Arc::clone(schema), columns).map_err(|e| plan::explain(e.into()))
+}
+
+/// What a table is, apart from its rows.
+#[derive(Clone, Debug)]
+pub(super) struct Definition {
+    /// The columns, with their comments.
+    pub(super) schema: StructType,
+    /// The columns that part it into folders.
+    pub(super) partitions: Vec<String>,
+    /// What it is for.
+    pub(super) comment: Option<String>,
+    /// Properties.
+    pub(super) properties: Vec<(String, String)>,
+}
+
+/// Makes a new table of these files, in one commit.
+pub(super) async fn create(dir: &Path, definition: Definition, files: Option<Files>) -> Result<(), SqlError> {
+    let (adds, mut cleanup) = taken(files);
+    let mut builder = CreateBuilder::new()
+        .with_log_store(log_store(dir)?)
+        .with_columns(definition.schema.fields().cloned())
+        .with_partition_columns(definition.partitions)
+        .with_configuration(definition.properties.into_iter().map(|(key, value)| (key, Some(value))))
+        .with_raise_if_key_not_exists(false)
+        .with_save_mode(SaveMode::ErrorIfExists)
+        .with_actions(adds);
+    if let Some(comment) = definition.comment {
+        builder = builder.with_comment(comment);
+    }
+    let made = builder.await.map_err(|e| commit_error(dir, &e));
+    disarm(&mut cleanup, &made);
+    made.map(|_| ())
+}
+
+/// Gives a table another definition and other rows, in one commit that keeps its identity and history.
+pub(super) async fn replace(
+    table: &DeltaTable,
+    dir: &Path,
+    definition: Definition,
+    files: Option<Files>,
+) -> Result<(), SqlError> {
+    let (mut actions, mut cleanup) = taken(files);
+    let fail = |e: DeltaTableError| commit_error(dir, &e);
+    let snapshot = table.snapshot().map_err(fail)?;
+    let metadata = metadata(&definition, snapshot.metadata()).map_err(fail)?;
+    let new_feature = deltalake::kernel::contains_timestampntz(definition.schema.fields())
+        && !deltalake::kernel::contains_timestampntz(snapshot.schema().fields());
+    let made = if new_feature {
+        // The protocol has to grow, which the library does only while it makes a table.
+        let builder = CreateBuilder::new()
+            .with_log_store(table.log_store())
+            .with_columns(definition.schema.fields().cloned())
+            .with_partition_columns(definition.partitions)
+            .with_configuration(definition.properties.into_iter().map(|(key, value)| (key, Some(value))))
+            .with_raise_if_key_not_exists(false)
+            .with_save_mode(SaveMode::Overwrite)
+            .with_comment(definition.comment.unwrap_or_default())
+            .with_actions(actions);
+        builder.await.map(|_| ()).map_err(fail)
+    } else {
+        let operation = DeltaOperation::Create {
+            mode: SaveMode::Overwrite,
+            location: table.table_url().clone(),
+            protocol: snapshot.protocol().clone(),
+            metadata: metadata.clone(),
+        };
+        actions.push(Action::Metadata(metadata));
+        actions.extend(removals(table).await.map_err(fail)?);
+        commit(table, actions, operation).await.map_err(fail)
+    };
+    disarm(&mut cleanup, &made);
+    made
+}
+
+/// Adds rows to a table; with `overwrite` they take the place of all that it holds.
+pub(super) async fn append(table: &DeltaTable, dir: &Path, files: Files, overwrite: bool) -> Result<(), SqlError> {
+    let (mut actions, mut cleanup) = taken(Some(files));
+    let fail = |e: DeltaTableError| commit_error(dir, &e);
+    let snapshot = table.snapshot().map_err(fail)?;
+    let partitions = snapshot.metadata().partition_columns().to_vec();
+    let mode = if overwrite { SaveMode::Overwrite } else { SaveMode::Append };
+    if overwrite {
+        actions.extend(removals(table).await.map_err(fail)?);
+    }
+    let partition_by = (!partitions.is_empty()).then_some(partitions);
+    let made = commit(table, actions, DeltaOperation::Write { mode, partition_by, predicate: None }).await;
+    let made = made.map_err(fail);
+    disarm(&mut cleanup, &made);
+    made
+}
+
+/// Puts the rows that stay in the place of all rows.
+pub(super) async fn delete(
+    table: &DeltaTable,
+    dir: &Path,
+    remaining: Option<Files>,
+    predicate: Option<String>,
+) -> Result<(), SqlError> {
+    let (mut actions, mut cleanup) = taken(remaining);
+    let fail = |e: DeltaTableError| commit_error(dir, &e);
+    actions.extend(removals(table).await.map_err(fail)?);
+    let made = commit(table, actions, DeltaOperation::Delete { predicate }).await.map_err(fail);
+    disarm(&mut cleanup, &made);
+    made
+}
+
+/// Changes what is said of a table: its comment, its properties, comments of its columns.
+pub(super) async fn alter(
+    table: &DeltaTable,
+    dir: &Path,
+    definition: &Definition,
+    changed: &[(String, String)],
+) -> Result<(), SqlError> {
+    let fail = |e: DeltaTableError| commit_error(dir, &e);
+    let snapshot = table.snapshot().map_err(fail)?;
+    let metadata = metadata(definition, snapshot.metadata()).map_err(fail)?;
+    let operation = DeltaOperation::SetTableProperties { properties: changed.iter().cloned().collect() };
+    commit(table, vec![Action::Metadata(metadata)], operation).await.map_err(fail)
+}
+
+/// The definition that a table has now.
+pub(super) fn definition(table: &DeltaTable, dir: &Path) -> Result<Definition, SqlError> {
+    let snapshot = table.snapshot().map_err(|e| explain(dir, &e))?;
+    let metadata = snapshot.metadata();
+    let mut properties: Vec<(String, String)> =
+        metadata.configuration().iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    properties.sort();
+    Ok(Definition {
+        schema: snapshot.schema().as_ref().clone(),
+        partitions: metadata.partition_columns().to_vec(),
+        comment: metadata.description().map(str::to_owned),
+        properties,
+    })
+}
+
+fn metadata(definition: &Definition, old: &Metadata) -> Result<Metadata, DeltaTableError> {
+    let properties = definition.properties.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+    let mut metadata = new_metadata(&definition.schema, definition.partitions.iter().map(String::as_str), properties)?;
+    if let Some(comment) = &definition.comment {
+        metadata = metadata.with_description(comment.clone())?;
+    }
+    Ok(metadata.with_table_id(old.id().to_owned())?)
+}
+
+fn taken(files: Option<Files>) -> (Vec<Action>, Option<Cleanup>) {
+    match files {
+        Some(files) => (files.adds.into_iter().map(Action::Add).collect(), Some(files.cleanup)),
+        None => (Vec::new(), None),
+    }
+}
+
+fn disarm(cleanup: &mut Option<Cleanup>, made: &Result<impl Sized, SqlError>) {
+    if let (Some(cleanup), Ok(_)) = (cleanup, made) {
+        cleanup.armed = false;
+    }
+}
+
+/// What takes all files out of a table.
+async fn removals(table: &DeltaTable) -> Result<Vec<Action>, DeltaTableError> {
+    let store = table.log_store();
+    let snapshot = table.snapshot()?.snapshot();
+    let files = snapshot.file_views(&store, None);
+    files.map_ok(|file| Action::Remove(file.remove_action(true))).try_collect().await
+}
+
+async fn commit(table: &DeltaTable, actions: Vec<Action>, operation: DeltaOperation) -> Result<(), DeltaTableError> {
+    let snapshot = table.snapshot()?;
+    let builder = CommitBuilder::from(CommitProperties::default()).with_actions(actions);
+    builder.build(Some(snapshot as &dyn TableReference), table.log_store(), operation).await?;
+    Ok(())
+}
+
+/// An error of a commit.
+fn commit_error(dir: &Path, error: &DeltaTableError) -> SqlError {
+    let text = error.to_string();
+    if text.to_lowercase().contains("conflict") || text.to_lowercase().contains("concurrent") {
+        let error = SqlError::new(
+            "DELTA_CONCURRENT_WRITE",
+            "2D521",
+            format!("A concurrent transaction has changed the table in {} since it was read: {text}.", dir.display()),
+        );
+        return SqlError { error_code: "ABORTED", ..error };
+    }
+    explain(dir, error)
+}
