@@ -1,3 +1,5 @@
-//! The `kiln` program.
+//! The `kiln` program. Everything else is library code under test.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    kiln::cli::main()
+}

@@ -1,1 +1,112 @@
 //! Commands, settings, exit statuses. The only room that reads the process environment and the wall clock.
+//!
+//! A command is one file: its arguments' doc comment is the help text, and `run` does the work. What a command returns
+//! decides the exit status in one place, [`exit`].
+
+mod check;
+mod connect;
+mod error;
+mod exit;
+#[cfg(feature = "local")]
+mod local;
+mod lookup;
+mod output;
+mod project;
+mod record;
+mod render;
+mod sync_and_refresh;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::Status;
+pub use project::ProjectArgs;
+
+use error::Error;
+use output::Output;
+
+/// Sync sources, build tested Delta tables and publish dashboards on Databricks, from one folder.
+#[derive(Debug, Parser)]
+#[command(name = "kiln", version, max_term_width = 100, disable_help_subcommand = true, after_help = exit::HELP)]
+pub struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, clap::Args)]
+struct GlobalArgs {
+    /// How to report: for people, as JSON lines, or as GitHub workflow commands
+    #[arg(long, global = true, value_enum, default_value_t = output::Format::Text)]
+    output: output::Format,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t = output::ColorChoice::Auto)]
+    color: output::ColorChoice,
+    /// Tell more of what happens, on the standard error; twice tells every request
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Args),
+    Render(render::Args),
+    SyncAndRefresh(sync_and_refresh::Args),
+    #[cfg(feature = "local")]
+    Local(local::Args),
+}
+
+/// Runs the program with the arguments of the process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let status = if error.use_stderr() { Status::Usage } else { Status::Done };
+            // The reader of our help may have gone; there is nobody left to tell.
+            let _ = error.print();
+            return status.into();
+        }
+    };
+    let output = Output::new(cli.global.output, cli.global.color);
+    output::start_logging(cli.global.verbose, &output);
+    let status = match run(cli.command, &output) {
+        Ok(status) => status,
+        Err(error) => {
+            output.error(&error);
+            error.status()
+        }
+    };
+    status.into()
+}
+
+fn run(command: Command, output: &Output) -> Result<Status, Error> {
+    match command {
+        Command::Check(args) => check::run(&args, output),
+        Command::Render(args) => render::run(&args, output),
+        Command::SyncAndRefresh(args) => runtime()?.block_on(sync_and_refresh::run(&args, output)),
+        #[cfg(feature = "local")]
+        Command::Local(args) => runtime()?.block_on(local::run(&args, output)),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        // Deep SQL is parsed and planned by recursion, on these threads.
+        .thread_stack_size(8 << 20)
+        .build()
+        .map_err(|error| Error::refused(format!("cannot start: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -71,7 +71,7 @@ pub enum EventKind {
         dashboard: DashboardName,
         /// The widget's name.
         widget: String,
-        /// The query's name in the widget.
+        /// The query: its JSON pointer in the dashboard's content.
         query: String,
         /// The answer, or why there is none.
         result: Result<Rows, String>,

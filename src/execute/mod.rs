@@ -1,1 +1,42 @@
-//! Carries a plan out: order, concurrency, cancellation. Prints nothing.
+//! Carries a plan out: order, concurrency, cancellation. Prints nothing: what happens leaves as events.
+//!
+//! The dispatcher owns the order: it starts a step when all that it needs has succeeded, and puts everything that
+//! becomes known into one stream of events. A step's own work is in the file named after it.
+
+mod dispatcher;
+mod step;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::databricks;
+use crate::fivetran;
+use crate::ids::{RunId, WarehouseId};
+
+pub use dispatcher::run;
+
+/// A clock; the wall's comes from `cli`, tests bring their own.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// An environment as the steps reach it: addresses and credentials, all alike for every environment.
+#[derive(Clone)]
+pub struct Connected {
+    /// Databricks.
+    pub databricks: databricks::Client,
+    /// The warehouse that statements run on.
+    pub warehouse: WarehouseId,
+    /// Fivetran; none if the environment has no credentials for it and the plan has no sync.
+    pub fivetran: Option<fivetran::Client>,
+}
+
+/// How a run is carried out.
+#[derive(Clone)]
+pub struct Settings {
+    /// The run.
+    pub run: RunId,
+    /// How many statements may run at once.
+    pub concurrency: usize,
+    /// The clock that events are stamped with.
+    pub clock: Clock,
+}

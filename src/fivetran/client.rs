@@ -62,6 +62,12 @@ impl Client {
         Ok(Self { http: Http::new(&SERVICE, credentials.base.clone(), auth, options)? })
     }
 
+    /// Returns the page on which people see a connection; none for a server that only speaks as Fivetran does.
+    pub fn link(&self, id: &ConnectionId) -> Option<String> {
+        let is_fivetran = self.http.base().as_str().trim_end_matches('/') == DEFAULT_ADDRESS;
+        is_fivetran.then(|| dashboard_link(id))
+    }
+
     pub(super) fn http(&self) -> &Http {
         &self.http
     }

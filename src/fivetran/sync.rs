@@ -315,7 +315,7 @@ impl Wait<'_> {
         self.sleep(spread.min(left)).await
     }
 
-    async fn sleep(&self, duration: Duration) -> Result<(), End> {
+    async fn sleep(&mut self, duration: Duration) -> Result<(), End> {
         or_cancel(self.cancel, self.client.http().clock().sleep(duration)).await
     }
 

@@ -1,1 +1,85 @@
 //! The compiled project: a pure function of files, environment and variables.
+//!
+//! Every template is rendered, every query parsed and resolved against what it reads, every dashboard read, before
+//! anything is sent anywhere. What `plan` needs to know of the project it finds here.
+
+mod compile;
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use crate::analysis::Column;
+use crate::config::{Connection, Job, Model};
+use crate::dashboards::LvDash;
+use crate::diag::{SourceFile, Span};
+use crate::ids::{ConnectionName, DashboardName, JobName, ModelName, TableName};
+use crate::template::Rendered;
+
+pub use compile::compile;
+
+/// A project, compiled for one environment.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// The project's name.
+    pub project: String,
+    /// The environment's name.
+    pub environment: String,
+    /// Catalog of the models.
+    pub catalog: String,
+    /// Schema of the models.
+    pub schema: String,
+    /// The models, each after those that it reads.
+    pub models: IndexMap<ModelName, CompiledModel>,
+    /// The connections.
+    pub connections: IndexMap<ConnectionName, Connection>,
+    /// The dashboards.
+    pub dashboards: IndexMap<DashboardName, CompiledDashboard>,
+    /// The jobs.
+    pub jobs: IndexMap<JobName, Job>,
+}
+
+/// A model with its rendered query and what that reads and yields.
+#[derive(Clone, Debug)]
+pub struct CompiledModel {
+    /// What `jobs.yaml` says of it.
+    pub config: Model,
+    /// The table or view it becomes.
+    pub table: TableName,
+    /// The query.
+    pub query: Arc<Rendered>,
+    /// What the query reads.
+    pub reads: Reads,
+    /// The columns it yields, where they could be told.
+    pub columns: Option<Vec<Column>>,
+}
+
+/// A dashboard with its content and what its datasets read.
+#[derive(Clone, Debug)]
+pub struct CompiledDashboard {
+    /// Its name in `jobs.yaml`.
+    pub name: DashboardName,
+    /// Its title in the workspace.
+    pub title: String,
+    /// Its folder in the workspace.
+    pub folder: String,
+    /// Whether viewers' queries run with the publisher's rights.
+    pub embed_credentials: bool,
+    /// The file.
+    pub file: Arc<SourceFile>,
+    /// Its content.
+    pub content: LvDash,
+    /// What its datasets read.
+    pub reads: Reads,
+    /// Where it stands in `jobs.yaml`.
+    pub span: Span,
+}
+
+/// What a query reads of the project.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// Other models.
+    pub models: Vec<ModelName>,
+    /// Connections that land the sources it reads.
+    pub connections: Vec<ConnectionName>,
+}

@@ -1,4 +1,18 @@
 //! Consumers of plans, events and diagnostics: terminal, JSON lines, GitHub, HTML.
+//!
+//! A report is made of events alone, so that a run can be reported again from its recording.
 
+pub mod answer;
 pub mod diagnostics;
+pub mod github;
+pub mod json;
 pub mod page;
+pub mod terminal;
+
+use crate::event::Event;
+
+/// A consumer of a run's events.
+pub trait Report {
+    /// Takes the next event.
+    fn event(&mut self, event: &Event);
+}

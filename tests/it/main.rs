@@ -2,9 +2,15 @@
 
 mod analysis;
 #[cfg(feature = "local")]
+mod bad_input;
+#[cfg(feature = "local")]
 mod embedded_fivetran;
 mod faults;
+#[cfg(feature = "local")]
+mod first_run;
 mod http_faults;
+#[cfg(feature = "local")]
+mod support;
 mod tidy;
 #[cfg(feature = "local")]
 mod workspace;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Shows a value by its encoding's `format` and the column's SQL type; NULL is an empty text.
-pub(super) fn show(value: Option<&str>, format: &Value, sql_type: &str) -> String {
+pub(in crate::report) fn show(value: Option<&str>, format: &Value, sql_type: &str) -> String {
     let Some(text) = value else { return String::new() };
     let kind = format["type"].as_str().unwrap_or_default();
     if kind.starts_with("date") || kind == "moment.js" || (kind.is_empty() && is_temporal(sql_type)) {

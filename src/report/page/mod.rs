@@ -8,7 +8,7 @@ mod chart;
 mod color;
 mod counter;
 mod filter;
-mod format;
+pub(super) mod format;
 mod input;
 mod markdown;
 mod matrix;

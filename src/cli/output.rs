@@ -1,0 +1,136 @@
+//! Where a command's words go: data to the standard output, all else to the standard error.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use super::error::Error;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::report::diagnostics::{self, Layout};
+
+/// How a command reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// One JSON object a line, on the standard output
+    Json,
+    /// As text, with GitHub workflow commands that annotate files
+    Github,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// A command's channels.
+#[derive(Debug)]
+pub(super) struct Output {
+    pub(super) format: Format,
+    pub(super) color: bool,
+    pub(super) interactive: bool,
+    /// The project's folder, once it is known: places are shown from where the command was started.
+    folder: OnceLock<PathBuf>,
+}
+
+impl Output {
+    pub(super) fn new(format: Format, color: ColorChoice) -> Self {
+        let terminal = io::stderr().is_terminal() && super::lookup::env("TERM").as_deref() != Some("dumb");
+        let color = match color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => terminal && super::lookup::env("NO_COLOR").is_none(),
+        };
+        console::set_colors_enabled(color);
+        console::set_colors_enabled_stderr(color);
+        Self { format, color, interactive: terminal && format == Format::Text, folder: OnceLock::new() }
+    }
+
+    /// Tells whether the standard output may be coloured.
+    pub(super) fn stdout_color(&self) -> bool {
+        self.color && io::stdout().is_terminal()
+    }
+
+    /// Notes the project's folder.
+    pub(super) fn set_folder(&self, folder: &Path) {
+        // A command works on one project, so the first folder stays.
+        let _ = self.folder.set(folder.to_path_buf());
+    }
+
+    /// Prints data, for the next program or for reading.
+    pub(super) fn data(&self, text: &str) {
+        let mut out = io::stdout().lock();
+        // A closed pipe is the reader's way to say that it has seen enough.
+        let _ = out.write_all(text.as_bytes());
+        if !text.ends_with('\n') {
+            let _ = out.write_all(b"\n");
+        }
+    }
+
+    /// Prints a line about what was done.
+    pub(super) fn status(&self, text: &str) {
+        match self.format {
+            Format::Json => self.data(&serde_json::json!({"event": "status", "message": text}).to_string()),
+            Format::Text | Format::Github => self.stderr(text),
+        }
+    }
+
+    /// Shows problems of the project.
+    pub(super) fn diagnostics(&self, problems: &Diagnostics) {
+        if problems.is_empty() {
+            return;
+        }
+        let folder = self.folder.get().cloned().unwrap_or_default();
+        if self.format == Format::Json {
+            self.data(diagnostics::to_json_lines(problems, &folder).trim_end());
+            return;
+        }
+        if self.format == Format::Github {
+            self.data(diagnostics::to_github(problems, &folder).trim_end());
+        }
+        let layout = Layout { width: self.width(), colour: self.color, folder };
+        self.stderr(diagnostics::to_terminal(problems, &layout).trim_end());
+    }
+
+    /// Shows why a command could not do its work.
+    pub(super) fn error(&self, error: &Error) {
+        match error {
+            Error::Project(problems) => self.diagnostics(problems),
+            Error::Usage(message) | Error::Refused(message) => {
+                let code = if matches!(error, Error::Usage(_)) { "usage" } else { "environment" };
+                let mut diagnostic = Diagnostic::error(code, message.text.clone());
+                diagnostic.help.clone_from(&message.help);
+                self.diagnostics(&diagnostic.into());
+            }
+        }
+    }
+
+    /// Returns the width to lay text out for, in columns.
+    pub(super) fn width(&self) -> usize {
+        let columns = console::Term::stderr().size_checked().map(|(_, columns)| usize::from(columns));
+        columns.or_else(|| super::lookup::env("COLUMNS")?.parse().ok()).unwrap_or(100).clamp(40, 200)
+    }
+
+    fn stderr(&self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+}
+
+/// Sends log lines to the standard error: warnings, and with `-v` and `-vv` more; `KILN_LOG` overrides.
+pub(super) fn start_logging(verbose: u8, output: &Output) {
+    let default = match verbose {
+        0 => "off",
+        1 => "kiln=info",
+        _ => "kiln=debug",
+    };
+    let filter = super::lookup::env("KILN_LOG").unwrap_or_else(|| default.to_owned());
+    let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(filter);
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(output.color).compact().init();
+}

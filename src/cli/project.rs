@@ -1,0 +1,72 @@
+//! Options of the commands that work on a project, and finding it.
+
+use std::path::{Path, PathBuf};
+
+use super::error::Error;
+use super::lookup;
+use super::output::Output;
+use crate::config::{self, LoadOptions, Project};
+use crate::manifest::{self, Manifest};
+
+/// Options of every command that works on a project.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ProjectArgs {
+    /// The project's folder [default: the nearest one upwards that holds a jobs.yaml]
+    #[arg(short = 'C', long, value_name = "DIR")]
+    project: Option<PathBuf>,
+    /// The environment [default: the one marked `default: true`]
+    #[arg(short, long, value_name = "NAME")]
+    env: Option<String>,
+    /// Set a variable of the project for this call; may be repeated
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_variable)]
+    vars: Vec<(String, String)>,
+}
+
+impl ProjectArgs {
+    /// Reads the project.
+    pub(super) fn load(&self, output: &Output) -> Result<Project, Error> {
+        let root = self.root()?;
+        output.set_folder(&root);
+        let options =
+            LoadOptions { environment: self.env.as_deref(), overrides: &self.vars, env: &|name| lookup::env(name) };
+        let (project, warnings) = config::load(&root, &options)?;
+        output.diagnostics(&warnings);
+        Ok(project)
+    }
+
+    /// Reads and compiles the project.
+    pub(super) fn compile(&self, output: &Output) -> Result<(Project, Manifest), Error> {
+        let project = self.load(output)?;
+        let (manifest, warnings) = manifest::compile(&project)?;
+        output.diagnostics(&warnings);
+        Ok((project, manifest))
+    }
+
+    /// Tells whether a project was named.
+    #[cfg(feature = "local")]
+    pub(super) fn is_given(&self) -> bool {
+        self.project.is_some()
+    }
+
+    fn root(&self) -> Result<PathBuf, Error> {
+        if let Some(dir) = &self.project {
+            return Ok(dir.clone());
+        }
+        let here = std::env::current_dir().map_err(|e| Error::refused(format!("cannot read the current folder: {e}")))?;
+        let found = here.ancestors().find(|dir| dir.join("jobs.yaml").is_file());
+        // Without a project the loader says what is missing, and where.
+        Ok(found.map_or_else(|| PathBuf::from("."), |dir| relative(dir, &here)))
+    }
+}
+
+/// Returns `.` for the current folder itself, so that messages show short paths.
+fn relative(dir: &Path, here: &Path) -> PathBuf {
+    if dir == here { PathBuf::from(".") } else { dir.to_path_buf() }
+}
+
+fn parse_variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}

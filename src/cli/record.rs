@@ -1,0 +1,51 @@
+//! A run's folder, `.kiln/runs/<run>/`: its events as JSON lines, and the page made of them.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::error::Error;
+use crate::event::Event;
+use crate::ids::RunId;
+use crate::report::Report;
+
+/// Writes a run's events to `events.jsonl` in its folder, one JSON object a line, as they come.
+pub(super) struct Recorder {
+    folder: PathBuf,
+    file: fs_err::File,
+    /// The first failure to write; the run itself goes on, and its end tells of it.
+    failure: Option<std::io::Error>,
+}
+
+impl Recorder {
+    pub(super) fn create(kiln_dir: &Path, run: &RunId) -> Result<Self, Error> {
+        let folder = kiln_dir.join("runs").join(run.as_str());
+        let file = fs_err::create_dir_all(&folder).and_then(|()| fs_err::File::create_new(folder.join("events.jsonl")));
+        let file = file.map_err(|error| {
+            Error::refused(format!("cannot keep the run's record: {error}"))
+                .with_help("kiln keeps what it did under `.kiln` in the project's folder; make that writable.")
+        })?;
+        Ok(Self { folder, file, failure: None })
+    }
+
+    /// The run's folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Why events are missing in the record, if any are.
+    pub(super) fn failure(&self) -> Option<&std::io::Error> {
+        self.failure.as_ref()
+    }
+}
+
+impl Report for Recorder {
+    fn event(&mut self, event: &Event) {
+        if self.failure.is_some() {
+            return;
+        }
+        let line = serde_json::to_string(event).map_err(std::io::Error::other);
+        if let Err(error) = line.and_then(|line| writeln!(self.file, "{line}")) {
+            self.failure = Some(error);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The dispatcher: starts steps, listens to them, and decides what their outcomes mean for the others.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::step::{self, Finished, Reporter};
+use super::{Connected, Settings};
+use crate::event::{Event, EventKind, Failure, Outcome, RunResult, StepOutline, VERSION};
+use crate::ids::StepId;
+use crate::plan::RunPlan;
+
+/// Carries a run out and returns how it ended. Every event goes to `events`; if nobody listens any more, the run goes on.
+///
+/// A step begins as soon as all steps that it needs have succeeded, so that a failure keeps only its descendants from
+/// beginning. When `cancel` is triggered, no further step begins and those that run cancel their remote work.
+pub async fn run(
+    plan: RunPlan,
+    connected: Connected,
+    settings: Settings,
+    events: mpsc::Sender<Event>,
+    cancel: CancellationToken,
+) -> RunResult {
+    let started = (settings.clock)();
+    let mut dispatcher = Dispatcher {
+        context: Arc::new(step::Context {
+            connected,
+            statements: Semaphore::new(settings.concurrency.max(1)),
+            run: settings.run.clone(),
+            project: plan.project.clone(),
+            catalog: plan.catalog.clone(),
+            schema: plan.schema.clone(),
+            cancel,
+        }),
+        waiting: plan.steps.keys().cloned().collect(),
+        outcomes: HashMap::new(),
+        started_at: HashMap::new(),
+        running: JoinSet::new(),
+        task_steps: HashMap::new(),
+        result: RunResult::Succeeded,
+        settings,
+        events,
+        plan,
+    };
+    dispatcher.announce().await;
+    dispatcher.dispatch().await;
+    dispatcher.finish(started).await
+}
+
+struct Dispatcher {
+    plan: RunPlan,
+    settings: Settings,
+    context: Arc<step::Context>,
+    events: mpsc::Sender<Event>,
+    /// Steps that have not begun, in the order of the plan.
+    waiting: Vec<StepId>,
+    outcomes: HashMap<StepId, Outcome>,
+    started_at: HashMap<StepId, DateTime<Utc>>,
+    running: JoinSet<Finished>,
+    task_steps: HashMap<tokio::task::Id, StepId>,
+    result: RunResult,
+}
+
+impl Dispatcher {
+    async fn announce(&mut self) {
+        let steps =
+            self.plan.steps.values().map(|s| StepOutline { step: s.id.clone(), needs: s.needs.clone() }).collect();
+        self.emit(EventKind::RunStarted {
+            version: VERSION,
+            run: self.settings.run.clone(),
+            job: self.plan.job.clone(),
+            project: self.plan.project.clone(),
+            environment: self.plan.environment.clone(),
+            steps,
+        })
+        .await;
+    }
+
+    async fn dispatch(&mut self) {
+        loop {
+            self.start_ready().await;
+            let Some(joined) = self.running.join_next_with_id().await else { break };
+            match joined {
+                Ok((id, finished)) => {
+                    let step = self.task_steps.remove(&id).expect("every task was noted when it was spawned");
+                    self.finish_step(step, finished).await;
+                }
+                Err(error) => {
+                    let step = self.task_steps.remove(&error.id()).expect("every task was noted when it was spawned");
+                    let failure = Failure {
+                        message: "kiln itself failed while it carried this step out".to_owned(),
+                        help: Some("This is a defect of kiln. Please report it with the text above.".to_owned()),
+                        ..Failure::default()
+                    };
+                    self.finish_step(step, Finished::new(Outcome::Failed { failure })).await;
+                }
+            }
+        }
+    }
+
+    /// Begins every step whose needs have succeeded, and ends those that never can.
+    async fn start_ready(&mut self) {
+        let mut still_waiting = Vec::new();
+        for id in std::mem::take(&mut self.waiting) {
+            let needs = &self.plan.steps[&id].needs;
+            let blocker = needs.iter().find(|n| self.outcomes.get(*n).is_some_and(|o| !o.succeeded())).cloned();
+            let ready = needs.iter().all(|n| self.outcomes.contains_key(n));
+            if self.context.cancel.is_cancelled() {
+                self.end_unstarted(id, Outcome::Cancelled).await;
+            } else if let Some(because) = blocker {
+                self.end_unstarted(id, Outcome::Skipped { because }).await;
+            } else if ready {
+                self.start(id).await;
+            } else {
+                still_waiting.push(id);
+            }
+        }
+        self.waiting = still_waiting;
+    }
+
+    async fn start(&mut self, id: StepId) {
+        self.started_at.insert(id.clone(), (self.settings.clock)());
+        self.emit(EventKind::StepStarted { step: id.clone() }).await;
+        let action = self.plan.steps[&id].action.clone();
+        let reporter = Reporter::new(id.clone(), self.events.clone(), Arc::clone(&self.settings.clock));
+        let context = Arc::clone(&self.context);
+        let task = self.running.spawn(async move { step::carry_out(action, &context, &reporter).await });
+        self.task_steps.insert(task.id(), id);
+    }
+
+    async fn finish_step(&mut self, id: StepId, finished: Finished) {
+        let took = self.started_at.get(&id).map_or(Duration::ZERO, |at| since(*at, (self.settings.clock)()));
+        self.record(id, finished, took).await;
+    }
+
+    async fn end_unstarted(&mut self, id: StepId, outcome: Outcome) {
+        self.record(id, Finished::new(outcome), Duration::ZERO).await;
+    }
+
+    async fn record(&mut self, id: StepId, finished: Finished, took: Duration) {
+        self.result = self.result.max(finished.outcome.result());
+        self.outcomes.insert(id.clone(), finished.outcome.clone());
+        self.emit(EventKind::StepFinished {
+            step: id,
+            outcome: finished.outcome,
+            milliseconds: milliseconds(took),
+            statement: finished.statement,
+        })
+        .await;
+    }
+
+    async fn finish(self, started: DateTime<Utc>) -> RunResult {
+        debug_assert_eq!(
+            self.outcomes.keys().collect::<HashSet<_>>(),
+            self.plan.steps.keys().collect::<HashSet<_>>(),
+            "each step ends exactly once"
+        );
+        let took = since(started, (self.settings.clock)());
+        self.emit(EventKind::RunFinished { result: self.result, milliseconds: milliseconds(took) }).await;
+        self.result
+    }
+
+    async fn emit(&self, kind: EventKind) {
+        // A closed channel means that nobody reads reports any more; the work itself is not less wanted for that.
+        let _ = self.events.send(Event { at: (self.settings.clock)(), kind }).await;
+    }
+}
+
+/// Time from one reading of the clock to a later one; a clock that was set back gives zero.
+fn since(start: DateTime<Utc>, end: DateTime<Utc>) -> Duration {
+    (end - start).to_std().unwrap_or_default()
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,115 @@
+//! Builds a model's table or view: one statement on the warehouse.
+
+use super::{Context, Finished, Reporter, failure};
+use crate::config::Materialization;
+use crate::databricks::{Error, Progress, Statement, StatementResult};
+use crate::diag::Span;
+use crate::event::{Failure, Outcome, Place};
+use crate::ids::StatementId;
+use crate::plan::BuildModel;
+
+pub(super) async fn run(model: &BuildModel, context: &Context, reporter: &Reporter) -> Finished {
+    let ran = statement(model.statement.clone(), false, context, reporter).await;
+    let id = ran.id;
+    match ran.result {
+        Ok(result) => Finished::succeeded(summary(model, &result)),
+        Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
+        Err(error) => Finished::failed(Failure { place: place(&error, model), ..explain(&model.model, &error) }),
+    }
+    .with_statement(id)
+}
+
+pub(super) async fn create_schema(sql: String, context: &Context, reporter: &Reporter) -> Finished {
+    let ran = statement(sql, false, context, reporter).await;
+    match ran.result {
+        Ok(_) => Finished::succeeded(""),
+        Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
+        Err(error) => {
+            let schema = format!("{}.{}", context.catalog, context.schema);
+            Finished::failed(failure(format!("schema {schema}: {error}"), error.help(), error.class()))
+        }
+    }
+    .with_statement(ran.id)
+}
+
+/// A statement that ran, or tried to.
+pub(super) struct Ran {
+    pub(super) id: Option<StatementId>,
+    pub(super) result: Result<StatementResult, Error>,
+}
+
+/// Runs a statement when the warehouse has room for it.
+pub(super) async fn statement(sql: String, read_only: bool, context: &Context, reporter: &Reporter) -> Ran {
+    let permit = tokio::select! {
+        permit = context.statements.acquire() => permit,
+        () = context.cancel.cancelled() => {
+            return Ran { id: None, result: Err(Error::Interrupted { statement_id: None, state: None }) };
+        }
+    };
+    let tags = [("project", context.project.as_str()), ("run", context.run.as_str()), ("step", reporter.step().as_str())];
+    let statement = Statement {
+        catalog: Some(context.catalog.clone()),
+        schema: Some(context.schema.clone()),
+        tags: tags.map(|(key, value)| (format!("kiln_{key}"), value.to_owned())).to_vec(),
+        read_only,
+        ..Statement::new(sql, context.connected.warehouse.clone())
+    };
+    let mut id = None;
+    let mut tell = |progress| match progress {
+        Progress::Submitted(statement) => id = Some(statement),
+        Progress::State(state) if !read_only => reporter.progress(format!("statement {}", state.as_str().to_lowercase())),
+        Progress::State(_) | Progress::Rows(_) => {}
+    };
+    let result = context.connected.databricks.statements().execute(&statement, &context.cancel, &mut tell).await;
+    drop(permit);
+    Ran { id, result }
+}
+
+fn summary(model: &BuildModel, result: &StatementResult) -> String {
+    let kind = match model.materialized {
+        Materialization::View => "view",
+        Materialization::Table => "table",
+    };
+    let rows = result.columns.iter().position(|c| c.name == "num_inserted_rows");
+    let rows = rows.and_then(|i| result.rows.first()?.get(i)?.as_deref()?.parse::<u64>().ok());
+    match rows {
+        Some(rows) => format!("{kind}, {} rows", thousands(rows)),
+        None => kind.to_owned(),
+    }
+}
+
+/// Writes a whole number with commas between its thousands.
+fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn explain(model: &crate::ids::ModelName, error: &Error) -> Failure {
+    failure(format!("model `{model}`: {error}"), error.help(), error.class())
+}
+
+/// Finds the place in the model's file that the warehouse complains about; the file itself if it does not say.
+fn place(error: &Error, model: &BuildModel) -> Option<Place> {
+    let Error::Statement(error) = error else { return None };
+    let span = error.position.and_then(|p| model.origin(p.line, p.column));
+    let span = span.unwrap_or_else(|| Span::start_of(&model.query.file));
+    let (line, column) = span.line_column();
+    Some(Place { path: span.path().display().to_string(), line, column })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::thousands;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+    }
+}

@@ -1,0 +1,323 @@
+//! From a project's files to its manifest.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::{CompiledDashboard, CompiledModel, Manifest, Reads};
+use crate::analysis::{self, Column, DataType, Parsed, Relation, TableRead};
+use crate::config::{Model, Project, SourceTable};
+use crate::dashboards::{LvDash, widget_queries};
+use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span, did_you_mean};
+use crate::graph::Graph;
+use crate::ids::{ModelName, TableName};
+use crate::template::{Rendered, Templates};
+
+/// Columns that Fivetran adds to every table it lands (soft delete mode).
+const SYSTEM_COLUMNS: [(&str, &str); 2] = [("_fivetran_synced", "TIMESTAMP"), ("_fivetran_deleted", "BOOLEAN")];
+
+/// Compiles a project.
+///
+/// # Errors
+/// All that is wrong with its templates, queries and dashboards.
+pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics> {
+    let mut diagnostics = Diagnostics::new();
+    let parsed = parse_models(project, &mut diagnostics);
+    let order = order_models(project, &parsed, &mut diagnostics);
+    let mut compiler = Compiler { project, columns: HashMap::new() };
+    let mut models = IndexMap::new();
+    for name in order {
+        let (Some(model), Some((query, parsed))) = (project.models.get(name.as_str()), parsed.get(&name)) else { continue };
+        models.insert(name, compiler.model(model, query, parsed, &mut diagnostics));
+    }
+    let dashboards = project
+        .dashboards
+        .iter()
+        .filter_map(|(name, dashboard)| {
+            let file = read_dashboard(project, dashboard, &mut diagnostics)?;
+            let content = match LvDash::parse(&file) {
+                Ok(content) => {
+                    diagnostics.extend(content.check());
+                    content
+                }
+                Err(found) => {
+                    diagnostics.extend(found);
+                    return None;
+                }
+            };
+            let reads = compiler.dashboard(&content, &mut diagnostics);
+            Some((
+                name.clone(),
+                CompiledDashboard {
+                    name: name.clone(),
+                    title: dashboard.title.clone(),
+                    folder: dashboard.folder.clone(),
+                    embed_credentials: dashboard.embed_credentials,
+                    file,
+                    content,
+                    reads,
+                    span: dashboard.span.clone(),
+                },
+            ))
+        })
+        .collect();
+    diagnostics.into_result(Manifest {
+        project: project.name.clone(),
+        environment: project.environment.name.clone(),
+        catalog: project.environment.catalog.clone(),
+        schema: project.environment.schema.clone(),
+        models,
+        connections: project.connections.clone(),
+        dashboards,
+        jobs: project.jobs.clone(),
+    })
+}
+
+type ParsedModels = IndexMap<ModelName, (Arc<Rendered>, Parsed)>;
+
+fn parse_models(project: &Project, diagnostics: &mut Diagnostics) -> ParsedModels {
+    let templates = match Templates::new(project) {
+        Ok(templates) => templates,
+        Err(found) => {
+            diagnostics.extend(found);
+            return ParsedModels::new();
+        }
+    };
+    let mut models = ParsedModels::new();
+    for (name, model) in &project.models {
+        let parsed = templates.render(&model.path).and_then(|rendered| Ok((analysis::parse(&rendered)?, rendered)));
+        match parsed {
+            Ok((parsed, rendered)) => {
+                models.insert(name.clone(), (Arc::new(rendered), parsed));
+            }
+            Err(found) => diagnostics.extend(found),
+        }
+    }
+    models
+}
+
+/// Returns the models, each after those that it reads; reports a cycle at each of its reads.
+fn order_models(project: &Project, parsed: &ParsedModels, diagnostics: &mut Diagnostics) -> Vec<ModelName> {
+    let mut graph = Graph::new();
+    for (name, (_, parsed)) in parsed {
+        graph.add(name.clone());
+        for read in parsed.reads() {
+            if let Some(Target::Model(other)) = target(project, &read.parts) {
+                graph.need(name.clone(), other.clone());
+            }
+        }
+    }
+    match graph.order() {
+        Ok(order) => order.into_iter().cloned().collect(),
+        Err(cycle) => {
+            diagnostics.push(cycle_diagnostic(project, parsed, &cycle));
+            Vec::new()
+        }
+    }
+}
+
+fn cycle_diagnostic(project: &Project, parsed: &ParsedModels, cycle: &[ModelName]) -> Diagnostic {
+    let path = cycle.iter().map(|m| format!("`{m}`")).collect::<Vec<_>>().join(" reads ");
+    let mut diagnostic = Diagnostic::error("cycle", format!("models read each other in a circle: {path}"))
+        .help("Take one of these reads out, or move what both need into a model of its own.");
+    for pair in cycle.windows(2) {
+        let read = parsed[&pair[0]]
+            .1
+            .reads()
+            .iter()
+            .find(|read| matches!(target(project, &read.parts), Some(Target::Model(other)) if *other == pair[1]));
+        let Some(read) = read else { continue };
+        diagnostic = match diagnostic.primary {
+            None => diagnostic.at_with(read.span.clone(), format!("`{}` reads `{}` here", pair[0], pair[1])),
+            Some(_) => diagnostic.related(read.span.clone(), format!("`{}` reads `{}` here", pair[0], pair[1])),
+        };
+    }
+    diagnostic
+}
+
+/// What a name in a query stands for.
+enum Target<'a> {
+    Model(&'a ModelName),
+    Source(&'a str, Option<&'a SourceTable>),
+    /// A schema that the workspace itself keeps, such as `information_schema` or the catalog `system`.
+    System,
+}
+
+/// Finds what a table name stands for; none if the project knows nothing of that name.
+fn target<'a>(project: &'a Project, parts: &[String]) -> Option<Target<'a>> {
+    let environment = &project.environment;
+    let lower: Vec<String> = parts.iter().map(|part| part.to_lowercase()).collect();
+    let (catalog, schema, name) = match lower.as_slice() {
+        [name] => (None, None, name),
+        [schema, name] => (None, Some(schema.as_str()), name),
+        [catalog, schema, name] => (Some(catalog.as_str()), Some(schema.as_str()), name),
+        _ => return None,
+    };
+    if catalog == Some("system") || schema == Some("information_schema") {
+        return Some(Target::System);
+    }
+    let own_catalog = environment.catalog.to_lowercase();
+    let in_own_catalog = catalog.is_none_or(|c| c == own_catalog);
+    if in_own_catalog && schema.is_none_or(|s| s == environment.schema.to_lowercase()) {
+        return project.models.get_key_value(name.as_str()).map(|(name, _)| Target::Model(name));
+    }
+    let (schema_name, source) = project.sources.iter().find(|(s, _)| Some(s.to_lowercase().as_str()) == schema)?;
+    if catalog.is_some_and(|c| c != source.catalog.as_deref().unwrap_or(&environment.catalog).to_lowercase()) {
+        return None;
+    }
+    let table = source.tables.iter().find(|(t, _)| t.to_lowercase() == *name);
+    table.map(|(_, table)| Target::Source(schema_name, Some(table)))
+}
+
+struct Compiler<'a> {
+    project: &'a Project,
+    /// Columns of the models compiled so far; `None` where they could not be told.
+    columns: HashMap<ModelName, Option<Vec<Column>>>,
+}
+
+impl Compiler<'_> {
+    fn model(
+        &mut self,
+        model: &Model,
+        query: &Arc<Rendered>,
+        parsed: &Parsed,
+        diagnostics: &mut Diagnostics,
+    ) -> CompiledModel {
+        let (columns, found) = self.resolve(parsed);
+        diagnostics.extend(found);
+        if let Some(columns) = &columns {
+            check_cluster_by(model, columns, diagnostics);
+        }
+        self.columns.insert(model.name.clone(), columns.clone());
+        let environment = &self.project.environment;
+        CompiledModel {
+            config: model.clone(),
+            table: TableName::new(&environment.catalog, &environment.schema, model.name.as_str()),
+            query: Arc::clone(query),
+            reads: self.reads(parsed.reads()),
+            columns,
+        }
+    }
+
+    /// Resolves a dashboard's datasets, and then what its widgets ask of them.
+    fn dashboard(&self, content: &LvDash, diagnostics: &mut Diagnostics) -> Reads {
+        let mut reads = Reads::default();
+        let mut broken: HashSet<&str> = HashSet::new();
+        for dataset in &content.datasets {
+            let Some(sql) = dataset.sql() else { continue };
+            let (place, text) = (content.clone(), sql.clone());
+            // What cannot be parsed here may still be good SQL there: the workspace has the last word.
+            let Ok(parsed) = analysis::parse_sql(sql.text(), move |range| place.span_in(&text, range)) else {
+                broken.insert(&dataset.name);
+                continue;
+            };
+            let (_, found) = self.resolve(&parsed);
+            if found.has_errors() {
+                broken.insert(&dataset.name);
+            }
+            diagnostics.extend(found);
+            let more = self.reads(parsed.reads());
+            merge(&mut reads.models, more.models);
+            merge(&mut reads.connections, more.connections);
+        }
+        for query in widget_queries(content).iter().filter(|q| !broken.contains(q.dataset.as_str())) {
+            let Some((_, widget)) = content.widgets().find(|(_, w)| w.name == query.widget) else { continue };
+            let place = content.span(&widget.path);
+            if let Ok(parsed) = analysis::parse_sql(&query.sql, move |_| place.clone()) {
+                for mut problem in self.resolve(&parsed).1 {
+                    problem.message = format!("widget `{}`: {}", widget.label(), problem.message);
+                    diagnostics.push(problem);
+                }
+            }
+        }
+        reads
+    }
+
+    fn resolve(&self, parsed: &Parsed) -> (Option<Vec<Column>>, Diagnostics) {
+        let known: Vec<String> = self
+            .project
+            .models
+            .keys()
+            .map(ToString::to_string)
+            .chain(self.project.sources.iter().flat_map(|(s, source)| source.tables.keys().map(move |t| format!("{s}.{t}"))))
+            .collect();
+        analysis::resolve(parsed, &|parts| self.relation(parts), &known)
+    }
+
+    fn relation(&self, parts: &[String]) -> Option<Relation> {
+        Some(match target(self.project, parts)? {
+            Target::Model(name) => match self.columns.get(name) {
+                Some(Some(columns)) => Relation::Known(columns.clone()),
+                _ => Relation::Unknown,
+            },
+            Target::Source(_, Some(table)) if !table.columns.is_empty() => Relation::Known(source_columns(table)),
+            Target::Source(..) | Target::System => Relation::Unknown,
+        })
+    }
+
+    fn reads(&self, tables: &[TableRead]) -> Reads {
+        let mut reads = Reads::default();
+        for read in tables {
+            match target(self.project, &read.parts) {
+                Some(Target::Model(name)) => merge(&mut reads.models, vec![name.clone()]),
+                Some(Target::Source(schema, _)) => {
+                    let connection = self.project.sources[schema].connection.as_ref();
+                    merge(&mut reads.connections, connection.map(|c| c.value.clone()).into_iter().collect());
+                }
+                Some(Target::System) | None => {}
+            }
+        }
+        reads
+    }
+}
+
+fn source_columns(table: &SourceTable) -> Vec<Column> {
+    let declared = table.columns.iter().map(|(name, type_)| (name.as_str(), type_.as_str()));
+    let system = SYSTEM_COLUMNS.into_iter().filter(|(name, _)| !table.columns.contains_key(*name));
+    declared.chain(system).map(|(name, type_)| Column { name: name.to_owned(), data_type: DataType::parse(type_) }).collect()
+}
+
+fn check_cluster_by(model: &Model, columns: &[Column], diagnostics: &mut Diagnostics) {
+    for name in &model.cluster_by {
+        if columns.iter().any(|c| c.name.eq_ignore_ascii_case(name)) {
+            continue;
+        }
+        let near = did_you_mean(name, columns.iter().map(|c| c.name.as_str()));
+        let mut diagnostic = Diagnostic::error(
+            "unknown-column",
+            format!("`{}` is clustered by `{name}`, which is not one of its columns", model.name),
+        )
+        .at(model.span.clone());
+        if let Some(near) = near {
+            diagnostic = diagnostic.help(format!("Did you mean `{near}`?"));
+        }
+        diagnostics.push(diagnostic);
+    }
+}
+
+fn read_dashboard(
+    project: &Project,
+    dashboard: &crate::config::Dashboard,
+    diagnostics: &mut Diagnostics,
+) -> Option<Arc<SourceFile>> {
+    match fs_err::read_to_string(project.root.join(&dashboard.file)) {
+        Ok(text) => Some(SourceFile::new(&dashboard.file, text)),
+        Err(error) => {
+            diagnostics.push(unreadable(&error, dashboard.span.clone()));
+            None
+        }
+    }
+}
+
+fn unreadable(error: &std::io::Error, span: Span) -> Diagnostic {
+    Diagnostic::error("unreadable-file", error.to_string()).at(span).help("The file must exist, be readable, and be UTF-8.")
+}
+
+fn merge<T: PartialEq>(into: &mut Vec<T>, more: Vec<T>) {
+    for item in more {
+        if !into.contains(&item) {
+            into.push(item);
+        }
+    }
+}

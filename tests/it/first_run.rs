@@ -1,0 +1,96 @@
+//! The main job as a newcomer runs it: the repository's own project, on nothing but this machine.
+
+use std::collections::HashSet;
+
+use crate::support::Project;
+
+#[test]
+fn the_first_run_syncs_builds_publishes_and_shows_the_answer() {
+    let project = Project::flagship(400);
+    let ran = project.sync_and_refresh();
+    for step in ["sync shop", "build purchases", "build cohort_retention", "publish retention", "query retention"] {
+        assert!(ran.stderr.contains(&format!("✓ {step}")), "{step} is not in:\n{}", ran.stderr);
+    }
+    assert!(ran.stdout.contains("Median"), "{}", ran.stdout);
+    let page = std::fs::read_to_string(project.path().join(".kiln/pages/retention.html")).unwrap();
+    assert!(page.contains("<title>"), "the page is HTML");
+    assert!(!ran.stderr.contains('\u{1b}'), "piped output has no terminal codes");
+}
+
+#[test]
+fn a_later_run_brings_news() {
+    let project = Project::flagship(400);
+    let orders = |project: &Project| {
+        let commits = project.snapshot();
+        commits.keys().filter(|p| p.to_string_lossy().contains("shop_public/orders/_delta_log")).count()
+    };
+    let _ = project.sync_and_refresh();
+    let first = orders(&project);
+    let _ = project.sync_and_refresh();
+    assert!(orders(&project) > first, "the second sync commits new orders");
+}
+
+#[test]
+fn json_output_is_one_event_a_line_from_start_to_end() {
+    let project = Project::tiny();
+    let ran = project.kiln(&["sync-and-refresh", "--output", "json"]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let events: Vec<serde_json::Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let kinds: Vec<&str> = events.iter().filter_map(|e| e["event"].as_str()).collect();
+    assert_eq!(kinds.first(), Some(&"run_started"));
+    assert_eq!(kinds.last(), Some(&"run_finished"));
+    let finished: Vec<&str> =
+        events.iter().filter(|e| e["event"] == "step_finished").filter_map(|e| e["step"].as_str()).collect();
+    assert_eq!(finished.iter().collect::<HashSet<_>>().len(), 4, "each step ends exactly once: {finished:?}");
+    let recorded = std::fs::read_to_string(project.find("events.jsonl")).unwrap();
+    assert_eq!(recorded, ran.stdout, "what is recorded is what was reported");
+}
+
+#[test]
+fn the_same_commands_reach_a_server_in_another_process() {
+    let project = Project::tiny();
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    project.replace(
+        "jobs.yaml",
+        "  local: {workspace: local, catalog: main, schema: tiny, default: true}",
+        &format!("  prod: {{host: \"{0}\", fivetran: \"{0}\", catalog: main, schema: tiny, default: true}}", served.url),
+    );
+    let ran = project
+        .command(&["sync-and-refresh"])
+        .env("DATABRICKS_TOKEN", &served.token)
+        .env("FIVETRAN_API_KEY", "local")
+        .env("FIVETRAN_API_SECRET", &served.token)
+        .output()
+        .unwrap();
+    let ran = crate::support::Ran::from(ran);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert!(!project.path().join(".kiln/local").exists(), "nothing was done here");
+    assert!(!server.snapshot().is_empty(), "all was done there");
+    for text in [&ran.stdout, &ran.stderr, &std::fs::read_to_string(project.find("events.jsonl")).unwrap()] {
+        assert!(!text.contains(&served.token), "the token is nowhere to be seen");
+    }
+    assert_eq!(served.terminate(), 0, "SIGTERM ends the server cleanly");
+}
+
+#[test]
+fn a_wrong_token_is_refused_with_the_way_to_a_right_one() {
+    let project = Project::tiny();
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    project.replace(
+        "jobs.yaml",
+        "  local: {workspace: local, catalog: main, schema: tiny, default: true}",
+        &format!("  prod: {{host: \"{0}\", fivetran: \"{0}\", catalog: main, schema: tiny, default: true}}", served.url),
+    );
+    let ran = project
+        .command(&["sync-and-refresh"])
+        .env("DATABRICKS_TOKEN", "dapi-planted-secret")
+        .env("FIVETRAN_API_KEY", "local")
+        .env("FIVETRAN_API_SECRET", "planted-secret-too")
+        .output()
+        .unwrap();
+    let ran = crate::support::Ran::from(ran);
+    ran.fails_with(6, &["DATABRICKS_TOKEN"]);
+    assert!(!ran.stderr.contains("planted-secret"), "{}", ran.stderr);
+}

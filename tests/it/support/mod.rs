@@ -1,0 +1,251 @@
+//! What the end-to-end tests share: projects in temporary folders, and the binary run in them.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// A project in a folder of its own, thrown away afterwards.
+pub(crate) struct Project {
+    dir: TempDir,
+}
+
+/// What a run of the binary left.
+#[derive(Debug)]
+#[must_use = "look at the status and what was printed"]
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// `jobs.yaml` of [`Project::tiny`].
+pub(crate) const TINY_JOBS: &str = "\
+version: 1
+project: tiny
+environments:
+  local: {workspace: local, catalog: main, schema: tiny, default: true}
+connections:
+  shop:
+    service: google_cloud_postgresql
+    schema_prefix: shop
+    tables: {public: [orders]}
+    local: {files: {public.orders: {path: data/orders.csv, key: [id], columns: {id: BIGINT, amount: \"DECIMAL(12,2)\"}}}}
+sources:
+  shop_public: {connection: shop, tables: {orders: {columns: {id: BIGINT, customer: STRING, amount: \"DECIMAL(12,2)\"}}}}
+models:
+  sql: {materialized: table}
+  sql/staging: {materialized: view}
+jobs:
+  daily: {steps: [{sync: shop}, {build: sql/**}]}
+";
+
+impl Project {
+    /// Makes an empty folder.
+    pub(crate) fn empty() -> Self {
+        Self { dir: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    /// Makes a small project: one source table from a CSV file, a view over it, a table over that.
+    pub(crate) fn tiny() -> Self {
+        let project = Self::empty();
+        project.write("jobs.yaml", TINY_JOBS);
+        project.write("data/orders.csv", "id,customer,amount\n1,ann,10.50\n2,bob,20.00\n3,ann,4.25\n");
+        project.write(
+            "sql/staging/stg_orders.sql",
+            "SELECT id, customer, amount\nFROM shop_public.orders\nWHERE NOT coalesce(_fivetran_deleted, false)\n",
+        );
+        project.write(
+            "sql/totals.sql",
+            "SELECT customer, sum(amount) AS total, count(*) AS orders\nFROM stg_orders\nGROUP BY customer\n",
+        );
+        project
+    }
+
+    /// Copies the repository's own project, with a smaller shop.
+    pub(crate) fn flagship(customers: u32) -> Self {
+        let project = Self::empty();
+        for part in ["jobs.yaml", "sql", "dashboards"] {
+            copy(&repository().join(part), &project.path().join(part));
+        }
+        let jobs = project.read("jobs.yaml");
+        let small = jobs.replace("customers: 20000", &format!("customers: {customers}"));
+        assert_ne!(jobs, small, "jobs.yaml no longer says `customers: 20000`");
+        project.write("jobs.yaml", &small);
+        project
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the folder can be made");
+        std::fs::write(path, text).expect("the file can be written");
+    }
+
+    pub(crate) fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path().join(path)).expect("the file can be read")
+    }
+
+    /// Replaces text in a file, which must hold it.
+    pub(crate) fn replace(&self, path: &str, old: &str, new: &str) {
+        let text = self.read(path);
+        assert!(text.contains(old), "{path} does not hold {old:?}");
+        self.write(path, &text.replace(old, new));
+    }
+
+    /// Prepares the binary in this folder, with an environment that holds nothing of the developer's.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("kiln"));
+        command.args(args).current_dir(self.path()).env_clear().stdin(Stdio::null());
+        command.envs(["PATH", "HOME", "TMPDIR"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        command
+    }
+
+    /// Runs the binary in this folder.
+    pub(crate) fn kiln(&self, args: &[&str]) -> Ran {
+        self.command(args).output().expect("kiln can be started").into()
+    }
+
+    /// Runs the main job and expects it to succeed.
+    pub(crate) fn sync_and_refresh(&self) -> Ran {
+        let ran = self.kiln(&["sync-and-refresh"]);
+        assert_eq!(ran.status, 0, "{}", ran.stderr);
+        ran
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            status: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).expect("the output is UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("the output is UTF-8"),
+        }
+    }
+}
+
+impl Ran {
+    /// Expects an exit status and texts on the standard error.
+    #[track_caller]
+    pub(crate) fn fails_with(&self, status: i32, texts: &[&str]) {
+        assert_eq!(self.status, status, "stderr:\n{}\nstdout:\n{}", self.stderr, self.stdout);
+        for text in texts {
+            assert!(self.stderr.contains(text), "{text:?} is not in:\n{}", self.stderr);
+        }
+        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+    }
+}
+
+/// The repository's root.
+pub(crate) fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The folder of real data beside the repository; none, with a message, where it is absent.
+pub(crate) fn shared(path: &str) -> Option<PathBuf> {
+    let path = repository().join("../shared").join(path);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("skipped: {} is not here", path.display());
+    None
+}
+
+/// Copies a file or a folder with all in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    if from.is_file() {
+        std::fs::create_dir_all(to.parent().expect("a file has a folder")).expect("the folder can be made");
+        std::fs::copy(from, to).expect("the file can be copied");
+        return;
+    }
+    for entry in std::fs::read_dir(from).expect("the folder can be read") {
+        let entry = entry.expect("the folder can be read");
+        copy(&entry.path(), &to.join(entry.file_name()));
+    }
+}
+
+impl Project {
+    /// Returns every file of every table with its size: what readers could see. Documents beside the tables, such as
+    /// the connections' state and the query history, are left out.
+    pub(crate) fn snapshot(&self) -> BTreeMap<PathBuf, u64> {
+        let root = self.path().join(".kiln/local");
+        files(&root)
+            .into_iter()
+            .filter(|path| path.iter().any(|part| part == "_delta_log") || path.extension().is_some_and(|e| e == "parquet"))
+            .map(|path| (path.strip_prefix(&root).expect("it is below").to_owned(), path.metadata().map_or(0, |m| m.len())))
+            .collect()
+    }
+
+    /// Finds the one file below `.kiln` whose path ends so.
+    #[track_caller]
+    pub(crate) fn find(&self, end: &str) -> PathBuf {
+        let mut found: Vec<PathBuf> =
+            files(&self.path().join(".kiln")).into_iter().filter(|path| path.ends_with(end)).collect();
+        assert_eq!(found.len(), 1, "{found:?}");
+        found.remove(0)
+    }
+
+    /// Starts `kiln local serve` in this folder and waits until it listens.
+    pub(crate) fn serve(&self, args: &[&str]) -> Served {
+        let mut command = self.command(&["--output", "json", "local", "serve"]);
+        let mut process = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut line = String::new();
+        BufReader::new(process.stdout.as_mut().expect("it is piped")).read_line(&mut line).expect("it says where");
+        if line.is_empty() {
+            let mut stderr = String::new();
+            let _ = process.stderr.take().expect("it is piped").read_to_string(&mut stderr);
+            panic!("kiln local serve did not start: {stderr}");
+        }
+        let said: serde_json::Value = serde_json::from_str(&line).expect("it speaks JSON");
+        let text = |key: &str| said[key].as_str().expect("it is a text").to_owned();
+        Served { url: text("url"), token: text("token"), process }
+    }
+}
+
+/// A running `kiln local serve`; ended when it is dropped.
+pub(crate) struct Served {
+    pub(crate) url: String,
+    pub(crate) token: String,
+    process: Child,
+}
+
+impl Served {
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Asks it to end, as a service manager would, and returns its exit status.
+    pub(crate) fn terminate(mut self) -> i32 {
+        let asked = Command::new("kill").arg(self.pid().to_string()).status().expect("kill is there");
+        assert!(asked.success());
+        self.process.wait().expect("it ends").code().unwrap_or(-1)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It may have ended already; then there is nothing to end.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Lists all files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut found = Vec::new();
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}
