@@ -22,8 +22,20 @@ use tempfile::TempDir;
 /// 2026-03-01T08:00:00Z, where the clock of every test begins.
 const START_MS: i64 = 1_772_352_000_000;
 
+/// A query over the numbers from 0 to 10^`digits` - 1, in the column `id` of `numbers`; `select` goes round them.
+fn over_numbers(digits: u32, select: &str) -> String {
+    let ten = (0..10).map(|n| format!("SELECT {n} AS n")).collect::<Vec<_>>().join(" UNION ALL ");
+    let places: Vec<String> =
+        (0..digits).map(|place| format!("CAST(d{place}.n AS BIGINT) * {}", 10_i64.pow(place))).collect();
+    let joins: Vec<String> = (0..digits).map(|place| format!("ten d{place}")).collect();
+    let (id, from) = (places.join(" + "), joins.join(" CROSS JOIN "));
+    format!("WITH ten AS ({ten}), numbers AS (SELECT {id} AS id FROM {from}) {select}")
+}
+
 /// A query that would run for hours, and can be cancelled.
-const ENDLESS: &str = "SELECT sum((a.id * b.id) % 7) AS s FROM range(0, 10000000) a CROSS JOIN range(0, 10000000) b";
+fn endless() -> String {
+    over_numbers(7, "SELECT sum((a.id * b.id) % 7) AS s FROM numbers a CROSS JOIN numbers b")
+}
 
 /// A workspace in a folder of its own, with a clock that the test moves.
 struct Local {

@@ -130,7 +130,7 @@ async fn a_damaged_document_is_named_at_the_start() {
 #[tokio::test(flavor = "multi_thread")]
 async fn shutdown_cancels_what_runs_and_ends_soon() {
     let local = Local::start().await;
-    let answer = local.submit(ENDLESS, json!({"wait_timeout": "0s"})).await;
+    let answer = local.submit(&endless(), json!({"wait_timeout": "0s"})).await;
     let id = answer["statement_id"].clone();
     local.until(&id, &["RUNNING"]).await;
     let url = local.server.url();

@@ -95,7 +95,7 @@ async fn requests_that_the_api_does_not_allow_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_result_comes_in_chunks_that_lead_to_one_another() {
     let local = Local::start().await;
-    let first = local.sql("SELECT id FROM range(0, 25000) ORDER BY id").await;
+    let first = local.sql(&over_numbers(5, "SELECT id FROM numbers WHERE id < 25000 ORDER BY id")).await;
     assert_eq!(first["manifest"]["total_row_count"], 25_000);
     assert_eq!(first["manifest"]["total_chunk_count"], 3);
     let mut rows: Vec<i64> = Vec::new();
@@ -116,16 +116,17 @@ async fn a_long_result_comes_in_chunks_that_lead_to_one_another() {
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_cut_a_result_off_and_say_so() {
     let local = Local::start().await;
-    let sql = "SELECT id FROM range(0, 100) ORDER BY id";
+    let sql = &over_numbers(2, "SELECT id FROM numbers ORDER BY id");
+    let wide = &over_numbers(2, "SELECT repeat('x', 1000000) AS x FROM numbers WHERE id < 30");
     let answer = local.submit(sql, json!({"row_limit": 3})).await;
     assert_eq!(answer["result"]["data_array"], json!([["0"], ["1"], ["2"]]));
     assert_eq!((&answer["manifest"]["truncated"], &answer["manifest"]["total_row_count"]), (&json!(true), &json!(3)));
     let answer = local.submit(sql, json!({"byte_limit": 20})).await;
     assert_eq!((&answer["manifest"]["truncated"], &answer["manifest"]["total_row_count"]), (&json!(true), &json!(3)));
-    let answer = local.submit("SELECT repeat('x', 1000000) AS x FROM range(0, 30)", json!({})).await;
+    let answer = local.submit(wide, json!({})).await;
     assert_eq!(answer["status"]["state"], "FAILED");
     assert!(answer["status"]["error"]["message"].as_str().unwrap().contains("26214400 bytes"), "{answer}");
-    let whole = local.submit("SELECT repeat('x', 1000000) AS x FROM range(0, 30)", json!({"row_limit": 20})).await;
+    let whole = local.submit(wide, json!({"row_limit": 20})).await;
     // 4 rows of a megabyte to a chunk.
     assert_eq!(whole["manifest"]["total_chunk_count"], 5);
 }
@@ -161,7 +162,7 @@ async fn named_parameters_are_cast_to_their_types() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_statement_can_be_cancelled() {
     let local = Local::start().await;
-    let answer = local.submit(ENDLESS, json!({"wait_timeout": "0s"})).await;
+    let answer = local.submit(&endless(), json!({"wait_timeout": "0s"})).await;
     let id = &answer["statement_id"];
     local.until(id, &["RUNNING"]).await;
     let result = format!("{}/result/chunks/0", statement_path(id));
@@ -178,8 +179,9 @@ async fn a_running_statement_can_be_cancelled() {
 async fn when_the_wait_is_over_a_statement_goes_on_or_is_cancelled_as_asked() {
     let local = Local::start().await;
     let begun = Instant::now();
-    let go_on = local.submit(ENDLESS, json!({"wait_timeout": "5s", "on_wait_timeout": "CONTINUE"}));
-    let give_up = local.submit(ENDLESS, json!({"wait_timeout": "5s", "on_wait_timeout": "CANCEL"}));
+    let sql = &endless();
+    let go_on = local.submit(sql, json!({"wait_timeout": "5s", "on_wait_timeout": "CONTINUE"}));
+    let give_up = local.submit(sql, json!({"wait_timeout": "5s", "on_wait_timeout": "CANCEL"}));
     let (go_on, give_up) = tokio::join!(go_on, give_up);
     assert!(begun.elapsed() >= Duration::from_secs(5));
     assert_eq!(go_on["status"], json!({"state": "RUNNING"}));
