@@ -49,7 +49,12 @@ fn parquet(orders: u64) {
 fn project(files: Option<&Path>) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let status = Command::new("cp").arg("-r").args(["jobs.yaml", "sql", "dashboards"]).arg(folder.path()).current_dir(root).status();
+    let status = Command::new("cp")
+        .arg("-r")
+        .args(["jobs.yaml", "sql", "dashboards"])
+        .arg(folder.path())
+        .current_dir(root)
+        .status();
     assert!(status.is_ok_and(|s| s.success()), "the project can be copied");
     if let Some(files) = files {
         let jobs = folder.path().join("jobs.yaml");
@@ -59,7 +64,8 @@ fn project(files: Option<&Path>) -> tempfile::TempDir {
             .join(", ");
         let sample = "{sample: {customers: 20000, seed: 7}}";
         assert!(text.contains(sample), "jobs.yaml no longer holds `{sample}`");
-        std::fs::write(jobs, text.replace(sample, &format!("{{files: {{{tables}}}}}"))).expect("jobs.yaml can be written");
+        std::fs::write(jobs, text.replace(sample, &format!("{{files: {{{tables}}}}}")))
+            .expect("jobs.yaml can be written");
     }
     folder
 }

@@ -59,11 +59,7 @@ impl Environment {
         let base = base_address(&server.url()).map_err(|error| Error::refused(error.to_string()))?;
         let access = Access {
             databricks: databricks::Credentials { host: base.clone(), token: server.token().clone() },
-            fivetran: Some(fivetran::Credentials {
-                base,
-                key: Secret::new("local"),
-                secret: server.token().clone(),
-            }),
+            fivetran: Some(fivetran::Credentials { base, key: Secret::new("local"), secret: server.token().clone() }),
         };
         let connected = connect(&access, project).await?;
         Ok(Self { connected, server: Some(server) })
@@ -159,8 +155,10 @@ fn remote(project: &Project, host: &str, syncs: bool) -> Result<Access, Error> {
             Some(fivetran::Credentials { base, key: Secret::new(key), secret: Secret::new(secret) })
         }
         _ if syncs => {
-            return Err(Error::refused(format!("environment `{name}` needs Fivetran's credentials, for the job syncs"))
-                .with_help("Set FIVETRAN_API_KEY and FIVETRAN_API_SECRET."));
+            return Err(Error::refused(format!(
+                "environment `{name}` needs Fivetran's credentials, for the job syncs"
+            ))
+            .with_help("Set FIVETRAN_API_KEY and FIVETRAN_API_SECRET."));
         }
         _ => None,
     };
@@ -172,11 +170,8 @@ async fn connect(access: &Access, project: &Project) -> Result<Connected, Error>
     let options = || Options::new(Arc::new(WallClock));
     let client = databricks::Client::new(&access.databricks, options()).map_err(|e| http_error(&e))?;
     let wanted = project.environment.warehouse.as_ref().map(|w| w.value.as_str());
-    let warehouse = client
-        .warehouses()
-        .resolve(wanted)
-        .await
-        .map_err(|error| refused(error.to_string(), &error.help()))?;
+    let warehouse =
+        client.warehouses().resolve(wanted).await.map_err(|error| refused(error.to_string(), &error.help()))?;
     let fivetran = match &access.fivetran {
         Some(credentials) => Some(fivetran::Client::new(credentials, options()).map_err(|e| http_error(&e))?),
         None => None,

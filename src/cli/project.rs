@@ -52,7 +52,8 @@ impl ProjectArgs {
         if let Some(dir) = &self.project {
             return Ok(dir.clone());
         }
-        let here = std::env::current_dir().map_err(|e| Error::refused(format!("cannot read the current folder: {e}")))?;
+        let here =
+            std::env::current_dir().map_err(|e| Error::refused(format!("cannot read the current folder: {e}")))?;
         let found = here.ancestors().find(|dir| dir.join("jobs.yaml").is_file());
         // Without a project the loader says what is missing, and where.
         Ok(found.map_or_else(|| PathBuf::from("."), |dir| relative(dir, &here)))

@@ -32,7 +32,11 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<Status, Error> {
         }
         None => {
             for model in manifest.models.values() {
-                output.data(&format!("-- {}\n{};\n", model.config.path.display(), crate::plan::statement(model).trim_end()));
+                output.data(&format!(
+                    "-- {}\n{};\n",
+                    model.config.path.display(),
+                    crate::plan::statement(model).trim_end()
+                ));
             }
         }
     }

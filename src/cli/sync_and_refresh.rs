@@ -45,15 +45,14 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let cancel = CancellationToken::new();
     let interrupts = tokio::spawn(cancel_on_interrupts(cancel.clone()));
     let (events, received) = mpsc::channel(EVENT_BACKLOG);
-    let settings = execute::Settings {
-        run,
-        concurrency: usize::from(args.concurrency),
-        clock: Arc::new(chrono::Utc::now),
-    };
+    let settings =
+        execute::Settings { run, concurrency: usize::from(args.concurrency), clock: Arc::new(chrono::Utc::now) };
     let page = project.root.join(".kiln").join("pages").join(format!("{}.html", plan.job));
     let reports = Reports::new(output, recorder);
-    let (result, reports) =
-        tokio::join!(execute::run(plan, environment.connected.clone(), settings, events, cancel), reports.listen(received));
+    let (result, reports) = tokio::join!(
+        execute::run(plan, environment.connected.clone(), settings, events, cancel),
+        reports.listen(received)
+    );
     interrupts.abort();
     reports.finish(result, page, output);
     environment.close().await;

@@ -28,7 +28,9 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
     let mut compiler = Compiler { project, columns: HashMap::new() };
     let mut models = IndexMap::new();
     for name in order {
-        let (Some(model), Some((query, parsed))) = (project.models.get(name.as_str()), parsed.get(&name)) else { continue };
+        let (Some(model), Some((query, parsed))) = (project.models.get(name.as_str()), parsed.get(&name)) else {
+            continue;
+        };
         models.insert(name, compiler.model(model, query, parsed, &mut diagnostics));
     }
     let dashboards = project
@@ -240,7 +242,12 @@ impl Compiler<'_> {
             .models
             .keys()
             .map(ToString::to_string)
-            .chain(self.project.sources.iter().flat_map(|(s, source)| source.tables.keys().map(move |t| format!("{s}.{t}"))))
+            .chain(
+                self.project
+                    .sources
+                    .iter()
+                    .flat_map(|(s, source)| source.tables.keys().map(move |t| format!("{s}.{t}"))),
+            )
             .collect();
         analysis::resolve(parsed, &|parts| self.relation(parts), &known)
     }
@@ -275,7 +282,10 @@ impl Compiler<'_> {
 fn source_columns(table: &SourceTable) -> Vec<Column> {
     let declared = table.columns.iter().map(|(name, type_)| (name.as_str(), type_.as_str()));
     let system = SYSTEM_COLUMNS.into_iter().filter(|(name, _)| !table.columns.contains_key(*name));
-    declared.chain(system).map(|(name, type_)| Column { name: name.to_owned(), data_type: DataType::parse(type_) }).collect()
+    declared
+        .chain(system)
+        .map(|(name, type_)| Column { name: name.to_owned(), data_type: DataType::parse(type_) })
+        .collect()
 }
 
 fn check_cluster_by(model: &Model, columns: &[Column], diagnostics: &mut Diagnostics) {
@@ -311,7 +321,9 @@ fn read_dashboard(
 }
 
 fn unreadable(error: &std::io::Error, span: Span) -> Diagnostic {
-    Diagnostic::error("unreadable-file", error.to_string()).at(span).help("The file must exist, be readable, and be UTF-8.")
+    Diagnostic::error("unreadable-file", error.to_string())
+        .at(span)
+        .help("The file must exist, be readable, and be UTF-8.")
 }
 
 fn merge<T: PartialEq>(into: &mut Vec<T>, more: Vec<T>) {

@@ -3,6 +3,6 @@
 mod run;
 
 pub use run::{
-    Action, BuildModel, PublishDashboard, QueryDashboard, RunPlan, Step, SyncConnection,
-    WidgetStatement, run, statement,
+    Action, BuildModel, PublishDashboard, QueryDashboard, RunPlan, Step, SyncConnection, WidgetStatement, run,
+    statement,
 };

@@ -173,13 +173,14 @@ fn choose_job<'a>(manifest: &'a Manifest, name: Option<&str>) -> Result<(&'a Job
     match name {
         Some(name) => manifest.jobs.get_key_value(name).ok_or_else(|| {
             let near = did_you_mean(name, manifest.jobs.keys().map(JobName::as_str));
-            let help = near.map_or_else(|| format!("The jobs are {}.", names()), |near| format!("Did you mean `{near}`?"));
+            let help =
+                near.map_or_else(|| format!("The jobs are {}.", names()), |near| format!("Did you mean `{near}`?"));
             Diagnostic::error("unknown-job", format!("there is no job `{name}`")).help(help).into()
         }),
         None if manifest.jobs.len() == 1 => Ok(manifest.jobs.first().expect("its length is one")),
-        None if manifest.jobs.is_empty() => {
-            Err(Diagnostic::error("no-job", "the project has no job").help("Add one under `jobs:` in jobs.yaml.").into())
-        }
+        None if manifest.jobs.is_empty() => Err(Diagnostic::error("no-job", "the project has no job")
+            .help("Add one under `jobs:` in jobs.yaml.")
+            .into()),
         None => Err(Diagnostic::error("no-job-chosen", "the project has several jobs, and none was named")
             .help(format!("Name one of {}.", names()))
             .into()),

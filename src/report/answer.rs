@@ -144,7 +144,9 @@ const GRID_ROWS: usize = 24;
 impl Shown {
     /// The counters: label and value.
     fn figures(&self) -> Vec<(String, String)> {
-        self.visualizations("counter").filter_map(|widget| Some((widget.label().to_owned(), self.figure(widget)?))).collect()
+        self.visualizations("counter")
+            .filter_map(|widget| Some((widget.label().to_owned(), self.figure(widget)?)))
+            .collect()
     }
 
     fn figure(&self, widget: &Widget) -> Option<String> {
@@ -181,7 +183,8 @@ impl Shown {
         sort_naturally(&mut columns);
         let rows = &rows[rows.len().saturating_sub(GRID_ROWS)..];
         let head = rows.iter().map(|r| measure_text_width(r)).max()?;
-        let cell = cells.values().map(|c| measure_text_width(c)).chain(columns.iter().map(|c| measure_text_width(c))).max()?;
+        let cell =
+            cells.values().map(|c| measure_text_width(c)).chain(columns.iter().map(|c| measure_text_width(c))).max()?;
         let fitting = width.saturating_sub(head + 2) / (cell + 1);
         let columns = &columns[..fitting.max(1).min(columns.len())];
         let line = |head_text: &str, values: &mut dyn Iterator<Item = &str>| {

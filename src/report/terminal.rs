@@ -137,7 +137,10 @@ impl Terminal {
                 format!("{} after {took}: a source could not be brought up to date", palette.bad.apply_to("stale"))
             }
             RunResult::Unreachable => {
-                format!("{} after {took}: the environment was unreachable or refused us", palette.bad.apply_to("failed"))
+                format!(
+                    "{} after {took}: the environment was unreachable or refused us",
+                    palette.bad.apply_to("failed")
+                )
             }
             RunResult::Interrupted => format!("{} after {took}", palette.bad.apply_to("interrupted")),
         });

@@ -54,7 +54,10 @@ fn the_same_commands_reach_a_server_in_another_process() {
     project.replace(
         "jobs.yaml",
         "  local: {workspace: local, catalog: main, schema: tiny, default: true}",
-        &format!("  prod: {{host: \"{0}\", fivetran: \"{0}\", catalog: main, schema: tiny, default: true}}", served.url),
+        &format!(
+            "  prod: {{host: \"{0}\", fivetran: \"{0}\", catalog: main, schema: tiny, default: true}}",
+            served.url
+        ),
     );
     let ran = project
         .command(&["sync-and-refresh"])
@@ -81,7 +84,10 @@ fn a_wrong_token_is_refused_with_the_way_to_a_right_one() {
     project.replace(
         "jobs.yaml",
         "  local: {workspace: local, catalog: main, schema: tiny, default: true}",
-        &format!("  prod: {{host: \"{0}\", fivetran: \"{0}\", catalog: main, schema: tiny, default: true}}", served.url),
+        &format!(
+            "  prod: {{host: \"{0}\", fivetran: \"{0}\", catalog: main, schema: tiny, default: true}}",
+            served.url
+        ),
     );
     let ran = project
         .command(&["sync-and-refresh"])

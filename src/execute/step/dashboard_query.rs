@@ -50,7 +50,9 @@ pub(super) async fn run(query: &QueryDashboard, context: &Context, reporter: &Re
                 broken.len(),
                 widget
             ),
-            help: Some("Its viewers see the same error. Correct the dataset or the widget, then run this again.".to_owned()),
+            help: Some(
+                "Its viewers see the same error. Correct the dataset or the widget, then run this again.".to_owned(),
+            ),
             ..Failure::default()
         }),
     }

@@ -46,7 +46,8 @@ pub(super) async fn statement(sql: String, read_only: bool, context: &Context, r
             return Ran { id: None, result: Err(Error::Interrupted { statement_id: None, state: None }) };
         }
     };
-    let tags = [("project", context.project.as_str()), ("run", context.run.as_str()), ("step", reporter.step().as_str())];
+    let tags =
+        [("project", context.project.as_str()), ("run", context.run.as_str()), ("step", reporter.step().as_str())];
     let statement = Statement {
         catalog: Some(context.catalog.clone()),
         schema: Some(context.schema.clone()),
@@ -57,7 +58,9 @@ pub(super) async fn statement(sql: String, read_only: bool, context: &Context, r
     let mut id = None;
     let mut tell = |progress| match progress {
         Progress::Submitted(statement) => id = Some(statement),
-        Progress::State(state) if !read_only => reporter.progress(format!("statement {}", state.as_str().to_lowercase())),
+        Progress::State(state) if !read_only => {
+            reporter.progress(format!("statement {}", state.as_str().to_lowercase()))
+        }
         Progress::State(_) | Progress::Rows(_) => {}
     };
     let result = context.connected.databricks.statements().execute(&statement, &context.cancel, &mut tell).await;

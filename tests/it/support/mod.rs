@@ -176,8 +176,12 @@ impl Project {
         let root = self.path().join(".kiln/local");
         files(&root)
             .into_iter()
-            .filter(|path| path.iter().any(|part| part == "_delta_log") || path.extension().is_some_and(|e| e == "parquet"))
-            .map(|path| (path.strip_prefix(&root).expect("it is below").to_owned(), path.metadata().map_or(0, |m| m.len())))
+            .filter(|path| {
+                path.iter().any(|part| part == "_delta_log") || path.extension().is_some_and(|e| e == "parquet")
+            })
+            .map(|path| {
+                (path.strip_prefix(&root).expect("it is below").to_owned(), path.metadata().map_or(0, |m| m.len()))
+            })
             .collect()
     }
 

@@ -268,9 +268,10 @@ impl Binder<'_> {
                 Version::Time(text) => format!("@{text}"),
             };
             reference[2].push_str(&tag);
-            if alias.is_none() {
-                *alias = Some(ast::table_alias(&table.name));
-            }
+        }
+        // Under its full name alone the planner would not find the `t.*` of an unqualified `t`.
+        if alias.is_none() && (version.is_some() || parts.len() == 1) {
+            *alias = Some(ast::table_alias(&table.name));
         }
         *name = ast::object_name(&[&reference[0], &reference[1], &reference[2]], span);
         let table = TableUse { name: table, version, written: parts, position: ast::start(span) };
