@@ -13,24 +13,24 @@ WITH kept_items AS (
 
 valid_orders AS (
   SELECT
-    stg_orders.*,
+    orders.*,
     -- A retried checkout leaves several orders with one checkout_id: the earliest that is valid stands for all.
     row_number() OVER (
-      PARTITION BY coalesce(stg_orders.checkout_id, concat('order ', CAST(stg_orders.order_id AS STRING)))
-      ORDER BY stg_orders.ordered_at, stg_orders.order_id
+      PARTITION BY coalesce(orders.checkout_id, concat('order ', CAST(orders.order_id AS STRING)))
+      ORDER BY orders.ordered_at, orders.order_id
     ) AS attempt,
     -- A partial return takes its share of the price and of the discount with it.
     coalesce(try_divide(CAST(kept_items.kept_value AS DOUBLE), CAST(kept_items.ordered_value AS DOUBLE)), 1.0)
       AS kept_share
-  FROM stg_orders
-  LEFT JOIN kept_items ON kept_items.order_id = stg_orders.order_id
-  WHERE stg_orders.customer_id IS NOT NULL
-    AND stg_orders.status NOT IN ('cancelled', 'returned')
+  FROM stg_orders AS orders
+  LEFT JOIN kept_items ON kept_items.order_id = orders.order_id
+  WHERE orders.customer_id IS NOT NULL
+    AND orders.status NOT IN ('cancelled', 'returned')
     -- Everything sent back, though nobody has set the status yet. An order whose lines have not arrived counts.
     AND coalesce(kept_items.kept_quantity, 1) > 0
 {%- if customer_sample_percent < 100 %}
     -- Only some of the customers, but these with all their orders: see the environment's `customer_sample_percent`.
-    AND stg_orders.customer_id % 100 < {{ customer_sample_percent }}
+    AND orders.customer_id % 100 < {{ customer_sample_percent }}
 {%- endif %}
 )
 

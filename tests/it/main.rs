@@ -4,13 +4,19 @@ mod analysis;
 #[cfg(feature = "local")]
 mod bad_input;
 #[cfg(feature = "local")]
+mod cohort_sql;
+#[cfg(feature = "local")]
 mod embedded_fivetran;
+#[cfg(feature = "local")]
+mod examples;
 mod faults;
 #[cfg(feature = "local")]
 mod first_run;
 mod http_faults;
 #[cfg(feature = "local")]
 mod support;
+#[cfg(feature = "local")]
+mod tables;
 mod tidy;
 #[cfg(feature = "local")]
 mod workspace;

@@ -11,7 +11,7 @@ SELECT
   CAST(customer_id AS BIGINT) AS customer_id,
   -- Thirty invoices span two minutes: an invoice's moment is its earliest line.
   min(invoiced_at) AS purchased_at,
-  min({{ <local_date moment="invoiced_at" /> }}) AS purchased_on,
+  min(invoiced_on) AS purchased_on,
   'online' AS channel,
   min(country) AS country,
   CAST(round(sum(quantity * unit_price), 2) AS DECIMAL(12, 2)) AS revenue,

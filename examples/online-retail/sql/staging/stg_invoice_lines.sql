@@ -4,6 +4,7 @@ SELECT
   stock_code,
   quantity,
   invoice_date AS invoiced_at,
+  {{ <local_date moment="invoice_date" /> }} AS invoiced_on,
   unit_price,
   customer_id,
   country,
