@@ -6,7 +6,7 @@
 
 mod chart;
 mod color;
-mod counter;
+pub(super) mod counter;
 mod filter;
 pub(super) mod format;
 mod input;
