@@ -85,7 +85,7 @@ impl Environment {
 
 /// Where a project's embedded workspace keeps its data.
 pub(super) fn data_dir(project: &Project) -> PathBuf {
-    super::project::kiln_dir(project).join("local")
+    project.root.join(".kiln").join("local")
 }
 
 /// Explains why the embedded workspace did not start.

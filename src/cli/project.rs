@@ -60,12 +60,6 @@ impl ProjectArgs {
     }
 }
 
-/// Where kiln keeps what it did for a project.
-pub(super) fn kiln_dir(project: &Project) -> PathBuf {
-    let root = if project.root == Path::new(".") { Path::new("") } else { &project.root };
-    root.join(".kiln")
-}
-
 /// Returns `.` for the current folder itself, so that messages show short paths.
 fn relative(dir: &Path, here: &Path) -> PathBuf {
     if dir == here { PathBuf::from(".") } else { dir.to_path_buf() }

@@ -40,15 +40,14 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let plan = plan::run(&manifest, args.job.as_deref())?;
     let environment = Environment::connect(&project, &plan).await?;
     let run = new_run_id();
-    let kiln_dir = super::project::kiln_dir(&project);
-    let recorder = Recorder::create(&kiln_dir, &run)?;
+    let recorder = Recorder::create(&project.root.join(".kiln"), &run)?;
 
     let cancel = CancellationToken::new();
     let interrupts = tokio::spawn(cancel_on_interrupts(cancel.clone()));
     let (events, received) = mpsc::channel(EVENT_BACKLOG);
     let settings =
         execute::Settings { run, concurrency: usize::from(args.concurrency), clock: Arc::new(chrono::Utc::now) };
-    let page = kiln_dir.join("pages").join(format!("{}.html", plan.job));
+    let page = project.root.join(".kiln").join("pages").join(format!("{}.html", plan.job));
     let reports = Reports::new(output, recorder);
     let (result, reports) = tokio::join!(
         execute::run(plan, environment.connected.clone(), settings, events, cancel),

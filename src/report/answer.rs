@@ -150,7 +150,11 @@ impl Shown {
     }
 
     fn figure(&self, widget: &Widget) -> Option<String> {
-        page::counter::value(widget.spec()?.encodings(), self.result(widget)?)
+        let value = &widget.spec()?.encodings()["value"];
+        let result = self.result(widget)?;
+        let column = column(result, value)?;
+        let cell = result.rows.first()?.get(column)?;
+        Some(page::format::show(cell.as_deref(), &value["format"], &result.columns[column].1))
     }
 
     /// The first heatmap as text: its title, and lines of which the first is the head.

@@ -238,6 +238,7 @@ async fn a_view_keeps_the_columns_and_the_names_of_its_making() {
     w.run("CREATE TABLE b.t AS SELECT 2 AS x").await;
     let request = Request { schema: Some("a".into()), ..Request::new("CREATE VIEW v AS SELECT * FROM t") };
     w.engine.execute(request, CancellationToken::new()).await.unwrap();
+    assert_eq!(w.rows("SELECT a.t.x, b.t.x FROM a.t JOIN b.t ON a.t.x < b.t.x").await, ["1|2"]);
     let request = Request { schema: Some("b".into()), ..Request::new("SELECT v.x, t.x FROM a.v, t") };
     let output = w.engine.execute(request, CancellationToken::new()).await.unwrap();
     assert_eq!(output.rows, [[Some("1".to_owned()), Some("2".to_owned())]]);
@@ -303,7 +304,15 @@ async fn errors_carry_condition_sqlstate_and_place() {
         ("SELECT 1 FROM orders WHERE", "PARSE_SYNTAX_ERROR", "42601", Some((1, 27)), "end of input"),
         ("SELECT 1; SELECT 2", "PARSE_SYNTAX_ERROR", "42601", Some((1, 11)), "extra input"),
         (" -- nothing", "PARSE_EMPTY_STATEMENT", "42617", None, "empty"),
-        ("SELECT id, count(*) FROM orders", "MISSING_AGGREGATION", "42803", None, "id"),
+        ("SELECT id, count(*) FROM orders", "MISSING_AGGREGATION", "42803", Some((1, 8)), "any_value(id)"),
+        ("SELECT year(totl) FROM orders", "UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703", Some((1, 13)), "`total`"),
+        (
+            "SELECT 1 FROM orders WHERE\n totl + 1 > 2",
+            "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+            "42703",
+            Some((2, 2)),
+            "`total`",
+        ),
         ("SELECT DATE'2024-01-01' = 1", "DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES", "42K09", None, "\"DATE\""),
         ("SELECT year(id, 1) FROM orders", "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "42605", None, "`year`"),
         ("SELECT 1 % 0", "REMAINDER_BY_ZERO", "22012", None, "zero"),
@@ -377,6 +386,15 @@ async fn constructs_of_the_dialect_mean_what_they_mean_in_spark() {
         ("SELECT CASE WHEN channel IS NULL THEN 0 ELSE 1 / length(channel) END FROM orders WHERE id = 4", vec!["0.0"]),
         ("SELECT table_name FROM information_schema.tables WHERE table_schema = 'default'", vec!["orders"]),
         ("SELECT column_name FROM main.information_schema.columns WHERE ordinal_position = 2", vec!["ordered_on"]),
+        (
+            "SELECT orders.*, default.orders.id FROM orders WHERE main.default.orders.id = 1",
+            vec!["1|10|2024-01-05|19.90|web|1"],
+        ),
+        ("SELECT o.id FROM orders o JOIN orders ON o.id = orders.id AND orders.total > 12.5", vec!["1"]),
+        (
+            "WITH a AS (SELECT a.*, 1 AS k FROM (SELECT id FROM orders) a) SELECT count(*) FROM a WHERE a.k = 1",
+            vec!["5"],
+        ),
         ("VALUES (1, 'a'), (2, 'b')", vec!["1|a", "2|b"]),
         ("SELECT current_catalog() || '.' || current_schema()", vec!["main.default"]),
         (
@@ -395,6 +413,18 @@ async fn constructs_of_the_dialect_mean_what_they_mean_in_spark() {
     ] {
         assert_eq!(w.rows(sql).await, rows, "{sql}");
     }
+}
+
+#[tokio::test]
+async fn a_condition_guards_those_to_its_right() {
+    let w = Warehouse::new().await;
+    w.run("CREATE TABLE t AS SELECT * FROM VALUES (0, 'x'), (2, '4'), (5, '1') AS t(a, s)").await;
+    assert_eq!(w.rows("SELECT a FROM t WHERE a <> 0 AND 10 / a > 3").await, ["2"]);
+    assert_eq!(w.rows("SELECT a FROM t WHERE s RLIKE '^[0-9]+$' AND CAST(s AS INT) > 3").await, ["2"]);
+    assert_eq!(w.rows("SELECT a FROM t WHERE a > 0 AND a <> 5 AND 10 div a = 5 AND a IS NOT NULL").await, ["2"]);
+    assert_eq!(w.error("SELECT a FROM t WHERE a < 5 AND 10 / a > 3").await.condition, "DIVIDE_BY_ZERO");
+    assert_eq!(w.rows("DELETE FROM t WHERE a <> 0 AND 10 / a > 3").await, ["1|1"]);
+    assert_eq!(w.rows("SELECT a FROM t ORDER BY a").await, ["0", "5"]);
 }
 
 #[tokio::test]
@@ -509,6 +539,6 @@ async fn another_delta_reader_reads_the_tables() {
     assert_eq!(
         text.trim(),
         "2 [{'id': 2, 'at': None, 'd': Decimal('2.25'), 'p': 'y'}] ['PrimitiveType(\"integer\")', \
-         'PrimitiveType(\"timestamp\")', 'PrimitiveType(\"decimal(3, 2)\")', 'PrimitiveType(\"string\")']"
+         'PrimitiveType(\"timestamp\")', 'PrimitiveType(\"decimal(3,2)\")', 'PrimitiveType(\"string\")']"
     );
 }

@@ -2,55 +2,29 @@
 
 use serde_json::Value;
 
-use super::QueryResult;
 use super::color::Palette;
 use super::format;
 use super::rows::Rows;
 use super::text::escape;
 
-/// Where in its rows a counter's number stands.
-struct Headline<'a> {
-    /// The encoding that names the number.
-    main: &'a Value,
-    column: usize,
-    row: usize,
-    /// The rows in the order of their periods, for a counter that has periods.
-    order: Option<Vec<usize>>,
-}
-
-impl<'a> Headline<'a> {
-    fn of(encodings: &'a Value, rows: &Rows<'_>) -> Result<Self, String> {
-        // A counter that has only a target shows that.
-        let mut named = ["value", "target", "period"].into_iter().map(|key| &encodings[key]);
-        let Some(main) = named.find(|encoding| encoding["fieldName"].is_string()) else {
-            return Err("the counter has no field".to_owned());
-        };
-        let column = find(rows, main)?;
-        let period = encodings["period"]["fieldName"].as_str().and_then(|name| rows.column(name));
-        let order = period.filter(|period| *period != column).map(|period| {
-            let mut order: Vec<usize> = (0..rows.len()).filter(|row| rows.text(*row, period).is_some()).collect();
-            order.sort_by(|a, b| super::rows::natural(rows.text(*a, period), rows.text(*b, period)));
-            order
-        });
-        let row = match &order {
-            Some(order) => order.last().copied().unwrap_or(0),
-            None => main["rowNumber"].as_u64().map_or(0, |n| usize::try_from(n.saturating_sub(1)).unwrap_or(0)),
-        };
-        Ok(Self { main, column, row, order })
-    }
-}
-
-/// Returns a counter's number as it is shown; none if it has no value.
-pub(in crate::report) fn value(encodings: &Value, result: &QueryResult) -> Option<String> {
-    let rows = Rows::new(result);
-    let Headline { main, column, row, .. } = Headline::of(encodings, &rows).ok()?;
-    rows.text(row, column).map(|_| shown(&rows, row, column, main))
-}
-
 /// Draws a counter.
 pub(super) fn draw(encodings: &Value, rows: &Rows<'_>, palette: &Palette) -> Result<String, String> {
-    let target = &encodings["target"];
-    let Headline { main, column, row, order } = Headline::of(encodings, rows)?;
+    let (value, target) = (&encodings["value"], &encodings["target"]);
+    // A counter that has only a target shows that.
+    let main = [value, target, &encodings["period"]].into_iter().find(|encoding| encoding["fieldName"].is_string());
+    let Some(main) = main else { return Err("the counter has no field".to_owned()) };
+    let column = find(rows, main)?;
+
+    let period = encodings["period"]["fieldName"].as_str().and_then(|name| rows.column(name));
+    let order = period.filter(|period| *period != column).map(|period| {
+        let mut order: Vec<usize> = (0..rows.len()).filter(|row| rows.text(*row, period).is_some()).collect();
+        order.sort_by(|a, b| super::rows::natural(rows.text(*a, period), rows.text(*b, period)));
+        order
+    });
+    let row = match &order {
+        Some(order) => order.last().copied().unwrap_or(0),
+        None => main["rowNumber"].as_u64().map_or(0, |n| usize::try_from(n.saturating_sub(1)).unwrap_or(0)),
+    };
     let Some(raw) = rows.text(row, column) else {
         return Ok("<div class=\"counter\"><p class=\"value none\" title=\"no value\">–</p></div>".to_owned());
     };

@@ -6,7 +6,7 @@
 
 mod chart;
 mod color;
-pub(super) mod counter;
+mod counter;
 mod filter;
 pub(super) mod format;
 mod input;

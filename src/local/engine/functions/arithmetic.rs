@@ -48,23 +48,29 @@ impl fmt::Display for Operation {
     }
 }
 
-/// The function that computes an operation; zero divisors and overflow are errors.
-pub(in crate::local::engine) fn function(operation: Operation) -> Arc<ScalarUDF> {
-    Arc::new(ScalarUDF::new_from_impl(Arithmetic::new(operation, false)))
+/// The function that computes an operation; zero divisors and overflow are errors, or NULL if `tolerant`.
+pub(in crate::local::engine) fn function(operation: Operation, tolerant: bool) -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::new_from_impl(Arithmetic::new(operation, tolerant)))
+}
+
+/// The operation of a function that gives NULL where the operator fails.
+pub(in crate::local::engine) fn tolerant(name: &str) -> Option<Operation> {
+    Some(match name {
+        "try_add" => Operation::Add,
+        "try_subtract" => Operation::Subtract,
+        "try_multiply" => Operation::Multiply,
+        "try_divide" => Operation::Divide,
+        "try_mod" => Operation::Remainder,
+        _ => return None,
+    })
 }
 
 /// The functions that are called by name.
 pub(super) fn functions() -> Vec<(&'static str, Arc<ScalarUDF>)> {
-    let tolerant = |operation| Arc::new(ScalarUDF::new_from_impl(Arithmetic::new(operation, true)));
-    vec![
-        ("try_add", tolerant(Operation::Add)),
-        ("try_subtract", tolerant(Operation::Subtract)),
-        ("try_multiply", tolerant(Operation::Multiply)),
-        ("try_divide", tolerant(Operation::Divide)),
-        ("try_mod", tolerant(Operation::Remainder)),
-        ("div", function(Operation::IntegerDivide)),
-        ("pmod", function(Operation::PositiveRemainder)),
-    ]
+    let tolerant = ["try_add", "try_subtract", "try_multiply", "try_divide", "try_mod"];
+    let tolerant = tolerant.into_iter().filter_map(|name| Some((name, function(self::tolerant(name)?, true))));
+    let strict = [("div", Operation::IntegerDivide), ("pmod", Operation::PositiveRemainder)];
+    tolerant.chain(strict.map(|(name, operation)| (name, function(operation, false)))).collect()
 }
 
 /// The types in which the operands are computed, and the type of the result; `None` for what is no number.

@@ -10,6 +10,7 @@ mod moments;
 mod numbers;
 mod patterns;
 mod percentile;
+mod round;
 mod sequence;
 mod simple;
 #[cfg(test)]
@@ -70,11 +71,13 @@ fn scalars() -> HashMap<&'static str, Arc<ScalarUDF>> {
         ("coalesce", datafusion::functions::core::coalesce()),
         ("greatest", datafusion::functions::core::greatest()),
         ("least", datafusion::functions::core::least()),
+        ("get_field", datafusion::functions::core::get_field()),
         ("named_struct", datafusion::functions::core::named_struct()),
         ("abs", spark::math::abs()),
         ("ceil", spark::math::ceil()),
         ("floor", spark::math::floor()),
-        ("round", spark::math::round()),
+        ("round", round::round(false)),
+        ("bround", round::round(true)),
         ("negative", spark::math::negative()),
         ("rint", spark::math::rint()),
         ("hypot", spark::math::hypot()),
@@ -99,13 +102,14 @@ fn scalars() -> HashMap<&'static str, Arc<ScalarUDF>> {
         ("atan2", spark::math::atan2()),
         ("degrees", math::degrees()),
         ("radians", math::radians()),
+        ("sign", math::signum()),
         ("isnan", math::isnan()),
+        ("bit_not", spark::bitwise::bitwise_not()),
         ("md5", datafusion::functions::crypto::md5()),
         ("sha1", spark::hash::sha1()),
         ("sha2", spark::hash::sha2()),
         ("crc32", spark::hash::crc32()),
         ("concat_ws", spark::string::concat_ws()),
-        ("space", spark::string::space()),
         ("uuid", string::uuid()),
         ("array", spark::array::array()),
         ("array_contains", spark::array::spark_array_contains()),

@@ -30,7 +30,7 @@ async fn answer(engine: &Engine, expression: &str) -> (String, String) {
         Ok(output) => output,
         Err(e) => return error(e),
     };
-    let data_type = output.columns[0].type_text.to_lowercase().replace(": ", ":");
+    let data_type = output.columns[0].type_text.to_lowercase().replace(": ", ":").replace(", ", ",");
     let plain = !data_type.starts_with("array") && !data_type.starts_with("struct") && data_type != "void";
     let output = match plain {
         true => match run(engine, format!("SELECT CAST({expression} AS STRING) AS x")).await {

@@ -56,6 +56,7 @@ pub(super) fn functions() -> Vec<Simple> {
             })
         }),
         text("repeat", &[TEXT, COUNT], 2, |a| rows(a, |t, n| Ok(Some(t[0].repeat(length(n[1])))))),
+        text("space", &[COUNT], 1, |a| rows(a, |_, n| Ok(Some(" ".repeat(length(n[0])))))),
         text("lpad", &[TEXT, COUNT, TEXT], 2, |a| pad(a, true)),
         text("rpad", &[TEXT, COUNT, TEXT], 2, |a| pad(a, false)),
         text("replace", &[TEXT, TEXT, TEXT], 2, |a| {

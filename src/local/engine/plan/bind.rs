@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     BinaryOperator, CastKind, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, ObjectNamePart,
-    Query, TableAlias, TableFactor, TableVersion, Value, ValueWithSpan, VisitMut, VisitorMut,
+    Query, Select, TableAlias, TableFactor, TableVersion, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use sqlparser::tokenizer::Span;
 
@@ -214,6 +214,8 @@ pub(in crate::local::engine) struct TableUse {
     pub(in crate::local::engine) written: Vec<String>,
     /// Line and column.
     pub(in crate::local::engine) position: Option<(usize, usize)>,
+    /// Whether its columns are known under the table's own name alone.
+    aliased: bool,
 }
 
 /// Binds a query in place; returns the tables it reads, by the reference that now stands in the tree.
@@ -269,12 +271,12 @@ impl Binder<'_> {
             };
             reference[2].push_str(&tag);
         }
-        // Under its full name alone the planner would not find the `t.*` of an unqualified `t`.
-        if alias.is_none() && (version.is_some() || parts.len() == 1) {
+        if alias.is_none() && version.is_some() {
             *alias = Some(ast::table_alias(&table.name));
         }
         *name = ast::object_name(&[&reference[0], &reference[1], &reference[2]], span);
-        let table = TableUse { name: table, version, written: parts, position: ast::start(span) };
+        let aliased = alias.as_ref().is_some_and(|alias| alias.name.value.to_lowercase() == table.name);
+        let table = TableUse { name: table, version, written: parts, position: ast::start(span), aliased };
         self.tables.entry(reference).or_insert(table);
         Ok(())
     }
@@ -360,6 +362,24 @@ impl VisitorMut for Binder<'_> {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
+        // A table without an alias gets its own name as one, so that `orders.*` and `orders.id` find it. Where two
+        // tables of one name stand side by side, only longer names tell them apart.
+        let mut seen = HashMap::new();
+        for factor in factors(select) {
+            if let Some(name) = own_name(factor) {
+                *seen.entry(name).or_insert(0) += 1;
+            }
+        }
+        for factor in factors(select) {
+            let Some(name) = own_name(factor).filter(|name| seen.get(name) == Some(&1)) else { continue };
+            if let TableFactor::Table { alias: alias @ None, args: None, .. } = factor {
+                *alias = Some(ast::table_alias(&name));
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Self::Break> {
         if let TableFactor::Table { name, alias, args: None, version, .. } = factor
             && let Err(error) = self.table(name, alias, version)
@@ -370,6 +390,25 @@ impl VisitorMut for Binder<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
+        // `schema.table.column`: the table now goes by its own name.
+        if let Expr::CompoundIdentifier(parts) = expr
+            && parts.len() > 2
+        {
+            let lower: Vec<String> = parts.iter().map(|part| part.value.to_lowercase()).collect();
+            let tables = self.tables.values().filter(|table| table.aliased).map(|table| &table.name);
+            let skip = tables.filter_map(|name| match lower.as_slice() {
+                [catalog, schema, table, _, ..]
+                    if *catalog == name.catalog && *schema == name.schema && *table == name.name =>
+                {
+                    Some(2)
+                }
+                [schema, table, _, ..] if *schema == name.schema && *table == name.name => Some(1),
+                _ => None,
+            });
+            if let Some(skip) = skip.max() {
+                parts.drain(..skip);
+            }
+        }
         if let Expr::Value(ValueWithSpan { value: Value::Placeholder(marker), span }) = expr {
             match self.scope.marker(marker, *span) {
                 Ok(bound) => *expr = bound,
@@ -377,6 +416,27 @@ impl VisitorMut for Binder<'_> {
             }
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// The tables, subqueries and calls in a FROM.
+fn factors(select: &mut Select) -> impl Iterator<Item = &mut TableFactor> {
+    select.from.iter_mut().flat_map(|table| {
+        std::iter::once(&mut table.relation).chain(table.joins.iter_mut().map(|join| &mut join.relation))
+    })
+}
+
+/// The name under which columns of an item of FROM are known: its alias, or the last part of a table's name.
+fn own_name(factor: &TableFactor) -> Option<String> {
+    match factor {
+        TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
+            Some(alias.name.value.to_lowercase())
+        }
+        TableFactor::Table { name, args: None, .. } => match name.0.last()? {
+            ObjectNamePart::Identifier(ident) => Some(ident.value.to_lowercase()),
+            ObjectNamePart::Function(_) => None,
+        },
+        _ => None,
     }
 }
 

@@ -242,6 +242,11 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
             let right = args.pop().unwrap_or_else(|| ast::null(span));
             return Ok(Some(ast::binary(args.remove(0), BinaryOperator::Modulo, right)));
         }
+        ("try_add" | "try_subtract" | "try_multiply" | "try_divide" | "try_mod", 2) => {
+            // As an operator it sees which of its operands are written out.
+            let right = args.pop().unwrap_or_else(|| ast::null(span));
+            return Ok(Some(ast::binary(args.remove(0), BinaryOperator::Custom(name), right)));
+        }
         ("struct", _) => return Ok(Some(named_struct(&args, span))),
         ("explode", 1) => ast::rename(function, "unnest"),
         ("explode_outer", 1) => ast::rename(function, "unnest_outer"),

@@ -1,17 +1,19 @@
 //! Casts with Spark's meaning: written ones and those that the planner puts in to make types agree.
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::expr::{Case, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::utils::{merge_schema, split_conjunction_owned};
+use datafusion::logical_expr::{Expr, ExprSchemable, Filter, LogicalPlan, cast, lit};
 use datafusion::optimizer::AnalyzerRule;
 
-use crate::local::engine::functions::cast::{self, Way};
+use crate::local::engine::functions::cast::{self as casting, Way};
 
-/// Replaces casts that Arrow does in another way than Spark; refuses those that Spark does not have.
+/// Replaces casts that Arrow does in another way than Spark; refuses those that Spark does not have; keeps conditions
+/// that may fail behind those that guard them.
 #[derive(Debug)]
 pub(in crate::local::engine) struct SparkCasts;
 
@@ -28,12 +30,17 @@ impl AnalyzerRule for SparkCasts {
                 schema.merge(&source);
             }
             let names = NamePreserver::new(&node);
-            node.map_expressions(|expr| {
+            let node = node.map_expressions(|expr| {
                 let name = names.save(&expr);
                 let changed = expr.transform_up(|expr| replace(expr, &schema))?;
                 Ok(changed.update_data(|expr| name.restore(expr)))
-            })?
-            .map_data(LogicalPlan::recompute_schema)
+            })?;
+            node.map_data(LogicalPlan::recompute_schema)?.map_data(|node| match node {
+                LogicalPlan::Filter(filter) => {
+                    Filter::try_new(guarded(filter.predicate), filter.input).map(LogicalPlan::Filter)
+                }
+                other => Ok(other),
+            })
         })
         .map(|changed| changed.data)
     }
@@ -46,13 +53,44 @@ fn replace(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         _ => return Ok(Transformed::no(expr)),
     };
     let from = inner.get_type(schema)?;
-    match cast::way(&from, target) {
+    match casting::way(&from, target) {
         Way::Arrow => Ok(Transformed::no(expr)),
-        Way::Refused => Err(cast::refused(&from, target).into()),
+        Way::Refused => Err(casting::refused(&from, target).into()),
         Way::Own => {
-            let function = cast::function(target, tolerant);
+            let function = casting::function(target, tolerant);
             let call = ScalarFunction::new_udf(function, vec![inner.as_ref().clone()]);
             Ok(Transformed::yes(Expr::ScalarFunction(call)))
         }
     }
+}
+
+/// A condition of which parts may fail: each such part is computed only for rows that pass the parts to its left.
+fn guarded(predicate: Expr) -> Expr {
+    let parts = split_conjunction_owned(predicate);
+    if parts.len() < 2 || !parts[1..].iter().any(may_fail) {
+        return parts.into_iter().reduce(Expr::and).unwrap_or_else(|| lit(true));
+    }
+    let mut done: Vec<Expr> = Vec::new();
+    for part in parts {
+        let before = done.iter().cloned().reduce(Expr::and);
+        match before {
+            Some(before) if may_fail(&part) => {
+                // As a number: a choice between truth values would be turned into AND and OR again.
+                let part = Box::new(cast(part, DataType::Int8));
+                let case = Case::new(None, vec![(Box::new(before), part)], Some(Box::new(lit(0_i8))));
+                done.push(Expr::Case(case).eq(lit(1_i8)));
+            }
+            _ => done.push(part),
+        }
+    }
+    done.into_iter().reduce(Expr::and).unwrap_or_else(|| lit(true))
+}
+
+/// Whether an expression may be an error for some rows.
+fn may_fail(expr: &Expr) -> bool {
+    expr.exists(|part| {
+        Ok(matches!(part, Expr::ScalarFunction(call)
+            if matches!(call.func.name(), "divide" | "remainder" | "div" | "pmod" | "cast" | "to_date" | "to_timestamp")))
+    })
+    .unwrap_or(false)
 }

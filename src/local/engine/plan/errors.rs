@@ -24,6 +24,19 @@ pub(super) fn unresolved_column(error: &DataFusionError) -> Option<(usize, usize
     }
 }
 
+/// The name that is no column of any table in reach, if that is what the error says.
+pub(super) fn unresolved_name(error: &DataFusionError) -> Option<(Option<String>, String)> {
+    match peel(error, None).1 {
+        DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
+            SchemaError::FieldNotFound { field, .. } => {
+                Some((field.relation.as_ref().map(|r| r.table().to_owned()), field.name.clone()))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Says what an error of the query engine means.
 pub(in crate::local::engine) fn explain(error: DataFusionError) -> SqlError {
     let (place, inner) = peel(&error, None);
@@ -62,6 +75,15 @@ fn peel(error: &DataFusionError, place: Option<(usize, usize)>) -> (Option<(usiz
 }
 
 fn translate(error: &DataFusionError) -> SqlError {
+    if let DataFusionError::External(inner) = error
+        && let Some(error) = inner.downcast_ref::<SqlError>()
+    {
+        return error.clone();
+    }
+    // An error that was met while types were matched or a file was read comes back as text.
+    if let Some(error) = recovered(&error.to_string()) {
+        return error;
+    }
     match error {
         DataFusionError::External(inner) => match inner.downcast_ref::<SqlError>() {
             Some(error) => error.clone(),
@@ -88,6 +110,27 @@ fn translate(error: &DataFusionError) -> SqlError {
         DataFusionError::Execution(message) => execution(message),
         other => SqlError::internal(format!("{}.", first_line(&other.strip_backtrace()))),
     }
+}
+
+/// The SQLSTATEs of errors that functions raise.
+const STATES: &[&str] =
+    &["22012", "22003", "22018", "22007", "22009", "22023", "42605", "42K09", "42703", "0A000", "54000", "53200"];
+
+/// An error of ours inside the text of another: `… [CONDITION] what is wrong. SQLSTATE: 22012 …`.
+fn recovered(text: &str) -> Option<SqlError> {
+    for (i, _) in text.match_indices('[') {
+        let Some((condition, rest)) = text[i + 1..].split_once("] ") else { continue };
+        let named = condition.contains('_')
+            && condition.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.'));
+        if !named {
+            continue;
+        }
+        if let Some((said, state)) = rest.split_once(" SQLSTATE: ") {
+            let state = STATES.iter().find(|known| state.starts_with(**known))?;
+            return Some(SqlError::new(condition, state, said));
+        }
+    }
+    None
 }
 
 fn first_line(message: &str) -> &str {
@@ -201,7 +244,16 @@ fn plan(message: &str) -> SqlError {
     let line = first_line(message).trim_end_matches('.');
     let mentions = |words: &[&str]| words.iter().any(|word| message.contains(word));
     if mentions(&["must appear in the GROUP BY", "must be in GROUP BY", "must appear in GROUP BY"]) {
-        SqlError::new("MISSING_AGGREGATION", "42803", format!("{line}. Add it to GROUP BY or aggregate it."))
+        let column = message.split('"').nth(1).and_then(|name| name.rsplit('.').next()).unwrap_or("it");
+        SqlError::new(
+            "MISSING_AGGREGATION",
+            "42803",
+            format!(
+                "The non-aggregating expression \"{column}\" is based on columns which are not participating in the \
+                 GROUP BY clause. Add the columns or the expression to the GROUP BY, aggregate the expression, or use \
+                 \"any_value({column})\" if you do not care which of the values within a group is returned."
+            ),
+        )
     } else if mentions(&["No function matches", "failed to match any signature", "coercion from", "Coercion from"]) {
         SqlError::new("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09", format!("{line}."))
     } else if mentions(&["Cannot coerce arithmetic", "Cannot infer common argument type", "Incompatible inputs"]) {

@@ -15,6 +15,28 @@ pub(super) fn substitute(query: &mut Query, place: (usize, usize)) -> bool {
     query.visit(&mut Finder { place }).is_break()
 }
 
+/// Line and column of the first identifier of this name: qualifier and name in lower case.
+pub(super) fn find(query: &Query, (qualifier, name): &(Option<String>, String)) -> Option<(usize, usize)> {
+    let mut found = None;
+    let _ = sqlparser::ast::visit_expressions(query, |expr| {
+        let place = match (expr, qualifier) {
+            (Expr::Identifier(ident), None) if ident.value.to_lowercase() == *name => ast::start(ident.span),
+            (Expr::CompoundIdentifier(parts), Some(qualifier)) => match parts.as_slice() {
+                [.., table, column]
+                    if column.value.to_lowercase() == *name && table.value.to_lowercase() == *qualifier =>
+                {
+                    ast::start(table.span)
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        found = place;
+        if place.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    found
+}
+
 struct Finder {
     place: (usize, usize),
 }

@@ -70,6 +70,8 @@ pub(super) async fn query(engine: &Engine, part: &Part, scope: &Scope) -> Result
     let now = engine.now();
     let state = session::at(engine.state(), now);
     let plan = plan_tree(&tree, &tables, &state, scope, now)?;
+    // Types are final only once the plan is analysed.
+    let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {}).map_err(explain)?;
     let names = output.resolve(plan.schema());
     Ok(Planned { plan, names, state })
 }
@@ -101,12 +103,14 @@ fn plan_tree(
             Ok(plan) => return Ok(plan),
             Err(error) => error,
         };
-        if let Some(place) = errors::unresolved_column(&error)
+        let known = errors::unresolved_column(&error);
+        let place = known.or_else(|| lateral::find(&tree, &errors::unresolved_name(&error)?));
+        if let Some(place) = place
             && lateral::substitute(&mut tree, place)
         {
             continue;
         }
-        return Err(explain(error));
+        return Err(explain(error).at(place));
     }
 }
 

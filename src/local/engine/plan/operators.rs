@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, Diagnostic, Result, ScalarValue};
 use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction, WindowFunction, WindowFunctionParams};
 use datafusion::logical_expr::planner::{
     ExprPlanner, PlannerResult, RawAggregateExpr, RawBinaryExpr, RawFieldAccessExpr, RawWindowExpr,
@@ -22,8 +23,13 @@ pub(super) struct SparkOperators;
 
 impl ExprPlanner for SparkOperators {
     fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
-        let (left, right) = (raw.left.get_type(schema)?, raw.right.get_type(schema)?);
-        let operation = match raw.op {
+        let (left, right) = (type_of(&raw.left, schema)?, type_of(&raw.right, schema)?);
+        let mut tolerant = false;
+        let operation = match &raw.op {
+            BinaryOperator::Custom(name) if arithmetic::tolerant(name).is_some() => {
+                tolerant = true;
+                arithmetic::tolerant(name).unwrap_or(Operation::Add)
+            }
             BinaryOperator::Plus => Operation::Add,
             BinaryOperator::Minus => Operation::Subtract,
             BinaryOperator::Multiply => Operation::Multiply,
@@ -51,13 +57,13 @@ impl ExprPlanner for SparkOperators {
         let is_interval = |t: &DataType| matches!(t, DataType::Interval(_) | DataType::Duration(_));
         let is_time = |t: &DataType| matches!(t, DataType::Date32 | DataType::Timestamp(..));
         match operation {
-            Operation::Add if left == DataType::Date32 && types::is_integer(&right) => {
+            Operation::Add if !tolerant && left == DataType::Date32 && types::is_integer(&right) => {
                 Ok(planned(datetime::date_add(), vec![raw.left, raw.right]))
             }
-            Operation::Add if right == DataType::Date32 && types::is_integer(&left) => {
+            Operation::Add if !tolerant && right == DataType::Date32 && types::is_integer(&left) => {
                 Ok(planned(datetime::date_add(), vec![raw.right, raw.left]))
             }
-            Operation::Subtract if left == DataType::Date32 && types::is_integer(&right) => {
+            Operation::Subtract if !tolerant && left == DataType::Date32 && types::is_integer(&right) => {
                 Ok(planned(datetime::date_sub(), vec![raw.left, raw.right]))
             }
             Operation::Subtract if is_time(&left) && is_time(&right) => Err(SqlError::unsupported(
@@ -73,7 +79,7 @@ impl ExprPlanner for SparkOperators {
                 Err(SqlError::unsupported("arithmetic of intervals").into())
             }
             operation => {
-                let function = arithmetic::function(operation);
+                let function = arithmetic::function(operation, tolerant);
                 if arithmetic::result_type(operation, &left, &right).is_none() {
                     return Err(arithmetic::mismatch(operation, &left, &right).into());
                 }
@@ -134,6 +140,23 @@ impl ExprPlanner for SparkOperators {
 
 fn planned<T>(function: Arc<datafusion::logical_expr::ScalarUDF>, args: Vec<Expr>) -> PlannerResult<T> {
     PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(function, args)))
+}
+
+/// An expression's type; a name that is unknown is shown with its place.
+fn type_of(expr: &Expr, schema: &DFSchema) -> Result<DataType> {
+    expr.get_type(schema).map_err(|error| {
+        let mut span = None;
+        let _ = expr.apply(|part| {
+            if let Expr::Column(column) = part
+                && !schema.has_column(column)
+            {
+                span = column.spans.first();
+                return Ok(TreeNodeRecursion::Stop);
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        error.with_diagnostic(Diagnostic::new_error("the name is not known", span))
+    })
 }
 
 /// Beside a decimal, a whole number that is written out has as many digits as it shows.

@@ -7,9 +7,9 @@ use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
 use sqlparser::ast::{
-    DataType, Expr, Function, FunctionArg, FunctionArguments, GroupByExpr, Ident, LimitClause, OrderByKind, Query,
-    Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Spanned, TableAlias, TableFactor, TrimWhereField,
-    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut, WindowFrameBound, WindowType,
+    AccessExpr, DataType, Expr, Function, FunctionArg, FunctionArguments, GroupByExpr, Ident, LimitClause, OrderByKind,
+    Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Spanned, TableAlias, TableFactor,
+    TrimWhereField, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut, WindowFrameBound, WindowType,
 };
 
 use super::{ast, calls, names};
@@ -40,13 +40,19 @@ fn unique_output(body: &mut SetExpr) {
     match body {
         SetExpr::Select(select) => {
             let mut seen = std::collections::HashSet::new();
+            // A star may bring any name: names beside it are made other than those.
+            let starred = select
+                .projection
+                .iter()
+                .any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
             for (i, item) in select.projection.iter_mut().enumerate() {
                 let name = match item {
                     SelectItem::UnnamedExpr(expr) => names::label(expr).to_lowercase(),
                     SelectItem::ExprWithAlias { alias, .. } => alias.value.to_lowercase(),
                     _ => continue,
                 };
-                if !seen.insert(name.clone()) {
+                let bare = matches!(item, SelectItem::UnnamedExpr(Expr::Identifier(_) | Expr::CompoundIdentifier(_)));
+                if !seen.insert(name.clone()) || starred && bare {
                     let alias = Ident::with_quote('`', format!("{name}#{i}"));
                     if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
                         *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
@@ -178,6 +184,9 @@ impl Rewriter<'_> {
                 _ => {}
             },
             Expr::Interval(interval) => plain(&mut interval.value),
+            Expr::UnaryOp { op: UnaryOperator::BitwiseNot, expr: inner } => {
+                *expr = ast::call("bit_not", vec![(**inner).clone()], span);
+            }
             Expr::RLike { negated, expr: text, pattern, .. } => {
                 let call = ast::call("regexp_like", vec![(**text).clone(), (**pattern).clone()], span);
                 *expr = if *negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(call) } } else { call };
@@ -214,6 +223,14 @@ impl Rewriter<'_> {
                 let mut args = vec![(**text).clone()];
                 args.extend(trim_what.iter().map(|what| (**what).clone()));
                 *expr = ast::call(name, args, span);
+            }
+            Expr::CompoundFieldAccess { root, access_chain } => {
+                let mut value = (**root).clone();
+                for access in access_chain {
+                    let AccessExpr::Dot(Expr::Identifier(field)) = access else { return Ok(()) };
+                    value = ast::call("get_field", vec![value, ast::string(&field.value, span)], span);
+                }
+                *expr = value;
             }
             Expr::AtTimeZone { .. } => return Err(SqlError::unsupported("AT TIME ZONE").at(place)),
             Expr::Struct { values, fields } if fields.is_empty() => {
