@@ -12,7 +12,7 @@ use datafusion::arrow::array::{
 use datafusion::arrow::compute::{cast, filter_record_batch};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
-use datafusion::common::hash_utils::{RandomState, create_hashes};
+use datafusion::common::hash_utils::{QualityRandomState, create_hashes};
 use sha2::{Digest, Sha256};
 
 use super::super::files::type_text;
@@ -244,7 +244,8 @@ impl std::hash::Hasher for Halves {
     }
 
     fn write_u128(&mut self, value: u128) {
-        self.0 = value as u64 ^ (value >> 64) as u64;
+        // Either half would do; mixed, they might cancel each other out.
+        self.0 = value as u64;
     }
 }
 
@@ -268,8 +269,8 @@ impl KeyGuard {
             .collect::<Result<_, _>>()?;
         let rows = batch.num_rows();
         let (mut low, mut high) = (vec![0; rows], vec![0; rows]);
-        create_hashes(key.iter().copied(), &RandomState::with_seed(1), &mut low).map_err(|e| failed(&e))?;
-        create_hashes(key.iter().copied(), &RandomState::with_seed(2), &mut high).map_err(|e| failed(&e))?;
+        create_hashes(key.iter().copied(), &QualityRandomState::with_seed(1), &mut low).map_err(|e| failed(&e))?;
+        create_hashes(key.iter().copied(), &QualityRandomState::with_seed(2), &mut high).map_err(|e| failed(&e))?;
         let mut keep: Option<Vec<bool>> = None;
         self.seen.reserve(rows);
         for row in 0..rows {
