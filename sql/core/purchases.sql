@@ -5,8 +5,8 @@ WITH kept_items AS (
   SELECT
     order_id,
     sum(quantity - returned_quantity) AS kept_quantity,
-    sum((quantity - returned_quantity) * unit_price) AS kept_value,
-    sum(quantity * unit_price) AS ordered_value
+    CAST(sum((quantity - returned_quantity) * unit_price) AS DECIMAL(12, 2)) AS kept_value,
+    CAST(sum(quantity * unit_price) AS DECIMAL(12, 2)) AS ordered_value
   FROM stg_order_items
   GROUP BY order_id
 ),
@@ -20,8 +20,7 @@ valid_orders AS (
       ORDER BY orders.ordered_at, orders.order_id
     ) AS attempt,
     -- A partial return takes its share of the price and of the discount with it.
-    coalesce(try_divide(CAST(kept_items.kept_value AS DOUBLE), CAST(kept_items.ordered_value AS DOUBLE)), 1.0)
-      AS kept_share
+    coalesce(try_divide(orders.total * kept_items.kept_value, kept_items.ordered_value), orders.total) AS kept_total
   FROM stg_orders AS orders
   LEFT JOIN kept_items ON kept_items.order_id = orders.order_id
   WHERE orders.customer_id IS NOT NULL
@@ -41,7 +40,7 @@ SELECT
   ordered_on AS purchased_on,
   coalesce(channel, 'unknown') AS channel,
   coalesce(country, 'unknown') AS country,
-  CAST(round(CAST(total AS DOUBLE) * kept_share, 2) AS DECIMAL(12, 2)) AS revenue,
+  CAST(kept_total AS DECIMAL(12, 2)) AS revenue,
   discount_code IS NOT NULL OR coalesce(discount, 0) > 0 AS discounted
 FROM valid_orders
 WHERE attempt = 1

@@ -6,12 +6,12 @@
 use crate::support::{Project, copy, repository, shared};
 use crate::tables::Tables;
 
-/// Copies an example with the marts it shares, and runs it in the given environments; none if the data is not here.
+/// Copies an example with the marts and the dashboard it shares, and runs it in the given environments; none if the data is not here.
 fn run(example: &str, environments: &[&str]) -> Option<Project> {
     let data = shared("data")?;
     let project = Project::empty();
     let folder = format!("examples/{example}");
-    for part in ["sql", &folder] {
+    for part in ["sql", "dashboards", &folder] {
         copy(&repository().join(part), &project.path().join(part));
     }
     for environment in environments {

@@ -5,7 +5,7 @@ SELECT
   quantity,
   invoice_date AS invoiced_at,
   {{ <local_date moment="invoice_date" /> }} AS invoiced_on,
-  unit_price,
+  CAST(unit_price AS DECIMAL(12, 3)) AS unit_price,
   customer_id,
   country,
   invoice_no LIKE 'C%' AS is_cancellation
