@@ -189,6 +189,7 @@ impl Compiler<'_> {
         let (columns, found) = self.resolve(parsed);
         diagnostics.extend(found);
         if let Some(columns) = &columns {
+            diagnostics.extend(analysis::check_table_columns(parsed, columns));
             check_cluster_by(model, columns, diagnostics);
         }
         self.columns.insert(model.name.clone(), columns.clone());

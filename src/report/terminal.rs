@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use console::{Style, measure_text_width, truncate_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -15,6 +16,8 @@ use crate::ids::StepId;
 pub struct Terminal {
     screen: Option<MultiProgress>,
     spinners: HashMap<StepId, ProgressBar>,
+    /// When each running step began.
+    began: HashMap<StepId, DateTime<Utc>>,
     /// Last progress of each running step, so that plain lines are not repeated.
     said: HashMap<StepId, String>,
     /// Width of the longest step id, for aligned columns.
@@ -22,6 +25,9 @@ pub struct Terminal {
     width: usize,
     palette: Palette,
 }
+
+/// How long a step must have run before plain lines tell of its progress.
+const WORTH_A_LINE: TimeDelta = TimeDelta::seconds(5);
 
 struct Palette {
     good: Style,
@@ -37,6 +43,7 @@ impl Terminal {
         Self {
             screen: interactive.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(12))),
             spinners: HashMap::new(),
+            began: HashMap::new(),
             said: HashMap::new(),
             step_width: 0,
             width,
@@ -65,7 +72,8 @@ impl Terminal {
         self.step_width = steps.iter().map(|s| measure_text_width(s.step.as_str())).max().unwrap_or(0).min(40);
     }
 
-    fn start(&mut self, step: &StepId) {
+    fn start(&mut self, step: &StepId, at: DateTime<Utc>) {
+        self.began.insert(step.clone(), at);
         let Some(screen) = &self.screen else { return };
         let style = ProgressStyle::with_template("{spinner} {prefix} {elapsed:>5}  {wide_msg}")
             .unwrap_or_else(|_| ProgressStyle::default_spinner())
@@ -76,12 +84,16 @@ impl Terminal {
         self.spinners.insert(step.clone(), spinner);
     }
 
-    fn progress(&mut self, step: &StepId, message: &str) {
+    fn progress(&mut self, step: &StepId, message: &str, at: DateTime<Utc>) {
         if let Some(spinner) = self.spinners.get(step) {
             spinner.set_message(message.to_owned());
             return;
         }
-        // Without a screen every line stays, so only what changed in kind is worth one: `7 of 12` is not.
+        // Without a screen every line stays, so only a long wait is worth one, and only what changed in kind: `7 of 12`
+        // is not.
+        if self.began.get(step).is_none_or(|began| at - *began < WORTH_A_LINE) {
+            return;
+        }
         let kind: String = message.chars().filter(|c| !c.is_ascii_digit()).collect();
         if self.said.get(step) != Some(&kind) {
             self.line(&format!("  {} {}", self.padded(step), self.palette.dim.apply_to(message)));
@@ -167,8 +179,8 @@ impl Report for Terminal {
                     palette.dim.apply_to(format!("({run})")),
                 ));
             }
-            EventKind::StepStarted { step } => self.start(step),
-            EventKind::StepProgress { step, message } => self.progress(step, message),
+            EventKind::StepStarted { step } => self.start(step, event.at),
+            EventKind::StepProgress { step, message } => self.progress(step, message, event.at),
             EventKind::StepFinished { step, outcome, milliseconds, .. } => self.finish(step, outcome, *milliseconds),
             EventKind::RunFinished { result, milliseconds } => self.end(*result, *milliseconds),
             EventKind::DashboardPublished { .. } | EventKind::WidgetQueried { .. } => {}

@@ -44,8 +44,7 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut at = 0;
     while at < text.len() {
-        let start = text[at..]
-            .as_bytes()
+        let start = text.as_bytes()[at..]
             .windows(2)
             .position(|pair| matches!(pair, b"{{" | b"{%" | b"{#"))
             .map_or(text.len(), |found| at + found);

@@ -5,6 +5,7 @@ mod analysis;
 mod bad_input;
 #[cfg(feature = "local")]
 mod cohort_sql;
+mod databricks_client;
 #[cfg(feature = "local")]
 mod embedded_fivetran;
 #[cfg(feature = "local")]
@@ -12,6 +13,7 @@ mod examples;
 mod faults;
 #[cfg(feature = "local")]
 mod first_run;
+mod fivetran_client;
 mod http_faults;
 #[cfg(feature = "local")]
 mod support;
@@ -20,7 +22,3 @@ mod tables;
 mod tidy;
 #[cfg(feature = "local")]
 mod workspace;
-
-// These two need wiremock; they come back together with its line in Cargo.toml.
-// mod databricks_client;
-// mod fivetran_client;

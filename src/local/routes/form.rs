@@ -35,7 +35,7 @@ fn parse<'a>(boundary: &str, body: &'a [u8]) -> Option<Vec<(String, &'a [u8])>> 
     let delimiter = format!("\r\n--{boundary}");
     let mut fields = Vec::new();
     // The first delimiter stands at the very beginning, without a line end before it.
-    let mut rest = body.strip_prefix(delimiter[2..].as_bytes())?;
+    let mut rest = body.strip_prefix(&delimiter.as_bytes()[2..])?;
     loop {
         if rest.starts_with(b"--") {
             return Some(fields);

@@ -143,7 +143,7 @@ impl Round {
         let drop = u32::try_from(from - places.min(from)).map_err(|_| not_constant())?;
         let unit = 10_i128.checked_pow(drop);
         let back = u32::try_from(to - places.min(from)).ok().and_then(|n| 10_i128.checked_pow(n));
-        Ok(values.try_unary::<_, Decimal128Type, datafusion::common::DataFusionError>(|value| match unit {
+        values.try_unary::<_, Decimal128Type, datafusion::common::DataFusionError>(|value| match unit {
             // So many digits fall away that nothing is left.
             None => Ok(0),
             Some(unit) => {
@@ -157,7 +157,7 @@ impl Round {
                 let rounded = if rest > 0 && up { whole + value.signum() } else { whole };
                 back.and_then(|back| rounded.checked_mul(back)).ok_or_else(|| overflow().into())
             }
-        })?)
+        })
     }
 
     /// Rounds the digits that are shown, not the binary value behind them.

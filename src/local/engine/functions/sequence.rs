@@ -201,7 +201,14 @@ fn times(
     }
     let forward = step.months > 0 || step.months == 0 && fixed > 0;
     let still = step.months == 0 && fixed == 0;
-    if still && start != stop || !still && forward && start > stop || !still && !forward && start < stop {
+    let leads_away = if still {
+        start != stop
+    } else if forward {
+        start > stop
+    } else {
+        start < stop
+    };
+    if leads_away {
         return Err(boundaries(moments::show_timestamp(start), moments::show_timestamp(stop), "this step"));
     }
     for n in 0.. {

@@ -166,7 +166,7 @@ fn map1(args: &[ArrayRef], f: impl Fn(&str) -> String) -> Result<ArrayRef> {
 }
 
 /// The texts and the numbers of a row, each at its argument's place; `None` if any is NULL.
-fn row<'a>(args: &'a [ArrayRef], i: usize) -> Option<(Vec<&'a str>, Vec<i64>)> {
+fn row(args: &[ArrayRef], i: usize) -> Option<(Vec<&str>, Vec<i64>)> {
     let (mut texts, mut numbers) = (Vec::with_capacity(args.len()), Vec::with_capacity(args.len()));
     for arg in args {
         if arg.is_null(i) {

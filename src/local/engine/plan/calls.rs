@@ -263,8 +263,7 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
                 Some(filter) => ast::binary(Expr::Nested(filter), BinaryOperator::And, condition),
                 None => condition,
             }));
-            let options =
-                OrderByOptions { asc: Some(name == "min_by"), nulls_first: Some(false), ..OrderByOptions::default() };
+            let options = OrderByOptions { asc: Some(name == "min_by"), nulls_first: Some(false) };
             ast::set_arguments(function, args);
             if let FunctionArguments::List(list) = &mut function.args {
                 let order = OrderByExpr { expr: by, options, with_fill: None };

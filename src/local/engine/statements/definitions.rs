@@ -96,7 +96,7 @@ fn defined_schema(columns: &[ColumnDefinition], scope: &Scope) -> Result<SchemaR
         let Some(data_type) = &column.data_type else {
             return Err(SqlError::unsupported(&format!("the column {} without a type", column.name)).at(at));
         };
-        let arrow = types::to_arrow(data_type).filter(|t| is_stored(t)).ok_or_else(|| {
+        let arrow = types::to_arrow(data_type).filter(is_stored).ok_or_else(|| {
             SqlError::unsupported(&format!("columns of the type {data_type}, as in {}", column.name)).at(at)
         })?;
         fields.push(described(&column.name, arrow, !column.not_null, column.comment.as_deref()));
