@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use kiln::local::fivetran::sample;
 
 /// Orders that one customer of the sample shop places on average; only for choosing the number of customers.
-const ORDERS_PER_CUSTOMER: f64 = 2.6;
+const ORDERS_PER_CUSTOMER: f64 = 1.73;
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
@@ -79,12 +79,14 @@ struct Measured {
 
 /// Runs kiln and watches what the kernel says of it until it has ended.
 fn run(folder: &Path, args: &[&str]) -> Measured {
+    let log = tempfile::NamedTempFile::new().expect("a temporary file");
+    let said = || std::fs::read_to_string(log.path()).unwrap_or_default();
     let start = Instant::now();
     let mut process = Command::new(env!("CARGO_BIN_EXE_kiln"))
         .args(args)
         .current_dir(folder)
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(log.reopen().expect("the file can be written"))
         .spawn()
         .expect("kiln can be started");
     let proc = format!("/proc/{}", process.id());
@@ -94,7 +96,7 @@ fn run(folder: &Path, args: &[&str]) -> Measured {
         cpu = cpu_time(&proc).unwrap_or(cpu);
         peak_kib = high_water(&proc).unwrap_or(peak_kib);
         if let Some(status) = process.try_wait().expect("kiln can be waited for") {
-            assert!(status.success(), "kiln {args:?} failed: {status}");
+            assert!(status.success(), "kiln {args:?} failed: {status}\n{}", said());
             return Measured { wall: start.elapsed(), cpu, peak_kib };
         }
         std::thread::sleep(Duration::from_millis(2));

@@ -10,6 +10,7 @@ use super::lookup;
 #[cfg(feature = "local")]
 use crate::config::{self, Connection};
 use crate::config::{Project, Workspace};
+use crate::diag::sentence;
 use crate::execute::Connected;
 use crate::http::{Clock, Options, base_address};
 #[cfg(feature = "local")]
@@ -185,13 +186,6 @@ fn http_error(error: &crate::http::Error) -> Error {
 
 fn refused(text: String, help: &str) -> Error {
     Error::refused(text).with_help(sentence(help))
-}
-
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(char::to_uppercase).into_iter().flatten();
-    let sentence: String = first.chain(chars).collect();
-    format!("{}.", sentence.trim_end_matches('.'))
 }
 
 /// The clock of the wall.

@@ -77,10 +77,10 @@ fn usage_mistakes_exit_with_two() {
 }
 
 #[test]
-fn a_missing_data_file_is_stale_and_names_the_file() {
+fn a_missing_data_file_is_shown_where_it_is_named() {
     let project = Project::tiny();
     std::fs::remove_file(project.path().join("data/orders.csv")).unwrap();
-    project.kiln(&["sync-and-refresh"]).fails_with(5, &["data/orders.csv"]);
+    project.kiln(&["sync-and-refresh"]).fails_with(1, &["data/orders.csv", "jobs.yaml:10:43"]);
 }
 
 #[test]

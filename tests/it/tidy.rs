@@ -27,7 +27,8 @@ const ROOMS: &[(&str, &str)] = &[
     ("event", "plan ids"),
     (
         "execute",
-        "plan event journal databricks fivetran manifest config template dialect analysis dashboards ids diag graph",
+        "plan event journal databricks fivetran http manifest config template dialect analysis dashboards ids diag \
+         graph",
     ),
     ("report", "plan event dashboards ids diag"),
     ("local", "databricks::wire fivetran::wire dialect ids secret"),

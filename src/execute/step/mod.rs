@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::{Clock, Connected};
+use crate::diag::sentence;
 use crate::event::{Event, EventKind, Failure, Outcome};
 use crate::http::Class;
 use crate::ids::{RunId, StatementId, StepId};
@@ -94,14 +95,4 @@ pub(super) async fn carry_out(action: Action, context: &Context, reporter: &Repo
 fn failure(message: String, help: String, class: Class) -> Failure {
     let unreachable = matches!(class, Class::Auth | Class::Permission | Class::Unreachable | Class::RateLimit);
     Failure { message, help: Some(sentence(&help)), unreachable, ..Failure::default() }
-}
-
-fn sentence(text: &str) -> String {
-    let mut chars = text.trim().chars();
-    let Some(first) = chars.next() else { return String::new() };
-    let mut sentence: String = first.to_uppercase().chain(chars).collect();
-    if !sentence.ends_with(['.', '!', '?']) {
-        sentence.push('.');
-    }
-    sentence
 }

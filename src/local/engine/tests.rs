@@ -122,6 +122,43 @@ async fn queries_of_a_cohort_analysis_give_the_numbers_worked_out_by_hand() {
 }
 
 #[tokio::test]
+async fn sums_are_exact_or_fail() {
+    let w = Warehouse::new().await;
+    w.run(
+        "CREATE TABLE numbers AS SELECT id, CAST(n AS BIGINT) AS n, CAST(d AS DECIMAL(38,0)) AS d FROM VALUES \
+         (1, '9223372036854775807', '99999999999999999999999999999999999999'), (2, '-1', '-1'), (3, '1', '1'), \
+         (4, NULL, NULL), (5, '1', '1') AS t(id, n, d)",
+    )
+    .await;
+    let (n, d) = ("9223372036854775807", "99999999999999999999999999999999999999");
+    assert_eq!(
+        w.rows("SELECT sum(n), sum(d), sum(DISTINCT n), count(DISTINCT id) FROM numbers WHERE id < 5").await,
+        [format!("{n}|{d}|{n}|4")]
+    );
+    assert_eq!(
+        w.rows("SELECT id % 4 = 0 AS young, sum(n), sum(d) FROM numbers WHERE id < 5 GROUP BY 1 ORDER BY 1").await,
+        [format!("false|{n}|{d}"), "true|NULL|NULL".to_owned()]
+    );
+    assert_eq!(
+        w.rows(
+            "SELECT sum(n) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS s FROM numbers ORDER BY id"
+        )
+        .await,
+        [n, "9223372036854775806", "0", "1", "1"]
+    );
+    for sql in [
+        "SELECT sum(n) FROM numbers",
+        "SELECT sum(d) FROM numbers",
+        "SELECT id > 0, sum(n) FROM numbers GROUP BY 1",
+        "SELECT sum(DISTINCT n), count(DISTINCT id) FROM numbers WHERE id <> 2",
+        "SELECT sum(n) OVER (ORDER BY id) FROM numbers",
+    ] {
+        let error = w.error(sql).await;
+        assert_eq!((error.condition.as_str(), error.sqlstate), ("ARITHMETIC_OVERFLOW", "22003"), "{sql}");
+    }
+}
+
+#[tokio::test]
 async fn nulls_come_first_ascending_and_last_descending() {
     let w = Warehouse::new().await;
     assert_eq!(w.rows("SELECT * FROM VALUES (1), (NULL), (2) AS t(x) ORDER BY x").await, ["NULL", "1", "2"]);

@@ -13,6 +13,7 @@ mod percentile;
 mod round;
 mod sequence;
 mod simple;
+mod sum;
 #[cfg(test)]
 mod tests;
 pub(super) mod text;
@@ -122,7 +123,7 @@ fn scalars() -> HashMap<&'static str, Arc<ScalarUDF>> {
 fn aggregate_functions() -> HashMap<&'static str, Arc<AggregateUDF>> {
     let mut all: HashMap<&'static str, Arc<AggregateUDF>> = HashMap::from([
         ("count", aggregates::count::count_udaf()),
-        ("sum", aggregates::sum::sum_udaf()),
+        ("sum", sum::sum()),
         ("min", aggregates::min_max::min_udaf()),
         ("max", aggregates::min_max::max_udaf()),
         ("avg", aggregates::average::avg_udaf()),

@@ -230,7 +230,7 @@ impl Accumulator for Values {
 }
 
 /// An array that is one list.
-fn one_list(items: ArrayRef) -> Result<ListArray> {
+pub(super) fn one_list(items: ArrayRef) -> Result<ListArray> {
     let field = Arc::new(Field::new("element", items.data_type().clone(), true));
     Ok(ListArray::try_new(field, OffsetBuffer::from_lengths([items.len()]), items, None)?)
 }
