@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use kiln::local::fivetran::sample;
 
 /// Orders that one customer of the sample shop places on average; only for choosing the number of customers.
-const ORDERS_PER_CUSTOMER: f64 = 1.73;
+const ORDERS_PER_CUSTOMER: f64 = 1.71;
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
