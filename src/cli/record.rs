@@ -1,7 +1,7 @@
-//! A run's folder, `.kiln/runs/<run>/`: its events as JSON lines, and the page made of them.
+//! A run's folder, `.kiln/runs/<run>/`, with its events as JSON lines.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::error::Error;
 use crate::event::Event;
@@ -10,7 +10,6 @@ use crate::report::Report;
 
 /// Writes a run's events to `events.jsonl` in its folder, one JSON object a line, as they come.
 pub(super) struct Recorder {
-    folder: PathBuf,
     file: fs_err::File,
     /// The first failure to write; the run itself goes on, and its end tells of it.
     failure: Option<std::io::Error>,
@@ -24,12 +23,7 @@ impl Recorder {
             Error::refused(format!("cannot keep the run's record: {error}"))
                 .with_help("kiln keeps what it did under `.kiln` in the project's folder; make that writable.")
         })?;
-        Ok(Self { folder, file, failure: None })
-    }
-
-    /// The run's folder.
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
+        Ok(Self { file, failure: None })
     }
 
     /// Why events are missing in the record, if any are.

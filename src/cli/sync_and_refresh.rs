@@ -108,9 +108,8 @@ impl Reports {
             output.data(&self.answer.text(output.width(), output.stdout_color()));
         }
         let html = self.answer.page();
-        let own = self.recorder.folder().join("page.html");
-        match write_page(&own, &html).and_then(|()| write_page(&page, &html)) {
-            Ok(()) => output.status(&format!("page: {}", page.display())),
+        match write_page(&page, &html) {
+            Ok(()) => output.status(&format!("page: {}", page.strip_prefix(".").unwrap_or(&page).display())),
             Err(error) => output.status(&format!("warning: the page could not be written: {error}")),
         }
     }

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{DashboardName, JobName, RunId, StatementId, StepId};
+use crate::plan::Action;
 
 /// Version of the events' shape; it grows when a reader of older events could misunderstand newer ones.
 pub const VERSION: u32 = 1;
@@ -74,7 +75,7 @@ pub enum EventKind {
         /// The query: its JSON pointer in the dashboard's content.
         query: String,
         /// The answer, or why there is none.
-        result: Result<Rows, String>,
+        result: Result<QueryResult, String>,
     },
     /// A step ended. Terminal for the step, exactly once.
     StepFinished {
@@ -101,8 +102,38 @@ pub enum EventKind {
 pub struct StepOutline {
     /// The step.
     pub step: StepId,
+    /// What it does.
+    pub kind: StepKind,
     /// Steps that must have succeeded first.
     pub needs: Vec<StepId>,
+}
+
+/// What a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    /// Makes sure that the models' schema exists.
+    CreateSchema,
+    /// Brings a connection's new data.
+    Sync,
+    /// Builds a model's table or view.
+    Build,
+    /// Publishes a dashboard.
+    Publish,
+    /// Asks what the widgets of a published dashboard show.
+    Query,
+}
+
+impl From<&Action> for StepKind {
+    fn from(action: &Action) -> Self {
+        match action {
+            Action::CreateSchema { .. } => Self::CreateSchema,
+            Action::Sync(_) => Self::Sync,
+            Action::Build(_) => Self::Build,
+            Action::Publish(_) => Self::Publish,
+            Action::Query(_) => Self::Query,
+        }
+    }
 }
 
 /// How a step ended.
@@ -161,7 +192,7 @@ pub struct Place {
 
 /// Rows that a query gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rows {
+pub struct QueryResult {
     /// Name and Databricks type (`BIGINT`, `DECIMAL(12,2)`) of each column.
     pub columns: Vec<(String, String)>,
     /// Each row's values as text; `None` is NULL.

@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::step::{self, Finished, Reporter};
 use super::{Connected, Settings};
-use crate::event::{Event, EventKind, Failure, Outcome, RunResult, StepOutline, VERSION};
+use crate::event::{Event, EventKind, Failure, Outcome, RunResult, StepKind, StepOutline, VERSION};
 use crate::ids::StepId;
-use crate::plan::RunPlan;
+use crate::plan::{RunPlan, Step};
 
 /// Carries a run out and returns how it ended. Every event goes to `events`; if nobody listens any more, the run goes on.
 ///
@@ -68,8 +68,7 @@ struct Dispatcher {
 
 impl Dispatcher {
     async fn announce(&mut self) {
-        let steps =
-            self.plan.steps.values().map(|s| StepOutline { step: s.id.clone(), needs: s.needs.clone() }).collect();
+        let steps = self.plan.steps.values().map(outline).collect();
         self.emit(EventKind::RunStarted {
             version: VERSION,
             run: self.settings.run.clone(),
@@ -169,6 +168,10 @@ impl Dispatcher {
         // A closed channel means that nobody reads reports any more; the work itself is not less wanted for that.
         let _ = self.events.send(Event { at: (self.settings.clock)(), kind }).await;
     }
+}
+
+fn outline(step: &Step) -> StepOutline {
+    StepOutline { step: step.id.clone(), kind: StepKind::from(&step.action), needs: step.needs.clone() }
 }
 
 /// Time from one reading of the clock to a later one; a clock that was set back gives zero.

@@ -1,16 +1,16 @@
 //! What a run found out: the key figures and the cohorts of its dashboards as text, and all of them as a page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use console::{Style, measure_text_width};
 use serde_json::Value;
 
 use super::Report;
-use super::page::{self, DashboardResults, PageInput, Provenance, QueryResult, Standing};
+use super::page::{self, DashboardResults, PageInput, Provenance, Standing};
 use super::terminal::duration;
 use crate::dashboards::{LvDash, Widget};
 use crate::diag::SourceFile;
-use crate::event::{Event, EventKind, Failure, Outcome, Rows};
+use crate::event::{Event, EventKind, Failure, Outcome, QueryResult, StepKind};
 use crate::ids::{DashboardName, StepId};
 
 /// Collects from a run's events what its dashboards show.
@@ -21,6 +21,8 @@ pub struct Answer {
     run: String,
     ended_at: String,
     dashboards: Vec<Shown>,
+    /// Steps that bring data.
+    syncs: BTreeSet<StepId>,
     steps: Vec<(StepId, Outcome, u64)>,
 }
 
@@ -35,7 +37,9 @@ struct Shown {
 impl Report for Answer {
     fn event(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::RunStarted { run, project, environment, .. } => {
+            EventKind::RunStarted { run, project, environment, steps, .. } => {
+                let syncs = steps.iter().filter(|s| s.kind == StepKind::Sync);
+                self.syncs = syncs.map(|s| s.step.clone()).collect();
                 (self.project, self.environment) = (project.clone(), environment.clone());
                 self.run = run.to_string();
             }
@@ -49,8 +53,7 @@ impl Report for Answer {
             }
             EventKind::WidgetQueried { dashboard, query, result, .. } => {
                 if let Some(shown) = self.dashboards.iter_mut().find(|s| s.name == *dashboard) {
-                    let result = result.clone().map(|Rows { columns, rows, .. }| QueryResult { columns, rows });
-                    shown.results.insert(query.clone(), result);
+                    shown.results.insert(query.clone(), result.clone());
                 }
             }
             EventKind::StepFinished { step, outcome, milliseconds, .. } => {
@@ -87,6 +90,12 @@ impl Answer {
             dash: &shown.content,
             results: shown.results.clone(),
         });
+        // What says how old the numbers are, and what did not go well, must not be looked for.
+        let told = |(step, outcome, _): &&(StepId, Outcome, u64)| {
+            self.syncs.contains(step) || !matches!(outcome, Outcome::Succeeded { .. })
+        };
+        let (told, rest): (Vec<_>, Vec<_>) = self.steps.iter().partition(told);
+        let [provenance, steps] = [told, rest].map(|steps| steps.into_iter().map(provenance).collect());
         page::render(&PageInput {
             title,
             project: self.project.clone(),
@@ -94,23 +103,9 @@ impl Answer {
             run: self.run.clone(),
             generated_at: self.ended_at.clone(),
             dashboards: dashboards.collect(),
-            provenance: self.provenance(),
+            provenance,
+            steps,
         })
-    }
-
-    fn provenance(&self) -> Vec<Provenance> {
-        let one = |(step, outcome, milliseconds): &(StepId, Outcome, u64)| {
-            let (text, standing) = match outcome {
-                Outcome::Succeeded { summary } if summary.is_empty() => (duration(*milliseconds), Standing::Good),
-                Outcome::Succeeded { summary } => (format!("{summary} · {}", duration(*milliseconds)), Standing::Good),
-                Outcome::Failed { failure } => (failure.message.clone(), Standing::Bad),
-                Outcome::Stale { failure } => (failure.message.clone(), Standing::Stale),
-                Outcome::Skipped { because } => (format!("skipped, because it needs {because}"), Standing::Stale),
-                Outcome::Cancelled => ("cancelled".to_owned(), Standing::Stale),
-            };
-            Provenance { label: step.to_string(), text, standing }
-        };
-        self.steps.iter().map(one).collect()
     }
 
     /// Writes the key figures and the cohorts as text for a terminal of `width` columns.
@@ -130,13 +125,32 @@ impl Answer {
                 text.push_str(&format!("\n{}\n", bold.apply_to(title)));
                 for (i, line) in grid.iter().enumerate() {
                     let line = line.trim_end();
-                    text.push_str(&if i == 0 { format!("  {}\n", dim.apply_to(line)) } else { format!("  {line}\n") });
+                    text.push_str(&if i < GRID_HEAD {
+                        format!("  {}\n", dim.apply_to(line))
+                    } else {
+                        format!("  {line}\n")
+                    });
                 }
             }
         }
         text
     }
 }
+
+fn provenance((step, outcome, milliseconds): &(StepId, Outcome, u64)) -> Provenance {
+    let (text, standing) = match outcome {
+        Outcome::Succeeded { summary } if summary.is_empty() => (duration(*milliseconds), Standing::Good),
+        Outcome::Succeeded { summary } => (format!("{summary} · {}", duration(*milliseconds)), Standing::Good),
+        Outcome::Failed { failure } => (failure.message.clone(), Standing::Bad),
+        Outcome::Stale { failure } => (failure.message.clone(), Standing::Stale),
+        Outcome::Skipped { because } => (format!("skipped, because it needs {because}"), Standing::Stale),
+        Outcome::Cancelled => ("cancelled".to_owned(), Standing::Stale),
+    };
+    Provenance { label: step.to_string(), text, standing }
+}
+
+/// Lines of a grid that say what it shows: the axes' names, and the columns.
+const GRID_HEAD: usize = 2;
 
 /// Rows of a grid that a terminal shows; the page has them all.
 const GRID_ROWS: usize = 24;
@@ -150,11 +164,7 @@ impl Shown {
     }
 
     fn figure(&self, widget: &Widget) -> Option<String> {
-        let value = &widget.spec()?.encodings()["value"];
-        let result = self.result(widget)?;
-        let column = column(result, value)?;
-        let cell = result.rows.first()?.get(column)?;
-        Some(page::format::show(cell.as_deref(), &value["format"], &result.columns[column].1))
+        page::counter::text(widget.spec()?.encodings(), self.result(widget)?)
     }
 
     /// The first heatmap as text: its title, and lines of which the first is the head.
@@ -182,7 +192,8 @@ impl Shown {
         sort_naturally(&mut rows);
         sort_naturally(&mut columns);
         let rows = &rows[rows.len().saturating_sub(GRID_ROWS)..];
-        let head = rows.iter().map(|r| measure_text_width(r)).max()?;
+        let name = |axis: &str| encodings[axis]["displayName"].as_str().unwrap_or_default();
+        let head = rows.iter().map(|r| measure_text_width(r)).max()?.max(measure_text_width(name("y")));
         let cell =
             cells.values().map(|c| measure_text_width(c)).chain(columns.iter().map(|c| measure_text_width(c))).max()?;
         let fitting = width.saturating_sub(head + 2) / (cell + 1);
@@ -192,7 +203,7 @@ impl Shown {
             let cells = values.map(|v| format!(" {}{v}", " ".repeat(cell.saturating_sub(measure_text_width(v)))));
             format!("{head_text}{gap}{}", cells.collect::<String>())
         };
-        let mut lines = vec![line("", &mut columns.iter().copied())];
+        let mut lines = vec![format!("{:head$}  {}", name("y"), name("x")), line("", &mut columns.iter().copied())];
         for row in rows {
             let mut values = columns.iter().map(|c| cells.get(&(*row, *c)).map_or("", String::as_str));
             lines.push(line(row, &mut values));

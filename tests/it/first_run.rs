@@ -11,7 +11,12 @@ fn the_first_run_syncs_builds_publishes_and_shows_the_answer() {
     for step in ["sync shop", "build purchases", "build cohort_retention", "publish retention", "query retention"] {
         assert!(ran.stderr.contains(&format!("✓ {step}")), "{step} is not in:\n{}", ran.stderr);
     }
-    assert!(ran.stdout.contains("Median"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("Median time to second purchase  ") && ran.stdout.contains(" days\n"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains("Cohort   Months since first purchase"), "{}", ran.stdout);
     let page = std::fs::read_to_string(project.path().join(".kiln/pages/retention.html")).unwrap();
     assert!(page.contains("<title>"), "the page is HTML");
     assert!(!ran.stderr.contains('\u{1b}'), "piped output has no terminal codes");

@@ -5,7 +5,7 @@ use futures::stream::{self, StreamExt};
 use super::databricks_build::statement;
 use super::{Context, Finished, Reporter};
 use crate::databricks::Error;
-use crate::event::{EventKind, Failure, Outcome, Rows};
+use crate::event::{EventKind, Failure, Outcome, QueryResult};
 use crate::plan::{QueryDashboard, WidgetStatement};
 
 /// Queries of one dashboard that are asked at once; the warehouse's own limit holds besides.
@@ -58,9 +58,9 @@ pub(super) async fn run(query: &QueryDashboard, context: &Context, reporter: &Re
     }
 }
 
-async fn ask(widget: &WidgetStatement, context: &Context, reporter: &Reporter) -> Result<Rows, Error> {
+async fn ask(widget: &WidgetStatement, context: &Context, reporter: &Reporter) -> Result<QueryResult, Error> {
     let result = statement(widget.sql.clone(), true, context, reporter).await.result?;
-    Ok(Rows {
+    Ok(QueryResult {
         columns: result.columns.into_iter().map(|c| (c.name, c.type_text)).collect(),
         rows: result.rows,
         truncated: result.truncated,

@@ -6,25 +6,12 @@ use super::color::Palette;
 use super::format;
 use super::rows::Rows;
 use super::text::escape;
+use crate::event::QueryResult;
 
 /// Draws a counter.
 pub(super) fn draw(encodings: &Value, rows: &Rows<'_>, palette: &Palette) -> Result<String, String> {
-    let (value, target) = (&encodings["value"], &encodings["target"]);
-    // A counter that has only a target shows that.
-    let main = [value, target, &encodings["period"]].into_iter().find(|encoding| encoding["fieldName"].is_string());
-    let Some(main) = main else { return Err("the counter has no field".to_owned()) };
-    let column = find(rows, main)?;
-
-    let period = encodings["period"]["fieldName"].as_str().and_then(|name| rows.column(name));
-    let order = period.filter(|period| *period != column).map(|period| {
-        let mut order: Vec<usize> = (0..rows.len()).filter(|row| rows.text(*row, period).is_some()).collect();
-        order.sort_by(|a, b| super::rows::natural(rows.text(*a, period), rows.text(*b, period)));
-        order
-    });
-    let row = match &order {
-        Some(order) => order.last().copied().unwrap_or(0),
-        None => main["rowNumber"].as_u64().map_or(0, |n| usize::try_from(n.saturating_sub(1)).unwrap_or(0)),
-    };
+    let target = &encodings["target"];
+    let Chosen { encoding: main, column, row, order } = choose(encodings, rows)?;
     let Some(raw) = rows.text(row, column) else {
         return Ok("<div class=\"counter\"><p class=\"value none\" title=\"no value\">–</p></div>".to_owned());
     };
@@ -43,6 +30,42 @@ pub(super) fn draw(encodings: &Value, rows: &Rows<'_>, palette: &Palette) -> Res
     }
     html.push_str("</div>");
     Ok(html)
+}
+
+/// Writes the number that a counter shows as text.
+pub(in crate::report) fn text(encodings: &Value, result: &QueryResult) -> Option<String> {
+    let rows = Rows::new(result);
+    let Chosen { encoding, column, row, .. } = choose(encodings, &rows).ok()?;
+    rows.text(row, column)?;
+    Some(shown(&rows, row, column, encoding))
+}
+
+/// The cell that a counter shows.
+struct Chosen<'a> {
+    encoding: &'a Value,
+    column: usize,
+    row: usize,
+    /// The rows from the oldest period to the newest, where there are periods.
+    order: Option<Vec<usize>>,
+}
+
+fn choose<'a>(encodings: &'a Value, rows: &Rows<'_>) -> Result<Chosen<'a>, String> {
+    // A counter that has only a target shows that.
+    let candidates = [&encodings["value"], &encodings["target"], &encodings["period"]];
+    let encoding = candidates.into_iter().find(|encoding| encoding["fieldName"].is_string());
+    let Some(encoding) = encoding else { return Err("the counter has no field".to_owned()) };
+    let column = find(rows, encoding)?;
+    let period = encodings["period"]["fieldName"].as_str().and_then(|name| rows.column(name));
+    let order = period.filter(|period| *period != column).map(|period| {
+        let mut order: Vec<usize> = (0..rows.len()).filter(|row| rows.text(*row, period).is_some()).collect();
+        order.sort_by(|a, b| super::rows::natural(rows.text(*a, period), rows.text(*b, period)));
+        order
+    });
+    let row = match &order {
+        Some(order) => order.last().copied().unwrap_or(0),
+        None => encoding["rowNumber"].as_u64().map_or(0, |n| usize::try_from(n.saturating_sub(1)).unwrap_or(0)),
+    };
+    Ok(Chosen { encoding, column, row, order })
 }
 
 fn find(rows: &Rows<'_>, encoding: &Value) -> Result<usize, String> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::dashboards::LvDash;
+use crate::event::QueryResult;
 
 /// Everything the page shows.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct PageInput<'a> {
     pub dashboards: Vec<DashboardResults<'a>>,
     /// Where the numbers come from and how old they are.
     pub provenance: Vec<Provenance>,
+    /// What else the run did: there for those who ask.
+    pub steps: Vec<Provenance>,
 }
 
 /// A dashboard with the results of its widgets' queries.
@@ -32,15 +35,6 @@ pub struct DashboardResults<'a> {
     pub dash: &'a LvDash,
     /// By [`crate::dashboards::WidgetQuery::path`]: the rows that a query returned, or what went wrong.
     pub results: BTreeMap<String, Result<QueryResult, String>>,
-}
-
-/// The rows that a query returned, as text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct QueryResult {
-    /// Names and SQL types (`BIGINT`, `DECIMAL(10,2)`, `DATE`) of the columns.
-    pub columns: Vec<(String, String)>,
-    /// The rows; `None` is NULL.
-    pub rows: Vec<Vec<Option<String>>>,
 }
 
 /// A line on where the numbers come from: a source with its date, a step of the run.

@@ -6,7 +6,7 @@
 
 mod chart;
 mod color;
-mod counter;
+pub(super) mod counter;
 mod filter;
 pub(super) mod format;
 mod input;
@@ -26,7 +26,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::dashboards::{LvDash, Page, PageKind, WidgetKind};
 use color::Palette;
-pub use input::{DashboardResults, PageInput, Provenance, QueryResult, Standing};
+pub use input::{DashboardResults, PageInput, Provenance, Standing};
 use text::escape;
 use widget::Drawn;
 
@@ -115,22 +115,34 @@ fn head(input: &PageInput<'_>) -> String {
         escape(&input.run)
     );
     if !input.provenance.is_empty() {
-        html.push_str("<ul class=\"provenance\" aria-label=\"Where the numbers come from\">\n");
-        for line in &input.provenance {
-            let (class, words) = match line.standing {
-                Standing::Good => ("good", "good: "),
-                Standing::Stale => ("stale", "stale: "),
-                Standing::Bad => ("bad", "failed: "),
-                Standing::Neutral => ("", ""),
-            };
-            html.push_str(&format!(
-                "<li class=\"{class}\"><span class=\"hidden\">{words}</span><b>{}</b> {}</li>\n",
-                escape(&line.label),
-                escape(&line.text)
-            ));
-        }
-        html.push_str("</ul>\n");
+        html.push_str(&provenance(&input.provenance, "Where the numbers come from"));
     }
+    if !input.steps.is_empty() {
+        let count = input.steps.len();
+        let list = provenance(&input.steps, "What the run did");
+        html.push_str(&format!(
+            "<details class=\"run-steps\"><summary>{count} steps succeeded</summary>\n{list}</details>\n"
+        ));
+    }
+    html
+}
+
+fn provenance(lines: &[Provenance], label: &str) -> String {
+    let mut html = format!("<ul class=\"provenance\" aria-label=\"{label}\">\n");
+    for line in lines {
+        let (class, words) = match line.standing {
+            Standing::Good => ("good", "good: "),
+            Standing::Stale => ("stale", "stale: "),
+            Standing::Bad => ("bad", "failed: "),
+            Standing::Neutral => ("", ""),
+        };
+        html.push_str(&format!(
+            "<li class=\"{class}\"><span class=\"hidden\">{words}</span><b>{}</b> {}</li>\n",
+            escape(&line.label),
+            escape(&line.text)
+        ));
+    }
+    html.push_str("</ul>\n");
     html
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::format;
-use super::input::QueryResult;
+use crate::event::QueryResult;
 
 /// A result with its columns by name.
 pub(super) struct Rows<'a> {

@@ -5,9 +5,9 @@ use serde_json::Value;
 use super::color::{Palette, Ramp};
 use super::counter::holds;
 use super::format;
-use super::input::QueryResult;
 use super::rows::Rows;
 use super::text::{escape, safe_link};
+use crate::event::QueryResult;
 
 /// Rows shown of a table widget.
 const SHOWN: usize = 200;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::dashboards::widget_queries;
 use crate::diag::SourceFile;
+use crate::event::QueryResult;
 
 fn dash(json: &Value) -> LvDash {
     LvDash::parse(&SourceFile::new("d.lvdash.json", json.to_string())).unwrap()
@@ -17,6 +18,7 @@ fn result(columns: &[(&str, &str)], rows: &[&[Option<&str>]]) -> QueryResult {
     QueryResult {
         columns: columns.iter().map(|(name, kind)| ((*name).to_owned(), (*kind).to_owned())).collect(),
         rows: rows.iter().map(|row| row.iter().map(|value| value.map(str::to_owned)).collect()).collect(),
+        truncated: false,
     }
 }
 
@@ -32,6 +34,11 @@ fn page(dash: &LvDash, results: BTreeMap<String, Result<QueryResult, String>>, e
             label: format!("shop {evil}"),
             text: evil.to_owned(),
             standing: Standing::Stale,
+        }],
+        steps: vec![Provenance {
+            label: format!("build orders {evil}"),
+            text: evil.to_owned(),
+            standing: Standing::Good,
         }],
     })
 }
@@ -176,11 +183,22 @@ fn a_failing_widget_shows_its_error_and_the_others_stay() {
 }
 
 #[test]
+fn figures_of_a_part_of_the_rows_say_so() {
+    let spec = || json!({"encodings": {"value": {"fieldName": "n"}}});
+    let whole = result(&[("n", "INT")], &[&[Some("1")]]);
+    let part = QueryResult { truncated: true, ..whole.clone() };
+    assert!(drawn("counter", 2, spec(), part).contains("more than the 1 rows"));
+    assert!(!drawn("counter", 2, spec(), whole).contains("Not whole"));
+}
+
+#[test]
 fn a_counter_shows_its_number_as_it_is_meant() {
     let percent = json!({"type": "number-percent", "decimalPlaces": {"type": "max", "places": 1}});
     let spec = json!({"encodings": {"value": {"fieldName": "r", "format": percent, "formatTemplate": "{{ @formatted }} of all",
         "style": {"rules": [{"condition": {"operator": "<", "operand": {"value": "0.5"}}, "color": "#C8321F"}]}}}});
-    let html = drawn("counter", 2, spec, result(&[("r", "DOUBLE")], &[&[Some("0.3299")]]));
+    let rows = result(&[("r", "DOUBLE")], &[&[Some("0.3299")]]);
+    assert_eq!(counter::text(&spec["encodings"], &rows).as_deref(), Some("33% of all"), "in the terminal");
+    let html = drawn("counter", 2, spec, rows);
     assert!(html.contains("style=\"color:#C8321F\">33% of all</p>"), "{html}");
 
     let spec = json!({"encodings": {"value": {"fieldName": "n"}, "period": {"fieldName": "m"},
@@ -364,6 +382,7 @@ fn every_real_dashboard_is_drawn_whatever_its_queries_return() {
             let rows = |names: &[String]| QueryResult {
                 columns: names.iter().map(|name| (name.clone(), kind.to_owned())).collect(),
                 rows: vec![vec![value.map(str::to_owned); names.len()]; 3],
+                truncated: false,
             };
             let results =
                 widget_queries(&dash).into_iter().map(|query| (query.path, Ok(rows(&query.fields)))).collect();

@@ -3,12 +3,13 @@
 use serde_json::Value;
 
 use super::color::Palette;
-use super::input::{DashboardResults, QueryResult};
+use super::input::DashboardResults;
 use super::rows::Rows;
 use super::series::Source;
 use super::text::escape;
 use super::{chart, counter, filter, markdown, matrix, table};
 use crate::dashboards::{Spec, Widget, WidgetKind};
+use crate::event::QueryResult;
 
 /// What stands inside a tile, and the class that gives the tile its looks.
 pub(super) struct Drawn {
@@ -82,7 +83,8 @@ fn visualization(
         Some(Ok(result)) if result.rows.is_empty() => ("odd", note("No rows.")),
         Some(Ok(result)) => {
             let bin_width = query.and_then(|query| bin_width(spec, query));
-            drawing(&label, spec, result, palette, bin_width, charts)
+            let (class, body) = drawing(&label, spec, result, palette, bin_width, charts);
+            (class, if result.truncated { cut(result.rows.len()) + &body } else { body })
         }
     };
     inside.push_str(&body);
@@ -141,6 +143,11 @@ fn plot(label: &str, chart: Value, charts: &mut Vec<Value>) -> String {
 
 fn rows_as_table(result: &QueryResult, label: &str) -> String {
     format!("<div class=\"scroll\" tabindex=\"0\">{}</div>\n", table::plain(result, label))
+}
+
+/// Says that the figures are not whole: a part of them could be taken for the truth.
+fn cut(rows: usize) -> String {
+    note(&format!("Not whole: the query returned more than the {rows} rows that are shown here."))
 }
 
 /// The rows behind a chart, for those who cannot see it or want the numbers.
