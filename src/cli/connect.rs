@@ -84,9 +84,15 @@ impl Environment {
     }
 }
 
+/// The folder beside a project's `jobs.yaml` in which kiln keeps what it writes, as messages name it.
+pub(super) fn kiln_dir(project: &Project) -> PathBuf {
+    let root = project.root.strip_prefix(".").unwrap_or(&project.root);
+    root.join(".kiln")
+}
+
 /// Where a project's embedded workspace keeps its data.
 pub(super) fn data_dir(project: &Project) -> PathBuf {
-    project.root.join(".kiln").join("local")
+    kiln_dir(project).join("local")
 }
 
 /// Explains why the embedded workspace did not start.

@@ -68,7 +68,9 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
 fn announce(server: &Server, output: &Output) {
     let (url, token) = (server.url(), server.token().expose());
     match output.format {
-        Format::Json => output.data(&serde_json::json!({"url": url, "token": token, "warehouse": "local"}).to_string()),
+        Format::Json => {
+            output.data(&serde_json::json!({"address": url, "token": token, "warehouse": "local"}).to_string())
+        }
         Format::Text | Format::Github => output.data(&format!(
             "serving the embedded workspace\n  address    {url}\n  token      {token}\n  warehouse  local\n\
              Databricks clients: DATABRICKS_HOST={url} DATABRICKS_TOKEN={token}\n\

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::connect::Environment;
+use super::connect::{self, Environment};
 use super::error::Error;
 use super::output::{Format, Output};
 use super::record::Recorder;
@@ -40,14 +40,15 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let plan = plan::run(&manifest, args.job.as_deref())?;
     let environment = Environment::connect(&project, &plan).await?;
     let run = new_run_id();
-    let recorder = Recorder::create(&project.root.join(".kiln"), &run)?;
+    let kiln_dir = connect::kiln_dir(&project);
+    let recorder = Recorder::create(&kiln_dir, &run)?;
 
     let cancel = CancellationToken::new();
     let interrupts = tokio::spawn(cancel_on_interrupts(cancel.clone()));
     let (events, received) = mpsc::channel(EVENT_BACKLOG);
     let settings =
         execute::Settings { run, concurrency: usize::from(args.concurrency), clock: Arc::new(chrono::Utc::now) };
-    let page = project.root.join(".kiln").join("pages").join(format!("{}.html", plan.job));
+    let page = kiln_dir.join("pages").join(format!("{}.html", plan.job));
     let reports = Reports::new(output, recorder);
     let (result, reports) = tokio::join!(
         execute::run(plan, environment.connected.clone(), settings, events, cancel),
@@ -109,7 +110,7 @@ impl Reports {
         }
         let html = self.answer.page();
         match write_page(&page, &html) {
-            Ok(()) => output.status(&format!("page: {}", page.strip_prefix(".").unwrap_or(&page).display())),
+            Ok(()) => output.status(&format!("page: {}", page.display())),
             Err(error) => output.status(&format!("warning: the page could not be written: {error}")),
         }
     }

@@ -94,7 +94,6 @@ struct Failure {
     status: Option<u16>,
     refusal: Refusal,
     message: String,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Http {
@@ -103,7 +102,7 @@ impl Http {
     /// # Errors
     /// If the credentials cannot be sent, or TLS cannot be set up.
     pub fn new(service: &'static Service, base: Url, auth: Auth, options: Options) -> Result<Self, Error> {
-        let fail = |class, message: &str, source| {
+        let fail = |class, message: String| {
             Error::from(Details {
                 service: service.name,
                 credentials: service.credentials,
@@ -113,20 +112,19 @@ impl Http {
                 path: "/".to_owned(),
                 status: None,
                 code: None,
-                message: message.to_owned(),
+                message,
                 request_id: None,
                 fate: Fate::NotSent,
                 attempts: 0,
                 elapsed: Duration::ZERO,
-                source,
             })
         };
         let Some(authorization) = auth.header() else {
-            return Err(fail(Class::Auth, "the credentials hold characters that no request can carry", None));
+            return Err(fail(Class::Auth, "the credentials hold characters that no request can carry".to_owned()));
         };
         let user_agent = format!("kiln/{} {}", env!("CARGO_PKG_VERSION"), options.user_agent_extra);
         let Ok(user_agent) = HeaderValue::from_str(user_agent.trim()) else {
-            return Err(fail(Class::Bug, "the User-Agent holds characters that no request can carry", None));
+            return Err(fail(Class::Bug, "the User-Agent holds characters that no request can carry".to_owned()));
         };
         let headers = HeaderMap::from_iter([(AUTHORIZATION, authorization), (USER_AGENT, user_agent)]);
         let mut builder = reqwest::Client::builder()
@@ -143,7 +141,7 @@ impl Http {
         }
         let client = builder
             .build()
-            .map_err(|error| fail(Class::Bug, "the HTTP client could not be set up", Some(Box::new(error))))?;
+            .map_err(|error| fail(Class::Bug, format!("the HTTP client could not be set up: {}", cause(&error))))?;
         Ok(Self(Arc::new(Inner { client, service, base, auth, options })))
     }
 
@@ -194,7 +192,6 @@ impl Http {
                     status: None,
                     refusal: Refusal::default(),
                     message: format!("no answer within {} s", limit.as_secs_f64()),
-                    source: None,
                 },
             };
             let elapsed = since(&*options.clock, start);
@@ -232,7 +229,7 @@ impl Http {
         if let Some(body) = &request.body {
             builder = builder.json(body);
         }
-        let response = builder.send().await.map_err(Failure::of_connection)?;
+        let response = builder.send().await.map_err(|error| Failure::of_connection(&error))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let body = self.read(response).await?;
@@ -255,7 +252,9 @@ impl Http {
             return Err(too_large());
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| Failure::cut_short(error).with_status(status))? {
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| Failure::cut_short(&error).with_status(status))?
+        {
             if body.len() + chunk.len() > max {
                 return Err(too_large());
             }
@@ -282,7 +281,6 @@ impl Http {
             status: Some(status),
             refusal,
             message,
-            source: None,
         }
     }
 
@@ -302,14 +300,13 @@ impl Http {
             fate: failure.fate,
             attempts,
             elapsed,
-            source: failure.source,
         })
     }
 }
 
 impl Failure {
     fn new(class: Class, message: String) -> Self {
-        Self { class, fate: Fate::Answered, status: None, refusal: Refusal::default(), message, source: None }
+        Self { class, fate: Fate::Answered, status: None, refusal: Refusal::default(), message }
     }
 
     fn with_status(mut self, status: u16) -> Self {
@@ -317,7 +314,7 @@ impl Failure {
         self
     }
 
-    fn of_connection(error: reqwest::Error) -> Self {
+    fn of_connection(error: &reqwest::Error) -> Self {
         let (class, fate, message) = if error.is_connect() {
             (Class::Unreachable, Fate::NotSent, "no connection could be made")
         } else if error.is_builder() {
@@ -325,16 +322,23 @@ impl Failure {
         } else {
             (Class::Transient, Fate::Unknown, "the connection was lost before the answer came")
         };
-        Self { fate, source: Some(Box::new(error.without_url())), ..Self::new(class, message.to_owned()) }
+        let message = format!("{message}: {}", cause(error));
+        Self { fate, ..Self::new(class, message) }
     }
 
-    fn cut_short(error: reqwest::Error) -> Self {
-        Self {
-            fate: Fate::Unknown,
-            source: Some(Box::new(error.without_url())),
-            ..Self::new(Class::Transient, "the connection was lost in the middle of the answer".to_owned())
-        }
+    fn cut_short(error: &reqwest::Error) -> Self {
+        let message = format!("the connection was lost in the middle of the answer: {}", cause(error));
+        Self { fate: Fate::Unknown, ..Self::new(Class::Transient, message) }
     }
+}
+
+/// The error at the bottom, which says what the system said: `Connection refused`, `certificate has expired`.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut bottom = error;
+    while let Some(source) = bottom.source() {
+        bottom = source;
+    }
+    bottom.to_string()
 }
 
 fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Box<Failure>> {
@@ -351,11 +355,11 @@ fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Box
         let (class, fate, message) = if error.is_eof() {
             (Class::Transient, Fate::Unknown, "the answer breaks off".to_owned())
         } else if error.is_data() {
-            (Class::Bug, Fate::Answered, "the answer has another shape than expected".to_owned())
+            (Class::Bug, Fate::Answered, format!("the answer has another shape than expected: {error}"))
         } else {
             (Class::Bug, Fate::Answered, format!("the answer is not JSON (its type is `{content_type}`)"))
         };
-        Box::new(Failure { fate, source: Some(Box::new(error)), ..Failure::new(class, message) })
+        Box::new(Failure { fate, ..Failure::new(class, message) })
     })
 }
 

@@ -49,7 +49,6 @@ pub(super) struct Details {
     pub(super) fate: Fate,
     pub(super) attempts: u32,
     pub(super) elapsed: Duration,
-    pub(super) source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl From<Details> for Error {
@@ -150,11 +149,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
-    }
-}
+impl std::error::Error for Error {}
 
 /// Returns what a status means where the service's own code does not say more.
 pub(super) fn class_of_status(status: u16) -> Class {

@@ -207,7 +207,7 @@ impl Project {
         }
         let said: serde_json::Value = serde_json::from_str(&line).expect("it speaks JSON");
         let text = |key: &str| said[key].as_str().expect("it is a text").to_owned();
-        Served { url: text("url"), token: text("token"), process }
+        Served { url: text("address"), token: text("token"), process }
     }
 }
 
