@@ -91,6 +91,7 @@ pub(super) fn kiln_dir(project: &Project) -> PathBuf {
 }
 
 /// Where a project's embedded workspace keeps its data.
+#[cfg(feature = "local")]
 pub(super) fn data_dir(project: &Project) -> PathBuf {
     kiln_dir(project).join("local")
 }

@@ -16,6 +16,8 @@ mod first_run;
 mod fivetran_client;
 mod http_faults;
 #[cfg(feature = "local")]
+mod interrupt;
+#[cfg(feature = "local")]
 mod support;
 #[cfg(feature = "local")]
 mod tables;
