@@ -56,14 +56,7 @@ fn the_same_commands_reach_a_server_in_another_process() {
     let project = Project::tiny();
     let server = Project::tiny();
     let served = server.serve(&[]);
-    project.replace(
-        "jobs.yaml",
-        "  local: {workspace: local, catalog: main, schema: tiny, default: true}",
-        &format!(
-            "  prod: {{host: \"{0}\", fivetran: \"{0}\", catalog: main, schema: tiny, default: true}}",
-            served.url
-        ),
-    );
+    project.point_at(&served);
     let ran = project
         .command(&["sync-and-refresh"])
         .env("DATABRICKS_TOKEN", &served.token)
@@ -86,14 +79,7 @@ fn a_wrong_token_is_refused_with_the_way_to_a_right_one() {
     let project = Project::tiny();
     let server = Project::tiny();
     let served = server.serve(&[]);
-    project.replace(
-        "jobs.yaml",
-        "  local: {workspace: local, catalog: main, schema: tiny, default: true}",
-        &format!(
-            "  prod: {{host: \"{0}\", fivetran: \"{0}\", catalog: main, schema: tiny, default: true}}",
-            served.url
-        ),
-    );
+    project.point_at(&served);
     let ran = project
         .command(&["sync-and-refresh"])
         .env("DATABRICKS_TOKEN", "dapi-planted-secret")

@@ -98,6 +98,18 @@ impl Project {
         self.write(path, &text.replace(old, new));
     }
 
+    /// Puts an environment of this server in the place of the local one; credentials come from the process environment.
+    pub(crate) fn point_at(&self, served: &Served) {
+        self.replace(
+            "jobs.yaml",
+            "  local: {workspace: local, catalog: main, schema: tiny, default: true}",
+            &format!(
+                "  prod: {{host: \"{0}\", fivetran: \"{0}\", catalog: main, schema: tiny, default: true}}",
+                served.url
+            ),
+        );
+    }
+
     /// Prepares the binary in this folder, with an environment that holds nothing of the developer's.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("kiln"));
