@@ -9,9 +9,9 @@ mod types;
 
 pub use databricks::Databricks;
 pub use lex::TextMap;
-pub use query::{SyntaxError, parse_query};
+pub use query::{SyntaxError, parse_expression, parse_query, parse_relation};
 pub use statement::{
-    ClusterBy, ColumnDefinition, Commented, CreateTable, CreateView, Insert, Name, Part, Relation, Statement,
-    StatementError, parse_statement,
+    Assignment, ClusterBy, ColumnDefinition, Commented, CreateTable, CreateView, Insert, Merge, MergeAction,
+    MergeClause, MergeWhen, Name, Part, Relation, Statement, StatementError, parse_statement,
 };
 pub use types::DataType;

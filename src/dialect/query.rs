@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use sqlparser::ast::{Query, SetExpr};
+use sqlparser::ast::{Expr, Query, SetExpr, TableFactor};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
@@ -55,6 +55,31 @@ pub fn parse_query(text: &str) -> Result<Query, SyntaxError> {
         }
         (_, false) => Err(source.unexpected("the end of the query", next.span.start)),
     }
+}
+
+/// Parses an expression that stands by itself in a statement, such as the value of an assignment.
+pub fn parse_expression(text: &str) -> Result<Expr, SyntaxError> {
+    parse_piece(text, "the end of the expression", |parser| parser.parse_expr())
+}
+
+/// Parses what may stand in FROM: a table or a subquery, perhaps with an alias.
+pub fn parse_relation(text: &str) -> Result<TableFactor, SyntaxError> {
+    parse_piece(text, "the end of the table or subquery", |parser| parser.parse_table_factor())
+}
+
+fn parse_piece<T>(
+    text: &str,
+    end: &str,
+    parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
+) -> Result<T, SyntaxError> {
+    let map = TextMap::new(text);
+    let tokens = lex::tokens(text, &map)?;
+    let source = Source { map: &map, tokens: &tokens };
+    let dialect = Databricks::for_tokens(tokens.len());
+    let mut parser = Parser::new(&dialect).with_recursion_limit(MAX_DEPTH).with_tokens_with_locations(tokens.clone());
+    let piece = parse(&mut parser).map_err(|error| source.explain(&error))?;
+    let next = parser.peek_token();
+    if next.token == Token::EOF { Ok(piece) } else { Err(source.unexpected(end, next.span.start)) }
 }
 
 fn not_a_query(range: Range<usize>) -> SyntaxError {

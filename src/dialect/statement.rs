@@ -3,6 +3,7 @@
 //! Queries and conditions keep their places: they are handed out as the whole statement with everything else blanked, so
 //! that lines and columns of a syntax tree are those of the statement.
 
+mod changes;
 mod cursor;
 mod header;
 
@@ -66,6 +67,24 @@ pub enum Statement {
         rows: Part,
         /// The text of the condition.
         condition: Option<Part>,
+    },
+    /// `UPDATE t SET … [WHERE …]`
+    Update {
+        /// The table.
+        table: Name,
+        /// Its name in the expressions.
+        alias: Option<String>,
+        /// What is set.
+        assignments: Vec<Assignment>,
+        /// The condition.
+        condition: Option<Part>,
+    },
+    /// `MERGE INTO …`
+    Merge(Merge),
+    /// `TRUNCATE TABLE t`
+    Truncate {
+        /// The table.
+        table: Name,
     },
     /// `DESCRIBE [TABLE] [EXTENDED] t`
     Describe {
@@ -155,7 +174,7 @@ pub enum Statement {
     },
     /// A statement of the language that is not read here yet.
     Other {
-        /// Its first words: `MERGE INTO`, `OPTIMIZE`.
+        /// Its first words: `OPTIMIZE`, `COPY INTO`.
         words: String,
         /// Where they stand.
         range: Range<usize>,
@@ -309,6 +328,69 @@ pub struct Insert {
     pub by_name: bool,
     /// The query, or `VALUES`.
     pub query: Part,
+}
+
+/// `column = value`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assignment {
+    /// The column, perhaps with the table's name or alias before it.
+    pub column: Name,
+    /// The expression.
+    pub value: Part,
+}
+
+/// `MERGE INTO`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Merge {
+    /// The table that changes.
+    pub table: Name,
+    /// Its name in the expressions.
+    pub alias: Option<String>,
+    /// The table or subquery that it is compared with, and its alias.
+    pub source: Part,
+    /// The condition under which a row of the source belongs to a row of the table.
+    pub on: Part,
+    /// The clauses, in their order.
+    pub clauses: Vec<MergeClause>,
+}
+
+/// `WHEN … THEN …` in a MERGE.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MergeClause {
+    /// Which rows it is for.
+    pub when: MergeWhen,
+    /// `AND …`
+    pub condition: Option<Part>,
+    /// What is done with them.
+    pub action: MergeAction,
+    /// Where it begins.
+    pub range: Range<usize>,
+}
+
+/// Which rows a clause of a MERGE is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MergeWhen {
+    /// Rows of the table with a row of the source.
+    Matched,
+    /// Rows of the source without a row of the table.
+    NotMatched,
+    /// Rows of the table without a row of the source.
+    NotMatchedBySource,
+}
+
+/// What a clause of a MERGE does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MergeAction {
+    /// `UPDATE SET *`
+    UpdateAll,
+    /// `UPDATE SET …`
+    Update(Vec<Assignment>),
+    /// `DELETE`
+    Delete,
+    /// `INSERT *`
+    InsertAll,
+    /// `INSERT (…) VALUES (…)`
+    Insert(Vec<Assignment>),
 }
 
 /// Why a text is not a statement.

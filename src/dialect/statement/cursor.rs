@@ -268,6 +268,30 @@ impl<'a> Cursor<'a> {
         Part { range: blanks..padded.len(), padded }
     }
 
+    /// An expression, up to a comma or one of the words that stand outside of parentheses and CASE.
+    pub(super) fn expression(&mut self, stops: &[&str], what: &str) -> Result<Part, StatementError> {
+        let (start, mark) = (self.here().start, self.at);
+        let (mut depth, mut cases) = (0_usize, 0_usize);
+        while let Some(lexeme) = self.peek(0) {
+            let outside = depth == 0 && cases == 0;
+            match lexeme.token {
+                Token::Comma if outside => break,
+                Token::RParen | Token::RBracket if depth == 0 => break,
+                Token::LParen | Token::LBracket => depth += 1,
+                Token::RParen | Token::RBracket => depth -= 1,
+                _ if outside && stops.iter().any(|word| self.is_word(0, word)) => break,
+                _ if self.is_word(0, "case") => cases += 1,
+                _ if self.is_word(0, "end") => cases = cases.saturating_sub(1),
+                _ => {}
+            }
+            self.at += 1;
+        }
+        if self.at == mark {
+            return Err(self.unexpected(what));
+        }
+        Ok(self.part(start..self.before()))
+    }
+
     /// The rest of the statement as a part, and nothing is left to read.
     pub(super) fn rest(&mut self, what: &str) -> Result<Part, StatementError> {
         if self.is_done() {

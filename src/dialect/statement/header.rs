@@ -1,10 +1,10 @@
-//! The headers of statements, one function a family.
+//! The headers of statements that define and describe, one function a family.
 
 use sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
 use super::{
-    ClusterBy, ColumnDefinition, Commented, CreateTable, CreateView, Insert, Part, Relation, Statement, StatementError,
+    ClusterBy, ColumnDefinition, Commented, CreateTable, CreateView, Relation, Statement, StatementError, changes,
 };
 use crate::dialect::query::SyntaxError;
 use crate::dialect::types::DataType;
@@ -21,9 +21,15 @@ pub(super) fn read(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
     } else if c.eat("drop") {
         drop_(c)?
     } else if c.eat("insert") {
-        insert(c)?
+        changes::insert(c)?
     } else if c.is_word(0, "delete") {
-        delete(c)?
+        changes::delete(c)?
+    } else if c.eat("update") {
+        changes::update(c)?
+    } else if c.eat("merge") {
+        changes::merge(c)?
+    } else if c.eat("truncate table") {
+        Statement::Truncate { table: c.name("a table's name")? }
     } else if c.eat("describe") || c.eat("desc") {
         describe(c)?
     } else if c.eat("show") {
@@ -41,10 +47,10 @@ pub(super) fn read(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
 
 /// First words of statements that the language has and that are not read here.
 const OTHERS: &[&str] = &[
-    "merge", "update", "use", "set", "reset", "optimize", "vacuum", "restore", "copy", "refresh", "analyze", "explain",
-    "grant", "revoke", "deny", "truncate", "undrop", "cache", "uncache", "clear", "msck", "fsck", "repair", "reorg",
-    "convert", "generate", "execute", "call", "declare", "begin", "commit", "rollback", "list", "put", "get", "remove",
-    "sync", "load", "reduce", "pivot", "unpivot",
+    "use", "set", "reset", "optimize", "vacuum", "restore", "copy", "refresh", "analyze", "explain", "grant", "revoke",
+    "deny", "truncate", "undrop", "cache", "uncache", "clear", "msck", "fsck", "repair", "reorg", "convert",
+    "generate", "execute", "call", "declare", "begin", "commit", "rollback", "list", "put", "get", "remove", "sync",
+    "load", "reduce", "pivot", "unpivot",
 ];
 
 fn other(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
@@ -343,66 +349,6 @@ fn drop_(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
     let if_exists = c.eat("if exists");
     let name = c.name("a name")?;
     Ok(Statement::Drop { kind, name, if_exists })
-}
-
-fn insert(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
-    if c.is_word(0, "with") {
-        return Err(c.unsupported("INSERT WITH SCHEMA EVOLUTION"));
-    }
-    let overwrite = if c.eat("overwrite") {
-        c.eat("into");
-        true
-    } else {
-        c.expect("INTO")?;
-        false
-    };
-    c.eat("table");
-    let table = c.name("a table's name")?;
-    for clause in ["partition", "replace", "if", "as"] {
-        if c.is_word(0, clause) {
-            return Err(c.unsupported(format!("INSERT … {}", clause.to_ascii_uppercase())));
-        }
-    }
-    let by_name = c.eat("by name");
-    let mark = c.mark();
-    // A parenthesis opens a list of columns or a query.
-    let columns = match c.peek(0).map(|l| &l.token) {
-        Some(Token::LParen) if !by_name && !["select", "with", "values", "from"].iter().any(|w| c.is_word(1, w)) => {
-            c.names().or_else(|_| {
-                c.reset(mark);
-                Ok::<_, StatementError>(Vec::new())
-            })?
-        }
-        _ => Vec::new(),
-    };
-    if c.is_word(0, "replace") {
-        return Err(c.unsupported("INSERT … REPLACE"));
-    }
-    let query = c.rest("a query or VALUES")?;
-    Ok(Statement::Insert(Insert { table, overwrite, columns, by_name, query }))
-}
-
-fn delete(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
-    let start = c.here();
-    c.expect("DELETE")?;
-    let from = c.here();
-    c.expect("FROM")?;
-    let table = c.name("a table's name")?;
-    if c.eat("as") {
-        c.identifier("an alias")?;
-    } else if c.peek(0).is_some() && !c.is_word(0, "where") {
-        c.identifier("WHERE")?;
-    }
-    let condition = if c.eat("where") { Some(c.rest("a condition")?) } else { None };
-    // DELETE is as long as SELECT, and at least one blank follows: places stay as they are.
-    let whole = c.part(start.start..c.end());
-    let mut padded: String = whole.padded[..whole.range.start].to_owned();
-    padded.push_str("SELECT*");
-    let gap = c.slice(start.end..from.start);
-    padded.extend(gap.chars().skip(1).map(|ch| if ch == '\n' { '\n' } else { ' ' }));
-    padded.push_str(c.slice(from.start..c.end()));
-    let rows = Part { range: whole.range.start..padded.len(), padded };
-    Ok(Statement::Delete { table, rows, condition })
 }
 
 fn describe(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {

@@ -130,5 +130,24 @@ fn what_is_not_read_yet_is_named() {
         let Err(StatementError::Unsupported { construct: found, .. }) = parse_statement(text) else { panic!("{text}") };
         assert_eq!(found, construct);
     }
-    assert!(matches!(parse("merge into t using s on true"), Statement::Other { words, .. } if words == "MERGE INTO"));
+    assert!(matches!(parse("copy into t from '/x'"), Statement::Other { words, .. } if words == "COPY INTO"));
+}
+
+#[test]
+fn a_merge_gives_its_clauses_and_their_parts_in_place() {
+    let text = "MERGE INTO t AS a USING (SELECT 1 AS id, 2 AS n) b\nON a.id = CASE WHEN b.id = 1 THEN 1 END\n\
+                WHEN MATCHED AND CASE WHEN b.n > 1 THEN true END THEN UPDATE SET a.n = greatest(a.n, b.n), m = 'when'\n\
+                WHEN NOT MATCHED BY TARGET THEN INSERT (id, n) VALUES (b.id, b.n)\nWHEN NOT MATCHED BY SOURCE THEN DELETE";
+    let Statement::Merge(merge) = parse(text) else { panic!() };
+    assert_eq!((parts(&merge.table), merge.alias.as_deref()), ("t".to_owned(), Some("a")));
+    assert_eq!(merge.source.text(), "(SELECT 1 AS id, 2 AS n) b");
+    assert_eq!(merge.on.text(), "a.id = CASE WHEN b.id = 1 THEN 1 END");
+    let [first, second, third] = &merge.clauses[..] else { panic!("{:?}", merge.clauses) };
+    assert_eq!(first.condition.as_ref().unwrap().text(), "CASE WHEN b.n > 1 THEN true END");
+    let MergeAction::Update(set) = &first.action else { panic!() };
+    let set: Vec<_> = set.iter().map(|a| (parts(&a.column), a.value.text())).collect();
+    assert_eq!(set, [("a.n".to_owned(), "greatest(a.n, b.n)"), ("m".to_owned(), "'when'")]);
+    assert_eq!(second.when, MergeWhen::NotMatched);
+    assert!(matches!(&second.action, MergeAction::Insert(values) if values.len() == 2));
+    assert_eq!((third.when, &third.action), (MergeWhen::NotMatchedBySource, &MergeAction::Delete));
 }

@@ -312,6 +312,117 @@ async fn rows_are_inserted_overwritten_and_deleted() {
 }
 
 #[tokio::test]
+async fn rows_are_updated_where_the_condition_is_true() {
+    let w = Warehouse::new().await;
+    w.shop().await;
+    let output =
+        w.run("UPDATE orders AS o SET o.total = total * 2, channel = coalesce(channel, 'shop') WHERE id >= 3").await;
+    assert_eq!(names(&output), ["num_affected_rows"]);
+    assert_eq!(output.rows, [[Some("3".to_owned())]]);
+    assert_eq!(
+        w.rows("SELECT id, total, channel FROM orders ORDER BY id").await,
+        ["1|19.90|web", "2|5.00|web", "3|15.00|shop", "4|24.50|shop", "5|2.00|web"]
+    );
+    // Both sides are those of before: two columns can change places.
+    w.run("UPDATE orders SET id = customer_id, customer_id = id").await;
+    assert_eq!(w.rows("SELECT sum(id), sum(customer_id) FROM orders").await, ["54|15"]);
+    // A condition that is NULL is not true, and what fits no row makes no version.
+    let versions = w.rows("DESCRIBE HISTORY orders").await.len();
+    assert_eq!(w.rows("UPDATE orders SET total = 0 WHERE channel = NULL").await, ["0"]);
+    assert_eq!(w.rows("DESCRIBE HISTORY orders").await.len(), versions);
+    for (sql, condition, place) in [
+        ("UPDATE orders SET nix = 1", "DELTA_MERGE_UNRESOLVED_EXPRESSION", (1, 19)),
+        ("UPDATE orders SET total = 1, TOTAL = 2", "DELTA_CONFLICT_SET_COLUMN", (1, 30)),
+        ("UPDATE orders\nSET total = nix", "UNRESOLVED_COLUMN.WITH_SUGGESTION", (2, 13)),
+        ("UPDATE orders SET total = 1 WHERE", "PARSE_SYNTAX_ERROR", (1, 34)),
+    ] {
+        let error = w.error(sql).await;
+        assert_eq!((error.condition.as_str(), error.position), (condition, Some(place)), "{sql}");
+    }
+    // Nothing is set to what does not fit, and no row is changed then.
+    let before = w.rows("SELECT * FROM orders ORDER BY id").await;
+    assert_eq!(w.error("UPDATE orders SET total = 100000").await.sqlstate, "22003");
+    assert_eq!(w.rows("SELECT * FROM orders ORDER BY id").await, before);
+    w.run("TRUNCATE TABLE orders").await;
+    assert_eq!(w.rows("SELECT count(*) FROM orders").await, ["0"]);
+}
+
+#[tokio::test]
+async fn merge_takes_the_first_clause_that_fits_each_row() {
+    let w = Warehouse::new().await;
+    let start = "CREATE OR REPLACE TABLE stock AS SELECT * FROM VALUES \
+                 ('apple', 5, 'a'), ('pear', 0, 'b'), ('plum', 7, NULL), ('plum', 7, NULL) AS t(fruit, amount, note)";
+    w.run(start).await;
+    w.run(
+        "CREATE TABLE news AS SELECT * FROM VALUES ('apple', 3), ('pear', -1), ('fig', 9), ('nut', 0), (NULL, 4) \
+         AS t(fruit, amount)",
+    )
+    .await;
+    let output = w
+        .run(
+            "MERGE INTO stock AS t USING news AS s ON t.fruit = s.fruit \
+             WHEN MATCHED AND s.amount < 0 THEN DELETE \
+             WHEN MATCHED THEN UPDATE SET amount = t.amount + s.amount \
+             WHEN NOT MATCHED AND amount > 0 THEN INSERT (fruit, amount) VALUES (fruit, amount * 10) \
+             WHEN NOT MATCHED BY SOURCE AND amount = 7 THEN UPDATE SET note = concat(fruit, '!')",
+        )
+        .await;
+    assert_eq!(names(&output), ["num_affected_rows", "num_updated_rows", "num_deleted_rows", "num_inserted_rows"]);
+    let counts: Vec<_> = output.rows[0].iter().flatten().map(String::as_str).collect();
+    assert_eq!(counts, ["6", "3", "1", "2"]);
+    assert_eq!(
+        w.rows("SELECT * FROM stock ORDER BY fruit, amount").await,
+        ["NULL|40|NULL", "apple|8|a", "fig|90|NULL", "plum|7|plum!", "plum|7|plum!"]
+    );
+    assert!(w.rows("DESCRIBE HISTORY stock LIMIT 1").await[0].contains("MERGE"));
+
+    // A row that meets several rows of the source, of which one acts on it, stays one row.
+    w.run(start).await;
+    let merge = |when: &str| {
+        format!(
+            "MERGE INTO stock USING (SELECT * FROM VALUES ('apple', 1, 'x'), ('apple', 2, 'y') AS t(fruit, amount, note)) s \
+             ON stock.fruit = s.fruit {when}"
+        )
+    };
+    w.run(&merge("WHEN MATCHED AND s.amount = 2 THEN UPDATE SET *")).await;
+    assert_eq!(w.rows("SELECT * FROM stock WHERE fruit = 'apple'").await, ["apple|2|y"]);
+    assert_eq!(w.rows("SELECT count(*) FROM stock").await, ["4"]);
+    assert_eq!(
+        w.error(&merge("WHEN MATCHED THEN UPDATE SET *")).await.condition,
+        "DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE"
+    );
+    assert_eq!(w.rows(&merge("WHEN MATCHED THEN DELETE")).await, ["1|0|1|0"]);
+    assert_eq!(w.rows("SELECT fruit FROM stock ORDER BY fruit").await, ["pear", "plum", "plum"]);
+    // Without a partner a row of the source goes in by itself; nothing else is touched.
+    assert_eq!(w.rows(&merge("WHEN NOT MATCHED THEN INSERT *")).await, ["2|0|0|2"]);
+    assert_eq!(w.rows("SELECT * FROM stock WHERE fruit = 'apple' ORDER BY amount").await, ["apple|1|x", "apple|2|y"]);
+    let versions = w.rows("DESCRIBE HISTORY stock").await.len();
+    assert_eq!(w.rows(&merge("WHEN MATCHED AND false THEN DELETE")).await, ["0|0|0|0"]);
+    assert_eq!(w.rows("DESCRIBE HISTORY stock").await.len(), versions, "nothing to do makes no version");
+}
+
+#[tokio::test]
+async fn a_merge_that_makes_no_sense_is_refused_at_its_place() {
+    let w = Warehouse::new().await;
+    w.shop().await;
+    w.run("CREATE TABLE news AS SELECT 1 AS id, 10 AS customer_id").await;
+    for (when, condition, place) in [
+        ("MATCHED THEN UPDATE SET *", "DELTA_MERGE_UNRESOLVED_EXPRESSION", (2, 1)),
+        ("MATCHED THEN UPDATE SET nix = 1", "DELTA_MERGE_UNRESOLVED_EXPRESSION", (2, 30)),
+        ("MATCHED THEN UPDATE SET total = nix", "UNRESOLVED_COLUMN.WITH_SUGGESTION", (2, 38)),
+        ("NOT MATCHED THEN INSERT (id) VALUES (orders.total)", "UNRESOLVED_COLUMN.WITH_SUGGESTION", (2, 43)),
+        ("NOT MATCHED THEN INSERT (id, total) VALUES (1)", "PARSE_SYNTAX_ERROR", (2, 30)),
+        ("NOT MATCHED BY SOURCE THEN UPDATE SET total = s.id", "UNRESOLVED_COLUMN.WITH_SUGGESTION", (2, 52)),
+        ("MATCHED THEN DELETE WHEN MATCHED THEN DELETE", "NON_LAST_MATCHED_CLAUSE_OMIT_CONDITION", (2, 1)),
+        ("MATCHED THEN INSERT *", "PARSE_SYNTAX_ERROR", (2, 19)),
+    ] {
+        let error = w.error(&format!("MERGE INTO orders USING news AS s ON orders.id = s.id\nWHEN {when}")).await;
+        assert_eq!((error.condition.as_str(), error.position), (condition, Some(place)), "{when}: {}", error.message);
+    }
+    assert_eq!(w.rows("SELECT count(*), sum(total) FROM orders").await, ["5|45.65"]);
+}
+
+#[tokio::test]
 async fn partitioned_tables_are_written_and_read() {
     let w = Warehouse::new().await;
     w.run(
@@ -355,7 +466,7 @@ async fn errors_carry_condition_sqlstate_and_place() {
         ("SELECT 1 % 0", "REMAINDER_BY_ZERO", "22012", None, "zero"),
         ("SELECT :x", "UNBOUND_SQL_PARAMETER", "42P02", Some((1, 8)), "x"),
         ("SELECT * FROM orders TABLESAMPLE (10 PERCENT)", "UNSUPPORTED_FEATURE", "0A000", None, "TABLESAMPLE"),
-        ("MERGE INTO orders USING x ON true", "UNSUPPORTED_STATEMENT", "0A000", Some((1, 1)), "MERGE INTO"),
+        ("OPTIMIZE orders", "UNSUPPORTED_STATEMENT", "0A000", Some((1, 1)), "OPTIMIZE"),
         ("USE SCHEMA x", "UNSUPPORTED_STATEMENT", "0A000", Some((1, 1)), "USE"),
         ("SELECT * FROM orders VERSION AS OF 7", "DELTA_VERSION_NOT_FOUND", "22003", Some((1, 15)), "[0, 0]"),
     ] {

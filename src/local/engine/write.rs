@@ -272,32 +272,38 @@ pub(super) async fn replace(
 
 /// Adds rows to a table; with `overwrite` they take the place of all that it holds.
 pub(super) async fn append(table: &DeltaTable, dir: &Path, files: Files, overwrite: bool) -> Result<(), SqlError> {
-    let (mut actions, mut cleanup) = taken(Some(files));
-    let fail = |e: DeltaTableError| commit_error(dir, &e);
-    let snapshot = table.snapshot().map_err(fail)?;
+    let snapshot = table.snapshot().map_err(|e| commit_error(dir, &e))?;
     let partitions = snapshot.metadata().partition_columns().to_vec();
     let mode = if overwrite { SaveMode::Overwrite } else { SaveMode::Append };
-    if overwrite {
-        actions.extend(removals(table).await.map_err(fail)?);
-    }
     let partition_by = (!partitions.is_empty()).then_some(partitions);
-    let made = commit(table, actions, DeltaOperation::Write { mode, partition_by, predicate: None }).await;
-    let made = made.map_err(fail);
+    let operation = DeltaOperation::Write { mode, partition_by, predicate: None };
+    if overwrite { rewrite(table, dir, Some(files), operation).await } else { add(table, dir, files, operation).await }
+}
+
+/// Adds rows to a table; the history calls it by the operation.
+pub(super) async fn add(
+    table: &DeltaTable,
+    dir: &Path,
+    files: Files,
+    operation: DeltaOperation,
+) -> Result<(), SqlError> {
+    let (actions, mut cleanup) = taken(Some(files));
+    let made = commit(table, actions, operation).await.map_err(|e| commit_error(dir, &e));
     disarm(&mut cleanup, &made);
     made
 }
 
-/// Puts the rows that stay in the place of all rows.
-pub(super) async fn delete(
+/// Puts these rows in the place of all rows; the history calls it by the operation.
+pub(super) async fn rewrite(
     table: &DeltaTable,
     dir: &Path,
-    remaining: Option<Files>,
-    predicate: Option<String>,
+    rows: Option<Files>,
+    operation: DeltaOperation,
 ) -> Result<(), SqlError> {
-    let (mut actions, mut cleanup) = taken(remaining);
+    let (mut actions, mut cleanup) = taken(rows);
     let fail = |e: DeltaTableError| commit_error(dir, &e);
     actions.extend(removals(table).await.map_err(fail)?);
-    let made = commit(table, actions, DeltaOperation::Delete { predicate }).await.map_err(fail);
+    let made = commit(table, actions, operation).await.map_err(fail);
     disarm(&mut cleanup, &made);
     made
 }

@@ -427,7 +427,7 @@ fn factors(select: &mut Select) -> impl Iterator<Item = &mut TableFactor> {
 }
 
 /// The name under which columns of an item of FROM are known: its alias, or the last part of a table's name.
-fn own_name(factor: &TableFactor) -> Option<String> {
+pub(super) fn own_name(factor: &TableFactor) -> Option<String> {
     match factor {
         TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
             Some(alias.name.value.to_lowercase())

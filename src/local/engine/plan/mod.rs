@@ -14,6 +14,7 @@ mod names;
 mod operators;
 mod refuse;
 mod rewrite;
+mod splice;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub(super) use bind::{DEFAULT_CATALOG, DEFAULT_SCHEMA, Scope, TableUse, Version}
 pub(super) use casts::SparkCasts;
 pub(super) use errors::{divide_by_zero, explain, overflow};
 pub(super) use names::WRITTEN_NAME;
+pub(super) use splice::Pieces;
 
 use super::error::SqlError;
 use super::session;
@@ -58,7 +60,12 @@ pub(super) async fn query(engine: &Engine, part: &Part, scope: &Scope) -> Result
             format!("The depth of a view exceeds the maximum view resolution depth ({MAX_VIEW_DEPTH})."),
         ));
     }
-    let mut tree = parse_query(&part.padded).map_err(|e| SqlError::syntax(&e, &part.padded))?;
+    let query = parse_query(&part.padded).map_err(|e| SqlError::syntax(&e, &part.padded))?;
+    tree(engine, query, scope).await
+}
+
+/// Plans a query that is parsed already.
+async fn tree(engine: &Engine, mut tree: Query, scope: &Scope) -> Result<Planned, SqlError> {
     refuse::check(&tree)?;
     let output = names::OutputNames::of(&tree);
     let uses = bind::bind(&mut tree, scope)?;

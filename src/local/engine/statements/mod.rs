@@ -2,6 +2,7 @@
 
 mod definitions;
 mod descriptions;
+mod merge;
 mod rows;
 
 use tokio_util::sync::CancellationToken;
@@ -69,6 +70,11 @@ pub(super) async fn execute(
         Statement::Delete { table, rows, condition } => {
             rows::delete(engine, &scope, &table, &rows, condition.as_ref(), cancel).await
         }
+        Statement::Update { table, alias, assignments, condition } => {
+            rows::update(engine, &scope, &table, alias.as_deref(), &assignments, condition.as_ref(), cancel).await
+        }
+        Statement::Merge(merge) => merge::merge(engine, &scope, &merge, cancel).await,
+        Statement::Truncate { table } => rows::truncate(engine, &scope, &table).await,
         Statement::Describe { table, extended } => descriptions::describe(engine, &scope, &table, extended).await,
         Statement::DescribeHistory { table, limit } => descriptions::history(engine, &scope, &table, limit).await,
         Statement::DescribeDetail { table } => descriptions::detail(engine, &scope, &table).await,

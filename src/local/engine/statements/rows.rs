@@ -1,4 +1,4 @@
-//! Statements that change rows: `INSERT` and `DELETE`.
+//! Statements that change rows: `INSERT`, `DELETE`, `UPDATE` and `TRUNCATE`.
 
 use std::sync::Arc;
 
@@ -7,18 +7,19 @@ use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast};
 use deltalake::DeltaTable;
 use deltalake::kernel::engine::arrow_conversion::TryIntoArrow as _;
+use deltalake::protocol::DeltaOperation;
 use tokio_util::sync::CancellationToken;
 
-use crate::dialect::{Insert, Name, Part};
+use crate::dialect::{Assignment, Insert, Name, Part};
 use crate::ids::TableName;
 use crate::local::engine::api::Output;
 use crate::local::engine::catalog::{Kind, quoted};
 use crate::local::engine::error::SqlError;
-use crate::local::engine::plan::{self, Planned, Scope};
+use crate::local::engine::plan::{self, Pieces, Planned, Scope};
 use crate::local::engine::{Engine, run, types, write};
 
 /// A result of counters.
-fn counters(statement_type: &'static str, counts: &[(&str, u64)]) -> Output {
+pub(super) fn counters(statement_type: &'static str, counts: &[(&str, u64)]) -> Output {
     Output {
         columns: counts.iter().map(|(name, _)| types::column(name, &crate::dialect::DataType::BigInt)).collect(),
         rows: vec![counts.iter().map(|(_, n)| Some(n.to_string())).collect()],
@@ -28,7 +29,11 @@ fn counters(statement_type: &'static str, counts: &[(&str, u64)]) -> Output {
 }
 
 /// Opens a table to write to it; refuses views, and tables with rules that would be broken unseen.
-async fn target(engine: &Engine, scope: &Scope, written: &Name) -> Result<(TableName, DeltaTable), SqlError> {
+pub(super) async fn target(
+    engine: &Engine,
+    scope: &Scope,
+    written: &Name,
+) -> Result<(TableName, DeltaTable), SqlError> {
     let name = scope.table(written)?;
     let place = scope.place(written);
     match engine.kind(&name, &scope.parts(written)?).map_err(|e| e.at(place))? {
@@ -65,7 +70,7 @@ async fn target(engine: &Engine, scope: &Scope, written: &Name) -> Result<(Table
     Ok((name, table))
 }
 
-fn schema_of(table: &DeltaTable) -> Result<SchemaRef, SqlError> {
+pub(super) fn schema_of(table: &DeltaTable) -> Result<SchemaRef, SqlError> {
     let fail = |e: &dyn std::fmt::Display| SqlError::internal(format!("{e}."));
     let snapshot = table.snapshot().map_err(|e| fail(&e))?;
     let schema: Schema = snapshot.schema().as_ref().try_into_arrow().map_err(|e| fail(&e))?;
@@ -180,13 +185,7 @@ pub(super) async fn delete(
     let planned = plan::query(engine, rows, scope).await?;
     let doomed = plan::count(&planned)?;
     let state = doomed.state.clone();
-    let deleted = tokio::select! {
-        biased;
-        () = cancel.cancelled() => return Err(SqlError::canceled()),
-        output = run::collect(doomed, None) => output?,
-    };
-    let deleted = deleted.rows.first().and_then(|row| row.first().cloned().flatten());
-    let deleted: u64 = deleted.and_then(|n| n.parse().ok()).unwrap_or(0);
+    let deleted = numbers(doomed, cancel).await?.first().copied().unwrap_or(0);
     if deleted > 0 {
         let remaining = match condition {
             None => None,
@@ -199,7 +198,125 @@ pub(super) async fn delete(
             }
         };
         let predicate = condition.map(|part| part.text().to_owned());
-        write::delete(&table, &dir, remaining, predicate).await?;
+        write::rewrite(&table, &dir, remaining, DeltaOperation::Delete { predicate }).await?;
     }
     Ok(counters("DELETE", &[("num_affected_rows", deleted), ("num_deleted_rows", deleted)]))
+}
+
+/// The first row of a query of counts; NULL is none.
+pub(super) async fn numbers(planned: Planned, cancel: &CancellationToken) -> Result<Vec<u64>, SqlError> {
+    let output = tokio::select! {
+        biased;
+        () = cancel.cancelled() => return Err(SqlError::canceled()),
+        output = run::collect(planned, None) => output?,
+    };
+    let row = output.rows.into_iter().next().unwrap_or_default();
+    Ok(row.into_iter().map(|n| n.and_then(|n| n.parse().ok()).unwrap_or(0)).collect())
+}
+
+/// A table's name in a query of ours.
+pub(super) fn written(scope: &Scope, name: &Name) -> Result<String, SqlError> {
+    let parts = scope.parts(name)?;
+    Ok(quoted(&parts.iter().map(String::as_str).collect::<Vec<_>>()))
+}
+
+/// The column of the table that an assignment names: by itself, or after the name by which the table goes.
+pub(super) fn assigned(scope: &Scope, schema: &Schema, owner: &str, column: &Name) -> Result<usize, SqlError> {
+    let parts = scope.parts(column)?;
+    let name = match parts.as_slice() {
+        [name] => name,
+        [table, name] if table.eq_ignore_ascii_case(owner) => name,
+        _ => {
+            let text = format!("setting {}: only whole columns can be set", parts.join("."));
+            return Err(SqlError::unsupported(&text).at(scope.place(column)));
+        }
+    };
+    let place = schema.fields().iter().position(|field| field.name().eq_ignore_ascii_case(name));
+    place.ok_or_else(|| {
+        let columns: Vec<_> = schema.fields().iter().map(|field| quoted(&[field.name()])).collect();
+        SqlError::new(
+            "DELTA_MERGE_UNRESOLVED_EXPRESSION",
+            "42601",
+            format!("Cannot resolve {} among the columns {}.", quoted(&[name]), columns.join(", ")),
+        )
+        .at(scope.place(column))
+    })
+}
+
+/// Refuses a column that is set twice.
+pub(super) fn set_once(
+    scope: &Scope,
+    schema: &Schema,
+    owner: &str,
+    assignments: &[Assignment],
+) -> Result<Vec<usize>, SqlError> {
+    let mut places = Vec::new();
+    for assignment in assignments {
+        let place = assigned(scope, schema, owner, &assignment.column)?;
+        if places.contains(&place) {
+            let name = quoted(&[schema.field(place).name()]);
+            let text = format!("There is a conflict from these SET columns: {name} is set twice.");
+            let error = SqlError::new("DELTA_CONFLICT_SET_COLUMN", "42701", text);
+            return Err(error.at(scope.place(&assignment.column)));
+        }
+        places.push(place);
+    }
+    Ok(places)
+}
+
+/// `UPDATE`
+pub(super) async fn update(
+    engine: &Engine,
+    scope: &Scope,
+    named: &Name,
+    alias: Option<&str>,
+    assignments: &[Assignment],
+    condition: Option<&Part>,
+    cancel: &CancellationToken,
+) -> Result<Output, SqlError> {
+    let name = scope.table(named)?;
+    let _writing = engine.write_lock(&name).await;
+    let (name, table) = target(engine, scope, named).await?;
+    let (dir, schema) = (engine.table_dir(&name), schema_of(&table)?);
+    let owner = alias.unwrap_or(&name.name);
+    let places = set_once(scope, &schema, owner, assignments)?;
+
+    let mut pieces = Pieces::default();
+    let holds = match condition {
+        Some(part) => pieces.expression(part)?,
+        None => "true".to_owned(),
+    };
+    let mut columns = Vec::new();
+    for (i, field) in schema.fields().iter().enumerate() {
+        let own = quoted(&[owner, field.name()]);
+        let value = match places.iter().position(|place| *place == i) {
+            None => own,
+            Some(at) => {
+                let value = pieces.expression(&assignments[at].value)?;
+                let sql_type = types::from_arrow(field.data_type());
+                format!("CASE WHEN {holds} THEN CAST({value} AS {sql_type}) ELSE {own} END")
+            }
+        };
+        columns.push(format!("{value} AS {}", quoted(&[field.name()])));
+    }
+    let from = format!("FROM {} AS {}", written(scope, named)?, quoted(&[owner]));
+    let rows = pieces.plan(engine, &format!("SELECT {} {from}", columns.join(", ")), scope).await?;
+    let changed = pieces.plan(engine, &format!("SELECT count(*) AS n {from} WHERE {holds}"), scope).await?;
+    let changed = numbers(changed, cancel).await?.first().copied().unwrap_or(0);
+    if changed > 0 {
+        let partitions = write::definition(&table, &dir)?.partitions;
+        let files = write::files(&rows, &dir, &schema, &partitions, cancel).await?;
+        let predicate = condition.map(|part| part.text().to_owned());
+        write::rewrite(&table, &dir, Some(files), DeltaOperation::Update { predicate }).await?;
+    }
+    Ok(counters("UPDATE", &[("num_affected_rows", changed)]))
+}
+
+/// `TRUNCATE TABLE`
+pub(super) async fn truncate(engine: &Engine, scope: &Scope, named: &Name) -> Result<Output, SqlError> {
+    let name = scope.table(named)?;
+    let _writing = engine.write_lock(&name).await;
+    let (name, table) = target(engine, scope, named).await?;
+    write::rewrite(&table, &engine.table_dir(&name), None, DeltaOperation::Delete { predicate: None }).await?;
+    Ok(super::done("TRUNCATE TABLE"))
 }

@@ -1,0 +1,176 @@
+//! The headers of statements that change rows.
+
+use sqlparser::tokenizer::Token;
+
+use super::cursor::Cursor;
+use super::{Assignment, Insert, Merge, MergeAction, MergeClause, MergeWhen, Name, Part, Statement, StatementError};
+use crate::dialect::query::SyntaxError;
+
+pub(super) fn insert(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
+    if c.is_word(0, "with") {
+        return Err(c.unsupported("INSERT WITH SCHEMA EVOLUTION"));
+    }
+    let overwrite = if c.eat("overwrite") {
+        c.eat("into");
+        true
+    } else {
+        c.expect("INTO")?;
+        false
+    };
+    c.eat("table");
+    let table = c.name("a table's name")?;
+    for clause in ["partition", "replace", "if", "as"] {
+        if c.is_word(0, clause) {
+            return Err(c.unsupported(format!("INSERT … {}", clause.to_ascii_uppercase())));
+        }
+    }
+    let by_name = c.eat("by name");
+    let mark = c.mark();
+    // A parenthesis opens a list of columns or a query.
+    let columns = match c.peek(0).map(|l| &l.token) {
+        Some(Token::LParen) if !by_name && !["select", "with", "values", "from"].iter().any(|w| c.is_word(1, w)) => {
+            c.names().or_else(|_| {
+                c.reset(mark);
+                Ok::<_, StatementError>(Vec::new())
+            })?
+        }
+        _ => Vec::new(),
+    };
+    if c.is_word(0, "replace") {
+        return Err(c.unsupported("INSERT … REPLACE"));
+    }
+    let query = c.rest("a query or VALUES")?;
+    Ok(Statement::Insert(Insert { table, overwrite, columns, by_name, query }))
+}
+
+pub(super) fn delete(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
+    let start = c.here();
+    c.expect("DELETE")?;
+    let from = c.here();
+    c.expect("FROM")?;
+    let table = c.name("a table's name")?;
+    if c.eat("as") {
+        c.identifier("an alias")?;
+    } else if c.peek(0).is_some() && !c.is_word(0, "where") {
+        c.identifier("WHERE")?;
+    }
+    let condition = if c.eat("where") { Some(c.rest("a condition")?) } else { None };
+    // DELETE is as long as SELECT, and at least one blank follows: places stay as they are.
+    let whole = c.part(start.start..c.end());
+    let mut padded: String = whole.padded[..whole.range.start].to_owned();
+    padded.push_str("SELECT*");
+    let gap = c.slice(start.end..from.start);
+    padded.extend(gap.chars().skip(1).map(|ch| if ch == '\n' { '\n' } else { ' ' }));
+    padded.push_str(c.slice(from.start..c.end()));
+    let rows = Part { range: whole.range.start..padded.len(), padded };
+    Ok(Statement::Delete { table, rows, condition })
+}
+
+pub(super) fn update(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
+    let table = c.name("a table's name")?;
+    let alias = alias(c, "set")?;
+    c.expect("SET")?;
+    let assignments = assignments(c, "where")?;
+    let condition = if c.eat("where") { Some(c.expression(&[], "a condition")?) } else { None };
+    Ok(Statement::Update { table, alias, assignments, condition })
+}
+
+/// An alias, unless the next word is that with which the statement goes on.
+fn alias(c: &mut Cursor<'_>, next: &str) -> Result<Option<String>, StatementError> {
+    if c.eat("as") || !c.is_word(0, next) && !c.is_done() {
+        return c.identifier("an alias").map(Some);
+    }
+    Ok(None)
+}
+
+fn assignments(c: &mut Cursor<'_>, end: &str) -> Result<Vec<Assignment>, StatementError> {
+    let mut assignments = Vec::new();
+    loop {
+        let column = c.name("a column's name")?;
+        c.expect_token(&Token::Eq)?;
+        assignments.push(Assignment { column, value: value(c, &[end])? });
+        if !c.eat_token(&Token::Comma) {
+            return Ok(assignments);
+        }
+    }
+}
+
+fn value(c: &mut Cursor<'_>, stops: &[&str]) -> Result<Part, StatementError> {
+    if c.is_word(0, "default") {
+        return Err(c.unsupported("DEFAULT as a value"));
+    }
+    c.expression(stops, "an expression")
+}
+
+pub(super) fn merge(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
+    if c.is_word(0, "with") {
+        return Err(c.unsupported("MERGE WITH SCHEMA EVOLUTION"));
+    }
+    c.expect("INTO")?;
+    let table = c.name("a table's name")?;
+    let alias = alias(c, "using")?;
+    c.expect("USING")?;
+    let source = c.expression(&["on"], "a table or a subquery")?;
+    c.expect("ON")?;
+    let on = c.expression(&["when"], "a condition")?;
+    let mut clauses = Vec::new();
+    while clauses.is_empty() || !c.is_done() {
+        clauses.push(merge_clause(c)?);
+    }
+    Ok(Statement::Merge(Merge { table, alias, source, on, clauses }))
+}
+
+fn merge_clause(c: &mut Cursor<'_>) -> Result<MergeClause, StatementError> {
+    let range = c.here();
+    c.expect("WHEN")?;
+    let when = if c.eat("matched") {
+        MergeWhen::Matched
+    } else if c.eat("not matched by source") {
+        MergeWhen::NotMatchedBySource
+    } else if c.eat("not matched") {
+        c.eat("by target");
+        MergeWhen::NotMatched
+    } else {
+        return Err(c.unexpected("MATCHED or NOT MATCHED"));
+    };
+    let condition = if c.eat("and") { Some(c.expression(&["then"], "a condition")?) } else { None };
+    c.expect("THEN")?;
+    let action = if when == MergeWhen::NotMatched {
+        c.expect("INSERT")?;
+        merge_insert(c)?
+    } else if c.eat("delete") {
+        MergeAction::Delete
+    } else if c.eat("update set") {
+        let all = when == MergeWhen::Matched && c.eat_token(&Token::Mul);
+        if all { MergeAction::UpdateAll } else { MergeAction::Update(assignments(c, "when")?) }
+    } else {
+        return Err(c.unexpected("UPDATE SET or DELETE"));
+    };
+    Ok(MergeClause { when, condition, action, range })
+}
+
+fn merge_insert(c: &mut Cursor<'_>) -> Result<MergeAction, StatementError> {
+    if c.eat_token(&Token::Mul) {
+        return Ok(MergeAction::InsertAll);
+    }
+    let list = c.here();
+    let mut columns: Vec<Name> = Vec::new();
+    c.expect_token(&Token::LParen)?;
+    while columns.is_empty() || c.eat_token(&Token::Comma) {
+        columns.push(c.name("a column's name")?);
+    }
+    c.expect_token(&Token::RParen)?;
+    c.expect("VALUES")?;
+    let mut values = Vec::new();
+    c.expect_token(&Token::LParen)?;
+    while values.is_empty() || c.eat_token(&Token::Comma) {
+        values.push(value(c, &[])?);
+    }
+    c.expect_token(&Token::RParen)?;
+    if columns.len() != values.len() {
+        let message = format!("{} columns are to be inserted, but there are {} values", columns.len(), values.len());
+        return Err(SyntaxError::at(list, message).into());
+    }
+    let pairs = columns.into_iter().zip(values).map(|(column, value)| Assignment { column, value });
+    Ok(MergeAction::Insert(pairs.collect()))
+}
