@@ -4,6 +4,8 @@ mod analysis;
 #[cfg(feature = "local")]
 mod bad_input;
 #[cfg(feature = "local")]
+mod browser;
+#[cfg(feature = "local")]
 mod cohort_sql;
 mod databricks_client;
 #[cfg(feature = "local")]

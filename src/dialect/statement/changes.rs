@@ -60,7 +60,9 @@ pub(super) fn delete(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
     let mut padded: String = whole.padded[..whole.range.start].to_owned();
     padded.push_str("SELECT*");
     let gap = c.slice(start.end..from.start);
-    padded.extend(gap.chars().skip(1).map(|ch| if ch == '\n' { '\n' } else { ' ' }));
+    // The star takes the place of one blank; a line feed must stay one.
+    let blank = usize::from(!gap.starts_with('\n'));
+    padded.extend(gap.chars().skip(blank).map(|ch| if ch == '\n' { '\n' } else { ' ' }));
     padded.push_str(c.slice(from.start..c.end()));
     let rows = Part { range: whole.range.start..padded.len(), padded };
     Ok(Statement::Delete { table, rows, condition })

@@ -396,6 +396,14 @@ async fn merge_takes_the_first_clause_that_fits_each_row() {
     // Without a partner a row of the source goes in by itself; nothing else is touched.
     assert_eq!(w.rows(&merge("WHEN NOT MATCHED THEN INSERT *")).await, ["2|0|0|2"]);
     assert_eq!(w.rows("SELECT * FROM stock WHERE fruit = 'apple' ORDER BY amount").await, ["apple|1|x", "apple|2|y"]);
+    assert_eq!(
+        w.rows(
+            "MERGE INTO stock USING news ON false WHEN NOT MATCHED AND fruit = 'nut' THEN INSERT (amount) VALUES (-7)"
+        )
+        .await,
+        ["1|0|0|1"]
+    );
+    assert_eq!(w.rows("SELECT count(*), min(amount) FROM stock").await, ["6|-7"]);
     let versions = w.rows("DESCRIBE HISTORY stock").await.len();
     assert_eq!(w.rows(&merge("WHEN MATCHED AND false THEN DELETE")).await, ["0|0|0|0"]);
     assert_eq!(w.rows("DESCRIBE HISTORY stock").await.len(), versions, "nothing to do makes no version");
@@ -465,6 +473,7 @@ async fn errors_carry_condition_sqlstate_and_place() {
         ("SELECT year(id, 1) FROM orders", "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "42605", None, "`year`"),
         ("SELECT 1 % 0", "REMAINDER_BY_ZERO", "22012", None, "zero"),
         ("SELECT :x", "UNBOUND_SQL_PARAMETER", "42P02", Some((1, 8)), "x"),
+        ("DELETE\nFROM orders\nWHERE nix = 1", "UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703", Some((3, 7)), "nix"),
         ("SELECT * FROM orders TABLESAMPLE (10 PERCENT)", "UNSUPPORTED_FEATURE", "0A000", None, "TABLESAMPLE"),
         ("OPTIMIZE orders", "UNSUPPORTED_STATEMENT", "0A000", Some((1, 1)), "OPTIMIZE"),
         ("USE SCHEMA x", "UNSUPPORTED_STATEMENT", "0A000", Some((1, 1)), "USE"),
