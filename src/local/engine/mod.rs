@@ -217,4 +217,6 @@ impl Engine {
 }
 
 #[cfg(test)]
+mod spark;
+#[cfg(test)]
 mod tests;
