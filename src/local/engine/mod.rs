@@ -217,6 +217,4 @@ impl Engine {
 }
 
 #[cfg(test)]
-mod spark;
-#[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! The engine as a whole: statements in, answers out.
 
+mod spark;
+
 use std::path::Path;
 use std::process::Command;
 

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, Output, Request, SqlError, functions};
 use crate::dialect::{self, DataType, Statement, parse_statement};
+use crate::local::engine::{Engine, Output, Request, SqlError, functions};
 
 /// Floating point results may differ by so much, relatively: Java and Rust round some functions otherwise.
 const TOLERANCE: f64 = 1e-14;
