@@ -15,7 +15,7 @@ use super::engine::{Engine, Output, Request, SqlError};
 use super::history::History;
 use super::results::{Results, TooLarge};
 use super::server::WAREHOUSE_ID;
-use crate::databricks::wire::{HistoryQuery, QueryTag, ServiceError, StatementState, StatementStatus};
+use crate::databricks::wire::{Format, HistoryQuery, QueryTag, ServiceError, StatementState, StatementStatus};
 
 /// How many statements run at once; others wait as `PENDING`.
 const SLOTS: usize = 10;
@@ -30,6 +30,8 @@ const MOST_BYTES: usize = 256 << 20;
 /// What a client asked to run.
 pub(super) struct Submission {
     pub(super) request: Request,
+    /// How the rows are handed out.
+    pub(super) format: Format,
     pub(super) byte_limit: Option<usize>,
     pub(super) query_tags: Vec<QueryTag>,
     /// Cancels the statement if it has not ended by then.
@@ -160,6 +162,11 @@ impl Statements {
         statement
     }
 
+    /// The time by the workspace's clock.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        (self.clock)()
+    }
+
     /// Returns a statement that is still kept.
     pub(super) fn get(&self, id: &str) -> Option<Arc<Statement>> {
         let mut kept = self.kept();
@@ -224,7 +231,7 @@ impl Statements {
             let outcome = tokio::spawn(async move { engine.execute(request, token).await }).await;
             drop(slot);
             match outcome {
-                Ok(outcome) => ended(outcome, submission.byte_limit),
+                Ok(outcome) => ended(outcome, submission.format, submission.byte_limit),
                 Err(fault) => {
                     (State::failed("INTERNAL_ERROR", format!("the statement broke the engine: {fault}"), None), "OTHER")
                 }
@@ -289,11 +296,11 @@ impl Kept {
 }
 
 /// What the engine's answer makes of a statement, and the kind of statement it was.
-fn ended(outcome: Result<Output, SqlError>, byte_limit: Option<usize>) -> (State, &'static str) {
+fn ended(outcome: Result<Output, SqlError>, format: Format, byte_limit: Option<usize>) -> (State, &'static str) {
     match outcome {
         Ok(output) => {
             let kind = output.statement_type;
-            let state = match Results::new(output, byte_limit) {
+            let state = match Results::new(output, format, byte_limit) {
                 Ok(results) => State::Succeeded(Arc::new(results)),
                 Err(TooLarge) => State::failed("BAD_REQUEST", TooLarge::message(), None),
             };

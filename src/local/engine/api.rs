@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio::sync::OwnedMutexGuard;
 
+use super::spool::Spool;
 use crate::ids::TableName;
 use crate::local::Clock;
 
@@ -45,6 +46,10 @@ pub struct Request {
     pub parameters: Vec<Parameter>,
     /// At most so many rows come back.
     pub row_limit: Option<u64>,
+    /// Reading of a query's rows ends behind so many bytes of text, or of Arrow where they are spooled.
+    pub byte_limit: Option<u64>,
+    /// Whether a query's rows go into a file instead of [`Output::rows`].
+    pub spool: bool,
 }
 
 impl Request {
@@ -83,19 +88,26 @@ pub struct Column {
 }
 
 /// The answer to a statement.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Output {
     /// The columns; none for statements without a result.
     pub columns: Vec<Column>,
     /// The rows: each cell as `JSON_ARRAY` prints it, `None` for NULL.
     pub rows: Vec<Vec<Option<String>>>,
-    /// Whether `row_limit` cut rows off.
+    /// The rows of a query that was asked to spool them; `rows` is empty then.
+    pub spool: Option<Spool>,
+    /// Whether `row_limit` or `byte_limit` cut rows off.
     pub truncated: bool,
     /// Whether the statement reads only (a query, `DESCRIBE`, `SHOW`).
     pub is_query: bool,
     /// What kind of statement it was, as query history names it: `SELECT`, `INSERT`, `CREATE`, `DROP`, `DELETE`,
     /// `DESCRIBE`, `SHOW`, `ALTER`, …
     pub statement_type: &'static str,
+}
+
+/// How many bytes a row takes as text, with what stands between the cells.
+pub fn row_bytes(row: &[Option<String>]) -> usize {
+    2 + row.iter().map(|cell| cell.as_ref().map_or(4, String::len) + 3).sum::<usize>()
 }
 
 /// A catalog or a schema.

@@ -17,6 +17,7 @@ mod plan;
 mod render;
 mod run;
 mod session;
+mod spool;
 mod statements;
 mod types;
 mod write;
@@ -31,8 +32,10 @@ use tokio_util::sync::CancellationToken;
 
 pub use api::{
     Column, ColumnInfo, NamespaceInfo, Output, Parameter, Request, Settings, TableInfo, TableType, WriteGuard,
+    row_bytes,
 };
 pub use error::{OpenError, SqlError};
+pub use spool::{Piece, Spool};
 
 use crate::ids::TableName;
 use catalog::{Folder, Kind, quoted};
@@ -84,11 +87,16 @@ impl Engine {
     pub async fn execute(&self, request: Request, cancel: CancellationToken) -> Result<Output, SqlError> {
         let work = statements::execute(self, &request, &cancel);
         tokio::pin!(work);
-        tokio::select! {
+        let mut output = tokio::select! {
             biased;
             result = &mut work => result,
             () = cancel.cancelled() => Err(SqlError::canceled()),
+        }?;
+        if request.spool && output.spool.is_none() && !output.columns.is_empty() {
+            output.spool = Some(Spool::of_texts(&self.folder().scratch()?, &output.columns, &output.rows)?);
+            output.rows.clear();
         }
+        Ok(output)
     }
 
     /// The time by this engine's clock.

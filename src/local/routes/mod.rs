@@ -89,9 +89,10 @@ async fn answer(app: &App, vendor: Vendor, sequence: u64, request: Request, next
     next.run(Request::from_parts(parts, Body::from(body))).await
 }
 
-/// Tells whether anybody may read the path: what clients ask before they have credentials.
+/// Tells whether anybody may read the path: what clients ask before they have credentials, and links that are credentials
+/// themselves.
 fn is_open(path: &str) -> bool {
-    matches!(path, "/_kiln/health" | me::HOST_CONFIG)
+    matches!(path, "/_kiln/health" | me::HOST_CONFIG) || path.starts_with("/_kiln/results/")
 }
 
 /// Some clients send `/api/2.0/sql/statements/` where the documentation has no slash at the end; both are served.

@@ -5,16 +5,17 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
-use axum::http::header::USER_AGENT;
+use axum::http::header::{AUTHORIZATION, USER_AGENT};
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 
 use super::super::engine::{Parameter, Request};
 use super::super::error::ApiError;
+use super::super::results::{INLINE_BYTES, Links};
 use super::super::server::{App, WAREHOUSE_ID};
 use super::super::statements::{State as Progress, Statement, Submission};
-use super::extract::JsonBody;
+use super::extract::{JsonBody, Params};
 use crate::databricks::wire::{
     Disposition, Empty, Format, OnWaitTimeout, QueryTag, ResultData, StatementRequest, StatementResponse,
 };
@@ -37,6 +38,7 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/api/2.0/sql/statements/{id}", get(poll).delete(close))
         .route("/api/2.0/sql/statements/{id}/cancel", post(cancel))
         .route("/api/2.0/sql/statements/{id}/result/chunks/{index}", get(chunk))
+        .route("/_kiln/results/{id}/{index}", get(linked))
 }
 
 async fn submit(
@@ -50,7 +52,7 @@ async fn submit(
         Some(OnWaitTimeout::Cancel) => true,
         Some(OnWaitTimeout::Other(other)) => return Err(not_a_value("on_wait_timeout", &other)),
     };
-    demand_inline_json(body.disposition, body.format)?;
+    let (linked, format) = delivery(body.disposition, body.format)?;
     if body.warehouse_id != WAREHOUSE_ID {
         return Err(ApiError::not_found(format!(
             "SQL warehouse {} does not exist; the local workspace has one, with the id '{WAREHOUSE_ID}'",
@@ -66,6 +68,7 @@ async fn submit(
         }
         Ok(Parameter { name: parameter.name, value: parameter.value, type_: parameter.type_text })
     });
+    let byte_limit = limit("byte_limit", body.byte_limit)?;
     let submission = Submission {
         request: Request {
             sql: body.statement,
@@ -73,8 +76,11 @@ async fn submit(
             schema: body.schema.filter(|name| !name.is_empty()),
             parameters: parameters.collect::<Result<_, _>>()?,
             row_limit: limit("row_limit", body.row_limit)?,
+            byte_limit: if linked { byte_limit } else { byte_limit.or(Some(INLINE_BYTES as u64)) },
+            spool: linked,
         },
-        byte_limit: limit("byte_limit", body.byte_limit)?.and_then(|limit| usize::try_from(limit).ok()),
+        format,
+        byte_limit: byte_limit.and_then(|limit| usize::try_from(limit).ok()),
         query_tags: kept_tags(body.query_tags),
         cancel_after: (cancels && !wait.is_zero()).then_some(wait),
         client: headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).map(product),
@@ -83,10 +89,10 @@ async fn submit(
     let statement = app.statements.submit(submission);
     if wait.is_zero() {
         // Always, however fast the statement is: clients must be able to rely on having to poll.
-        return Ok(Json(answer(&statement.id, &Progress::Pending)));
+        return Ok(Json(answer(&app, &statement.id, &Progress::Pending)));
     }
     let progress = statement.wait(if cancels { wait + CANCEL_GRACE } else { wait }).await;
-    Ok(Json(answer(&statement.id, &progress)))
+    Ok(Json(answer(&app, &statement.id, &progress)))
 }
 
 async fn poll(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<StatementResponse>, ApiError> {
@@ -94,7 +100,7 @@ async fn poll(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Jso
         Some(statement) => statement.state(),
         None => app.statements.remembered(&id).ok_or_else(|| unknown(&id))?,
     };
-    Ok(Json(answer(&id, &progress)))
+    Ok(Json(answer(&app, &id, &progress)))
 }
 
 async fn chunk(
@@ -109,7 +115,7 @@ async fn chunk(
     // A result without rows has no chunks, and yet answers for its first.
     let count = results.chunk_count().max(1);
     match index.parse::<usize>() {
-        Ok(index) if index < count => Ok(Json(results.chunk(&id, index))),
+        Ok(index) if index < count => Ok(Json(results.chunk(&id, index, &links(&app, &base(&app))))),
         _ => Err(ApiError::invalid(format!("chunk_index {index} is not between 0 and {}", count - 1))),
     }
 }
@@ -128,6 +134,43 @@ async fn close(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Js
     Ok(Json(Empty {}))
 }
 
+/// What a link to a chunk leads to. Whoever has the link may read it; a token is not wanted, as cloud storage refuses a
+/// request that is authorised twice.
+async fn linked(
+    State(app): State<Arc<App>>,
+    Path((id, index)): Path<(String, usize)>,
+    params: Params,
+    headers: HeaderMap,
+) -> Result<Vec<u8>, ApiError> {
+    if headers.contains_key(AUTHORIZATION) {
+        return Err(ApiError::invalid("a link to a result is authorised by itself: send no Authorization header"));
+    }
+    let statement = find(&app, &id)?;
+    let Progress::Succeeded(results) = statement.state() else { return Err(unknown(&id)) };
+    let expires = params.parsed::<i64>("expires")?.unwrap_or(0);
+    let forbidden = |text: &str| ApiError::new(StatusCode::FORBIDDEN, "PERMISSION_DENIED", text);
+    if !results.signed(index, expires, params.get("signature").unwrap_or_default()) {
+        return Err(forbidden("the link was not handed out by this server"));
+    }
+    if app.statements.now().timestamp_millis() >= expires {
+        return Err(forbidden("the link has expired; ask for the chunk again to get a new one"));
+    }
+    let bytes = tokio::task::spawn_blocking(move || results.linked(index)).await;
+    match bytes.map_err(std::io::Error::other).flatten() {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(unknown(&id)),
+        Err(error) => Err(ApiError::internal(format!("the result cannot be read: {error}"))),
+    }
+}
+
+fn base(app: &App) -> String {
+    format!("http://{}", app.address)
+}
+
+fn links<'a>(app: &App, base: &'a str) -> Links<'a> {
+    Links { base, now: app.statements.now() }
+}
+
 fn find(app: &App, id: &str) -> Result<Arc<Statement>, ApiError> {
     app.statements.get(id).ok_or_else(|| unknown(id))
 }
@@ -136,7 +179,7 @@ fn unknown(id: &str) -> ApiError {
     ApiError::not_found(format!("The statement {id} was not found. The id is wrong, or the statement ended long ago."))
 }
 
-fn answer(id: &str, progress: &Progress) -> StatementResponse {
+fn answer(app: &App, id: &str, progress: &Progress) -> StatementResponse {
     let results = match progress {
         Progress::Succeeded(results) => Some(results),
         _ => None,
@@ -145,7 +188,7 @@ fn answer(id: &str, progress: &Progress) -> StatementResponse {
         statement_id: id.to_owned(),
         status: progress.status(),
         manifest: results.map(|results| results.manifest()),
-        result: results.map(|results| results.chunk(id, 0)),
+        result: results.map(|results| results.chunk(id, 0, &links(app, &base(app)))),
     }
 }
 
@@ -157,21 +200,18 @@ fn wait_timeout(text: Option<&str>) -> Result<Duration, ApiError> {
     }
 }
 
-fn demand_inline_json(disposition: Option<Disposition>, format: Option<Format>) -> Result<(), ApiError> {
-    match disposition {
-        None | Some(Disposition::Inline) => {}
-        Some(Disposition::ExternalLinks) => {
-            return Err(ApiError::invalid(
-                "the local workspace does not support disposition EXTERNAL_LINKS; use INLINE with format JSON_ARRAY",
-            ));
-        }
+/// Whether the rows go behind links, and their format.
+fn delivery(disposition: Option<Disposition>, format: Option<Format>) -> Result<(bool, Format), ApiError> {
+    let linked = match disposition {
+        None | Some(Disposition::Inline) => false,
+        Some(Disposition::ExternalLinks) => true,
         Some(Disposition::Other(other)) => return Err(not_a_value("disposition", &other)),
-    }
-    match format {
-        None | Some(Format::JsonArray) => Ok(()),
-        Some(Format::Other(other)) => Err(not_a_value("format", &other)),
-        Some(format) => Err(ApiError::invalid(format!(
-            "format {format} needs disposition EXTERNAL_LINKS, which the local workspace does not support; use JSON_ARRAY"
+    };
+    match format.unwrap_or(Format::JsonArray) {
+        Format::Other(other) => Err(not_a_value("format", &other)),
+        format if linked || format == Format::JsonArray => Ok((linked, format)),
+        format => Err(ApiError::invalid(format!(
+            "format {format} needs disposition EXTERNAL_LINKS; with INLINE only JSON_ARRAY is supported"
         ))),
     }
 }

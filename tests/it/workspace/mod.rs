@@ -2,6 +2,7 @@
 //! a struct with the server.
 
 mod catalog;
+mod links;
 mod objects;
 mod server;
 mod statements;

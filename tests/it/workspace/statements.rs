@@ -62,7 +62,7 @@ async fn requests_that_the_api_does_not_allow_are_refused() {
         (json!({"wait_timeout": "51s"}), "wait_timeout"),
         (json!({"wait_timeout": "soon"}), "wait_timeout"),
         (json!({"on_wait_timeout": "GIVE_UP"}), "on_wait_timeout"),
-        (json!({"disposition": "EXTERNAL_LINKS"}), "EXTERNAL_LINKS"),
+        (json!({"disposition": "BY_POST"}), "disposition"),
         (json!({"format": "ARROW_STREAM"}), "ARROW_STREAM"),
         (json!({"row_limit": -1}), "row_limit"),
         (json!({"parameters": [{"name": "", "value": "1"}]}), "name"),

@@ -18,7 +18,7 @@ fn column(name: &str, data_type: &str) -> Column {
 
 fn answer(statement_type: &'static str, columns: &[(&str, &str)], rows: Vec<Vec<Option<String>>>) -> Output {
     let columns = columns.iter().map(|(name, data_type)| column(name, data_type)).collect();
-    Output { columns, rows, truncated: false, is_query: true, statement_type }
+    Output { columns, rows, is_query: true, statement_type, ..Output::default() }
 }
 
 fn texts(names: &[&'static str]) -> Vec<(&'static str, &'static str)> {

@@ -41,7 +41,7 @@ pub(super) async fn execute(
     match statement {
         Statement::Query(part) => {
             let planned = plan::query(engine, &part, &scope).await?;
-            run::collect(planned, request.row_limit).await
+            run::answer(engine, planned, request).await
         }
         Statement::CreateTable(table) => definitions::create_table(engine, &scope, table, cancel).await,
         Statement::CreateView(view) => definitions::create_view(engine, &scope, view).await,
