@@ -24,17 +24,24 @@ use std::sync::{Arc, LazyLock};
 use datafusion::functions::math;
 use datafusion::functions::string;
 use datafusion::functions_aggregate as aggregates;
+use datafusion::functions_nested as nested;
 use datafusion::functions_window as windows;
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
+use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, WindowUDF};
 use datafusion_spark::function as spark;
 
 static SCALARS: LazyLock<HashMap<&'static str, Arc<ScalarUDF>>> = LazyLock::new(scalars);
+static HIGHER_ORDER: LazyLock<HashMap<&'static str, Arc<HigherOrderUDF>>> = LazyLock::new(higher_order_functions);
 static AGGREGATES: LazyLock<HashMap<&'static str, Arc<AggregateUDF>>> = LazyLock::new(aggregate_functions);
 static WINDOWS: LazyLock<HashMap<&'static str, Arc<WindowUDF>>> = LazyLock::new(window_functions);
 
 /// A scalar function by its name in lower case.
 pub(super) fn scalar(name: &str) -> Option<Arc<ScalarUDF>> {
     SCALARS.get(name).cloned()
+}
+
+/// A function that takes lambdas, by its name in lower case.
+pub(super) fn higher_order(name: &str) -> Option<Arc<HigherOrderUDF>> {
+    HIGHER_ORDER.get(name).cloned()
 }
 
 /// An aggregate function by its name in lower case.
@@ -55,6 +62,7 @@ pub(super) fn parse_timestamp(text: &str) -> Option<i64> {
 /// Whether the engine has such a function.
 pub(super) fn exists(name: &str) -> bool {
     SCALARS.contains_key(name)
+        || HIGHER_ORDER.contains_key(name)
         || AGGREGATES.contains_key(name)
         || WINDOWS.contains_key(name)
         || matches!(name, "unnest" | "unnest_outer" | "map")
@@ -118,6 +126,15 @@ fn scalars() -> HashMap<&'static str, Arc<ScalarUDF>> {
         ("size", spark::collection::size()),
     ]);
     all
+}
+
+/// Functions that take lambdas, `transform(xs, x -> x + 1)`.
+fn higher_order_functions() -> HashMap<&'static str, Arc<HigherOrderUDF>> {
+    HashMap::from([
+        ("transform", nested::array_transform::array_transform_higher_order_function()),
+        ("filter", nested::array_filter::array_filter_higher_order_function()),
+        ("exists", nested::array_any_match::array_any_match_higher_order_function()),
+    ])
 }
 
 fn aggregate_functions() -> HashMap<&'static str, Arc<AggregateUDF>> {

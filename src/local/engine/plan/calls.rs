@@ -103,7 +103,7 @@ pub(super) fn is_typed_argument(name: &str, i: usize) -> bool {
         "round" | "bround" | "percentile_approx" | "approx_percentile" | "ceil" | "ceiling" | "floor" => i == 0,
         "lag" | "lead" | "nth_value" => i != 1,
         "array_repeat" => i == 0,
-        name => TYPED.contains(&name),
+        name => TYPED.contains(&name) || functions::higher_order(name).is_some(),
     }
 }
 
@@ -172,6 +172,15 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
     let Some(mut args) = ast::arguments(function) else {
         return known(function, &name).map(|()| None);
     };
+    if functions::higher_order(&name).is_none() && args.iter().any(|arg| matches!(arg, Expr::Lambda(_))) {
+        known(function, &name)?;
+        return Err(SqlError::new(
+            "INVALID_LAMBDA_FUNCTION_CALL.NON_HIGHER_ORDER_FUNCTION",
+            "42K0D",
+            format!("A lambda function should only be used in a higher order function, but {name} is none."),
+        )
+        .at(ast::start(span)));
+    }
     if args.is_empty()
         && let Some(value) = constant(&name, span, surroundings)
     {

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use datafusion::common::DFSchema;
 use sqlparser::ast::{
-    BinaryOperator, DuplicateTreatment, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, Select,
-    SelectItem, SetExpr, UnaryOperator, Value, Visit, Visitor,
+    BinaryOperator, DuplicateTreatment, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, OneOrManyWithParens,
+    Query, Select, SelectItem, SetExpr, UnaryOperator, Value, Visit, Visitor,
 };
 
 use super::ast;
@@ -170,6 +170,24 @@ fn text(expr: &Expr) -> String {
             format!("{}({distinct}{})", ast::function_name(function), args.join(", "))
         }
         Expr::Subquery(_) => "scalarsubquery()".to_owned(),
+        Expr::Lambda(lambda) => {
+            let params = match &lambda.params {
+                OneOrManyWithParens::One(param) => std::slice::from_ref(param),
+                OneOrManyWithParens::Many(params) => params.as_slice(),
+            };
+            let variable = "namedlambdavariable()";
+            let names: Vec<String> = params.iter().map(|param| param.name.value.to_lowercase()).collect();
+            let mut body = (*lambda.body).clone();
+            let _ = sqlparser::ast::visit_expressions_mut(&mut body, |part| {
+                if let Expr::Identifier(ident) = part
+                    && names.contains(&ident.value.to_lowercase())
+                {
+                    *ident = sqlparser::ast::Ident::new(variable);
+                }
+                ControlFlow::<()>::Continue(())
+            });
+            format!("lambdafunction({}{})", text(&body), format!(", {variable}").repeat(params.len()))
+        }
         other => other.to_string(),
     }
 }

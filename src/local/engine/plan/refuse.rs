@@ -122,7 +122,6 @@ impl Visitor for Refuser {
             Expr::SimilarTo { .. } => ControlFlow::Break("SIMILAR TO"),
             Expr::Cast { format: Some(_), .. } => ControlFlow::Break("CAST … FORMAT"),
             Expr::Cast { array: true, .. } => ControlFlow::Break("CAST … ARRAY"),
-            Expr::Lambda(_) => ControlFlow::Break("lambda functions"),
             Expr::Prefixed { .. } | Expr::MemberOf(_) | Expr::MatchAgainst { .. } | Expr::Prior(_) => {
                 ControlFlow::Break("this expression")
             }

@@ -7,9 +7,10 @@ use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
 use sqlparser::ast::{
-    AccessExpr, DataType, Expr, Function, FunctionArg, FunctionArguments, GroupByExpr, Ident, LimitClause, OrderByKind,
-    Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Spanned, TableAlias, TableFactor,
-    TrimWhereField, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut, WindowFrameBound, WindowType,
+    AccessExpr, DataType, Expr, Function, FunctionArg, FunctionArguments, GroupByExpr, Ident, LimitClause,
+    OneOrManyWithParens, OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Spanned,
+    TableAlias, TableFactor, TrimWhereField, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
+    WindowFrameBound, WindowType,
 };
 
 use super::{ast, calls, names};
@@ -174,6 +175,10 @@ impl Rewriter<'_> {
                 }
             }
             Expr::CompoundIdentifier(parts) => parts.iter_mut().for_each(ast::fold),
+            Expr::Lambda(lambda) => match &mut lambda.params {
+                OneOrManyWithParens::One(param) => ast::fold(&mut param.name),
+                OneOrManyWithParens::Many(params) => params.iter_mut().for_each(|param| ast::fold(&mut param.name)),
+            },
             Expr::Value(ValueWithSpan { value, .. }) => match value {
                 Value::Number(text, long) => {
                     if let Some(typed) = typed_number(text, *long, span) {

@@ -1,5 +1,6 @@
 //! The engine as a whole: statements in, answers out.
 
+mod queries;
 mod spark;
 
 use std::path::Path;
