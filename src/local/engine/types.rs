@@ -193,6 +193,27 @@ pub(super) fn canonical(arrow: &Arrow) -> Arrow {
     }
 }
 
+/// The canonical type, where any part may be NULL but the keys of maps.
+pub(super) fn nullable(arrow: &Arrow) -> Arrow {
+    match canonical(arrow) {
+        Arrow::List(field) => Arrow::List(Arc::new(Field::new("element", nullable(field.data_type()), true))),
+        Arrow::Struct(fields) => Arrow::Struct(
+            fields.iter().map(|f| Field::new(f.name(), nullable(f.data_type()), true)).collect::<Vec<_>>().into(),
+        ),
+        Arrow::Map(entries, _) => match entries.data_type() {
+            Arrow::Struct(fields) if fields.len() == 2 => {
+                let fields = Fields::from(vec![
+                    Field::new("key", nullable(fields[0].data_type()), false),
+                    Field::new("value", nullable(fields[1].data_type()), true),
+                ]);
+                Arrow::Map(Arc::new(Field::new("key_value", Arrow::Struct(fields), false)), false)
+            }
+            _ => Arrow::Map(entries, false),
+        },
+        other => other,
+    }
+}
+
 /// Whether a number type is a whole number with a sign.
 pub(super) fn is_integer(arrow: &Arrow) -> bool {
     matches!(arrow, Arrow::Int8 | Arrow::Int16 | Arrow::Int32 | Arrow::Int64)

@@ -13,7 +13,7 @@ use datafusion::arrow::datatypes::{
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
-use super::{moments, numbers};
+use super::{complex_text, moments, numbers};
 use crate::local::engine::error::SqlError;
 use crate::local::engine::{render, types};
 
@@ -55,9 +55,13 @@ pub(in crate::local::engine) fn way(from: &DataType, to: &DataType) -> Way {
         (DataType::Timestamp(..), DataType::Timestamp(..)) => Way::Arrow,
         (DataType::Timestamp(_, Some(_)), to) if to.is_numeric() => Way::Own,
         (from, DataType::Timestamp(_, Some(_))) if from.is_numeric() => Way::Own,
-        (DataType::List(_), DataType::List(_))
-        | (DataType::Struct(_), DataType::Struct(_))
-        | (DataType::Map(..), DataType::Map(..)) => Way::Arrow,
+        (from, to) if from.is_nested() && to.is_nested() => {
+            if complex_text::convertible(from, to) {
+                Way::Own
+            } else {
+                Way::Refused
+            }
+        }
         (DataType::Interval(_) | DataType::Duration(_), DataType::Interval(_) | DataType::Duration(_)) => Way::Arrow,
         _ => Way::Refused,
     }
@@ -132,6 +136,8 @@ pub(in crate::local::engine) fn convert(array: &ArrayRef, target: &DataType, tol
     let from = types::canonical(array.data_type());
     let array = if *array.data_type() == from { Arc::clone(array) } else { cast(array, &from)? };
     match (&from, target) {
+        (from, DataType::Utf8) if from.is_nested() => Ok(Arc::new(complex_text::texts(&array)?)),
+        (from, target) if from.is_nested() => complex_text::parts(&array, target, tolerant),
         (DataType::Utf8, target) => text(&array, target, tolerant),
         (from, DataType::Utf8) => to_text(&array, from),
         (DataType::Float32 | DataType::Float64, DataType::Decimal128(p, s)) => {
@@ -284,9 +290,6 @@ fn to_text(array: &ArrayRef, from: &DataType) -> Result<ArrayRef> {
             DataType::Date32 => render::date(array.as_primitive::<Date32Type>().value(i)),
             DataType::Timestamp(..) => {
                 moments::show_timestamp(array.as_primitive::<TimestampMicrosecondType>().value(i))
-            }
-            DataType::List(_) | DataType::Struct(_) | DataType::Map(..) => {
-                return Err(SqlError::unsupported("CAST of an array, map or struct to STRING").into());
             }
             _ => return Ok(String::new()),
         })

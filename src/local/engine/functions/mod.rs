@@ -4,9 +4,14 @@
 //! their meaning is Spark's; the tests compare each with what Spark says.
 
 pub(super) mod arithmetic;
+mod arrays;
 pub(super) mod cast;
+mod common_type;
+mod complex_text;
 pub(super) mod datetime;
+mod maps;
 mod moments;
+mod nested;
 mod numbers;
 mod patterns;
 mod percentile;
@@ -76,6 +81,8 @@ fn scalars() -> HashMap<&'static str, Arc<ScalarUDF>> {
     all.extend(arithmetic::functions());
     all.insert("concat", text::concat());
     all.insert("sequence", sequence::sequence());
+    all.extend(arrays::functions());
+    all.extend(maps::functions());
     all.extend([
         ("coalesce", datafusion::functions::core::coalesce()),
         ("greatest", datafusion::functions::core::greatest()),
@@ -120,10 +127,7 @@ fn scalars() -> HashMap<&'static str, Arc<ScalarUDF>> {
         ("crc32", spark::hash::crc32()),
         ("concat_ws", spark::string::concat_ws()),
         ("uuid", string::uuid()),
-        ("array", spark::array::array()),
-        ("array_contains", spark::array::spark_array_contains()),
-        ("array_repeat", spark::array::array_repeat()),
-        ("size", spark::collection::size()),
+        ("shuffle", spark::array::shuffle()),
     ]);
     all
 }
