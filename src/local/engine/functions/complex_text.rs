@@ -8,7 +8,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 
 use super::cast::convert;
-use super::nested::{entry_of, item_of, map_row, maps, Lists};
+use super::nested::{Lists, entry_of, item_of, map_row, maps};
 use crate::local::engine::error::SqlError;
 
 /// How a value that is no text is shown inside others.
@@ -26,7 +26,9 @@ pub(super) fn texts(array: &ArrayRef) -> Result<StringArray> {
         DataType::List(_) => {
             let lists = Lists::of(array);
             let items = texts(lists.values())?;
-            Ok((0..array.len()).map(|i| lists.row(i).map(|row| bracketed('[', ']', row.map(|n| part(&items, n))))).collect())
+            Ok((0..array.len())
+                .map(|i| lists.row(i).map(|row| bracketed('[', ']', row.map(|n| part(&items, n)))))
+                .collect())
         }
         DataType::Map(..) => {
             let map = array.as_map();

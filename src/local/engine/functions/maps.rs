@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, StructArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, StringBuilder, StructArray};
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
@@ -21,8 +21,11 @@ pub(super) fn functions() -> impl Iterator<Item = (&'static str, Arc<ScalarUDF>)
     FUNCTIONS.iter().copied().map(udf)
 }
 
+/// The name under which `map(…)` is called: the planner has a `map` of its own.
+pub(in crate::local::engine) const MAP: &str = "map_of";
+
 const FUNCTIONS: &[Nested] = &[
-    Nested { name: "map", coerce: map_types, returns: map_type, eval: alternating },
+    Nested { name: MAP, coerce: map_types, returns: map_type, eval: alternating },
     Nested {
         name: "map_keys",
         coerce: |given| one_map("map_keys", given).map(|map| vec![map]),
@@ -83,6 +86,12 @@ const FUNCTIONS: &[Nested] = &[
         },
         eval: from_entries,
     },
+    Nested {
+        name: "str_to_map",
+        coerce: |given| Ok(vec![DataType::Utf8; given.len()]),
+        returns: |_| map_of(&DataType::Utf8, &DataType::Utf8),
+        eval: from_text,
+    },
 ];
 
 fn one_map(name: &str, given: &[DataType]) -> Result<DataType, SqlError> {
@@ -114,8 +123,8 @@ fn map_types(given: &[DataType]) -> Result<Vec<DataType>, SqlError> {
         ));
     }
     let key = of_all(given.iter().step_by(2)).ok_or_else(|| mismatch("CREATE_MAP_KEY_DIFF_TYPES", "map", given))?;
-    let value = of_all(given.iter().skip(1).step_by(2))
-        .ok_or_else(|| mismatch("CREATE_MAP_VALUE_DIFF_TYPES", "map", given))?;
+    let value =
+        of_all(given.iter().skip(1).step_by(2)).ok_or_else(|| mismatch("CREATE_MAP_VALUE_DIFF_TYPES", "map", given))?;
     valid_key("map", &key)?;
     Ok((0..given.len()).map(|i| if i % 2 == 0 { key.clone() } else { value.clone() }).collect())
 }
@@ -128,7 +137,7 @@ fn map_type(given: &[DataType]) -> DataType {
 }
 
 fn first_or_empty(given: &[DataType]) -> DataType {
-    given.first().cloned().unwrap_or_else(|| map_of(&DataType::Null, &DataType::Null))
+    given.first().cloned().unwrap_or_else(|| map_of(&DataType::Utf8, &DataType::Utf8))
 }
 
 fn concat_types(given: &[DataType]) -> Result<Vec<DataType>, SqlError> {
@@ -313,4 +322,39 @@ fn from_entries(args: &[ArrayRef], map: &DataType) -> Result<ArrayRef> {
         }
     }
     out.finish(&[Arc::clone(pairs.column(0))], &[Arc::clone(pairs.column(1))], map)
+}
+
+/// `a:1,b:2`, where what parts entries, and keys from values, are regular expressions.
+fn from_text(args: &[ArrayRef], map: &DataType) -> Result<ArrayRef> {
+    let texts: Vec<_> = args.iter().map(|array| array.as_string::<i32>()).collect();
+    let (mut all_keys, mut all_values) = (StringBuilder::new(), StringBuilder::new());
+    let mut out = Entries::default();
+    let mut count = 0;
+    for i in 0..args[0].len() {
+        if texts.iter().any(|text| text.is_null(i)) {
+            out.end_null();
+            continue;
+        }
+        let between = |n: usize, default| texts.get(n).map_or(default, |text| text.value(i));
+        let (entries, pair) = (pattern(between(1, ","))?, pattern(between(2, ":"))?);
+        for entry in entries.split(texts[0].value(i)) {
+            let mut parts = pair.splitn(entry, 2);
+            all_keys.append_value(parts.next().unwrap_or_default());
+            all_values.append_option(parts.next());
+            out.add((0, count), Some((0, count)));
+            count += 1;
+        }
+        out.end();
+    }
+    out.finish(&[Arc::new(all_keys.finish())], &[Arc::new(all_values.finish())], map)
+}
+
+fn pattern(text: &str) -> Result<regex::Regex, SqlError> {
+    regex::Regex::new(text).map_err(|error| {
+        SqlError::new(
+            "INVALID_PARAMETER_VALUE.PATTERN",
+            "22023",
+            format!("The value of parameter(s) `regexp` in `str_to_map` is invalid: {error}."),
+        )
+    })
 }

@@ -4,12 +4,15 @@
 //! their meaning is Spark's; the tests compare each with what Spark says.
 
 pub(super) mod arithmetic;
-mod arrays;
+pub(super) mod arrays;
 pub(super) mod cast;
 mod common_type;
+pub(super) mod compare;
 mod complex_text;
 pub(super) mod datetime;
-mod maps;
+pub(super) mod fields;
+pub(super) mod lambdas;
+pub(super) mod maps;
 mod moments;
 mod nested;
 mod numbers;
@@ -23,25 +26,33 @@ mod sum;
 mod tests;
 pub(super) mod text;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
 use datafusion::functions::math;
 use datafusion::functions::string;
 use datafusion::functions_aggregate as aggregates;
-use datafusion::functions_nested as nested;
 use datafusion::functions_window as windows;
 use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, WindowUDF};
 use datafusion_spark::function as spark;
 
+pub(super) use simple::wrong_number;
+
 static SCALARS: LazyLock<HashMap<&'static str, Arc<ScalarUDF>>> = LazyLock::new(scalars);
 static HIGHER_ORDER: LazyLock<HashMap<&'static str, Arc<HigherOrderUDF>>> = LazyLock::new(higher_order_functions);
+static ANY_TYPE: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| arrays::functions().chain(maps::functions()).map(|(name, _)| name).collect());
 static AGGREGATES: LazyLock<HashMap<&'static str, Arc<AggregateUDF>>> = LazyLock::new(aggregate_functions);
 static WINDOWS: LazyLock<HashMap<&'static str, Arc<WindowUDF>>> = LazyLock::new(window_functions);
 
 /// A scalar function by its name in lower case.
 pub(super) fn scalar(name: &str) -> Option<Arc<ScalarUDF>> {
     SCALARS.get(name).cloned()
+}
+
+/// Whether the function takes its arguments in whatever type they have.
+pub(super) fn takes_any_type(name: &str) -> bool {
+    ANY_TYPE.contains(name)
 }
 
 /// A function that takes lambdas, by its name in lower case.
@@ -70,7 +81,7 @@ pub(super) fn exists(name: &str) -> bool {
         || HIGHER_ORDER.contains_key(name)
         || AGGREGATES.contains_key(name)
         || WINDOWS.contains_key(name)
-        || matches!(name, "unnest" | "unnest_outer" | "map")
+        || matches!(name, "unnest" | "unnest_outer")
 }
 
 fn scalars() -> HashMap<&'static str, Arc<ScalarUDF>> {
@@ -87,7 +98,7 @@ fn scalars() -> HashMap<&'static str, Arc<ScalarUDF>> {
         ("coalesce", datafusion::functions::core::coalesce()),
         ("greatest", datafusion::functions::core::greatest()),
         ("least", datafusion::functions::core::least()),
-        ("get_field", datafusion::functions::core::get_field()),
+        ("get_field", fields::field()),
         ("named_struct", datafusion::functions::core::named_struct()),
         ("abs", spark::math::abs()),
         ("ceil", spark::math::ceil()),
@@ -134,11 +145,7 @@ fn scalars() -> HashMap<&'static str, Arc<ScalarUDF>> {
 
 /// Functions that take lambdas, `transform(xs, x -> x + 1)`.
 fn higher_order_functions() -> HashMap<&'static str, Arc<HigherOrderUDF>> {
-    HashMap::from([
-        ("transform", nested::array_transform::array_transform_higher_order_function()),
-        ("filter", nested::array_filter::array_filter_higher_order_function()),
-        ("exists", nested::array_any_match::array_any_match_higher_order_function()),
-    ])
+    lambdas::functions().collect()
 }
 
 fn aggregate_functions() -> HashMap<&'static str, Arc<AggregateUDF>> {

@@ -112,8 +112,7 @@ pub(super) fn item_of(list: &DataType) -> DataType {
 
 /// A map of such keys and values.
 pub(super) fn map_of(key: &DataType, value: &DataType) -> DataType {
-    let fields =
-        Fields::from(vec![Field::new("key", key.clone(), false), Field::new("value", value.clone(), true)]);
+    let fields = Fields::from(vec![Field::new("key", key.clone(), false), Field::new("value", value.clone(), true)]);
     DataType::Map(Arc::new(Field::new("key_value", DataType::Struct(fields), false)), false)
 }
 
@@ -170,25 +169,20 @@ pub(super) fn as_list(name: &str, place: &str, given: &DataType) -> Result<DataT
 pub(super) fn keys(arrays: &[&ArrayRef]) -> Result<Vec<Rows>> {
     let Some(first) = arrays.first() else { return Ok(Vec::new()) };
     let converter = RowConverter::new(vec![SortField::new(first.data_type().clone())])?;
-    arrays
-        .iter()
-        .map(|array| Ok(converter.convert_columns(&[normalized(array)?])?))
-        .collect()
+    arrays.iter().map(|array| Ok(converter.convert_columns(&[normalized(array)?])?)).collect()
 }
 
 /// The same values, with one NaN and one zero.
 pub(super) fn normalized(array: &ArrayRef) -> Result<ArrayRef> {
     Ok(match array.data_type() {
         DataType::Float64 => {
-            let values: Float64Array = array
-                .as_primitive::<Float64Type>()
-                .unary(|v| if v.is_nan() { f64::NAN } else { v + 0.0 });
+            let values: Float64Array =
+                array.as_primitive::<Float64Type>().unary(|v| if v.is_nan() { f64::NAN } else { v + 0.0 });
             Arc::new(values)
         }
         DataType::Float32 => {
-            let values: Float32Array = array
-                .as_primitive::<Float32Type>()
-                .unary(|v| if v.is_nan() { f32::NAN } else { v + 0.0 });
+            let values: Float32Array =
+                array.as_primitive::<Float32Type>().unary(|v| if v.is_nan() { f32::NAN } else { v + 0.0 });
             Arc::new(values)
         }
         data_type if data_type.is_nested() && has_floats(data_type) => {
@@ -222,6 +216,11 @@ pub(super) fn orderable(data_type: &DataType) -> bool {
         DataType::Struct(fields) => fields.iter().all(|field| orderable(field.data_type())),
         _ => true,
     }
+}
+
+/// Whether a row has a value.
+pub(super) fn present(array: &ArrayRef, i: usize) -> bool {
+    *array.data_type() != DataType::Null && array.is_valid(i)
 }
 
 /// The rows of an array column: where the elements of each lie among all of them.
@@ -300,7 +299,11 @@ impl Picked {
     }
 
     /// The picked elements, where each row's begin and end, and which rows are NULL.
-    pub(super) fn parts(self, sources: &[ArrayRef], item: &DataType) -> Result<(ArrayRef, OffsetBuffer<i32>, NullBuffer)> {
+    pub(super) fn parts(
+        self,
+        sources: &[ArrayRef],
+        item: &DataType,
+    ) -> Result<(ArrayRef, OffsetBuffer<i32>, NullBuffer)> {
         let total: usize = self.lengths.iter().sum();
         if i32::try_from(total).is_err() {
             return Err(too_long(total).into());

@@ -170,8 +170,12 @@ fn ordinal(i: usize) -> &'static str {
 }
 
 /// Too few or too many arguments.
-pub(super) fn wrong_number(name: &str, least: usize, most: usize, given: usize) -> SqlError {
-    let wanted = if least == most { least.to_string() } else { format!("[{least}, {most}]") };
+pub(in crate::local::engine) fn wrong_number(name: &str, least: usize, most: usize, given: usize) -> SqlError {
+    let wanted = match most {
+        _ if least == most => least.to_string(),
+        usize::MAX => format!("> {}", least.saturating_sub(1)),
+        _ => format!("[{least}, {most}]"),
+    };
     SqlError::new(
         "WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
         "42605",

@@ -11,7 +11,7 @@ use crate::dialect::DataType;
 use crate::local::engine::{Engine, Output, Request, SqlError};
 
 /// What the engine refuses although Spark has it.
-const REFUSED: &[&str] = &["array(1,2)[0]", "char(65)"];
+const REFUSED: &[&str] = &["char(65)"];
 
 /// Conditions that are more exact in Spark.
 const COARSER: &[(&str, &str)] = &[

@@ -10,6 +10,7 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use regex::Regex;
 
+use super::arrays;
 use super::simple::{Simple, Takes};
 use crate::local::engine::error::SqlError;
 use crate::local::engine::types;
@@ -42,7 +43,6 @@ pub(super) fn functions() -> Vec<Simple> {
     vec![
         text("upper", &[TEXT], 1, |a| map1(a, |s| s.to_uppercase())),
         text("lower", &[TEXT], 1, |a| map1(a, |s| s.to_lowercase())),
-        text("reverse", &[TEXT], 1, |a| map1(a, |s| s.chars().rev().collect())),
         text("initcap", &[TEXT], 1, |a| map1(a, initcap)),
         text("trim", &[TEXT, TEXT], 1, |a| trim(a, true, true)),
         text("ltrim", &[TEXT, TEXT], 1, |a| trim(a, true, false)),
@@ -399,22 +399,28 @@ impl ScalarUDFImpl for Concat {
     }
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
+        if given.iter().any(|t| matches!(t, DataType::List(_))) {
+            return Ok(arrays::concatenated_types(given)?);
+        }
         for t in given {
-            if matches!(t, DataType::List(_) | DataType::Struct(_) | DataType::Map(..) | DataType::Binary) {
+            if matches!(t, DataType::Struct(_) | DataType::Map(..) | DataType::Binary) {
                 return Err(SqlError::unsupported(&format!("concat of {}", types::shown(t))).into());
             }
         }
         Ok(vec![DataType::Utf8; given.len()])
     }
 
-    fn return_type(&self, _given: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
+    fn return_type(&self, given: &[DataType]) -> Result<DataType> {
+        Ok(given.first().filter(|t| matches!(t, DataType::List(_))).cloned().unwrap_or(DataType::Utf8))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let len = if constant { 1 } else { args.number_rows };
         let arrays = args.args.iter().map(|arg| arg.to_array(len)).collect::<Result<Vec<_>>>()?;
+        if let list @ DataType::List(_) = args.return_field.data_type() {
+            return arrays::concatenated(&arrays, list).map(ColumnarValue::Array);
+        }
         let texts: Vec<_> = arrays.iter().map(|a| a.as_string::<i32>()).collect();
         let mut builder = StringBuilder::new();
         for i in 0..len {

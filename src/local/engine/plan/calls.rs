@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{
     BinaryOperator, DataType, Expr, Function, FunctionArgumentClause, FunctionArguments, Ident, NullTreatment,
-    OrderByExpr, OrderByOptions, Spanned, TimezoneInfo, Value, ValueWithSpan,
+    OneOrManyWithParens, OrderByExpr, OrderByOptions, Spanned, TimezoneInfo, Value, ValueWithSpan,
 };
 use sqlparser::tokenizer::Span;
 
@@ -103,7 +103,12 @@ pub(super) fn is_typed_argument(name: &str, i: usize) -> bool {
         "round" | "bround" | "percentile_approx" | "approx_percentile" | "ceil" | "ceiling" | "floor" => i == 0,
         "lag" | "lead" | "nth_value" => i != 1,
         "array_repeat" => i == 0,
-        name => TYPED.contains(&name) || functions::higher_order(name).is_some(),
+        name => {
+            TYPED.contains(&name)
+                || name == "reduce"
+                || functions::takes_any_type(name)
+                || functions::higher_order(name).is_some()
+        }
     }
 }
 
@@ -172,15 +177,8 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
     let Some(mut args) = ast::arguments(function) else {
         return known(function, &name).map(|()| None);
     };
-    if functions::higher_order(&name).is_none() && args.iter().any(|arg| matches!(arg, Expr::Lambda(_))) {
-        known(function, &name)?;
-        return Err(SqlError::new(
-            "INVALID_LAMBDA_FUNCTION_CALL.NON_HIGHER_ORDER_FUNCTION",
-            "42K0D",
-            format!("A lambda function should only be used in a higher order function, but {name} is none."),
-        )
-        .at(ast::start(span)));
-    }
+    check_count(&name, args.len()).map_err(|e| e.at(ast::start(span)))?;
+    check_lambdas(function, &name, &args).map_err(|e| e.at(ast::start(span)))?;
     if args.is_empty()
         && let Some(value) = constant(&name, span, surroundings)
     {
@@ -256,6 +254,17 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
             let right = args.pop().unwrap_or_else(|| ast::null(span));
             return Ok(Some(ast::binary(args.remove(0), BinaryOperator::Custom(name), right)));
         }
+        ("map", _) => ast::rename(function, functions::maps::MAP),
+        ("named_struct", n) if n % 2 == 1 => {
+            return Err(SqlError::new(
+                "WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
+                "42605",
+                format!("The `named_struct` requires 2n (n > 0) parameters but the actual number is {n}."),
+            )
+            .at(ast::start(span)));
+        }
+        ("array_sort", 2) => ast::rename(function, functions::lambdas::SORT_BY),
+        ("reduce", _) => ast::rename(function, "aggregate"),
         ("struct", _) => return Ok(Some(named_struct(&args, span))),
         ("explode", 1) => ast::rename(function, "unnest"),
         ("explode_outer", 1) => ast::rename(function, "unnest_outer"),
@@ -345,6 +354,50 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
     }
     let name = ast::function_name(function);
     known(function, &name).map(|()| None)
+}
+
+/// Refuses too few and too many arguments, as the catalogue has them.
+fn check_count(name: &str, given: usize) -> Result<(), SqlError> {
+    let Some(known) = crate::dialect::functions::function(name) else { return Ok(()) };
+    let most = known.max_args.unwrap_or(usize::MAX);
+    if (known.min_args..=most).contains(&given) {
+        return Ok(());
+    }
+    Err(functions::wrong_number(name, known.min_args, most, given))
+}
+
+/// Refuses lambdas where no function takes them, and lambdas with other parameters than are given to them.
+fn check_lambdas(function: &Function, name: &str, args: &[Expr]) -> Result<(), SqlError> {
+    let wrong = |kind: &str, what: String| {
+        SqlError::new(
+            format!("INVALID_LAMBDA_FUNCTION_CALL.{kind}"),
+            "42K0D",
+            format!("Invalid lambda function call. {what}"),
+        )
+    };
+    for (i, arg) in args.iter().enumerate() {
+        let Expr::Lambda(lambda) = arg else { continue };
+        let Some((least, most)) = functions::lambdas::parameters(name, i) else {
+            known(function, name)?;
+            let what = "A lambda function should only be used in a higher order function.";
+            return Err(wrong("NON_HIGHER_ORDER_FUNCTION", format!("{what} However, {name} is none.")));
+        };
+        let params = match &lambda.params {
+            OneOrManyWithParens::One(param) => std::slice::from_ref(param),
+            OneOrManyWithParens::Many(params) => params.as_slice(),
+        };
+        if !(least..=most).contains(&params.len()) {
+            let what = format!("A higher order function expects {most} arguments, but got {}.", params.len());
+            return Err(wrong("NUM_ARGS_MISMATCH", what));
+        }
+        let mut names: Vec<_> = params.iter().map(|param| param.name.value.to_lowercase()).collect();
+        names.sort();
+        if names.windows(2).any(|pair| pair[0] == pair[1]) {
+            let what = "The lambda function has duplicate arguments. Please, consider to rename them.";
+            return Err(wrong("DUPLICATE_ARG_NAMES", what.to_owned()));
+        }
+    }
+    Ok(())
 }
 
 /// Types are functions too: `int('5')`, `date(x)`.

@@ -107,7 +107,7 @@ struct SparkTypes;
 
 impl TypePlanner for SparkTypes {
     fn plan_type_field(&self, sql_type: &sqlparser::ast::DataType) -> Result<Option<FieldRef>> {
-        let text = sql_type.to_string();
+        let text = written(sql_type);
         let arrow = dialect::DataType::parse(&text).as_ref().and_then(types::to_arrow).ok_or_else(|| {
             DataFusionError::from(SqlError::new(
                 "UNSUPPORTED_DATATYPE",
@@ -116,5 +116,25 @@ impl TypePlanner for SparkTypes {
             ))
         })?;
         Ok(Some(Arc::new(Field::new("", arrow, true))))
+    }
+}
+
+/// A type as Databricks writes it.
+fn written(sql_type: &sqlparser::ast::DataType) -> String {
+    use sqlparser::ast::{ArrayElemTypeDef, DataType};
+    match sql_type {
+        DataType::Map(key, value) => format!("MAP<{}, {}>", written(key), written(value)),
+        DataType::Array(ArrayElemTypeDef::AngleBracket(item)) => format!("ARRAY<{}>", written(item)),
+        DataType::Struct(fields, _) => {
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|field| match &field.field_name {
+                    Some(name) => format!("`{}`: {}", name.value.replace('`', "``"), written(&field.field_type)),
+                    None => written(&field.field_type),
+                })
+                .collect();
+            format!("STRUCT<{}>", fields.join(", "))
+        }
+        other => other.to_string(),
     }
 }

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, Diagnostic, Result, ScalarValue};
+use datafusion::common::{Column, DFSchema, Diagnostic, Result, ScalarValue, TableReference};
 use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction, WindowFunction, WindowFunctionParams};
 use datafusion::logical_expr::planner::{
     ExprPlanner, PlannerResult, RawAggregateExpr, RawBinaryExpr, RawFieldAccessExpr, RawWindowExpr,
 };
-use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, WindowFunctionDefinition, cast};
+use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, WindowFunctionDefinition, cast, lit};
 use sqlparser::ast::BinaryOperator;
 
 use crate::local::engine::error::SqlError;
 use crate::local::engine::functions::arithmetic::{self, Operation};
-use crate::local::engine::functions::{datetime, text};
+use crate::local::engine::functions::{compare, datetime, fields, text};
 use crate::local::engine::types;
 
 /// Plans operators as Spark does.
@@ -37,9 +37,6 @@ impl ExprPlanner for SparkOperators {
             BinaryOperator::Modulo => Operation::Remainder,
             BinaryOperator::MyIntegerDivide | BinaryOperator::DuckIntegerDivide => Operation::IntegerDivide,
             BinaryOperator::StringConcat => {
-                if matches!(left, DataType::List(_)) || matches!(right, DataType::List(_)) {
-                    return Ok(PlannerResult::Original(raw));
-                }
                 return Ok(planned(text::concat(), vec![raw.left, raw.right]));
             }
             BinaryOperator::Eq
@@ -49,6 +46,12 @@ impl ExprPlanner for SparkOperators {
             | BinaryOperator::Gt
             | BinaryOperator::GtEq
             | BinaryOperator::Spaceship => {
+                if left.is_nested() || right.is_nested() {
+                    let name = if raw.op == BinaryOperator::Spaceship { "<=>".to_owned() } else { raw.op.to_string() };
+                    let function = compare::function(&name)
+                        .ok_or_else(|| SqlError::internal(format!("{name} is no comparison")))?;
+                    return Ok(planned(function, vec![raw.left, raw.right]));
+                }
                 comparable(&raw, &left, &right)?;
                 return Ok(PlannerResult::Original(raw));
             }
@@ -89,16 +92,30 @@ impl ExprPlanner for SparkOperators {
         }
     }
 
-    /// Arrays count from 0 in Spark and from 1 in the planner.
+    /// Fields are found in any case, in structs, in arrays of them, and as keys of maps.
     fn plan_field_access(
         &self,
         raw: RawFieldAccessExpr,
         _schema: &DFSchema,
     ) -> Result<PlannerResult<RawFieldAccessExpr>> {
         match raw.field_access {
-            GetFieldAccess::NamedStructField { .. } => Ok(PlannerResult::Original(raw)),
-            _ => Err(SqlError::unsupported("a subscript of an array or map").into()),
+            GetFieldAccess::NamedStructField { name } => {
+                Ok(planned(fields::field(), vec![raw.expr, Expr::Literal(name, None)]))
+            }
+            _ => Err(SqlError::unsupported("a subscript of this form").into()),
         }
+    }
+
+    fn plan_compound_identifier(
+        &self,
+        field: &Field,
+        qualifier: Option<&TableReference>,
+        nested_names: &[String],
+    ) -> Result<PlannerResult<Vec<Expr>>> {
+        let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+        Ok(PlannerResult::Planned(nested_names.iter().fold(column, |value, name| {
+            Expr::ScalarFunction(ScalarFunction::new_udf(fields::field(), vec![value, lit(name.as_str())]))
+        })))
     }
 
     /// Counts are BIGINT.
@@ -184,8 +201,7 @@ fn comparable(raw: &RawBinaryExpr, left: &DataType, right: &DataType) -> Result<
         t if t.is_numeric() => 3,
         DataType::Interval(_) | DataType::Duration(_) => 4,
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView => 0,
-        DataType::List(_) => 5,
-        _ => 6,
+        _ => 5,
     };
     let (a, b) = (family(left), family(right));
     if a == 0 || b == 0 || a == b {

@@ -9,12 +9,13 @@ use chrono::{DateTime, Utc};
 use sqlparser::ast::{
     AccessExpr, DataType, Expr, Function, FunctionArg, FunctionArguments, GroupByExpr, Ident, LimitClause,
     OneOrManyWithParens, OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Spanned,
-    TableAlias, TableFactor, TrimWhereField, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
+    Subscript, TableAlias, TableFactor, TrimWhereField, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
     WindowFrameBound, WindowType,
 };
 
 use super::{ast, calls, names};
 use crate::local::engine::error::SqlError;
+use crate::local::engine::functions::arrays::SUBSCRIPT;
 
 /// What a query's rewriting depends on.
 #[derive(Clone, Debug)]
@@ -175,10 +176,15 @@ impl Rewriter<'_> {
                 }
             }
             Expr::CompoundIdentifier(parts) => parts.iter_mut().for_each(ast::fold),
-            Expr::Lambda(lambda) => match &mut lambda.params {
-                OneOrManyWithParens::One(param) => ast::fold(&mut param.name),
-                OneOrManyWithParens::Many(params) => params.iter_mut().for_each(|param| ast::fold(&mut param.name)),
-            },
+            Expr::Lambda(lambda) => {
+                let params = match &mut lambda.params {
+                    OneOrManyWithParens::One(param) => std::slice::from_mut(param),
+                    OneOrManyWithParens::Many(params) => params.as_mut_slice(),
+                };
+                params.iter_mut().for_each(|param| ast::fold(&mut param.name));
+                let names: Vec<_> = params.iter().map(|param| param.name.value.clone()).collect();
+                fields_of_parameters(&mut lambda.body, &names);
+            }
             Expr::Value(ValueWithSpan { value, .. }) => match value {
                 Value::Number(text, long) => {
                     if let Some(typed) = typed_number(text, *long, span) {
@@ -232,8 +238,18 @@ impl Rewriter<'_> {
             Expr::CompoundFieldAccess { root, access_chain } => {
                 let mut value = (**root).clone();
                 for access in access_chain {
-                    let AccessExpr::Dot(Expr::Identifier(field)) = access else { return Ok(()) };
-                    value = ast::call("get_field", vec![value, ast::string(&field.value, span)], span);
+                    value = match access {
+                        AccessExpr::Dot(Expr::Identifier(field)) => {
+                            ast::call("get_field", vec![value, ast::string(&field.value, span)], span)
+                        }
+                        AccessExpr::Subscript(Subscript::Index {
+                            index: key @ Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(_), .. }),
+                        }) => ast::call("get_field", vec![value, key.clone()], span),
+                        AccessExpr::Subscript(Subscript::Index { index }) => {
+                            ast::call(SUBSCRIPT, vec![value, index.clone()], span)
+                        }
+                        _ => return Err(SqlError::unsupported("this access to a part of a value").at(place)),
+                    };
                 }
                 *expr = value;
             }
@@ -280,6 +296,23 @@ impl Rewriter<'_> {
         }
         Ok(())
     }
+}
+
+/// In a lambda `s.a` is a field of its parameter `s`.
+fn fields_of_parameters(body: &mut Expr, names: &[String]) {
+    let _ = sqlparser::ast::visit_expressions_mut(body, |part| {
+        if let Expr::CompoundIdentifier(path) = part
+            && let Some((first, rest)) = path.split_first()
+            && names.contains(&first.value)
+        {
+            let span = first.span;
+            let root = Expr::Identifier(first.clone());
+            *part = rest
+                .iter()
+                .fold(root, |value, field| ast::call("get_field", vec![value, ast::string(&field.value, span)], span));
+        }
+        ControlFlow::<()>::Continue(())
+    });
 }
 
 /// `explode(x) AS t(c)` in FROM.

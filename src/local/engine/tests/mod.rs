@@ -473,7 +473,7 @@ async fn errors_carry_condition_sqlstate_and_place() {
             "`total`",
         ),
         ("SELECT DATE'2024-01-01' = 1", "DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES", "42K09", None, "\"DATE\""),
-        ("SELECT year(id, 1) FROM orders", "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "42605", None, "`year`"),
+        ("SELECT year(id, 1) FROM orders", "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "42605", Some((1, 8)), "`year`"),
         ("SELECT 1 % 0", "REMAINDER_BY_ZERO", "22012", None, "zero"),
         ("SELECT :x", "UNBOUND_SQL_PARAMETER", "42P02", Some((1, 8)), "x"),
         ("DELETE\nFROM orders\nWHERE nix = 1", "UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703", Some((3, 7)), "nix"),

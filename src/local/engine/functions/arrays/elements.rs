@@ -8,7 +8,9 @@ use datafusion::arrow::datatypes::{DataType, Int32Type};
 use datafusion::common::Result;
 
 use super::super::common_type::tightest;
-use super::super::nested::{Lists, Nested, Picked, as_list, entry_of, item_of, keys, list_of, map_of, map_row, mismatch, too_long, unexpected};
+use super::super::nested::{
+    Lists, Nested, Picked, as_list, entry_of, item_of, keys, list_of, map_of, map_row, mismatch, too_long, unexpected,
+};
 use super::{first, list_and_item, one_list};
 use crate::local::engine::error::SqlError;
 use crate::local::engine::types;
@@ -43,7 +45,12 @@ pub(super) const FUNCTIONS: &[Nested] = &[
         returns: first,
         eval: sliced,
     },
-    Nested { name: "element_at", coerce: element_types, returns: element_type, eval: |a, _| element(a, Missing::Fails) },
+    Nested {
+        name: "element_at",
+        coerce: element_types,
+        returns: element_type,
+        eval: |a, _| element(a, Missing::Fails),
+    },
     Nested {
         name: "try_element_at",
         coerce: element_types,
@@ -62,7 +69,12 @@ pub(super) const FUNCTIONS: &[Nested] = &[
         eval: |args, _| subscripted(args, Missing::IsNull),
     },
     // `array[index]` and `map[key]`
-    Nested { name: SUBSCRIPT, coerce: subscript_types, returns: element_type, eval: |a, _| subscripted(a, Missing::Fails) },
+    Nested {
+        name: SUBSCRIPT,
+        coerce: subscript_types,
+        returns: element_type,
+        eval: |a, _| subscripted(a, Missing::Fails),
+    },
 ];
 
 /// The name under which `a[i]` is called; no function of Spark has it.
@@ -290,7 +302,7 @@ fn subscripted(args: &[ArrayRef], missing: Missing) -> Result<ArrayRef> {
 }
 
 /// The value beside a key of a map; NULL if it does not have the key.
-fn value_of_key(args: &[ArrayRef]) -> Result<ArrayRef> {
+pub(in crate::local::engine::functions) fn value_of_key(args: &[ArrayRef]) -> Result<ArrayRef> {
     let map = args[0].as_map();
     let all = keys(&[map.keys(), &args[1]])?;
     let found: UInt64Array = (0..map.len())

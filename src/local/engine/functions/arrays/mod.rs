@@ -14,6 +14,7 @@ use datafusion::logical_expr::ScalarUDF;
 use super::common_type::{of_all, tightest, without_text};
 use super::nested::{Nested, as_list, item_of, list_of, mismatch, udf};
 use crate::local::engine::error::SqlError;
+use crate::local::engine::types;
 
 /// The functions, under Spark's names.
 pub(super) fn functions() -> impl Iterator<Item = (&'static str, Arc<ScalarUDF>)> {
@@ -21,8 +22,18 @@ pub(super) fn functions() -> impl Iterator<Item = (&'static str, Arc<ScalarUDF>)
     families.into_iter().flatten().copied().chain([ARRAY]).map(udf)
 }
 
+pub(in crate::local::engine) use elements::SUBSCRIPT;
+pub(super) use elements::value_of_key;
 /// `concat` of arrays.
 pub(super) use shape::concatenated;
+
+/// The types to which `concat` converts arrays.
+pub(super) fn concatenated_types(given: &[DataType]) -> Result<Vec<DataType>, SqlError> {
+    let given: Vec<_> = given.iter().map(types::nullable).collect();
+    let all = given.iter().try_fold(DataType::Null, |all, next| without_text(&all, next));
+    let all = all.ok_or_else(|| mismatch("DATA_DIFF_TYPES", "concat", &given))?;
+    Ok(vec![all; given.len()])
+}
 
 /// `array(a, b, …)`
 const ARRAY: Nested = Nested {
@@ -44,8 +55,8 @@ fn one_list(name: &str, given: &[DataType], rest: &[DataType]) -> Result<Vec<Dat
 /// An array and a value that may be its element.
 fn list_and_item(name: &str, given: &[DataType]) -> Result<(DataType, DataType), SqlError> {
     let list = as_list(name, "first", &given[0])?;
-    let item = tightest(&item_of(&list), &given[1])
-        .ok_or_else(|| mismatch("ARRAY_FUNCTION_DIFF_TYPES", name, given))?;
+    let item =
+        tightest(&item_of(&list), &given[1]).ok_or_else(|| mismatch("ARRAY_FUNCTION_DIFF_TYPES", name, given))?;
     Ok((list_of(&item), item))
 }
 

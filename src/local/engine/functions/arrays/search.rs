@@ -7,7 +7,7 @@ use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 
-use super::super::nested::{Lists, Nested, keys, map_row, mismatch, orderable, unexpected};
+use super::super::nested::{Lists, Nested, keys, map_row, mismatch, orderable, present, unexpected};
 use super::{first_item, list_and_item, one_list, two_lists};
 
 pub(super) const FUNCTIONS: &[Nested] = &[
@@ -75,7 +75,7 @@ fn contains(args: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
             let row = lists.row(i).filter(|_| args[1].is_valid(i))?;
             let mut unknown = false;
             for n in row {
-                if lists.values().is_null(n) {
+                if !present(lists.values(), n) {
                     unknown = true;
                 } else if all[0].row(n) == all[1].row(i) {
                     return Some(true);
@@ -93,7 +93,7 @@ fn position(args: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
     let found: Int64Array = (0..args[0].len())
         .map(|i| {
             let mut row = lists.row(i).filter(|_| args[1].is_valid(i))?;
-            let here = row.position(|n| lists.values().is_valid(n) && all[0].row(n) == all[1].row(i));
+            let here = row.position(|n| present(lists.values(), n) && all[0].row(n) == all[1].row(i));
             Some(here.map_or(0, |at| at as i64 + 1))
         })
         .collect();
@@ -110,11 +110,12 @@ fn overlap(args: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
                 return Some(false);
             }
             let known: std::collections::HashSet<_> =
-                b.clone().filter(|n| right.values().is_valid(*n)).map(|n| all[1].row(n)).collect();
-            if a.clone().any(|n| left.values().is_valid(n) && known.contains(&all[0].row(n))) {
+                b.clone().filter(|n| present(right.values(), *n)).map(|n| all[1].row(n)).collect();
+            if a.clone().any(|n| present(left.values(), n) && known.contains(&all[0].row(n))) {
                 return Some(true);
             }
-            let unknown = a.into_iter().any(|n| left.values().is_null(n)) || b.into_iter().any(|n| right.values().is_null(n));
+            let unknown =
+                a.into_iter().any(|n| !present(left.values(), n)) || b.into_iter().any(|n| !present(right.values(), n));
             (!unknown).then_some(false)
         })
         .collect();
@@ -126,7 +127,7 @@ fn extreme(args: &[ArrayRef], greatest: bool) -> Result<ArrayRef> {
     let all = keys(&[lists.values()])?;
     let found: UInt64Array = (0..args[0].len())
         .map(|i| {
-            let some = lists.row(i)?.filter(|n| lists.values().is_valid(*n));
+            let some = lists.row(i)?.filter(|n| present(lists.values(), *n));
             // Of equals it is the first.
             some.reduce(|best, n| {
                 let (a, b) = (all[0].row(n), all[0].row(best));

@@ -7,7 +7,7 @@ use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 
-use super::super::nested::{Lists, Nested, Picked, keys};
+use super::super::nested::{Lists, Nested, Picked, keys, present};
 use super::{first, list_and_item, one_list, two_lists};
 
 pub(super) const FUNCTIONS: &[Nested] = &[
@@ -116,7 +116,7 @@ fn compact(args: &[ArrayRef], list: &DataType) -> Result<ArrayRef> {
     for i in 0..args[0].len() {
         match lists.row(i) {
             Some(row) => {
-                row.filter(|n| lists.values().is_valid(*n)).for_each(|n| out.pick(0, n));
+                row.filter(|n| present(lists.values(), *n)).for_each(|n| out.pick(0, n));
                 out.end();
             }
             None => out.end_null(),

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StructArray};
-use datafusion::arrow::datatypes::{DataType, Field, Int32Type};
 use datafusion::arrow::buffer::OffsetBuffer;
+use datafusion::arrow::datatypes::{DataType, Field, Int32Type};
 use datafusion::common::Result;
 
-use super::super::nested::{Lists, Nested, Picked, as_list, element_field, item_of, keys, list_of, mismatch, orderable, too_long, unexpected};
+use super::super::nested::{
+    Lists, Nested, Picked, as_list, element_field, item_of, keys, list_of, mismatch, orderable, present, too_long,
+    unexpected,
+};
 use super::{first, first_item, one_list};
 use crate::local::engine::error::SqlError;
 use crate::local::engine::types;
@@ -66,7 +69,9 @@ pub(super) const FUNCTIONS: &[Nested] = &[
         name: "reverse",
         coerce: |given| match &given[0] {
             DataType::List(_) => Ok(given.to_vec()),
-            DataType::Map(..) | DataType::Struct(_) => Err(unexpected("reverse", "first", "STRING\" or \"ARRAY", &given[0])),
+            DataType::Map(..) | DataType::Struct(_) => {
+                Err(unexpected("reverse", "first", "STRING\" or \"ARRAY", &given[0]))
+            }
             _ => Ok(vec![DataType::Utf8]),
         },
         returns: first,
@@ -161,7 +166,7 @@ fn sorted(args: &[ArrayRef], list: &DataType, null_is_least: bool) -> Result<Arr
             out.end_null();
             continue;
         };
-        let (mut some, nulls): (Vec<_>, Vec<_>) = row.partition(|n| values.is_valid(*n));
+        let (mut some, nulls): (Vec<_>, Vec<_>) = row.partition(|n| present(values, *n));
         some.sort_by(|a, b| {
             let order = all[0].row(*a).cmp(&all[0].row(*b));
             if ascending { order } else { order.reverse() }
