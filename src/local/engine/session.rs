@@ -14,7 +14,7 @@ use datafusion::prelude::SessionConfig;
 use deltalake::delta_datafusion::planner::DeltaPlanner;
 
 use super::error::OpenError;
-use super::plan::SparkCasts;
+use super::plan::{SparkCasts, SparkOrder};
 
 /// How many consumers of memory an error names.
 const NAMED_CONSUMERS: std::num::NonZeroUsize = std::num::NonZeroUsize::new(3).expect("three is not zero");
@@ -29,6 +29,7 @@ pub(super) fn state(spill: &Path, memory_limit: usize) -> Result<SessionState, O
         .map_err(|e| OpenError::Setup(e.to_string()))?;
     let mut analyzer = Analyzer::new();
     analyzer.rules.push(Arc::new(SparkCasts));
+    analyzer.rules.push(Arc::new(SparkOrder));
     let mut state = SessionStateBuilder::new()
         .with_default_features()
         .with_config(config())

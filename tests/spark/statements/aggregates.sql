@@ -28,14 +28,14 @@ SELECT DISTINCT a FROM VALUES (array(1, 2)), (array(1, 2)), (array(0.0D)) AS t(a
 SELECT DISTINCT s FROM VALUES (named_struct('x', 0.0D), 0), (named_struct('x', -0.0D), 0) AS t(s, o);
 --> s struct<x:double>
 --> {0.0}
-SELECT a FROM VALUES (array(2)), (array(1, 5)), (NULL), (array()), (array(1, NULL)) AS t(a) ORDER BY a;
+SELECT a FROM VALUES (array(2)), (array(1, 5)), (NULL), (array()), (array(1, NULL)) AS t(a) ORDER BY a LIMIT 9;
 --> a array<int>
 --> NULL
 --> []
 --> [1, null]
 --> [1, 5]
 --> [2]
-SELECT s FROM VALUES (struct(2, 'a'), 0), (struct(1, 'b'), 0), (NULL, 0), (struct(1, NULL), 0) AS t(s, o) ORDER BY s DESC;
+SELECT s FROM VALUES (struct(2, 'a'), 0), (struct(1, 'b'), 0), (NULL, 0), (struct(1, NULL), 0) AS t(s, o) ORDER BY s DESC LIMIT 9;
 --> s struct<col1:int,col2:string>
 --> {2, a}
 --> {1, b}

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, BooleanArray};
+use datafusion::arrow::array::{Array, ArrayRef, BinaryArray, BooleanArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::logical_expr::ScalarUDF;
 
 use super::common_type::of;
-use super::nested::{Nested, keys, mismatch, orderable, udf};
+use super::nested::{Nested, keys, mismatch, normalized, orderable, udf};
 use crate::local::engine::error::SqlError;
 
 /// The comparison under the name of its operator: `=`, `<>`, `<`, `<=`, `>`, `>=`, `<=>`.
@@ -62,4 +62,34 @@ fn same(args: &[ArrayRef]) -> Result<ArrayRef> {
     let all = keys(&[&args[0], &args[1]])?;
     let found: BooleanArray = (0..args[0].len()).map(|i| Some(all[0].row(i) == all[1].row(i))).collect();
     Ok(Arc::new(found))
+}
+
+/// The value with one zero and one NaN.
+pub(in crate::local::engine) fn normal() -> Arc<ScalarUDF> {
+    let eval = |args: &[ArrayRef], _: &DataType| normalized(&args[0]);
+    udf(Nested { name: "normalize_nan_and_zero", coerce: |given| Ok(given.to_vec()), returns: |g| g[0].clone(), eval })
+        .1
+}
+
+/// Bytes that compare as the values of an array or struct do; NULL of NULL.
+pub(in crate::local::engine) fn key() -> Arc<ScalarUDF> {
+    let eval = |args: &[ArrayRef], _: &DataType| -> Result<ArrayRef> {
+        let all = keys(&[&args[0]])?;
+        let bytes: BinaryArray =
+            (0..args[0].len()).map(|i| args[0].is_valid(i).then(|| all[0].row(i).as_ref().to_vec())).collect();
+        Ok(Arc::new(bytes))
+    };
+    udf(Nested { name: "sort_key", coerce: |given| Ok(given.to_vec()), returns: |_| DataType::Binary, eval }).1
+}
+
+/// Whether floating point numbers are part of a type.
+pub(in crate::local::engine) use super::nested::has_floats;
+
+/// Refuses an order of maps.
+pub(in crate::local::engine) fn check_orderable(data_type: &DataType) -> Result<(), SqlError> {
+    if orderable(data_type) {
+        Ok(())
+    } else {
+        Err(mismatch("INVALID_ORDERING_TYPE", "sortorder", std::slice::from_ref(data_type)))
+    }
 }

@@ -11,6 +11,9 @@ pub(super) mod compare;
 mod complex_text;
 pub(super) mod datetime;
 pub(super) mod fields;
+mod groups;
+mod json;
+mod json_text;
 pub(super) mod lambdas;
 pub(super) mod maps;
 mod moments;
@@ -94,6 +97,7 @@ fn scalars() -> HashMap<&'static str, Arc<ScalarUDF>> {
     all.insert("sequence", sequence::sequence());
     all.extend(arrays::functions());
     all.extend(maps::functions());
+    all.extend(json::functions());
     all.extend([
         ("coalesce", datafusion::functions::core::coalesce()),
         ("greatest", datafusion::functions::core::greatest()),
@@ -167,12 +171,14 @@ fn aggregate_functions() -> HashMap<&'static str, Arc<AggregateUDF>> {
         ("first_value", aggregates::first_last::first_value_udaf()),
         ("last_value", aggregates::first_last::last_value_udaf()),
         ("approx_count_distinct", aggregates::approx_distinct::approx_distinct_udaf()),
-        ("collect_list", spark::aggregate::collect_list()),
-        ("collect_set", spark::aggregate::collect_set()),
+        ("bit_and", aggregates::bit_and_or_xor::bit_and_udaf()),
+        ("bit_or", aggregates::bit_and_or_xor::bit_or_udaf()),
+        ("bit_xor", aggregates::bit_and_or_xor::bit_xor_udaf()),
         ("try_sum", spark::aggregate::try_sum()),
         ("grouping", aggregates::grouping::grouping_udaf()),
     ]);
     all.extend(percentile::functions());
+    all.extend(groups::functions());
     all
 }
 
@@ -187,5 +193,7 @@ fn window_functions() -> HashMap<&'static str, Arc<WindowUDF>> {
         ("lag", windows::lead_lag::lag_udwf()),
         ("lead", windows::lead_lag::lead_udwf()),
         ("nth_value", windows::nth_value::nth_value_udwf()),
+        ("first_value", windows::nth_value::first_value_udwf()),
+        ("last_value", windows::nth_value::last_value_udwf()),
     ])
 }

@@ -199,7 +199,7 @@ pub(super) fn normalized(array: &ArrayRef) -> Result<ArrayRef> {
 }
 
 /// Whether floating point numbers are part of a type.
-pub(super) fn has_floats(data_type: &DataType) -> bool {
+pub(in crate::local::engine) fn has_floats(data_type: &DataType) -> bool {
     match data_type {
         DataType::Float32 | DataType::Float64 => true,
         DataType::List(field) | DataType::Map(field, _) => has_floats(field.data_type()),

@@ -48,7 +48,13 @@ impl AggregateUDFImpl for Sum {
             // A text is a number here, as everywhere in Spark where a number is asked for.
             DataType::Float16 | DataType::Float32 | DataType::Null => DataType::Float64,
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => DataType::Float64,
-            other => other.clone(),
+            other @ (DataType::Int64 | DataType::Float64 | DataType::Decimal128(..) | DataType::Interval(_)) => {
+                other.clone()
+            }
+            DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal256(..) | DataType::Duration(_) => {
+                given.clone()
+            }
+            other => return Err(super::nested::unexpected("sum", "first", "NUMERIC", other).into()),
         }])
     }
 

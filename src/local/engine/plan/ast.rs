@@ -182,3 +182,9 @@ pub(super) fn only_expression(query: &Query) -> Option<&Expr> {
         _ => None,
     }
 }
+
+/// Whether a call has DISTINCT before its arguments.
+pub(super) fn is_distinct(function: &Function) -> bool {
+    matches!(&function.args, FunctionArguments::List(list)
+        if list.duplicate_treatment == Some(sqlparser::ast::DuplicateTreatment::Distinct))
+}

@@ -1,13 +1,14 @@
 //! Calls of functions: those that are short for something else, and those that do not exist.
 
 use sqlparser::ast::{
-    BinaryOperator, DataType, Expr, Function, FunctionArgumentClause, FunctionArguments, Ident, NullTreatment,
-    OneOrManyWithParens, OrderByExpr, OrderByOptions, Spanned, TimezoneInfo, Value, ValueWithSpan,
+    BinaryOperator, DataType, Expr, Function, Ident, NullTreatment, OneOrManyWithParens, Spanned, TimezoneInfo, Value,
+    ValueWithSpan, WindowType,
 };
 use sqlparser::tokenizer::Span;
 
 use super::ast;
 use super::rewrite::Surroundings;
+use crate::dialect::functions::FunctionKind;
 use crate::local::engine::catalog::quoted;
 use crate::local::engine::error::SqlError;
 use crate::local::engine::functions;
@@ -178,6 +179,7 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
         return known(function, &name).map(|()| None);
     };
     check_count(&name, args.len()).map_err(|e| e.at(ast::start(span)))?;
+    check_window(function, &name).map_err(|e| e.at(ast::start(span)))?;
     check_lambdas(function, &name, &args).map_err(|e| e.at(ast::start(span)))?;
     if args.is_empty()
         && let Some(value) = constant(&name, span, surroundings)
@@ -273,24 +275,37 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
             ast::set_arguments(function, vec![ast::case(args.remove(0), one, None)]);
             ast::rename(function, "count");
         }
-        ("max_by" | "min_by", 2) => {
-            // The value of the first row in the order of the other argument, rows where that is NULL left out.
-            let by = args.pop().unwrap_or_else(|| ast::null(span));
-            let condition = Expr::IsNotNull(Box::new(by.clone()));
-            function.filter = Some(Box::new(match function.filter.take() {
-                Some(filter) => ast::binary(Expr::Nested(filter), BinaryOperator::And, condition),
-                None => condition,
-            }));
-            let options = OrderByOptions { asc: Some(name == "min_by"), nulls_first: Some(false) };
-            ast::set_arguments(function, args);
-            if let FunctionArguments::List(list) = &mut function.args {
-                let order = OrderByExpr { expr: by, options, with_fill: None };
-                list.clauses.push(FunctionArgumentClause::OrderBy(vec![order]));
+        ("mode", 0) if function.within_group.len() == 1 => {
+            let order = function.within_group.remove(0);
+            ast::set_arguments(function, vec![order.expr]);
+            ast::rename(function, if order.options.asc == Some(false) { "mode_desc" } else { "mode" });
+        }
+        ("percentile", 3) => ast::rename(function, "percentile_weighted"),
+        ("percentile", 2) if ast::is_distinct(function) => ast::rename(function, "percentile_weighted"),
+        ("percentile_disc", 1) if function.within_group.len() == 1 => {
+            let order = function.within_group.remove(0);
+            ast::set_arguments(function, vec![order.expr, args.remove(0)]);
+            if order.options.asc == Some(false) {
+                ast::rename(function, "percentile_disc_desc");
             }
-            if function.over.is_some() {
-                return Err(SqlError::unsupported(&format!("{name} as a window function")).at(ast::start(span)));
-            }
-            ast::rename(function, "first_value");
+        }
+        ("listagg" | "string_agg", 1 | 2) => listagg(function, args, span)?,
+        ("try_avg", 1) => ast::rename(function, "avg"),
+        ("count", 2..) if ast::is_distinct(function) => {
+            // Rows in which one is NULL do not count.
+            let known = args.iter().map(|arg| Expr::IsNotNull(Box::new(arg.clone())));
+            let known = known.reduce(|all, next| ast::binary(all, BinaryOperator::And, next));
+            let one = named_struct(&args, span);
+            ast::set_arguments(function, vec![ast::case(known.unwrap_or_else(|| ast::null(span)), one, None)]);
+        }
+        ("grouping_id", 1..) => {
+            let bits = args.into_iter().map(|arg| ast::call("grouping", vec![arg], span));
+            let two = || ast::cast(ast::number("2", span), DataType::BigInt(None));
+            let all = bits.map(|bit| ast::cast(bit, DataType::BigInt(None))).reduce(|all, bit| {
+                let moved = ast::binary(all, BinaryOperator::Multiply, two());
+                ast::binary(Expr::Nested(Box::new(moved)), BinaryOperator::Plus, bit)
+            });
+            return Ok(all.map(|all| Expr::Nested(Box::new(all))));
         }
         ("first" | "last" | "any_value" | "first_value" | "last_value", 1 | 2) => {
             if let Some(ignore) = args.get(1) {
@@ -312,7 +327,7 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
         ("median", 1) => {
             args.push(ast::cast(ast::string("0.5", span), double()));
             ast::set_arguments(function, args);
-            ast::rename(function, "percentile");
+            ast::rename(function, if ast::is_distinct(function) { "percentile_weighted" } else { "percentile" });
         }
         ("approx_percentile", _) => ast::rename(function, "percentile_approx"),
         ("percentile_cont", 1) if function.within_group.len() == 1 => {
@@ -356,6 +371,36 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
     known(function, &name).map(|()| None)
 }
 
+/// Texts in an order: what orders them goes with them as arguments, after a text that says how.
+fn listagg(function: &mut Function, mut args: Vec<Expr>, span: Span) -> Result<(), SqlError> {
+    let orders = std::mem::take(&mut function.within_group);
+    if args.len() == 1 {
+        args.push(ast::string("", span));
+    }
+    if !orders.is_empty() {
+        if ast::is_distinct(function) && orders.iter().any(|order| order.expr != args[0]) {
+            return Err(SqlError::new(
+                "INVALID_WITHIN_GROUP_EXPRESSION.MISMATCH_WITH_DISTINCT_INPUT",
+                "42K0K",
+                "Invalid function `listagg` with WITHIN GROUP. The function is invoked with DISTINCT and WITHIN GROUP \
+                 but expressions are mismatched.",
+            )
+            .at(ast::start(span)));
+        }
+        let how = orders.iter().map(|order| match (order.options.asc, order.options.nulls_first) {
+            (Some(false), Some(true)) => "df",
+            (Some(false), _) => "dl",
+            (_, Some(false)) => "al",
+            _ => "af",
+        });
+        args.push(ast::string(&how.collect::<String>(), span));
+        args.extend(orders.into_iter().map(|order| order.expr));
+    }
+    ast::set_arguments(function, args);
+    ast::rename(function, "listagg");
+    Ok(())
+}
+
 /// Refuses too few and too many arguments, as the catalogue has them.
 fn check_count(name: &str, given: usize) -> Result<(), SqlError> {
     let Some(known) = crate::dialect::functions::function(name) else { return Ok(()) };
@@ -364,6 +409,39 @@ fn check_count(name: &str, given: usize) -> Result<(), SqlError> {
         return Ok(());
     }
     Err(functions::wrong_number(name, known.min_args, most, given))
+}
+
+/// Refuses OVER where it makes no sense, and its absence where it is needed.
+fn check_window(function: &Function, name: &str) -> Result<(), SqlError> {
+    let Some(known) = crate::dialect::functions::function(name) else { return Ok(()) };
+    let error = |condition: &str, state, text: String| Err(SqlError::new(condition, state, text));
+    match (&function.over, known.kind) {
+        (None, FunctionKind::Window) => error(
+            "WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE",
+            "42601",
+            format!("Window function \"{name}()\" requires an OVER clause."),
+        ),
+        (Some(_), FunctionKind::Scalar | FunctionKind::Table) => error(
+            "UNSUPPORTED_EXPR_FOR_WINDOW",
+            "42P20",
+            format!("Expression \"{name}()\" not supported within a window function."),
+        ),
+        (Some(_), FunctionKind::Aggregate) if ast::is_distinct(function) => error(
+            "DISTINCT_WINDOW_FUNCTION_UNSUPPORTED",
+            "0A000",
+            format!("Distinct window functions are not supported: \"{name}(DISTINCT …)\"."),
+        ),
+        (Some(WindowType::WindowSpec(window)), FunctionKind::Window)
+            if window.order_by.is_empty() && window.window_name.is_none() && name != "nth_value" =>
+        {
+            error(
+                "WINDOW_FUNCTION_FRAME_NOT_ORDERED",
+                "42601",
+                format!("Window function {name}() requires window to be ordered, please add ORDER BY clause."),
+            )
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses lambdas where no function takes them, and lambdas with other parameters than are given to them.

@@ -12,6 +12,7 @@ mod errors;
 mod lateral;
 mod names;
 mod operators;
+mod ordering;
 mod refuse;
 mod rewrite;
 mod splice;
@@ -30,6 +31,7 @@ pub(super) use bind::{DEFAULT_CATALOG, DEFAULT_SCHEMA, Scope, TableUse, Version}
 pub(super) use casts::SparkCasts;
 pub(super) use errors::{divide_by_zero, explain, overflow};
 pub(super) use names::WRITTEN_NAME;
+pub(super) use ordering::SparkOrder;
 pub(super) use splice::Pieces;
 
 use super::error::SqlError;

@@ -120,12 +120,14 @@ impl ExprPlanner for SparkOperators {
 
     /// Counts are BIGINT.
     fn plan_aggregate(&self, raw: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>> {
-        if raw.func.name() != "approx_distinct" {
-            return Ok(PlannerResult::Original(raw));
-        }
+        let target = match raw.func.name() {
+            "approx_distinct" => DataType::Int64,
+            "grouping" => DataType::Int8,
+            _ => return Ok(PlannerResult::Original(raw)),
+        };
         let call =
             AggregateFunction::new_udf(raw.func, raw.args, raw.distinct, raw.filter, raw.order_by, raw.null_treatment);
-        Ok(PlannerResult::Planned(cast(Expr::AggregateFunction(call), DataType::Int64)))
+        Ok(PlannerResult::Planned(cast(Expr::AggregateFunction(call), target)))
     }
 
     /// Numbers of rows are INT.
