@@ -12,6 +12,6 @@ pub use lex::TextMap;
 pub use query::{SyntaxError, parse_expression, parse_query, parse_relation};
 pub use statement::{
     Assignment, ClusterBy, ColumnDefinition, Commented, CreateTable, CreateView, Insert, Merge, MergeAction,
-    MergeClause, MergeWhen, Name, Part, Relation, Statement, StatementError, parse_statement,
+    MergeClause, MergeWhen, Name, Part, Relation, Statement, StatementError, TableVersion, parse_statement,
 };
 pub use types::DataType;

@@ -6,6 +6,7 @@
 mod changes;
 mod cursor;
 mod header;
+mod upkeep;
 
 use std::ops::Range;
 
@@ -85,6 +86,31 @@ pub enum Statement {
     Truncate {
         /// The table.
         table: Name,
+    },
+    /// `OPTIMIZE t [ZORDER BY (a, b)]`
+    Optimize {
+        /// The table.
+        table: Name,
+        /// The columns by which rows are laid side by side.
+        zorder: Vec<String>,
+    },
+    /// `VACUUM t [FULL | LITE] [RETAIN n HOURS] [DRY RUN]`
+    Vacuum {
+        /// The table.
+        table: Name,
+        /// `LITE`: only files that the log says were removed.
+        lite: bool,
+        /// `RETAIN n HOURS`, in hours.
+        retain: Option<f64>,
+        /// Only say what would be removed.
+        dry_run: bool,
+    },
+    /// `RESTORE [TABLE] t TO VERSION AS OF n`, `… TIMESTAMP AS OF '…'`
+    Restore {
+        /// The table.
+        table: Name,
+        /// Which of its versions.
+        version: TableVersion,
     },
     /// `DESCRIBE [TABLE] [EXTENDED] t`
     Describe {
@@ -174,7 +200,7 @@ pub enum Statement {
     },
     /// A statement of the language that is not read here yet.
     Other {
-        /// Its first words: `OPTIMIZE`, `COPY INTO`.
+        /// Its first words: `GRANT`, `COPY INTO`.
         words: String,
         /// Where they stand.
         range: Range<usize>,
@@ -313,6 +339,15 @@ pub struct CreateView {
     pub properties: Vec<(String, String)>,
     /// `AS query`
     pub query: Part,
+}
+
+/// Which version of a table a statement means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TableVersion {
+    /// `VERSION AS OF n`
+    Number(u64),
+    /// `TIMESTAMP AS OF '…'`, its text.
+    Time(String),
 }
 
 /// `INSERT`

@@ -5,6 +5,7 @@ use sqlparser::tokenizer::Token;
 use super::cursor::Cursor;
 use super::{
     ClusterBy, ColumnDefinition, Commented, CreateTable, CreateView, Relation, Statement, StatementError, changes,
+    upkeep,
 };
 use crate::dialect::query::SyntaxError;
 use crate::dialect::types::DataType;
@@ -30,6 +31,12 @@ pub(super) fn read(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
         changes::merge(c)?
     } else if c.eat("truncate table") {
         Statement::Truncate { table: c.name("a table's name")? }
+    } else if c.eat("optimize") {
+        upkeep::optimize(c)?
+    } else if c.eat("vacuum") {
+        upkeep::vacuum(c)?
+    } else if c.eat("restore") {
+        upkeep::restore(c)?
     } else if c.eat("describe") || c.eat("desc") {
         describe(c)?
     } else if c.eat("show") {
@@ -47,10 +54,10 @@ pub(super) fn read(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
 
 /// First words of statements that the language has and that are not read here.
 const OTHERS: &[&str] = &[
-    "use", "set", "reset", "optimize", "vacuum", "restore", "copy", "refresh", "analyze", "explain", "grant", "revoke",
-    "deny", "truncate", "undrop", "cache", "uncache", "clear", "msck", "fsck", "repair", "reorg", "convert",
-    "generate", "execute", "call", "declare", "begin", "commit", "rollback", "list", "put", "get", "remove", "sync",
-    "load", "reduce", "pivot", "unpivot",
+    "use", "set", "reset", "copy", "refresh", "analyze", "explain", "grant", "revoke", "deny", "truncate", "undrop",
+    "cache", "uncache", "clear", "msck", "fsck", "repair", "reorg", "convert", "generate", "execute", "call",
+    "declare", "begin", "commit", "rollback", "list", "put", "get", "remove", "sync", "load", "reduce", "pivot",
+    "unpivot",
 ];
 
 fn other(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {

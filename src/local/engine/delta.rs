@@ -76,7 +76,7 @@ impl Engine {
     }
 
     /// Opens a table at a version.
-    async fn open_version(&self, name: &TableName, version: &Version) -> Result<DeltaTable, SqlError> {
+    pub(super) async fn open_version(&self, name: &TableName, version: &Version) -> Result<DeltaTable, SqlError> {
         let dir = self.folder().table_dir(name);
         let latest = self.open_table(name).await?;
         let last = latest.version().unwrap_or(0);

@@ -375,7 +375,7 @@ async fn commit(table: &DeltaTable, actions: Vec<Action>, operation: DeltaOperat
 }
 
 /// An error of a commit.
-fn commit_error(dir: &Path, error: &DeltaTableError) -> SqlError {
+pub(super) fn commit_error(dir: &Path, error: &DeltaTableError) -> SqlError {
     let text = error.to_string();
     if text.to_lowercase().contains("conflict") || text.to_lowercase().contains("concurrent") {
         let error = SqlError::new(

@@ -16,7 +16,7 @@ fn column(name: &str, data_type: &str) -> Column {
     types::column(name, &DataType::parse(data_type).unwrap_or(DataType::String))
 }
 
-fn answer(statement_type: &'static str, columns: &[(&str, &str)], rows: Vec<Vec<Option<String>>>) -> Output {
+pub(super) fn answer(statement_type: &'static str, columns: &[(&str, &str)], rows: Vec<Vec<Option<String>>>) -> Output {
     let columns = columns.iter().map(|(name, data_type)| column(name, data_type)).collect();
     Output { columns, rows, is_query: true, statement_type, ..Output::default() }
 }
@@ -33,7 +33,12 @@ async fn described(engine: &Engine, scope: &Scope, written: &Name) -> Result<Tab
 }
 
 /// A table that a header names; a view is refused.
-fn table_only(engine: &Engine, scope: &Scope, written: &Name, statement: &str) -> Result<TableName, SqlError> {
+pub(super) fn table_only(
+    engine: &Engine,
+    scope: &Scope,
+    written: &Name,
+    statement: &str,
+) -> Result<TableName, SqlError> {
     let name = scope.table(written)?;
     match engine.kind(&name, &scope.parts(written)?).map_err(|e| e.at(scope.place(written)))? {
         Kind::Table => Ok(name),

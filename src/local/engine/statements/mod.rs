@@ -4,6 +4,7 @@ mod definitions;
 mod descriptions;
 mod merge;
 mod rows;
+mod upkeep;
 
 use tokio_util::sync::CancellationToken;
 
@@ -75,6 +76,11 @@ pub(super) async fn execute(
         }
         Statement::Merge(merge) => merge::merge(engine, &scope, &merge, cancel).await,
         Statement::Truncate { table } => rows::truncate(engine, &scope, &table).await,
+        Statement::Optimize { table, zorder } => upkeep::optimize(engine, &scope, &table, zorder).await,
+        Statement::Vacuum { table, lite, retain, dry_run } => {
+            upkeep::vacuum(engine, &scope, &table, lite, retain, dry_run).await
+        }
+        Statement::Restore { table, version } => upkeep::restore(engine, &scope, &table, version).await,
         Statement::Describe { table, extended } => descriptions::describe(engine, &scope, &table, extended).await,
         Statement::DescribeHistory { table, limit } => descriptions::history(engine, &scope, &table, limit).await,
         Statement::DescribeDetail { table } => descriptions::detail(engine, &scope, &table).await,
