@@ -61,7 +61,7 @@ pub(super) fn tokens(text: &str, map: &TextMap) -> Result<Vec<TokenWithSpan>, Sy
     }
     segment(text, at..text.len(), map, &mut tokens)?;
     check_chains(&tokens, map)?;
-    Ok(tokens)
+    Ok(typed_fractions(tokens))
 }
 
 /// Line and column of a byte offset, counted from 1.
@@ -110,6 +110,27 @@ fn number_with_suffix(word: Word) -> Token {
     // A floating number shows as one, so that its type is seen from its text.
     let fraction = if matches!(suffix.as_str(), "F" | "D") { "e0" } else { "" };
     Token::Number(format!("{digits}{fraction}"), suffix == "L")
+}
+
+/// `1.5BD`, `.5D` and `2.5F` are one number each.
+fn typed_fractions(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    for t in tokens {
+        if let (Token::Word(word), Some(TokenWithSpan { token: Token::Number(digits, false), span })) =
+            (&t.token, out.last_mut())
+            && span.end == t.span.start
+            && word.quote_style.is_none()
+            && matches!(word.value.to_ascii_uppercase().as_str(), "F" | "D" | "BD")
+        {
+            if !word.value.eq_ignore_ascii_case("bd") && !digits.contains(['e', 'E']) {
+                digits.push_str("e0");
+            }
+            span.end = t.span.end;
+        } else {
+            out.push(t);
+        }
+    }
+    out
 }
 
 /// Finds raw strings, `r'…'` and `R"…"`, in which a backslash is a plain character.

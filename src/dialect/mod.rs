@@ -3,12 +3,15 @@
 mod databricks;
 pub mod functions;
 mod lex;
+mod pipes;
 mod query;
+mod short;
 mod statement;
 mod types;
 
 pub use databricks::Databricks;
 pub use lex::TextMap;
+pub(crate) use pipes::{derived, query_of, select_star};
 pub use query::{SyntaxError, parse_expression, parse_query, parse_relation};
 pub use statement::{
     Assignment, ClusterBy, ColumnDefinition, Commented, CreateTable, CreateView, Insert, Merge, MergeAction,

@@ -9,6 +9,7 @@ use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::databricks::{Databricks, GIVEN_UP};
 use super::lex::{self, TextMap, lower_first};
+use super::{pipes, short};
 
 /// Why a text is not one query.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,9 +38,10 @@ pub fn parse_query(text: &str) -> Result<Query, SyntaxError> {
     let tokens = lex::tokens(text, &map)?;
     let source = Source { map: &map, tokens: &tokens };
     source.check_beginning()?;
+    let tokens = short::written_out(tokens.clone());
     let dialect = Databricks::for_tokens(tokens.len());
     let mut parser = Parser::new(&dialect).with_recursion_limit(MAX_DEPTH).with_tokens_with_locations(tokens.clone());
-    let query = parser.parse_query().map_err(|error| source.explain(&error))?;
+    let mut query = parser.parse_query().map_err(|error| source.explain(&error))?;
     let mut semicolon = false;
     while parser.consume_token(&Token::SemiColon) {
         semicolon = true;
@@ -48,7 +50,10 @@ pub fn parse_query(text: &str) -> Result<Query, SyntaxError> {
     match (&next.token, semicolon) {
         (Token::EOF, _) if matches!(&*query.body, SetExpr::Insert(_) | SetExpr::Update(_)) => Err(not_a_query(0..0)),
         (Token::EOF, _) if matches!(&*query.body, SetExpr::Delete(_) | SetExpr::Merge(_)) => Err(not_a_query(0..0)),
-        (Token::EOF, _) => Ok(*query),
+        (Token::EOF, _) => match pipes::unfold(&mut query) {
+            Ok(()) => Ok(*query),
+            Err(step) => Err(SyntaxError::at(0..0, format!("the language has no {step}"))),
+        },
         (_, true) => {
             let message = format!("expected one query, found a second statement that begins with `{}`", next.token);
             Err(SyntaxError::at(map.range(next.span), message))

@@ -22,6 +22,8 @@ mod numbers;
 mod patterns;
 mod percentile;
 mod round;
+pub(super) mod rows;
+pub(super) mod sample;
 mod sequence;
 mod simple;
 mod sum;
@@ -58,6 +60,11 @@ pub(super) fn takes_any_type(name: &str) -> bool {
     ANY_TYPE.contains(name)
 }
 
+/// `sequence(start, stop[, step])`
+pub(super) fn sequence() -> Arc<ScalarUDF> {
+    sequence::sequence()
+}
+
 /// A function that takes lambdas, by its name in lower case.
 pub(super) fn higher_order(name: &str) -> Option<Arc<HigherOrderUDF>> {
     HIGHER_ORDER.get(name).cloned()
@@ -84,7 +91,7 @@ pub(super) fn exists(name: &str) -> bool {
         || HIGHER_ORDER.contains_key(name)
         || AGGREGATES.contains_key(name)
         || WINDOWS.contains_key(name)
-        || matches!(name, "unnest" | "unnest_outer")
+        || rows::is_generator(name)
 }
 
 fn scalars() -> HashMap<&'static str, Arc<ScalarUDF>> {

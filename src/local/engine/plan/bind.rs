@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     BinaryOperator, CastKind, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, ObjectNamePart,
-    Query, Select, TableAlias, TableFactor, TableVersion, Value, ValueWithSpan, VisitMut, VisitorMut,
+    Query, Select, TableAlias, TableFactor, TableVersion, TableWithJoins, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use sqlparser::tokenizer::Span;
 
@@ -419,11 +419,22 @@ impl VisitorMut for Binder<'_> {
     }
 }
 
-/// The tables, subqueries and calls in a FROM.
-fn factors(select: &mut Select) -> impl Iterator<Item = &mut TableFactor> {
-    select.from.iter_mut().flat_map(|table| {
-        std::iter::once(&mut table.relation).chain(table.joins.iter_mut().map(|join| &mut join.relation))
-    })
+/// The tables, subqueries and calls in a FROM, also those inside joins in parentheses.
+fn factors(select: &mut Select) -> Vec<&mut TableFactor> {
+    let mut open: Vec<&mut TableFactor> = select.from.iter_mut().flat_map(members).collect();
+    let mut found = Vec::new();
+    while let Some(factor) = open.pop() {
+        match factor {
+            TableFactor::NestedJoin { table_with_joins, alias: None } => open.extend(members(table_with_joins)),
+            TableFactor::Pivot { table, .. } | TableFactor::Unpivot { table, .. } => open.push(table),
+            other => found.push(other),
+        }
+    }
+    found
+}
+
+fn members(table: &mut TableWithJoins) -> impl Iterator<Item = &mut TableFactor> {
+    std::iter::once(&mut table.relation).chain(table.joins.iter_mut().map(|join| &mut join.relation))
 }
 
 /// The name under which columns of an item of FROM are known: its alias, or the last part of a table's name.

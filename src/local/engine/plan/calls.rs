@@ -268,8 +268,14 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
         ("array_sort", 2) => ast::rename(function, functions::lambdas::SORT_BY),
         ("reduce", _) => ast::rename(function, "aggregate"),
         ("struct", _) => return Ok(Some(named_struct(&args, span))),
-        ("explode", 1) => ast::rename(function, "unnest"),
-        ("explode_outer", 1) => ast::rename(function, "unnest_outer"),
+        (name, _) if functions::rows::is_generator(name) => {
+            return Err(SqlError::new(
+                "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",
+                "42K0E",
+                format!("The generator {name} is only supported as an item of a select list or in FROM."),
+            )
+            .at(ast::start(span)));
+        }
         ("count_if", 1) => {
             let one = ast::cast(ast::number("1", span), DataType::Int(None));
             ast::set_arguments(function, vec![ast::case(args.remove(0), one, None)]);

@@ -9,10 +9,11 @@ use datafusion::common::{DataFusionError, Result, TableReference};
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
 use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
 
 use super::operators::SparkOperators;
+use super::relations::SparkRelations;
 use crate::dialect;
 use crate::local::engine::error::SqlError;
 use crate::local::engine::{functions, types};
@@ -22,6 +23,7 @@ pub(super) struct Context<'a> {
     state: &'a SessionState,
     tables: &'a BTreeMap<[String; 3], Arc<dyn TableSource>>,
     planners: Vec<Arc<dyn ExprPlanner>>,
+    relations: [Arc<dyn RelationPlanner>; 1],
 }
 
 impl<'a> Context<'a> {
@@ -29,7 +31,7 @@ impl<'a> Context<'a> {
     pub(super) fn new(state: &'a SessionState, tables: &'a BTreeMap<[String; 3], Arc<dyn TableSource>>) -> Self {
         let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(SparkOperators)];
         planners.extend(state.expr_planners().iter().cloned());
-        Self { state, tables, planners }
+        Self { state, tables, planners, relations: [Arc::new(SparkRelations)] }
     }
 }
 
@@ -54,6 +56,10 @@ impl ContextProvider for Context<'_> {
 
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
         &self.planners
+    }
+
+    fn get_relation_planners(&self) -> &[Arc<dyn RelationPlanner>] {
+        &self.relations
     }
 
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {

@@ -140,29 +140,11 @@ fn first_line(message: &str) -> &str {
 fn schema(error: &SchemaError) -> SqlError {
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => {
-            let name = written(field);
-            let mut known: Vec<String> = valid_fields.iter().map(written).collect();
-            known.sort_by(|a, b| {
-                strsim::jaro_winkler(b, &name).total_cmp(&strsim::jaro_winkler(a, &name)).then_with(|| a.cmp(b))
-            });
-            known.dedup();
-            known.truncate(SUGGESTIONS);
-            if known.is_empty() {
-                return SqlError::new(
-                    "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION",
-                    "42703",
-                    format!("A column, variable, or function parameter with name {name} cannot be resolved."),
-                );
+            let marked = format!("{}#", field.name);
+            if valid_fields.iter().filter(|known| known.name.starts_with(&marked)).count() > 1 {
+                return schema(&SchemaError::AmbiguousReference { field: field.clone() });
             }
-            SqlError::new(
-                "UNRESOLVED_COLUMN.WITH_SUGGESTION",
-                "42703",
-                format!(
-                    "A column, variable, or function parameter with name {name} cannot be resolved. Did you mean one \
-                     of the following? [{}].",
-                    known.join(", ")
-                ),
-            )
+            suggested(&written(field), valid_fields.iter().map(written).collect())
         }
         SchemaError::AmbiguousReference { field } => SqlError::new(
             "AMBIGUOUS_REFERENCE",
@@ -177,6 +159,34 @@ fn schema(error: &SchemaError) -> SqlError {
             )
         }
     }
+}
+
+/// The error for a name that none of these columns has.
+pub(super) fn unresolved(name: &str, columns: &[String]) -> SqlError {
+    suggested(&quoted(&[name]), columns.iter().map(|column| quoted(&[column])).collect())
+}
+
+fn suggested(name: &str, mut known: Vec<String>) -> SqlError {
+    known
+        .sort_by(|a, b| strsim::jaro_winkler(b, name).total_cmp(&strsim::jaro_winkler(a, name)).then_with(|| a.cmp(b)));
+    known.dedup();
+    known.truncate(SUGGESTIONS);
+    if known.is_empty() {
+        return SqlError::new(
+            "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION",
+            "42703",
+            format!("A column, variable, or function parameter with name {name} cannot be resolved."),
+        );
+    }
+    SqlError::new(
+        "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+        "42703",
+        format!(
+            "A column, variable, or function parameter with name {name} cannot be resolved. Did you mean one of the \
+             following? [{}].",
+            known.join(", ")
+        ),
+    )
 }
 
 /// A column as Spark shows it: `` `orders`.`id` ``, without the parts that only we have put in.

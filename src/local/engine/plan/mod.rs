@@ -9,13 +9,16 @@ mod calls;
 mod casts;
 mod context;
 mod errors;
+mod forms;
 mod lateral;
 mod names;
 mod operators;
 mod ordering;
 mod refuse;
+mod relations;
 mod rewrite;
 mod splice;
+mod widen;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -69,6 +72,7 @@ pub(super) async fn query(engine: &Engine, part: &Part, scope: &Scope) -> Result
 /// Plans a query that is parsed already.
 async fn tree(engine: &Engine, mut tree: Query, scope: &Scope) -> Result<Planned, SqlError> {
     refuse::check(&tree)?;
+    forms::settle(&mut tree)?;
     let output = names::OutputNames::of(&tree);
     let uses = bind::bind(&mut tree, scope)?;
     let mut tables = BTreeMap::new();
@@ -109,7 +113,7 @@ fn plan_tree(
         let error = match SqlToRel::new_with_options(&context, options)
             .sql_statement_to_plan(Statement::Query(Box::new(rewritten)))
         {
-            Ok(plan) => return Ok(plan),
+            Ok(plan) => return widen::unions(plan).map_err(explain),
             Err(error) => error,
         };
         let known = errors::unresolved_column(&error);

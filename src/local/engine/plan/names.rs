@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use datafusion::common::DFSchema;
 use sqlparser::ast::{
     BinaryOperator, DuplicateTreatment, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, OneOrManyWithParens,
-    Query, Select, SelectItem, SetExpr, UnaryOperator, Value, Visit, Visitor,
+    PivotValueSource, Query, Select, SelectItem, SetExpr, TableFactor, UnaryOperator, Value, Visit, Visitor,
 };
 
 use super::ast;
@@ -57,10 +57,10 @@ impl OutputNames {
     }
 
     fn written(&self, field: &datafusion::arrow::datatypes::Field) -> String {
-        let name = field.name();
-        match field.metadata().get(WRITTEN_NAME).filter(|written| written.to_lowercase() == *name) {
+        let name = unmarked(field.name());
+        match field.metadata().get(WRITTEN_NAME).filter(|written| written.to_lowercase() == name) {
             Some(written) => written.clone(),
-            None => self.aliases.get(name).unwrap_or(name).clone(),
+            None => self.aliases.get(name).cloned().unwrap_or_else(|| name.to_owned()),
         }
     }
 }
@@ -75,6 +75,41 @@ impl Visitor for OutputNames {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        let mut add = |name: String| {
+            self.aliases.entry(name.to_lowercase()).or_insert(name);
+        };
+        match factor {
+            TableFactor::Table { alias: Some(alias), .. }
+            | TableFactor::Derived { alias: Some(alias), .. }
+            | TableFactor::Function { alias: Some(alias), .. } => {
+                alias.columns.iter().for_each(|column| add(column.name.value.clone()));
+            }
+            TableFactor::Pivot { aggregate_functions, value_source: PivotValueSource::List(values), .. } => {
+                for value in values.iter().filter_map(|value| value.alias.as_ref()) {
+                    add(value.value.clone());
+                    for function in aggregate_functions.iter().filter_map(|function| function.alias.as_ref()) {
+                        add(format!("{}_{}", value.value, function.value));
+                    }
+                }
+            }
+            TableFactor::Unpivot { value, name, .. } => {
+                add(name.value.clone());
+                let values = match value {
+                    Expr::Tuple(values) => values.as_slice(),
+                    other => std::slice::from_ref(other),
+                };
+                for value in values {
+                    if let Expr::Identifier(ident) = value {
+                        add(ident.value.clone());
+                    }
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
             for column in &cte.alias.columns {
@@ -82,6 +117,14 @@ impl Visitor for OutputNames {
             }
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// A column's name without the mark that tells it from others of its name.
+fn unmarked(name: &str) -> &str {
+    match name.rsplit_once('#') {
+        Some((name, mark)) if !mark.is_empty() && mark.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => name,
     }
 }
 

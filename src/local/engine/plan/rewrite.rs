@@ -30,7 +30,6 @@ pub(super) struct Surroundings<'a> {
 
 /// Rewrites a bound query in place.
 pub(super) fn rewrite(query: &mut Query, surroundings: &Surroundings<'_>) -> Result<(), SqlError> {
-    unique_output(&mut query.body);
     match query.visit(&mut Rewriter { surroundings }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(*error),
@@ -76,6 +75,7 @@ impl VisitorMut for Rewriter<'_> {
     type Break = Box<SqlError>;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
+        unique_output(&mut query.body);
         for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
             fold_alias(&mut cte.alias);
         }
@@ -138,14 +138,12 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Self::Break> {
-        if let Some(unnest) = exploded(factor) {
-            *factor = unnest;
-        }
         match factor {
             TableFactor::Table { alias: Some(alias), .. }
             | TableFactor::Derived { alias: Some(alias), .. }
             | TableFactor::Function { alias: Some(alias), .. }
-            | TableFactor::UNNEST { alias: Some(alias), .. }
+            | TableFactor::Pivot { alias: Some(alias), .. }
+            | TableFactor::Unpivot { alias: Some(alias), .. }
             | TableFactor::NestedJoin { alias: Some(alias), .. } => fold_alias(alias),
             _ => {}
         }
@@ -315,44 +313,15 @@ fn fields_of_parameters(body: &mut Expr, names: &[String]) {
     });
 }
 
-/// `explode(x) AS t(c)` in FROM.
-fn exploded(factor: &TableFactor) -> Option<TableFactor> {
-    let (args, alias) = match factor {
-        TableFactor::Table { name, args: Some(args), alias, .. } if is_explode(name) => (&args.args, alias),
-        TableFactor::Function { name, args, alias, .. } if is_explode(name) => (args, alias),
-        _ => return None,
-    };
-    let array_exprs: Vec<_> = args
-        .iter()
-        .filter_map(|arg| match arg {
-            FunctionArg::Unnamed(sqlparser::ast::FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
-            _ => None,
-        })
-        .collect();
-    let mut alias = alias.clone().unwrap_or_else(|| ast::table_alias("explode"));
-    if alias.columns.is_empty() {
-        alias.columns.push(sqlparser::ast::TableAliasColumnDef { name: Ident::new("col"), data_type: None });
-    }
-    Some(TableFactor::UNNEST {
-        alias: Some(alias),
-        array_exprs,
-        with_offset: false,
-        with_offset_alias: None,
-        with_ordinality: false,
-    })
-}
-
-fn is_explode(name: &sqlparser::ast::ObjectName) -> bool {
-    matches!(name.0.as_slice(), [sqlparser::ast::ObjectNamePart::Identifier(ident)]
-        if ident.value.eq_ignore_ascii_case("explode"))
-}
-
 fn fold_alias(alias: &mut TableAlias) {
     ast::fold(&mut alias.name);
     alias.columns.iter_mut().for_each(|column| ast::fold(&mut column.name));
 }
 
 fn fold_except(options: &mut sqlparser::ast::WildcardAdditionalOptions) {
+    for item in options.opt_replace.iter_mut().flat_map(|replace| &mut replace.items) {
+        ast::fold(&mut item.column_name);
+    }
     if let Some(except) = &mut options.opt_except {
         ast::fold(&mut except.first_element);
         except.additional_elements.iter_mut().for_each(ast::fold);

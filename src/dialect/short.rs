@@ -1,0 +1,136 @@
+//! Short forms of queries that the parser does not read, written out before it sees them: `TABLE t`, `(FROM t)`, set
+//! operations after a pipe, numbers whose type stands behind them.
+
+use sqlparser::dialect::GenericDialect;
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Tokenizer};
+
+/// Writes short forms out. What is put in has the place of the word that it stands for.
+pub(super) fn written_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let needed = tokens.iter().any(|t| match &t.token {
+        Token::Word(word) => matches!(word.keyword, Keyword::TABLE | Keyword::FROM),
+        token => *token == Token::VerticalBarRightAngleBracket,
+    });
+    if !needed {
+        return tokens;
+    }
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len() + 16);
+    // How deep each set operation after a pipe lies whose query was put into parentheses.
+    let mut open_sets: Vec<usize> = Vec::new();
+    let mut depth = 0;
+    for (i, t) in tokens.iter().enumerate() {
+        match &t.token {
+            Token::LParen => depth += 1,
+            Token::RParen => {
+                close(&mut open_sets, depth, t.span, &mut out);
+                depth = depth.saturating_sub(1);
+            }
+            Token::VerticalBarRightAngleBracket | Token::SemiColon => close(&mut open_sets, depth, t.span, &mut out),
+            _ => {}
+        }
+        let keyword = keyword(&t.token);
+        if keyword == Keyword::TABLE && begins_query(&out) && names_table(&tokens[i + 1..]) {
+            put(&mut out, "SELECT * FROM", t.span);
+            continue;
+        }
+        if keyword == Keyword::FROM && last(&out) == Some(&Token::LParen) && !has_select(&tokens[i + 1..]) {
+            put(&mut out, "SELECT *", t.span);
+        }
+        let set = matches!(keyword, Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT | Keyword::MINUS);
+        if set && last(&out) == Some(&Token::VerticalBarRightAngleBracket) {
+            let rest: Vec<_> = tokens[i + 1..].iter().filter(|t| !matches!(t.token, Token::Whitespace(_))).collect();
+            let said =
+                rest.first().is_some_and(|t| matches!(self::keyword(&t.token), Keyword::ALL | Keyword::DISTINCT));
+            let word = if keyword == Keyword::UNION {
+                "UNION"
+            } else if keyword == Keyword::INTERSECT {
+                "INTERSECT"
+            } else {
+                "EXCEPT"
+            };
+            put(&mut out, word, t.span);
+            if !said {
+                put(&mut out, "DISTINCT", t.span);
+            }
+            let query = rest.get(usize::from(said));
+            if query.is_some_and(|t| t.token != Token::LParen) {
+                open_sets.push(depth);
+                if !said {
+                    put(&mut out, "(", t.span);
+                }
+            }
+            continue;
+        }
+        let opens = matches!(keyword, Keyword::ALL | Keyword::DISTINCT)
+            && open_sets.last() == Some(&depth)
+            && matches!(
+                out.iter().rev().filter(|t| !matches!(t.token, Token::Whitespace(_))).nth(1).map(|t| &t.token),
+                Some(Token::VerticalBarRightAngleBracket)
+            );
+        out.push(t.clone());
+        if opens {
+            put(&mut out, "(", t.span);
+        }
+    }
+    let end = tokens.last().map_or_else(Span::empty, |t| t.span);
+    while open_sets.pop().is_some() {
+        put(&mut out, ")", end);
+    }
+    out
+}
+
+/// Closes the set operation that was opened at this depth.
+fn close(open_sets: &mut Vec<usize>, depth: usize, span: Span, out: &mut Vec<TokenWithSpan>) {
+    if open_sets.last() == Some(&depth) {
+        open_sets.pop();
+        put(out, ")", span);
+    }
+}
+
+fn keyword(token: &Token) -> Keyword {
+    match token {
+        Token::Word(word) if word.quote_style.is_none() => word.keyword,
+        _ => Keyword::NoKeyword,
+    }
+}
+
+fn put(out: &mut Vec<TokenWithSpan>, text: &str, span: Span) {
+    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize().unwrap_or_default();
+    out.extend(tokens.into_iter().map(|token| TokenWithSpan { token, span }));
+}
+
+fn last(out: &[TokenWithSpan]) -> Option<&Token> {
+    out.iter().rev().map(|t| &t.token).find(|token| !matches!(token, Token::Whitespace(_)))
+}
+
+/// Whether a query may begin behind these tokens.
+fn begins_query(before: &[TokenWithSpan]) -> bool {
+    match last(before) {
+        None | Some(Token::LParen | Token::RParen) => true,
+        Some(token) => matches!(
+            keyword(token),
+            Keyword::UNION | Keyword::ALL | Keyword::DISTINCT | Keyword::EXCEPT | Keyword::INTERSECT | Keyword::MINUS
+        ),
+    }
+}
+
+fn names_table(after: &[TokenWithSpan]) -> bool {
+    let mut rest = after.iter().map(|t| &t.token).filter(|token| !matches!(token, Token::Whitespace(_)));
+    matches!(rest.next(), Some(Token::Word(_)))
+}
+
+/// Whether a SELECT follows at the same depth before a pipe or the closing parenthesis: `FROM t SELECT a`.
+fn has_select(after: &[TokenWithSpan]) -> bool {
+    let mut depth = 0_i32;
+    for t in after {
+        match &t.token {
+            Token::LParen => depth += 1,
+            Token::RParen if depth == 0 => return false,
+            Token::RParen => depth -= 1,
+            Token::VerticalBarRightAngleBracket if depth == 0 => return false,
+            token if depth == 0 && keyword(token) == Keyword::SELECT => return true,
+            _ => {}
+        }
+    }
+    false
+}

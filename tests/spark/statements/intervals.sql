@@ -1,0 +1,42 @@
+-- Intervals as results and in arithmetic.
+SELECT INTERVAL 1 DAY, INTERVAL '1' DAY AS a, INTERVAL '1 02:03:04.5' DAY TO SECOND AS b, INTERVAL '2-3' YEAR TO MONTH AS c, INTERVAL 3 MONTHS AS d;
+--> INTERVAL '1' DAY interval day	a interval day	b interval day to second	c interval year to month	d interval month
+--> INTERVAL '1' DAY	INTERVAL '1' DAY	INTERVAL '1 02:03:04.5' DAY TO SECOND	INTERVAL '2-3' YEAR TO MONTH	INTERVAL '3' MONTH
+SELECT TIMESTAMP'2024-01-02 03:04:05' - TIMESTAMP'2024-01-01 00:00:00' AS d;
+--> d interval day to second
+--> INTERVAL '1 03:04:05' DAY TO SECOND
+SELECT DATE'2024-03-01' - DATE'2024-02-01' AS d;
+--> d interval day
+--> INTERVAL '29' DAY
+SELECT DATE'2024-01-31' + INTERVAL 1 MONTH AS x, DATE'2024-03-31' - INTERVAL 1 MONTH AS y, DATE'2024-02-29' + INTERVAL 1 YEAR AS z;
+--> x date	y date	z date
+--> 2024-02-29	2024-02-29	2025-02-28
+SELECT DATE'2024-01-31' + INTERVAL 1 DAY AS x, DATE'2024-01-31' + INTERVAL '12' HOUR AS y;
+--> x date	y timestamp
+--> 2024-02-01	2024-01-31 12:00:00
+SELECT TIMESTAMP'2024-01-31 10:00:00' + INTERVAL '1 02:00:00' DAY TO SECOND AS x, TIMESTAMP'2024-01-31 10:00:00' - INTERVAL 90 MINUTES AS y;
+--> x timestamp	y timestamp
+--> 2024-02-01 12:00:00	2024-01-31 08:30:00
+SELECT INTERVAL 1 DAY + INTERVAL 2 HOURS AS x, INTERVAL 1 YEAR - INTERVAL 2 MONTHS AS y, -INTERVAL 3 DAYS AS z;
+--> x interval day to hour	y interval year to month	z interval day
+--> INTERVAL '1 02' DAY TO HOUR	INTERVAL '0-10' YEAR TO MONTH	INTERVAL '-3' DAY
+SELECT INTERVAL 2 DAYS * 3 AS x, 1.5 * INTERVAL 2 DAYS AS y, INTERVAL 3 MONTHS * 2 AS z, INTERVAL 1 DAY / 2 AS w;
+--> x interval day to second	y interval day to second	z interval year to month	w interval day to second
+--> INTERVAL '6 00:00:00' DAY TO SECOND	INTERVAL '3 00:00:00' DAY TO SECOND	INTERVAL '0-6' YEAR TO MONTH	INTERVAL '0 12:00:00' DAY TO SECOND
+SELECT INTERVAL 25 HOURS > INTERVAL 1 DAY AS x, INTERVAL 12 MONTHS = INTERVAL 1 YEAR AS y;
+--> x boolean	y boolean
+--> true	true
+SELECT max(d) AS m, min(d) AS n, sum(d) AS s FROM VALUES (INTERVAL 1 DAY), (INTERVAL 30 HOURS), (NULL) AS t(d);
+--> m interval day to hour	n interval day to hour	s interval day to hour
+--> INTERVAL '1 06' DAY TO HOUR	INTERVAL '1 00' DAY TO HOUR	INTERVAL '2 06' DAY TO HOUR
+SELECT d FROM VALUES (INTERVAL 1 DAY), (INTERVAL 30 HOURS), (NULL) AS t(d) ORDER BY d DESC;
+--> d interval day to hour
+--> INTERVAL '1 06' DAY TO HOUR
+--> INTERVAL '1 00' DAY TO HOUR
+--> NULL
+SELECT t1 - t0 AS e, (t1 - t0) / 2 AS h, t0 + (t1 - t0) / 2 AS mid FROM VALUES (TIMESTAMP'2024-01-01 00:00:00', TIMESTAMP'2024-01-01 01:00:01') AS v(t0, t1);
+--> e interval day to second	h interval day to second	mid timestamp
+--> INTERVAL '0 01:00:01' DAY TO SECOND	INTERVAL '0 00:30:00.5' DAY TO SECOND	2024-01-01 00:30:00.5
+SELECT sum(t1 - t0) AS s, avg(t1 - t0) AS a FROM VALUES (TIMESTAMP'2024-01-01 00:00:00', TIMESTAMP'2024-01-01 01:00:00'), (TIMESTAMP'2024-01-01 00:00:00', TIMESTAMP'2024-01-02 00:00:00') AS v(t0, t1);
+--> s interval day to second	a interval day to second
+--> INTERVAL '1 01:00:00' DAY TO SECOND	INTERVAL '0 12:30:00' DAY TO SECOND

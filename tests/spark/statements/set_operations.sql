@@ -1,0 +1,165 @@
+-- Set operations: duplicates, nulls, widening, names.
+CREATE TABLE a AS SELECT * FROM VALUES (1), (1), (2), (NULL), (NULL) AS t(x);
+CREATE TABLE b AS SELECT * FROM VALUES (1), (2), (2), (3), (NULL) AS t(x);
+
+SELECT x FROM a UNION SELECT x FROM b;
+--> x int
+--> 1
+--> 2
+--> 3
+--> NULL
+SELECT x FROM a UNION ALL SELECT x FROM b;
+--> x int
+--> 1
+--> 1
+--> 2
+--> NULL
+--> NULL
+--> 1
+--> 2
+--> 2
+--> 3
+--> NULL
+SELECT x FROM a UNION DISTINCT SELECT x FROM b;
+--> x int
+--> 1
+--> 2
+--> 3
+--> NULL
+SELECT x FROM a INTERSECT SELECT x FROM b;
+--> x int
+--> 1
+--> 2
+--> NULL
+SELECT x FROM a INTERSECT ALL SELECT x FROM b;
+--> x int
+--> 1
+--> 2
+--> NULL
+SELECT x FROM a EXCEPT SELECT x FROM b;
+--> x int
+SELECT x FROM a EXCEPT ALL SELECT x FROM b;
+--> x int
+--> 1
+--> NULL
+SELECT x FROM a MINUS SELECT x FROM b;
+--> x int
+SELECT x FROM b MINUS ALL SELECT x FROM a;
+--> x int
+--> 2
+--> 3
+SELECT x FROM a UNION ALL SELECT x FROM b INTERSECT SELECT 3;
+--> x int
+--> 1
+--> 1
+--> 2
+--> NULL
+--> NULL
+--> 3
+(SELECT x FROM a UNION ALL SELECT x FROM b) INTERSECT SELECT 3;
+--> x int
+--> 3
+SELECT 1 AS a, 'x' AS b UNION ALL BY NAME SELECT 'y' AS b, 2 AS a;
+--! PARSE_SYNTAX_ERROR 42601
+SELECT 1 AS a, 'x' AS b UNION BY NAME SELECT 'x' AS b, 1 AS a;
+--! PARSE_SYNTAX_ERROR 42601
+SELECT 1 AS a UNION ALL BY NAME SELECT 2 AS b;
+--! PARSE_SYNTAX_ERROR 42601
+SELECT 1 AS x UNION ALL SELECT 2.5;
+--> x decimal(11,1)
+--> 1.0
+--> 2.5
+SELECT 1 AS x UNION ALL SELECT 2L;
+--> x bigint
+--> 1
+--> 2
+SELECT 1 AS x UNION ALL SELECT NULL;
+--> x int
+--> 1
+--> NULL
+SELECT CAST(1.5 AS DECIMAL(3, 1)) AS x UNION ALL SELECT CAST(2.25 AS DECIMAL(10, 2));
+--> x decimal(10,2)
+--> 1.50
+--> 2.25
+SELECT DATE'2024-01-01' AS x UNION ALL SELECT TIMESTAMP'2024-01-02 03:04:05';
+--> x timestamp
+--> 2024-01-01 00:00:00
+--> 2024-01-02 03:04:05
+SELECT 1 AS x UNION ALL SELECT '2';
+--> x bigint
+--> 1
+--> 2
+SELECT 1 AS x UNION ALL SELECT CAST(1.5 AS DOUBLE);
+--> x double
+--> 1.0
+--> 1.5
+SELECT CAST(1.5 AS FLOAT) AS x UNION ALL SELECT CAST(1 AS DECIMAL(10, 2));
+--> x double
+--> 1.5
+--> 1.0
+SELECT array(1) AS x UNION ALL SELECT array(2L);
+--> x array<bigint>
+--> [1]
+--> [2]
+SELECT 1, 2 UNION ALL SELECT 3;
+--! NUM_COLUMNS_MISMATCH 42826
+SELECT 1 AS x UNION ALL SELECT array(1);
+--! INCOMPATIBLE_COLUMN_TYPE 42825
+SELECT true AS x UNION ALL SELECT 1;
+--! INCOMPATIBLE_COLUMN_TYPE 42825
+SELECT x FROM a UNION ALL SELECT x FROM b ORDER BY x DESC NULLS LAST LIMIT 3;
+--> x int
+--> 3
+--> 2
+--> 2
+(SELECT x FROM a ORDER BY x LIMIT 1) UNION ALL (SELECT x FROM b ORDER BY x DESC LIMIT 1);
+--> x int
+--> NULL
+--> 3
+SELECT y FROM (SELECT x AS y FROM a UNION SELECT 7) WHERE y > 1;
+--> y int
+--> 2
+--> 7
+SELECT x FROM a UNION SELECT x FROM b EXCEPT SELECT 1;
+--> x int
+--> 2
+--> 3
+--> NULL
+SELECT 1 AS x INTERSECT SELECT 1L;
+--> x bigint
+--> 1
+SELECT DISTINCT x FROM a ORDER BY x;
+--> x int
+--> NULL
+--> 1
+--> 2
+VALUES (1), (2) UNION ALL SELECT 3;
+--> col1 int
+--> 1
+--> 2
+--> 3
+TABLE a;
+--> x int
+--> 1
+--> 1
+--> 2
+--> NULL
+--> NULL
+TABLE a UNION ALL TABLE b;
+--> x int
+--> 1
+--> 1
+--> 2
+--> NULL
+--> NULL
+--> 1
+--> 2
+--> 2
+--> 3
+--> NULL
+SELECT ALL x FROM a WHERE x = 1;
+--> x int
+--> 1
+--> 1
+SELECT map('a', 1) AS m UNION SELECT map('a', 1);
+--! UNSUPPORTED_FEATURE.SET_OPERATION_ON_MAP_TYPE 0A000
