@@ -14,7 +14,7 @@ use datafusion::prelude::SessionConfig;
 use deltalake::delta_datafusion::planner::DeltaPlanner;
 
 use super::error::OpenError;
-use super::plan::{SparkCasts, SparkOrder};
+use super::plan::{RecursionLimits, SparkCasts, SparkOrder};
 
 /// How many consumers of memory an error names.
 const NAMED_CONSUMERS: std::num::NonZeroUsize = std::num::NonZeroUsize::new(3).expect("three is not zero");
@@ -35,6 +35,7 @@ pub(super) fn state(spill: &Path, memory_limit: usize) -> Result<SessionState, O
         .with_config(config())
         .with_runtime_env(runtime)
         .with_query_planner(DeltaPlanner::new())
+        .with_physical_optimizer_rule(Arc::new(RecursionLimits))
         .build();
     for rule in analyzer.rules.drain(..).skip(Analyzer::new().rules.len()) {
         state.add_analyzer_rule(rule);
@@ -57,6 +58,8 @@ fn config() -> SessionConfig {
     options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.collect_spans = true;
     options.sql_parser.map_string_types_to_utf8view = false;
+    // The order that a subquery gives its rows is kept where nothing needs another.
+    options.sql_parser.enable_subquery_sort_elimination = false;
     // NULL is the least of all values.
     options.sql_parser.default_null_ordering = "nulls_min".to_owned();
     options.execution.enable_ansi_mode = true;

@@ -227,9 +227,10 @@ pub(super) fn bind(query: &mut Query, scope: &Scope) -> Result<BTreeMap<[String;
     }
 }
 
-/// The CTEs of one query: where each one's query lies in memory, and its name.
+/// The CTEs of one query: where each one's query lies in memory, its name, and the name under which it is planned,
+/// which is another where an outer CTE has the name already.
 struct Frame {
-    ctes: Vec<(usize, String)>,
+    ctes: Vec<(usize, String, String)>,
     /// How many of them can be seen from where the walk is.
     visible: usize,
     recursive: bool,
@@ -242,8 +243,10 @@ struct Binder<'a> {
 }
 
 impl Binder<'_> {
-    fn is_cte(&self, name: &str) -> bool {
-        self.frames.iter().any(|f| f.ctes[..f.visible].iter().any(|(_, cte)| cte == name))
+    /// The CTE that a name means, by the name under which it is planned.
+    fn cte(&self, name: &str) -> Option<String> {
+        let mut seen = self.frames.iter().rev().flat_map(|f| f.ctes[..f.visible].iter().rev());
+        seen.find(|(_, cte, _)| cte == name).map(|(_, _, planned)| planned.clone())
     }
 
     fn table(
@@ -255,9 +258,9 @@ impl Binder<'_> {
         let span = ast::name_span(name);
         let parts = self.parts(name)?;
         if let ([single], None) = (parts.as_slice(), &version)
-            && self.is_cte(&single.to_lowercase())
+            && let Some(planned) = self.cte(&single.to_lowercase())
         {
-            *name = ast::object_name(&[&single.to_lowercase()], span);
+            *name = ast::object_name(&[&planned], span);
             return Ok(());
         }
         let table =
@@ -329,20 +332,23 @@ impl VisitorMut for Binder<'_> {
         let here = std::ptr::from_ref::<Query>(query) as usize;
         // The query of a CTE sees the CTEs before it, and itself where the list is recursive.
         if let Some(frame) = self.frames.last_mut()
-            && let Some(i) = frame.ctes.iter().position(|(address, _)| *address == here)
+            && let Some(i) = frame.ctes.iter().position(|(address, ..)| *address == here)
         {
             frame.visible = if frame.recursive { i + 1 } else { i };
         }
         let (ctes, recursive) = match &mut query.with {
             Some(with) => {
+                let mut ctes = Vec::new();
                 for cte in &mut with.cte_tables {
                     ast::fold(&mut cte.alias.name);
+                    let name = cte.alias.name.value.clone();
+                    if self.frames.iter().any(|frame| frame.ctes.iter().any(|(_, outer, _)| *outer == name)) {
+                        cte.alias.name.value = format!("{name}#{}", self.frames.len());
+                    }
+                    let address = std::ptr::from_ref::<Query>(&cte.query) as usize;
+                    ctes.push((address, name, cte.alias.name.value.clone()));
                 }
-                let ctes = with
-                    .cte_tables
-                    .iter()
-                    .map(|cte| (std::ptr::from_ref::<Query>(&cte.query) as usize, cte.alias.name.value.clone()));
-                (ctes.collect(), with.recursive)
+                (ctes, with.recursive)
             }
             None => (Vec::new(), false),
         };
@@ -355,7 +361,7 @@ impl VisitorMut for Binder<'_> {
         self.frames.pop();
         let here = std::ptr::from_ref::<Query>(query) as usize;
         if let Some(frame) = self.frames.last_mut()
-            && frame.ctes.iter().any(|(address, _)| *address == here)
+            && frame.ctes.iter().any(|(address, ..)| *address == here)
         {
             frame.visible = frame.ctes.len();
         }

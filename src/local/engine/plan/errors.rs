@@ -113,8 +113,10 @@ fn translate(error: &DataFusionError) -> SqlError {
 }
 
 /// The SQLSTATEs of errors that functions raise.
-const STATES: &[&str] =
-    &["22012", "22003", "22018", "22007", "22009", "22023", "42605", "42K09", "42703", "0A000", "54000", "53200"];
+const STATES: &[&str] = &[
+    "22012", "22003", "22018", "22007", "22009", "22023", "42605", "42K09", "42703", "0A000", "54000", "53200",
+    "42836", "42704", "42000",
+];
 
 /// An error of ours inside the text of another: `… [CONDITION] what is wrong. SQLSTATE: 22012 …`.
 fn recovered(text: &str) -> Option<SqlError> {

@@ -123,6 +123,7 @@ impl Settler {
         select.sort_by.clear();
         select.distribute_by.clear();
         select.cluster_by.clear();
+        merge_keys(select);
         self.generators_in_from(select)?;
         for view in std::mem::take(&mut select.lateral_views) {
             let Expr::Function(function) = view.lateral_view else {
@@ -289,6 +290,27 @@ impl Settler {
         select.distinct = distinct;
         select.group_by = GroupByExpr::Expressions(Vec::new(), Vec::new());
         Ok(())
+    }
+}
+
+/// RIGHT and FULL joins USING columns, and NATURAL ones, stand alone: their columns are not those of the left side.
+fn merge_keys(select: &mut Select) {
+    for tree in &mut select.from {
+        while let Some(i) = tree.joins.iter().position(|join| super::relations::merges(&join.join_operator)) {
+            let rest = tree.joins.split_off(i + 1);
+            let nested = std::mem::replace(
+                tree,
+                alone(TableFactor::UNNEST {
+                    alias: None,
+                    array_exprs: Vec::new(),
+                    with_offset: false,
+                    with_offset_alias: None,
+                    with_ordinality: false,
+                }),
+            );
+            tree.relation = TableFactor::NestedJoin { table_with_joins: Box::new(nested), alias: None };
+            tree.joins = rest;
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod ast;
 mod bind;
 mod calls;
 mod casts;
+mod checks;
 mod context;
 mod errors;
 mod forms;
@@ -14,6 +15,7 @@ mod lateral;
 mod names;
 mod operators;
 mod ordering;
+mod recursion;
 mod refuse;
 mod relations;
 mod rewrite;
@@ -35,6 +37,7 @@ pub(super) use casts::SparkCasts;
 pub(super) use errors::{divide_by_zero, explain, overflow};
 pub(super) use names::WRITTEN_NAME;
 pub(super) use ordering::SparkOrder;
+pub(super) use recursion::RecursionLimits;
 pub(super) use splice::Pieces;
 
 use super::error::SqlError;
@@ -72,6 +75,7 @@ pub(super) async fn query(engine: &Engine, part: &Part, scope: &Scope) -> Result
 /// Plans a query that is parsed already.
 async fn tree(engine: &Engine, mut tree: Query, scope: &Scope) -> Result<Planned, SqlError> {
     refuse::check(&tree)?;
+    checks::check(&tree)?;
     forms::settle(&mut tree)?;
     let output = names::OutputNames::of(&tree);
     let uses = bind::bind(&mut tree, scope)?;
@@ -123,7 +127,13 @@ fn plan_tree(
         {
             continue;
         }
-        return Err(explain(error).at(place));
+        let error = explain(error).at(place);
+        if error.condition == "MISSING_AGGREGATION" && !checks::groups(&tree) {
+            let text = "The query does not include a GROUP BY clause, but mixes columns with aggregate functions. Add \
+                        GROUP BY, or aggregate the columns.";
+            return Err(SqlError::new("MISSING_GROUP_BY", "42803", text).at(error.position));
+        }
+        return Err(error);
     }
 }
 

@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 
 use datafusion::common::DFSchema;
 use sqlparser::ast::{
-    BinaryOperator, DuplicateTreatment, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, OneOrManyWithParens,
-    PivotValueSource, Query, Select, SelectItem, SetExpr, TableFactor, UnaryOperator, Value, Visit, Visitor,
+    AccessExpr, BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    OneOrManyWithParens, PivotValueSource, Query, Select, SelectItem, SetExpr, Subscript, TableFactor, UnaryOperator,
+    Value, Visit, Visitor, WindowSpec, WindowType,
 };
 
 use super::ast;
@@ -151,9 +152,15 @@ pub(super) fn label(expr: &Expr) -> String {
     match expr {
         Expr::Identifier(ident) => ident.value.clone(),
         Expr::CompoundIdentifier(parts) => parts.last().map(|part| part.value.clone()).unwrap_or_default(),
-        Expr::Function(function) if matches!(ast::function_name(function).as_str(), "explode" | "explode_outer") => {
-            "col".to_owned()
+        Expr::Cast { expr, .. }
+            if matches!(**expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Cast { .. }) =>
+        {
+            label(expr)
         }
+        Expr::CompoundFieldAccess { access_chain, .. } => match access_chain.last() {
+            Some(AccessExpr::Dot(Expr::Identifier(field))) => field.value.clone(),
+            _ => text(expr),
+        },
         _ => text(expr),
     }
 }
@@ -171,6 +178,8 @@ fn text(expr: &Expr) -> String {
         },
         Expr::BinaryOp { left, op, right } => match op {
             BinaryOperator::StringConcat => format!("concat({}, {})", text(left), text(right)),
+            BinaryOperator::NotEq => format!("(NOT ({} = {}))", text(left), text(right)),
+            BinaryOperator::MyIntegerDivide => format!("({} div {})", text(left), text(right)),
             _ => format!("({} {op} {})", text(left), text(right)),
         },
         Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match expr.as_ref() {
@@ -180,6 +189,31 @@ fn text(expr: &Expr) -> String {
         Expr::UnaryOp { op: UnaryOperator::Not, expr } => format!("(NOT {})", text(expr)),
         Expr::IsNull(inner) => format!("({} IS NULL)", text(inner)),
         Expr::IsNotNull(inner) => format!("({} IS NOT NULL)", text(inner)),
+        Expr::InList { expr, list, negated } => {
+            let list: Vec<_> = list.iter().map(text).collect();
+            not(*negated, format!("({} IN ({}))", text(expr), list.join(", ")))
+        }
+        Expr::InSubquery { expr, negated, .. } => not(*negated, format!("({} IN (listquery()))", text(expr))),
+        Expr::Exists { negated, .. } => not(*negated, "exists()".to_owned()),
+        Expr::Between { expr, negated, low, high } => {
+            not(*negated, format!("between({}, {}, {})", text(expr), text(low), text(high)))
+        }
+        Expr::Like { expr, negated, pattern, .. } => not(*negated, format!("{} LIKE {}", text(expr), text(pattern))),
+        Expr::ILike { expr, negated, pattern, .. } => {
+            not(*negated, format!("ilike({}, {})", text(expr), text(pattern)))
+        }
+        Expr::RLike { expr, negated, pattern, .. } => {
+            not(*negated, format!("RLIKE({}, {})", text(expr), text(pattern)))
+        }
+        Expr::Extract { field, expr, .. } => format!("extract({field} FROM {})", text(expr)),
+        Expr::UnaryOp { op: UnaryOperator::BitwiseNot, expr } => format!("~{}", text(expr)),
+        Expr::CompoundFieldAccess { root, access_chain } => {
+            access_chain.iter().fold(text(root), |name, access| match access {
+                AccessExpr::Subscript(Subscript::Index { index }) => format!("{name}[{}]", text(index)),
+                AccessExpr::Dot(field) => format!("{name}.{}", text(field)),
+                AccessExpr::Subscript(other) => format!("{name}[{other}]"),
+            })
+        }
         Expr::Cast { expr, data_type, .. } => format!("CAST({} AS {data_type})", text(expr)),
         Expr::Case { operand, conditions, else_result, .. } => {
             let mut name = "CASE".to_owned();
@@ -195,42 +229,112 @@ fn text(expr: &Expr) -> String {
             }
             name + " END"
         }
-        Expr::Function(function) if function.over.is_none() && function.filter.is_none() => {
-            let FunctionArguments::List(list) = &function.args else { return function.to_string() };
-            let distinct = match list.duplicate_treatment {
-                Some(DuplicateTreatment::Distinct) => "DISTINCT ",
-                _ => "",
-            };
-            let args: Vec<_> = list
-                .args
-                .iter()
-                .map(|arg| match arg {
-                    FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => text(expr),
-                    FunctionArg::Unnamed(FunctionArgExpr::Wildcard) => "1".to_owned(),
-                    other => other.to_string(),
-                })
-                .collect();
-            format!("{}({distinct}{})", ast::function_name(function), args.join(", "))
-        }
+        Expr::Function(function) => called(function),
         Expr::Subquery(_) => "scalarsubquery()".to_owned(),
-        Expr::Lambda(lambda) => {
-            let params = match &lambda.params {
-                OneOrManyWithParens::One(param) => std::slice::from_ref(param),
-                OneOrManyWithParens::Many(params) => params.as_slice(),
-            };
-            let variable = "namedlambdavariable()";
-            let names: Vec<String> = params.iter().map(|param| param.name.value.to_lowercase()).collect();
-            let mut body = (*lambda.body).clone();
-            let _ = sqlparser::ast::visit_expressions_mut(&mut body, |part| {
-                if let Expr::Identifier(ident) = part
-                    && names.contains(&ident.value.to_lowercase())
-                {
-                    *ident = sqlparser::ast::Ident::new(variable);
-                }
-                ControlFlow::<()>::Continue(())
-            });
-            format!("lambdafunction({}{})", text(&body), format!(", {variable}").repeat(params.len()))
-        }
+        Expr::Lambda(lambda) => anonymous(lambda),
         other => other.to_string(),
     }
+}
+
+fn not(negated: bool, name: String) -> String {
+    if negated { format!("(NOT {name})") } else { name }
+}
+
+/// A call with its clauses.
+fn called(function: &Function) -> String {
+    let FunctionArguments::List(list) = &function.args else { return function.to_string() };
+    let distinct = match list.duplicate_treatment {
+        Some(DuplicateTreatment::Distinct) => "DISTINCT ",
+        _ => "",
+    };
+    let args: Vec<_> = list
+        .args
+        .iter()
+        .map(|arg| match arg {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => text(expr),
+            FunctionArg::Unnamed(FunctionArgExpr::Wildcard) => "1".to_owned(),
+            other => other.to_string(),
+        })
+        .collect();
+    let called = ast::function_name(function);
+    let ranked = matches!(called.as_str(), "rank" | "dense_rank" | "percent_rank");
+    let name = if ranked { called.to_uppercase() } else { called.clone() };
+    let mut args = args;
+    if matches!(called.as_str(), "lag" | "lead") {
+        for default in ["1", "NULL"].iter().skip(args.len().saturating_sub(1)) {
+            args.push((*default).to_owned());
+        }
+    }
+    let mut shown = format!("{name}({distinct}{})", args.join(", "));
+    if called == "if" {
+        shown = format!("(IF({}))", args.join(", "));
+    }
+    if let Some(filter) = &function.filter {
+        shown += &format!(" FILTER (WHERE {})", text(filter));
+    }
+    match &function.over {
+        Some(WindowType::WindowSpec(window)) if window.window_name.is_none() => {
+            shown + " OVER (" + &window_text(window, &called, args.get(1).map_or("1", String::as_str)) + ")"
+        }
+        Some(other) => format!("{shown} OVER {other}"),
+        None => shown,
+    }
+}
+
+/// What stands in the parentheses of OVER, with what is understood where it is left out.
+fn window_text(window: &WindowSpec, function: &str, distance: &str) -> String {
+    let mut parts = Vec::new();
+    if !window.partition_by.is_empty() {
+        let keys: Vec<_> = window.partition_by.iter().map(text).collect();
+        parts.push(format!("PARTITION BY {}", keys.join(", ")));
+    }
+    if !window.order_by.is_empty() {
+        let keys: Vec<_> = window
+            .order_by
+            .iter()
+            .map(|key| {
+                let ascending = key.options.asc != Some(false);
+                let first = key.options.nulls_first.unwrap_or(ascending);
+                let (way, nulls) = (if ascending { "ASC" } else { "DESC" }, if first { "FIRST" } else { "LAST" });
+                format!("{} {way} NULLS {nulls}", text(&key.expr))
+            })
+            .collect();
+        parts.push(format!("ORDER BY {}", keys.join(", ")));
+    }
+    parts.push(match (&window.window_frame, function) {
+        (_, "lead") => format!("ROWS BETWEEN {distance} FOLLOWING AND {distance} FOLLOWING"),
+        (_, "lag") => format!("ROWS BETWEEN -{distance} FOLLOWING AND -{distance} FOLLOWING"),
+        (_, "row_number" | "rank" | "dense_rank" | "percent_rank" | "ntile") => {
+            "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW".to_owned()
+        }
+        (Some(frame), _) => {
+            let end = frame.end_bound.as_ref().map_or("CURRENT ROW".to_owned(), ToString::to_string);
+            format!("{} BETWEEN {} AND {end}", frame.units, frame.start_bound)
+        }
+        (None, _) if window.order_by.is_empty() => {
+            "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING".to_owned()
+        }
+        (None, _) => "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW".to_owned(),
+    });
+    parts.join(" ")
+}
+
+/// `x -> x + 1`
+fn anonymous(lambda: &sqlparser::ast::LambdaFunction) -> String {
+    let params = match &lambda.params {
+        OneOrManyWithParens::One(param) => std::slice::from_ref(param),
+        OneOrManyWithParens::Many(params) => params.as_slice(),
+    };
+    let variable = "namedlambdavariable()";
+    let names: Vec<String> = params.iter().map(|param| param.name.value.to_lowercase()).collect();
+    let mut body = (*lambda.body).clone();
+    let _ = sqlparser::ast::visit_expressions_mut(&mut body, |part| {
+        if let Expr::Identifier(ident) = part
+            && names.contains(&ident.value.to_lowercase())
+        {
+            *ident = sqlparser::ast::Ident::new(variable);
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    format!("lambdafunction({}{})", text(&body), format!(", {variable}").repeat(params.len()))
 }

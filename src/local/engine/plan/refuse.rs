@@ -107,7 +107,6 @@ impl Visitor for Refuser {
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Self::Break> {
         match expr {
             Expr::Function(function) => self.function(function),
-            Expr::JsonAccess { .. } => ControlFlow::Break("the path operator : on JSON or VARIANT"),
             Expr::Collate { .. } => ControlFlow::Break("COLLATE"),
             Expr::Convert { .. } => ControlFlow::Break("CONVERT"),
             Expr::SimilarTo { .. } => ControlFlow::Break("SIMILAR TO"),

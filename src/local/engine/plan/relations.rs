@@ -11,9 +11,9 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
 use datafusion::logical_expr::{Expr, ExprFunctionExt, JoinType, LogicalPlan, LogicalPlanBuilder, cast, ident, lit};
 use sqlparser::ast::{
-    self as sql, BinaryOperator, ExprWithAlias, FunctionArg, FunctionArgExpr, GroupByExpr, Join, JoinOperator,
-    NullInclusion, PivotValueSource, Select, SelectItem, SetExpr, TableAlias, TableFactor, TableSampleKind,
-    TableSampleUnit, TableWithJoins, VisitMut, VisitorMut,
+    self as sql, BinaryOperator, ExprWithAlias, FunctionArg, FunctionArgExpr, GroupByExpr, Join, JoinConstraint,
+    JoinOperator, NullInclusion, PivotValueSource, Select, SelectItem, SetExpr, TableAlias, TableFactor,
+    TableSampleKind, TableSampleUnit, TableWithJoins, VisitMut, VisitorMut,
 };
 
 use super::ast;
@@ -105,8 +105,47 @@ fn is_special(tree: &TableWithJoins) -> bool {
                 | JoinOperator::OuterApply
                 | JoinOperator::LeftArrayJoin
                 | JoinOperator::InnerArrayJoin
-        )
+        ) || merges(&join.join_operator)
     })
+}
+
+/// Whether a join gives columns that are not simply those of its left side.
+pub(super) fn merges(operator: &JoinOperator) -> bool {
+    matches!(
+        operator,
+        JoinOperator::Right(on) | JoinOperator::RightOuter(on) | JoinOperator::FullOuter(on)
+            if matches!(on, JoinConstraint::Using(_) | JoinConstraint::Natural)
+    )
+}
+
+/// A RIGHT or FULL join on columns that both sides have: each comes once, first, and from the side that has the row.
+fn merged(left: LogicalPlan, right: LogicalPlan, full: bool, on: &JoinConstraint) -> Result<LogicalPlan> {
+    let names = |plan: &LogicalPlan| plan.schema().fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>();
+    let keys: Vec<String> = match on {
+        JoinConstraint::Using(names) => names.iter().map(last_name).collect(),
+        _ => names(&left).into_iter().filter(|name| names(&right).contains(name)).collect(),
+    };
+    let find = |plan: &LogicalPlan, key: &str| -> Result<Expr> {
+        match plan.schema().qualified_field_with_unqualified_name(key) {
+            Ok((qualifier, field)) => Ok(Expr::Column(Column::new(qualifier.cloned(), field.name()))),
+            Err(_) => Err(unresolved(key, &names(plan)).into()),
+        }
+    };
+    let (mut conditions, mut columns) = (Vec::new(), Vec::new());
+    for key in &keys {
+        let (l, r) = (find(&left, key)?, find(&right, key)?);
+        conditions.push(l.clone().eq(r.clone()));
+        columns.push(match full {
+            true => datafusion::functions::expr_fn::coalesce(vec![l, r]).alias(key.clone()),
+            false => r,
+        });
+    }
+    for side in [&left, &right] {
+        let rest = side.schema().iter().filter(|(_, field)| !keys.contains(field.name()));
+        columns.extend(rest.map(|(qualifier, field)| Expr::Column(Column::new(qualifier.cloned(), field.name()))));
+    }
+    let kind = if full { JoinType::Full } else { JoinType::Right };
+    LogicalPlanBuilder::from(left).join_on(right, kind, conditions)?.project(columns)?.build()
 }
 
 fn special(mut tree: TableWithJoins, context: &mut dyn RelationPlannerContext) -> Result<LogicalPlan> {
@@ -118,12 +157,13 @@ fn special(mut tree: TableWithJoins, context: &mut dyn RelationPlannerContext) -
         false => context.plan(TableFactor::NestedJoin { table_with_joins: Box::new(tree), alias: None })?,
     };
     match (join_operator, relation) {
-        (
-            JoinOperator::CrossApply | JoinOperator::OuterApply,
-            TableFactor::Table { name, args: Some(args), alias, .. },
-        ) => {
-            let _ = (name, args, alias);
-            Err(SqlError::unsupported("this function in FROM").into())
+        (JoinOperator::FullOuter(on), right) => {
+            let right = context.plan(right)?;
+            merged(left, right, true, &on)
+        }
+        (JoinOperator::Right(on) | JoinOperator::RightOuter(on), right) => {
+            let right = context.plan(right)?;
+            merged(left, right, false, &on)
         }
         (operator, TableFactor::Function { name, args, alias: Some(alias), .. }) => {
             generated(left, &name, args, &alias, matches!(operator, JoinOperator::OuterApply), context)

@@ -7,14 +7,15 @@ use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
 use sqlparser::ast::{
-    AccessExpr, DataType, Expr, Function, FunctionArg, FunctionArguments, GroupByExpr, Ident, LimitClause,
-    OneOrManyWithParens, OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Spanned,
-    Subscript, TableAlias, TableFactor, TrimWhereField, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
-    WindowFrameBound, WindowType,
+    AccessExpr, BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArguments, GroupByExpr, Ident,
+    JsonPathElem, LimitClause, OneOrManyWithParens, OrderByKind, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, Spanned, Subscript, TableAlias, TableFactor, TrimWhereField,
+    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut, WindowFrameBound, WindowType,
 };
 
 use super::{ast, calls, names};
 use crate::local::engine::error::SqlError;
+use crate::local::engine::functions;
 use crate::local::engine::functions::arrays::SUBSCRIPT;
 
 /// What a query's rewriting depends on.
@@ -251,6 +252,41 @@ impl Rewriter<'_> {
                 }
                 *expr = value;
             }
+            Expr::JsonAccess { value, path } => {
+                let mut text = "$".to_owned();
+                for part in &path.path {
+                    match part {
+                        JsonPathElem::Dot { key, quoted: false } => text += &format!(".{key}"),
+                        JsonPathElem::Dot { key, quoted: true } => text += &format!("['{key}']"),
+                        JsonPathElem::Bracket { key } | JsonPathElem::ColonBracket { key } => {
+                            let mut key = key.clone();
+                            plain(&mut key);
+                            match &key {
+                                Expr::Value(ValueWithSpan { value: Value::Number(n, _), .. }) => {
+                                    text += &format!("[{n}]");
+                                }
+                                Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(key), .. }) => {
+                                    text += &format!("['{key}']");
+                                }
+                                _ => return Err(SqlError::unsupported("a computed path into JSON").at(place)),
+                            }
+                        }
+                    }
+                }
+                if !functions::exists("get_json_object") {
+                    return Err(SqlError::unsupported("the path operator : on JSON").at(place));
+                }
+                *expr = ast::call("get_json_object", vec![(**value).clone(), ast::string(&text, span)], span);
+            }
+            Expr::InList { list, negated, .. } if list.iter().any(is_null) => {
+                // Not found among the others is unknown, not false.
+                list.retain(|item| !is_null(item));
+                let (others, no) = (!list.is_empty(), std::mem::take(negated));
+                let unknown = ast::cast(ast::null(span), DataType::Boolean);
+                let found = if others { ast::binary(expr.clone(), BinaryOperator::Or, unknown) } else { unknown };
+                let found = Expr::Nested(Box::new(found));
+                *expr = if no { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(found) } } else { found };
+            }
             Expr::AtTimeZone { .. } => return Err(SqlError::unsupported("AT TIME ZONE").at(place)),
             Expr::Struct { values, fields } if fields.is_empty() => {
                 *expr = calls::named_struct(values, span);
@@ -345,6 +381,10 @@ fn typed_number(text: &str, long: bool, span: sqlparser::tokenizer::Span) -> Opt
             Some(ast::cast(ast::string(text, span), DataType::Decimal(info)))
         }
     }
+}
+
+fn is_null(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(ValueWithSpan { value: Value::Null, .. }))
 }
 
 /// Takes the type off a number literal again.

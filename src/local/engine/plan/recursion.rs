@@ -1,0 +1,122 @@
+//! Limits of recursive CTEs: a recursion that does not end is an error, not a statement that runs for ever.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties,
+    ReplaceChildrenOptions,
+};
+use futures::TryStreamExt;
+
+use crate::local::engine::error::SqlError;
+
+/// So often the recursive part may run.
+const MOST_LEVELS: usize = 100;
+
+/// So many rows it may give.
+const MOST_ROWS: usize = 1_000_000;
+
+/// Puts a guard on the recursive part of every recursive CTE.
+#[derive(Debug)]
+pub(in crate::local::engine) struct RecursionLimits;
+
+impl PhysicalOptimizerRule for RecursionLimits {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        plan.transform_up(|node| {
+            if !node.is::<RecursiveQueryExec>() {
+                return Ok(Transformed::no(node));
+            }
+            let children: Vec<_> = node.children().into_iter().cloned().collect();
+            let [first, again] = children.as_slice() else { return Ok(Transformed::no(node)) };
+            let again = Arc::new(Guard { input: again.clone(), counts: Arc::default() });
+            Ok(Transformed::yes(node.replace_children(vec![first.clone(), again], recompute())?))
+        })
+        .map(|changed| changed.data)
+    }
+
+    fn name(&self) -> &str {
+        "recursion_limits"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+fn recompute() -> ReplaceChildrenOptions {
+    ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute)
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    levels: AtomicUsize,
+    rows: AtomicUsize,
+}
+
+/// Counts how often its input runs and how many rows it gives.
+#[derive(Debug)]
+struct Guard {
+    input: Arc<dyn ExecutionPlan>,
+    counts: Arc<Counts>,
+}
+
+impl DisplayAs for Guard {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecursionLimits: levels={MOST_LEVELS}, rows={MOST_ROWS}")
+    }
+}
+
+impl ExecutionPlan for Guard {
+    fn name(&self) -> &str {
+        "RecursionLimits"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.input.properties()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn apply_expressions(
+        &self,
+        _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        let input = children.into_iter().next().unwrap_or_else(|| self.input.clone());
+        Ok(Arc::new(Self { input, counts: self.counts.clone() }))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        if self.counts.levels.fetch_add(1, Ordering::Relaxed) >= MOST_LEVELS {
+            return Err(limit("RECURSION_LEVEL_LIMIT_EXCEEDED", &format!("level limit {MOST_LEVELS}")).into());
+        }
+        let counts = self.counts.clone();
+        let stream = self.input.execute(partition, context)?.and_then(move |batch| {
+            let before = counts.rows.fetch_add(batch.num_rows(), Ordering::Relaxed);
+            let within = before.saturating_add(batch.num_rows()) <= MOST_ROWS;
+            futures::future::ready(match within {
+                true => Ok(batch),
+                false => Err(limit("RECURSION_ROW_LIMIT_EXCEEDED", &format!("row limit {MOST_ROWS}")).into()),
+            })
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.input.schema(), stream)))
+    }
+}
+
+fn limit(condition: &str, what: &str) -> SqlError {
+    SqlError::new(condition, "42836", format!("The recursion has reached the {what}: let its condition end it."))
+}
