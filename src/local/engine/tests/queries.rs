@@ -1,5 +1,7 @@
 //! Constructs of queries, beside what the corpus asks: the checker's view of them, and how far they may be driven.
 
+use std::fmt::Write as _;
+
 use super::Warehouse;
 
 #[tokio::test]
@@ -14,4 +16,56 @@ async fn lambdas_see_their_parameters_and_the_columns_round_them() {
     assert_eq!(rows, ["[3,4]|[2]|true", "[15]|[5]|false"]);
     let error = w.error("SELECT upper(x -> x)").await;
     assert_eq!(error.condition, "INVALID_LAMBDA_FUNCTION_CALL.NON_HIGHER_ORDER_FUNCTION");
+}
+
+#[tokio::test]
+async fn queries_of_any_length_and_depth_end_in_an_answer_or_an_error() {
+    let w = Warehouse::new().await;
+    let chain = |term: &str, joint: &str, n: usize| {
+        let mut text = term.to_owned();
+        (1..n).for_each(|_| write!(text, "{joint}{term}").unwrap());
+        text
+    };
+    for sql in [
+        format!("SELECT {}1{}", "(".repeat(10_000), ")".repeat(10_000)),
+        format!("SELECT {}", chain("true", " AND ", 5000)),
+        format!("SELECT {}", chain("a", " OR ", 5000)),
+        format!("SELECT {}", chain("1", " + ", 5000)),
+        chain("SELECT 1", " UNION ALL ", 5000),
+        format!("SELECT {}x{}", "upper(".repeat(5000), ")".repeat(5000)),
+        format!("FROM t{}", " |> WHERE true".repeat(5000)),
+        format!("SELECT 'x' {}", "-- ".repeat(5_700_000)),
+        format!("SELECT '{}", "x".repeat(1 << 20)),
+        "SELECT 1 /* never closed".to_owned(),
+        "SELECT `a".to_owned(),
+        "SELECT \"a".to_owned(),
+        format!("SELECT {}1{}", "CASE WHEN true THEN ".repeat(3000), " END".repeat(3000)),
+        format!("SELECT {}1", "- ".repeat(10_000)),
+        format!("SELECT x{}", "[0]".repeat(5000)),
+    ] {
+        let _ = w.try_run(&sql).await.map_err(|e| assert!(e.condition != "INTERNAL_ERROR", "{}", e.message));
+    }
+    assert_eq!(w.rows(&format!("SELECT {}", chain("1", " + ", 900))).await, ["900"]);
+    assert_eq!(w.rows(&format!("SELECT count(*) FROM ({})", chain("SELECT 1", " UNION ALL ", 300))).await, ["300"]);
+}
+
+#[tokio::test]
+async fn recursion_without_an_end_is_an_error() {
+    let w = Warehouse::new().await;
+    let endless = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t)";
+    let error = w.error(&format!("{endless} SELECT max(n) FROM t")).await;
+    assert_eq!((error.condition.as_str(), error.sqlstate), ("RECURSION_LEVEL_LIMIT_EXCEEDED", "42836"));
+    let doubling = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + d FROM t CROSS JOIN VALUES (1), (2) AS v(d))";
+    assert_eq!(w.error(&format!("{doubling} SELECT max(n) FROM t")).await.condition, "RECURSION_ROW_LIMIT_EXCEEDED");
+}
+
+#[tokio::test]
+async fn samples_take_about_their_share_and_repeat() {
+    let w = Warehouse::new().await;
+    w.run("CREATE TABLE t AS SELECT id FROM range(10000)").await;
+    let count = w.rows("SELECT count(*) FROM t TABLESAMPLE (50 PERCENT)").await[0].parse::<u32>().unwrap();
+    assert!((4500..5500).contains(&count), "{count}");
+    let sum = "SELECT count(*), sum(id) FROM t TABLESAMPLE (20 PERCENT) REPEATABLE (42)";
+    assert_eq!(w.rows(sum).await, w.rows(sum).await);
+    assert_ne!(w.rows(sum).await, w.rows(&sum.replace("42", "43")).await);
 }
