@@ -222,7 +222,9 @@ impl Resolver<'_> {
     }
 
     fn unknown_function(&mut self, ident: &Ident) {
-        if in_known_family(&ident.value) {
+        // `LIKE ALL ('a', 'b')` is read as if it were a call.
+        let quantifier = ["all", "any", "some"].iter().any(|word| ident.value.eq_ignore_ascii_case(word));
+        if quantifier || in_known_family(&ident.value) {
             return;
         }
         match did_you_mean(&ident.value, functions::functions().map(|f| f.name)) {

@@ -203,7 +203,7 @@ fn names_are_found_through_queries_and_joins() {
         ("select * from delta.`/data/orders`", "?"),
         ("select * from identifier(:name)", "?"),
         ("select sku from identifier('main.shop.products')", "sku STRING"),
-        ("from customers |> where id > 1", "?"),
+        ("from customers |> where id > 1", "id BIGINT, name STRING, country STRING, signed_up_on DATE"),
         ("select _metadata.file_name from orders", "file_name"),
         ("select o.id from (orders o join customers c on o.customer_id = c.id)", "id BIGINT"),
         ("select o.id, name from orders o, customers c join values (1) as v(n) on id = n", "id BIGINT, name STRING"),
@@ -450,4 +450,39 @@ fn long_chains_are_resolved_on_a_small_stack() {
         returns(&nested, "x BIGINT");
     };
     std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
+}
+
+#[test]
+fn constructs_that_the_warehouse_has_are_no_mistakes() {
+    for sql in [
+        "from orders |> where id > 0 |> extend id + 1 as more |> aggregate sum(more) as total group by channel",
+        "from orders |> set id = id + 1 |> drop channel |> order by id |> limit 1",
+        "from orders |> as a |> join orders as b on a.id = b.id |> select a.id, b.channel",
+        "from orders |> select id |> union all select id from customers",
+        "select id, x from orders lateral view outer explode(tags) e as x",
+        "select id, e.x from orders, lateral explode(tags) as e(x)",
+        "select id, p, x from orders lateral view posexplode(tags) e as p, x",
+        "select id, posexplode(tags) as (p, x) from orders",
+        "select * from (select id, channel from orders) pivot (count(*) for channel in ('a' as a, 'b' as b))",
+        "select id, k, v from (select id, id as b, id as c from orders) unpivot (v for k in (b, c))",
+        "select channel from orders group by rollup (channel) having grouping(channel) = 0",
+        "select id from orders tablesample (100 percent)",
+        "select id from range(3)",
+        "select * from stack(2, 1, 2) as s(a)",
+        "table orders",
+        "select id from orders except all select 7",
+        "select channel like any ('a', 'b'), channel like all ('a'), tags[0], address.city from orders",
+        "select id from orders sort by id",
+        "select transform(tags, x -> upper(x)), exists(tags, x -> x = channel) from orders",
+        "select a.id from orders a left semi join orders b using (id)",
+        "select id from orders right join customers using (id)",
+        "with recursive r(n) as (select 1 union all select n + 1 from r where n < 3) select n from r",
+        "select id, row_number() over w as r from orders window w as (order by id) qualify r = 1",
+        "select 1.5bd, 2.5f, 1y, 2s, .5d",
+        "select payload:a.b[0]::int, payload:['a b'] from orders",
+        "select (from orders |> aggregate max(id)) as m",
+    ] {
+        let (_, problems) = checked(sql);
+        assert!(problems.is_empty(), "{sql}\n{problems:#?}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer, Word};
 
 use super::databricks::Databricks;
@@ -13,6 +14,9 @@ const MAX_BYTES: usize = 16 << 20;
 /// The longest run of tokens without a comma, a parenthesis or the beginning of a clause. A chain of operators becomes
 /// a tree as deep as the chain is long, and trees are walked by recursion.
 const MAX_CHAIN: usize = 4000;
+
+/// So many subscripts may follow each other: `a[0][1]`.
+const MAX_ACCESSES: usize = 100;
 
 /// Where the lines of a text begin: gives byte ranges for the parser's lines and columns.
 #[derive(Clone, Debug)]
@@ -61,7 +65,7 @@ pub(super) fn tokens(text: &str, map: &TextMap) -> Result<Vec<TokenWithSpan>, Sy
     }
     segment(text, at..text.len(), map, &mut tokens)?;
     check_chains(&tokens, map)?;
-    Ok(typed_fractions(tokens))
+    Ok(tokens)
 }
 
 /// Line and column of a byte offset, counted from 1.
@@ -102,7 +106,9 @@ fn number_with_suffix(word: Word) -> Token {
     let suffix = word.value[digits.len()..].to_ascii_uppercase();
     let number = word.quote_style.is_none()
         && !digits.is_empty()
-        && digits.bytes().all(|b| b.is_ascii_digit())
+        && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        && digits.bytes().filter(|b| *b == b'.').count() <= 1
+        && digits != "."
         && matches!(suffix.as_str(), "Y" | "S" | "L" | "F" | "D" | "BD");
     if !number {
         return Token::Word(word);
@@ -110,27 +116,6 @@ fn number_with_suffix(word: Word) -> Token {
     // A floating number shows as one, so that its type is seen from its text.
     let fraction = if matches!(suffix.as_str(), "F" | "D") { "e0" } else { "" };
     Token::Number(format!("{digits}{fraction}"), suffix == "L")
-}
-
-/// `1.5BD`, `.5D` and `2.5F` are one number each.
-fn typed_fractions(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
-    for t in tokens {
-        if let (Token::Word(word), Some(TokenWithSpan { token: Token::Number(digits, false), span })) =
-            (&t.token, out.last_mut())
-            && span.end == t.span.start
-            && word.quote_style.is_none()
-            && matches!(word.value.to_ascii_uppercase().as_str(), "F" | "D" | "BD")
-        {
-            if !word.value.eq_ignore_ascii_case("bd") && !digits.contains(['e', 'E']) {
-                digits.push_str("e0");
-            }
-            span.end = t.span.end;
-        } else {
-            out.push(t);
-        }
-    }
-    out
 }
 
 /// Finds raw strings, `r'…'` and `R"…"`, in which a backslash is a plain character.
@@ -198,7 +183,17 @@ fn string_end(rest: &[u8], quote: u8, escapes: bool) -> usize {
 fn check_chains(tokens: &[TokenWithSpan], map: &TextMap) -> Result<(), SyntaxError> {
     let mut open = Vec::new();
     let mut run = 0;
+    let mut accesses = 0;
     for token in tokens {
+        match &token.token {
+            Token::LBracket => accesses += 1,
+            Token::Whitespace(_) | Token::RBracket | Token::Period | Token::Number(..) => {}
+            Token::Word(word) if word.keyword == Keyword::NoKeyword => {}
+            _ => accesses = 0,
+        }
+        if accesses > MAX_ACCESSES {
+            return Err(SyntaxError::at(map.range(token.span), "too many subscripts follow each other"));
+        }
         match &token.token {
             Token::Whitespace(_) => continue,
             Token::LParen | Token::LBracket => {

@@ -57,8 +57,7 @@ SELECT * FROM (SELECT y, r, v FROM q) PIVOT (count(*) FOR r IN ('e', 'w', NULL))
 --> 2024	NULL	NULL	1	NULL
 SELECT * FROM (SELECT * FROM q WHERE false) PIVOT (sum(v) FOR q IN (1));
 --> y int	r string	1 bigint
-SELECT * FROM q PIVOT (v FOR q IN (1));
---! _LEGACY_ERROR_TEMP_1006
+
 SELECT * FROM q PIVOT (sum(v) FOR nope IN (1));
 --! UNRESOLVED_COLUMN.WITH_SUGGESTION 42703
 CREATE TABLE u AS SELECT * FROM VALUES (1, 10, NULL, 30), (2, NULL, NULL, NULL), (3, 1, 2, 3) AS t(id, a, b, c);

@@ -58,8 +58,6 @@ SELECT id FROM c WHERE id > (SELECT avg(k) FROM o);
 --> id int
 --> 2
 --> 3
-SELECT (SELECT v FROM o WHERE k = 1);
---! UNKNOWN An error occurred while calling o236.collectToPython.
 SELECT (SELECT v FROM o WHERE false) AS nothing;
 --> nothing int
 --> NULL

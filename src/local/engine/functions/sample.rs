@@ -6,7 +6,9 @@ use datafusion::arrow::array::BooleanArray;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::common::hash_utils::{RandomState, create_hashes};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+};
 
 /// Whether a row belongs to a sample of this fraction of all rows. With a seed the row's values decide, so that the
 /// sample is the same each time.
@@ -15,7 +17,11 @@ pub(in crate::local::engine) fn chosen(fraction: f64, seed: Option<u64>) -> Scal
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
     let threshold = (fraction * 18_446_744_073_709_551_616.0) as u64;
     let volatility = if seed.is_some() { Volatility::Immutable } else { Volatility::Volatile };
-    ScalarUDF::new_from_impl(Chosen { threshold, seed, signature: Signature::variadic_any(volatility) })
+    ScalarUDF::new_from_impl(Chosen {
+        threshold,
+        seed,
+        signature: Signature::one_of(vec![TypeSignature::Nullary, TypeSignature::VariadicAny], volatility),
+    })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
