@@ -15,6 +15,7 @@ mod lateral;
 mod names;
 mod operators;
 mod ordering;
+mod pivot;
 mod recursion;
 mod refuse;
 mod relations;

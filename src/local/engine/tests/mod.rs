@@ -464,7 +464,7 @@ async fn errors_carry_condition_sqlstate_and_place() {
         ("SELECT 1 FROM orders WHERE", "PARSE_SYNTAX_ERROR", "42601", Some((1, 27)), "end of input"),
         ("SELECT 1; SELECT 2", "PARSE_SYNTAX_ERROR", "42601", Some((1, 11)), "extra input"),
         (" -- nothing", "PARSE_EMPTY_STATEMENT", "42617", None, "empty"),
-        ("SELECT id, count(*) FROM orders", "MISSING_AGGREGATION", "42803", Some((1, 8)), "any_value(id)"),
+        ("SELECT id, count(*) FROM orders", "MISSING_GROUP_BY", "42803", Some((1, 8)), "GROUP BY"),
         ("SELECT year(totl) FROM orders", "UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703", Some((1, 13)), "`total`"),
         (
             "SELECT 1 FROM orders WHERE\n totl + 1 > 2",
