@@ -479,8 +479,6 @@ async fn errors_carry_condition_sqlstate_and_place() {
         ("SELECT :x", "UNBOUND_SQL_PARAMETER", "42P02", Some((1, 8)), "x"),
         ("DELETE\nFROM orders\nWHERE nix = 1", "UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703", Some((3, 7)), "nix"),
         ("ANALYZE TABLE orders", "UNSUPPORTED_STATEMENT", "0A000", Some((1, 1)), "ANALYZE"),
-        ("OPTIMIZE orders", "UNSUPPORTED_STATEMENT", "0A000", Some((1, 1)), "OPTIMIZE"),
-        ("SELECT * FROM orders TABLESAMPLE (10 PERCENT)", "UNSUPPORTED_FEATURE", "0A000", None, "TABLESAMPLE"),
         ("USE SCHEMA x", "UNSUPPORTED_STATEMENT", "0A000", Some((1, 1)), "USE"),
         ("SELECT * FROM orders VERSION AS OF 7", "DELTA_VERSION_NOT_FOUND", "22003", Some((1, 15)), "[0, 0]"),
     ] {
