@@ -221,6 +221,7 @@ scalar 1-2 TIMESTAMP_NTZ : to_timestamp_ntz
 scalar 1-7 TIMESTAMP : make_timestamp make_timestamp_ltz try_make_timestamp try_make_timestamp_ltz
 scalar 2-6 TIMESTAMP_NTZ : make_timestamp_ntz try_make_timestamp_ntz
 scalar 1 TIMESTAMP : timestamp_micros timestamp_millis timestamp_seconds
+scalar 1 ? : timestamp_nanos
 scalar 2-3 TIMESTAMP_NTZ : convert_timezone
 scalar 1-2 BIGINT : to_unix_timestamp
 scalar 0-2 BIGINT : unix_timestamp
