@@ -58,6 +58,15 @@ pub enum Statement {
         /// `CASCADE`
         cascade: bool,
     },
+    /// `DROP CATALOG …`
+    DropCatalog {
+        /// The catalog.
+        name: Name,
+        /// `IF EXISTS`
+        if_exists: bool,
+        /// `CASCADE`
+        cascade: bool,
+    },
     /// `INSERT …`
     Insert(Insert),
     /// `DELETE FROM t [WHERE …]`

@@ -9,6 +9,8 @@ mod browser;
 mod cohort_sql;
 mod databricks_client;
 #[cfg(feature = "local")]
+mod databricks_sdk;
+#[cfg(feature = "local")]
 mod embedded_fivetran;
 #[cfg(feature = "local")]
 mod examples;

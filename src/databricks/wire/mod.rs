@@ -22,7 +22,8 @@ pub use statements::{
     StatementStatus,
 };
 pub use unity::{
-    Catalog, CatalogList, CreateSchema, Schema, SchemaList, Table, TableColumn, TableExists, TableList, TableType,
+    Catalog, CatalogList, CreateCatalog, CreateSchema, Schema, SchemaList, Table, TableColumn, TableExists, TableList,
+    TableSummary, TableSummaryList, TableType, UpdateComment,
 };
 pub use warehouses::{DefaultWarehouse, Health, OdbcParams, Warehouse, WarehouseList, WarehouseState};
 pub use workspace::{Delete, Export, ExportFormat, Import, Language, Mkdirs, Object, ObjectList, ObjectType};

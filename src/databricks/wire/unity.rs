@@ -35,6 +35,30 @@ pub struct CatalogList {
     pub next_page_token: Option<String>,
 }
 
+/// Body of `POST /api/2.1/unity-catalog/catalogs`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateCatalog {
+    /// The catalog's name.
+    pub name: String,
+    /// What people should read about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// Properties by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub properties: Option<Map<String, Value>>,
+    /// Where managed tables lie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage_root: Option<String>,
+}
+
+/// Body of `PATCH` of a catalog or a schema, as far as it is about the comment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpdateComment {
+    /// What people should read about it from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
 /// A schema: `GET /api/2.1/unity-catalog/schemas/{catalog.schema}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schema {
@@ -217,6 +241,27 @@ pub struct TableExists {
     pub table_exists: bool,
 }
 
+/// A table in `GET /api/2.1/unity-catalog/table-summaries`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableSummary {
+    /// `catalog.schema.table`.
+    pub full_name: String,
+    /// Table, view or another kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table_type: Option<TableType>,
+}
+
+/// A page of `GET /api/2.1/unity-catalog/table-summaries?catalog_name=`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableSummaryList {
+    /// The tables.
+    #[serde(default)]
+    pub tables: Vec<TableSummary>,
+    /// Asks for the next page; an empty page may carry one too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_page_token: Option<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,6 +295,9 @@ mod tests {
         round_trip::<CatalogList>(r#"{"catalogs":[{"name":"main"}]}"#);
         round_trip::<SchemaList>(r#"{"schemas":[],"next_page_token":"more"}"#);
         round_trip::<TableList>(r#"{"tables":[]}"#);
+        round_trip::<CreateCatalog>(r#"{"name":"dev","comment":"for trials"}"#);
+        round_trip::<UpdateComment>(r#"{"comment":"for all"}"#);
+        round_trip::<TableSummaryList>(r#"{"tables":[{"full_name":"main.shop.orders","table_type":"MANAGED"}]}"#);
         round_trip::<TableExists>(r#"{"table_exists":true}"#);
     }
 }

@@ -335,14 +335,18 @@ fn create_view(c: &mut Cursor<'_>, or_replace: bool) -> Result<Statement, Statem
 }
 
 fn drop_(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
-    if c.eat("schema") || c.eat("database") {
+    let catalog = c.eat("catalog");
+    if catalog || c.eat("schema") || c.eat("database") {
         let if_exists = c.eat("if exists");
-        let name = c.name("a schema's name")?;
+        let name = c.name(if catalog { "a catalog's name" } else { "a schema's name" })?;
         let cascade = c.eat("cascade");
         if !cascade {
             c.eat("restrict");
         }
-        return Ok(Statement::DropSchema { name, if_exists, cascade });
+        return Ok(match catalog {
+            true => Statement::DropCatalog { name, if_exists, cascade },
+            false => Statement::DropSchema { name, if_exists, cascade },
+        });
     }
     let kind = if c.eat("table") {
         Relation::Table
@@ -351,7 +355,7 @@ fn drop_(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
     } else if c.peek(0).is_some() {
         return Err(c.unsupported(format!("DROP {}", c.slice(c.here()).to_ascii_uppercase())));
     } else {
-        return Err(c.unexpected("TABLE, VIEW or SCHEMA"));
+        return Err(c.unexpected("TABLE, VIEW, SCHEMA or CATALOG"));
     };
     let if_exists = c.eat("if exists");
     let name = c.name("a name")?;

@@ -261,6 +261,11 @@ impl Folder {
         self.remove_dir(&self.schema_dir(catalog, schema))
     }
 
+    /// Removes a catalog with all that is in it.
+    pub(super) fn remove_catalog(&self, catalog: &str) -> Result<(), SqlError> {
+        self.remove_dir(&self.catalog_dir(catalog))
+    }
+
     /// Removes a table's folder.
     pub(super) fn remove_table(&self, name: &TableName) -> Result<(), SqlError> {
         self.remove_dir(&self.table_dir(name))

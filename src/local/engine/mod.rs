@@ -21,6 +21,7 @@ mod spool;
 mod statements;
 mod types;
 mod write;
+mod yields;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -196,6 +197,26 @@ impl Engine {
             writing.push(self.write_lock(name).await);
         }
         self.folder().remove_schema(&catalog, &schema)
+    }
+
+    /// Removes a catalog; one that still has schemas is refused (`SCHEMA_NOT_EMPTY`) unless `cascade`.
+    pub async fn drop_catalog(&self, catalog: &str, cascade: bool) -> Result<(), SqlError> {
+        let catalog = catalog.to_lowercase();
+        let schemas = self.folder().schemas(&catalog)?;
+        if !schemas.is_empty() && !cascade {
+            return Err(SqlError::new(
+                "SCHEMA_NOT_EMPTY",
+                "2BP01",
+                format!(
+                    "Cannot drop the catalog {} because it has schemas. Use CASCADE to drop them with it.",
+                    quoted(&[&catalog])
+                ),
+            ));
+        }
+        for schema in schemas {
+            self.drop_schema(&catalog, &schema.name, true).await?;
+        }
+        self.folder().remove_catalog(&catalog)
     }
 
     /// Removes a table or a view; an unknown one is `TABLE_OR_VIEW_NOT_FOUND`.

@@ -15,6 +15,7 @@ use deltalake::delta_datafusion::planner::DeltaPlanner;
 
 use super::error::OpenError;
 use super::plan::{RecursionLimits, SparkCasts, SparkOrder};
+use super::yields::GiveWay;
 
 /// How many consumers of memory an error names.
 const NAMED_CONSUMERS: std::num::NonZeroUsize = std::num::NonZeroUsize::new(3).expect("three is not zero");
@@ -36,6 +37,7 @@ pub(super) fn state(spill: &Path, memory_limit: usize) -> Result<SessionState, O
         .with_runtime_env(runtime)
         .with_query_planner(DeltaPlanner::new())
         .with_physical_optimizer_rule(Arc::new(RecursionLimits))
+        .with_physical_optimizer_rule(Arc::new(GiveWay))
         .build();
     for rule in analyzer.rules.drain(..).skip(Analyzer::new().rules.len()) {
         state.add_analyzer_rule(rule);

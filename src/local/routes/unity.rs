@@ -7,15 +7,16 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::super::engine::{ColumnInfo, NamespaceInfo, SqlError, TableInfo, TableType as EngineTableType};
+use super::super::engine::{ColumnInfo, NamespaceInfo, Request, SqlError, TableInfo, TableType as EngineTableType};
 use super::super::error::ApiError;
 use super::super::server::App;
 use super::extract::{JsonBody, Params, page};
 use crate::databricks::wire::{
-    Catalog, CatalogList, CreateSchema, Empty, Schema, SchemaList, Table, TableColumn, TableExists, TableList,
-    TableType,
+    Catalog, CatalogList, CreateCatalog, CreateSchema, Empty, Schema, SchemaList, Table, TableColumn, TableExists,
+    TableList, TableSummary, TableSummaryList, TableType, UpdateComment,
 };
 use crate::ids::TableName;
 
@@ -24,10 +25,11 @@ const SERVER_PAGE: usize = 50;
 
 pub(super) fn router() -> Router<Arc<App>> {
     Router::new()
-        .route("/api/2.1/unity-catalog/catalogs", get(catalogs))
-        .route("/api/2.1/unity-catalog/catalogs/{name}", get(catalog))
+        .route("/api/2.1/unity-catalog/catalogs", get(catalogs).post(create_catalog))
+        .route("/api/2.1/unity-catalog/catalogs/{name}", get(catalog).patch(update_catalog).delete(delete_catalog))
         .route("/api/2.1/unity-catalog/schemas", get(schemas).post(create_schema))
-        .route("/api/2.1/unity-catalog/schemas/{full_name}", get(schema).delete(delete_schema))
+        .route("/api/2.1/unity-catalog/schemas/{full_name}", get(schema).patch(update_schema).delete(delete_schema))
+        .route("/api/2.1/unity-catalog/table-summaries", get(summaries))
         .route("/api/2.1/unity-catalog/tables", get(tables))
         .route("/api/2.1/unity-catalog/tables/{full_name}", get(table).delete(delete_table))
         .route("/api/2.1/unity-catalog/tables/{full_name}/exists", get(exists))
@@ -45,6 +47,46 @@ async fn catalog(State(app): State<Arc<App>>, Path(name): Path<String>) -> Resul
     let mut all = app.engine.catalogs().await.map_err(failed)?.into_iter();
     let info = all.find(|info| info.name == name).ok_or_else(|| no_catalog(&name))?;
     Ok(Json(catalog_info(&app, info)))
+}
+
+async fn create_catalog(
+    State(app): State<Arc<App>>,
+    JsonBody(body): JsonBody<CreateCatalog>,
+) -> Result<Json<Catalog>, ApiError> {
+    let name = body.name.to_lowercase();
+    if body.properties.is_some_and(|properties| !properties.is_empty()) || body.storage_root.is_some() {
+        return Err(ApiError::invalid("the local workspace keeps no properties and no storage root of catalogs"));
+    }
+    if app.engine.catalog(&name).await.is_ok() {
+        let message = format!("Catalog '{name}' already exists");
+        return Err(ApiError::conflict("CATALOG_ALREADY_EXISTS", message));
+    }
+    let comment = body.comment.map(|comment| format!(" COMMENT {}", literal(&comment))).unwrap_or_default();
+    run(&app, format!("CREATE CATALOG {}{comment}", quoted(&[&name]))).await.map_err(failed)?;
+    catalog(State(app), Path(name)).await
+}
+
+async fn update_catalog(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    JsonBody(body): JsonBody<UpdateComment>,
+) -> Result<Json<Catalog>, ApiError> {
+    let name = name.to_lowercase();
+    let sql = format!("COMMENT ON CATALOG {} IS {}", quoted(&[&name]), comment_of(body)?);
+    run(&app, sql).await.map_err(|error| missing(error, &name, "", ""))?;
+    catalog(State(app), Path(name)).await
+}
+
+async fn delete_catalog(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    params: Params,
+) -> Result<Json<Empty>, ApiError> {
+    let name = name.to_lowercase();
+    let cascade = if params.flag("force")? { " CASCADE" } else { "" };
+    let dropped = run(&app, format!("DROP CATALOG {}{cascade}", quoted(&[&name]))).await;
+    dropped.map_err(|error| missing(error, &name, "", ""))?;
+    Ok(Json(Empty {}))
 }
 
 async fn schemas(State(app): State<Arc<App>>, params: Params) -> Result<Json<SchemaList>, ApiError> {
@@ -78,6 +120,17 @@ async fn create_schema(
     Ok(Json(schema_info(&app, &catalog, info)))
 }
 
+async fn update_schema(
+    State(app): State<Arc<App>>,
+    Path(full_name): Path<String>,
+    JsonBody(body): JsonBody<UpdateComment>,
+) -> Result<Json<Schema>, ApiError> {
+    let [catalog, name] = parts(&full_name)?;
+    let sql = format!("COMMENT ON SCHEMA {} IS {}", quoted(&[&catalog, &name]), comment_of(body)?);
+    run(&app, sql).await.map_err(|error| missing(error, &catalog, &name, ""))?;
+    schema(State(app), Path(full_name)).await
+}
+
 async fn delete_schema(
     State(app): State<Arc<App>>,
     Path(full_name): Path<String>,
@@ -108,6 +161,55 @@ async fn tables(State(app): State<Arc<App>>, params: Params) -> Result<Json<Tabl
     Ok(Json(TableList { tables: tables.collect(), next_page_token }))
 }
 
+/// Names and kinds of the tables of the schemas whose names fit a pattern, in which `%` stands for anything.
+async fn summaries(State(app): State<Arc<App>>, params: Params) -> Result<Json<TableSummaryList>, ApiError> {
+    let catalog = params.required("catalog_name")?.to_lowercase();
+    let (of_schema, of_table) = (params.get("schema_name_pattern"), params.get("table_name_pattern"));
+    let schemas = app.engine.schemas(&catalog).await.map_err(|error| missing(error, &catalog, "", ""))?;
+    let mut found = Vec::new();
+    for schema in schemas.into_iter().filter(|schema| fits(&schema.name, of_schema)) {
+        let tables = app.engine.tables(&catalog, &schema.name).await.map_err(failed)?;
+        found.extend(
+            tables
+                .into_iter()
+                .filter(|table| fits(&table.name.name, of_table))
+                .map(|table| TableSummary { full_name: table.name.to_string(), table_type: Some(table_type(&table)) }),
+        );
+    }
+    let (tables, next_page_token) = cut(found, &params)?;
+    Ok(Json(TableSummaryList { tables, next_page_token }))
+}
+
+/// Whether a name fits a pattern of SQL's LIKE; no pattern fits all.
+fn fits(name: &str, pattern: Option<&str>) -> bool {
+    let Some(pattern) = pattern else { return true };
+    let (name, pattern): (Vec<char>, Vec<char>) = (name.chars().collect(), pattern.to_lowercase().chars().collect());
+    let (mut n, mut p) = (0, 0);
+    // Where the last `%` stands, and up to where of the name it reaches so far.
+    let mut any: Option<(usize, usize)> = None;
+    while n < name.len() {
+        match pattern.get(p) {
+            Some('%') => {
+                any = Some((p, n));
+                p += 1;
+            }
+            Some(c) if *c == '_' || *c == name[n] => {
+                n += 1;
+                p += 1;
+            }
+            _ => match &mut any {
+                Some((at, reach)) => {
+                    *reach += 1;
+                    n = *reach;
+                    p = *at + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '%')
+}
+
 async fn table(State(app): State<Arc<App>>, Path(full_name): Path<String>) -> Result<Json<Table>, ApiError> {
     let [catalog, schema, name] = parts(&full_name)?;
     let info = app.engine.table(&TableName::new(&catalog, &schema, &name)).await;
@@ -128,6 +230,28 @@ async fn delete_table(State(app): State<Arc<App>>, Path(full_name): Path<String>
     let dropped = app.engine.drop_table(&TableName::new(&catalog, &schema, &name)).await;
     dropped.map_err(|error| missing(error, &catalog, &schema, &name))?;
     Ok(Json(Empty {}))
+}
+
+/// Runs a statement for a route that has the same meaning.
+async fn run(app: &App, sql: String) -> Result<(), SqlError> {
+    app.engine.execute(Request::new(sql), CancellationToken::new()).await.map(drop)
+}
+
+/// A name as SQL writes it.
+fn quoted(parts: &[&str]) -> String {
+    parts.iter().map(|part| format!("`{}`", part.replace('`', "``"))).collect::<Vec<_>>().join(".")
+}
+
+/// A text as SQL writes it.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+fn comment_of(body: UpdateComment) -> Result<String, ApiError> {
+    match body.comment {
+        Some(comment) => Ok(literal(&comment)),
+        None => Err(ApiError::invalid("the local workspace changes nothing of a catalog or schema but its comment")),
+    }
 }
 
 /// Cuts a list into pages only for clients that ask for them.
@@ -216,15 +340,23 @@ fn schema_info(app: &App, catalog: &str, info: NamespaceInfo) -> Schema {
     }
 }
 
+fn table_type(info: &TableInfo) -> TableType {
+    match info.table_type {
+        EngineTableType::View => TableType::View,
+        EngineTableType::Managed => TableType::Managed,
+    }
+}
+
 fn table_info(app: &App, info: TableInfo) -> Table {
     let is_view = info.table_type == EngineTableType::View;
+    let table_type = table_type(&info);
     let properties = info.properties.into_iter().map(|(key, value)| (key, Value::String(value))).collect();
     Table {
         full_name: Some(info.name.to_string()),
         name: info.name.name,
         catalog_name: info.name.catalog,
         schema_name: info.name.schema,
-        table_type: Some(if is_view { TableType::View } else { TableType::Managed }),
+        table_type: Some(table_type),
         data_source_format: (!is_view).then(|| "DELTA".to_owned()),
         columns: Some(info.columns.into_iter().map(column_info).collect()),
         comment: info.comment,
@@ -255,5 +387,37 @@ fn column_info(info: ColumnInfo) -> TableColumn {
         nullable: Some(info.nullable),
         comment: info.comment,
         partition_index: info.partition_index.and_then(|index| i32::try_from(index).ok()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_those_of_like() {
+        for (name, pattern, expected) in [
+            ("orders", "orders", true),
+            ("orders", "Orders", true),
+            ("orders", "order_", true),
+            ("orders", "order", false),
+            ("orders", "%", true),
+            ("orders", "o%r%s", true),
+            ("orders", "%der%", true),
+            ("orders", "%ders_", false),
+            ("", "%", true),
+            ("", "_", false),
+            ("aab", "%ab", true),
+            ("aaba", "%ab", false),
+        ] {
+            assert_eq!(fits(name, Some(pattern)), expected, "{name} {pattern}");
+        }
+        assert!(fits("orders", None));
+    }
+
+    #[test]
+    fn names_and_texts_are_quoted() {
+        assert_eq!(quoted(&["a`b", "c"]), "`a``b`.`c`");
+        assert_eq!(literal("it's \\"), "'it\\'s \\\\'");
     }
 }

@@ -400,6 +400,22 @@ pub(super) async fn drop_schema(
     Ok(done("DROP"))
 }
 
+/// `DROP CATALOG`
+pub(super) async fn drop_catalog(
+    engine: &Engine,
+    scope: &Scope,
+    name: &Name,
+    if_exists: bool,
+    cascade: bool,
+) -> Result<Output, SqlError> {
+    let catalog = scope.parts(name)?.join(".").to_lowercase();
+    if if_exists && !engine.folder().has_catalog(&catalog) {
+        return Ok(done("DROP"));
+    }
+    engine.drop_catalog(&catalog, cascade).await.map_err(|e| e.at(scope.place(name)))?;
+    Ok(done("DROP"))
+}
+
 /// `COMMENT ON`
 pub(super) async fn comment(
     engine: &Engine,

@@ -58,6 +58,9 @@ pub(super) async fn execute(
         Statement::DropSchema { name, if_exists, cascade } => {
             definitions::drop_schema(engine, &scope, &name, if_exists, cascade).await
         }
+        Statement::DropCatalog { name, if_exists, cascade } => {
+            definitions::drop_catalog(engine, &scope, &name, if_exists, cascade).await
+        }
         Statement::Comment { on, name, comment } => {
             definitions::comment(engine, &scope, on, &name, comment.as_deref()).await
         }

@@ -702,3 +702,34 @@ async fn another_delta_reader_reads_the_tables() {
          'PrimitiveType(\"timestamp\")', 'PrimitiveType(\"decimal(3,2)\")', 'PrimitiveType(\"string\")']"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_makes_many_rows_out_of_few_can_be_cancelled() {
+    let w = Warehouse::new().await;
+    let many = "(SELECT explode(sequence(1, 10000)) AS n)";
+    for sql in [
+        format!("SELECT count(*) FROM {many} a CROSS JOIN {many} b CROSS JOIN {many} c"),
+        format!("SELECT count(*) FROM {many} a JOIN {many} b ON a.n < b.n JOIN {many} c ON b.n < c.n"),
+        format!("SELECT count(*) FROM {many} a JOIN {many} b ON a.n % 2 = b.n % 2 JOIN {many} c ON b.n % 2 = c.n % 2"),
+        format!("SELECT a.n, b.n FROM {many} a CROSS JOIN {many} b CROSS JOIN {many} c ORDER BY b.n DESC, a.n LIMIT 5"),
+        format!("CREATE TABLE endless AS SELECT a.n FROM {many} a CROSS JOIN {many} b CROSS JOIN {many} c"),
+    ] {
+        let cancel = CancellationToken::new();
+        let work = tokio::spawn({
+            let (engine, cancel, sql) = (w.engine.clone(), cancel.clone(), sql.clone());
+            async move { engine.execute(Request::new(sql), cancel).await }
+        });
+        // Long enough to be in the middle of it; how long does not matter to the test.
+        let early = tokio::time::timeout(std::time::Duration::from_millis(300), async {
+            while !work.is_finished() {
+                tokio::task::yield_now().await;
+            }
+        });
+        assert!(early.await.is_err(), "it ended by itself: {sql}");
+        cancel.cancel();
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(20), work).await;
+        let outcome = ended.unwrap_or_else(|_| panic!("it goes on: {sql}")).unwrap();
+        assert_eq!(outcome.unwrap_err().condition, "OPERATION_CANCELED", "{sql}");
+    }
+    assert_eq!(w.rows("SHOW TABLES").await.len(), 0);
+}
