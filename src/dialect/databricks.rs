@@ -3,10 +3,11 @@
 use std::any::TypeId;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sqlparser::ast::{BinaryOperator, Expr, Ident, ObjectNamePart};
+use sqlparser::ast::{BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Ident, ObjectNamePart, Value};
 use sqlparser::dialect::{DatabricksDialect, Dialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Token, Word};
 
 /// Databricks SQL for the parser: its own dialect, with `DIV`, adjacent and backslash-escaped strings, `ORDER BY ALL`,
 /// pipe syntax, samples, `IDENTIFIER(…)` and a few more. One value serves one parse, because it counts the parser's work.
@@ -39,9 +40,14 @@ impl Dialect for Databricks {
         TypeId::of::<DatabricksDialect>()
     }
 
-    fn parse_prefix(&self, _parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+    fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
         let out = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_err();
-        out.then(|| Err(ParserError::ParserError(GIVEN_UP.to_owned())))
+        if out {
+            return Some(Err(ParserError::ParserError(GIVEN_UP.to_owned())));
+        }
+        let number = suffixed(parser)?;
+        parser.advance_token();
+        Some(Ok(number))
     }
 
     /// `a DIV b`, integer division.
@@ -183,4 +189,37 @@ impl Dialect for Databricks {
     fn allow_extract_custom(&self) -> bool {
         true
     }
+}
+
+/// A number whose type is told by letters behind it: `1.5D`, `2S`, `3Y`, `1.5F`, `1BD`.
+fn suffixed(parser: &Parser) -> Option<Expr> {
+    let token = parser.peek_token_ref();
+    let Token::Word(Word { value, quote_style: None, .. }) = &token.token else { return None };
+    let upper = value.to_ascii_uppercase();
+    let (digits, suffix) = upper.split_at(upper.trim_end_matches(['B', 'D', 'F', 'S', 'Y', 'L']).len());
+    let mantissa = digits.split('E').next().unwrap_or_default();
+    let is_number = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        && digits.parse::<f64>().is_ok()
+        && mantissa.bytes().any(|b| b.is_ascii_digit());
+    if !is_number {
+        return None;
+    }
+    let data_type = match suffix {
+        "D" => DataType::Double(ExactNumberInfo::None),
+        "F" => DataType::Float(ExactNumberInfo::None),
+        "S" => DataType::SmallInt(None),
+        "Y" => DataType::TinyInt(None),
+        "L" => DataType::BigInt(None),
+        "BD" => {
+            let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+            let exponent: i64 = digits.split_once('E').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
+            let scale = (i64::try_from(fraction.len()).ok()? - exponent).max(0);
+            let whole = whole.trim_start_matches('0').len() + fraction.len();
+            let precision = i64::try_from(whole).ok()?.max(scale).max(1);
+            DataType::Decimal(ExactNumberInfo::PrecisionAndScale(u64::try_from(precision).ok()?, scale))
+        }
+        _ => return None,
+    };
+    let value = Value::SingleQuotedString(digits.to_owned()).with_span(token.span);
+    Some(Expr::Cast { kind: CastKind::Cast, expr: Box::new(Expr::Value(value)), data_type, array: false, format: None })
 }

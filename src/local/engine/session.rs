@@ -14,7 +14,7 @@ use datafusion::prelude::SessionConfig;
 use deltalake::delta_datafusion::planner::DeltaPlanner;
 
 use super::error::OpenError;
-use super::plan::{RecursionLimits, SparkCasts, SparkOrder};
+use super::plan::{RecursionLimits, SparkCasts, SparkCoercion, SparkOrder};
 use super::yields::GiveWay;
 
 /// How many consumers of memory an error names.
@@ -28,20 +28,20 @@ pub(super) fn state(spill: &Path, memory_limit: usize) -> Result<SessionState, O
         .with_disk_manager_builder(disk)
         .build_arc()
         .map_err(|e| OpenError::Setup(e.to_string()))?;
-    let mut analyzer = Analyzer::new();
-    analyzer.rules.push(Arc::new(SparkCasts));
-    analyzer.rules.push(Arc::new(SparkOrder));
-    let mut state = SessionStateBuilder::new()
+    // Types agree as Spark says before the planner's own rule sees them; casts are replaced once all are there.
+    let mut rules = Analyzer::new().rules;
+    rules.insert(0, Arc::new(SparkCoercion));
+    rules.push(Arc::new(SparkCasts));
+    rules.push(Arc::new(SparkOrder));
+    let state = SessionStateBuilder::new()
         .with_default_features()
         .with_config(config())
         .with_runtime_env(runtime)
         .with_query_planner(DeltaPlanner::new())
+        .with_analyzer_rules(rules)
         .with_physical_optimizer_rule(Arc::new(RecursionLimits))
         .with_physical_optimizer_rule(Arc::new(GiveWay))
         .build();
-    for rule in analyzer.rules.drain(..).skip(Analyzer::new().rules.len()) {
-        state.add_analyzer_rule(rule);
-    }
     Ok(state)
 }
 

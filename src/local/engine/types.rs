@@ -235,3 +235,70 @@ pub(super) fn decimal_of(arrow: &Arrow) -> Option<(u8, i8)> {
         _ => return None,
     })
 }
+
+/// The type that values of two types take where they meet — in a comparison, a list, branches or a union; `None` if they
+/// have nothing in common.
+pub(super) fn common(a: &Arrow, b: &Arrow) -> Option<Arrow> {
+    let (a, b) = (canonical(a), canonical(b));
+    let is_time = |t: &Arrow| matches!(t, Arrow::Date32 | Arrow::Timestamp(..));
+    Some(match (&a, &b) {
+        _ if a == b => a,
+        (Arrow::Null, _) => b,
+        (_, Arrow::Null) => a,
+        (Arrow::Utf8, other) | (other, Arrow::Utf8) => match other {
+            t if is_integer(t) => Arrow::Int64,
+            t if t.is_numeric() => Arrow::Float64,
+            Arrow::List(_) | Arrow::Struct(_) | Arrow::Map(..) => return None,
+            t => t.clone(),
+        },
+        (a, b) if a.is_numeric() && b.is_numeric() => numeric(a, b)?,
+        (a, b) if is_time(a) && is_time(b) => {
+            let zoned = |t: &Arrow| matches!(t, Arrow::Timestamp(_, Some(_)));
+            if zoned(a) || zoned(b) { timestamp() } else { timestamp_ntz() }
+        }
+        (Arrow::List(a), Arrow::List(b)) => {
+            let element = common(a.data_type(), b.data_type())?;
+            Arrow::List(Arc::new(Field::new("element", element, a.is_nullable() || b.is_nullable())))
+        }
+        (Arrow::Struct(a), Arrow::Struct(b)) if a.len() == b.len() => {
+            let fields = a.iter().zip(b.iter()).map(|(a, b)| {
+                let agreed = common(a.data_type(), b.data_type())?;
+                Some(Field::new(a.name(), agreed, a.is_nullable() || b.is_nullable()))
+            });
+            Arrow::Struct(fields.collect::<Option<Vec<_>>>()?.into())
+        }
+        (Arrow::Map(a, sorted), Arrow::Map(b, _)) => match (a.data_type(), b.data_type()) {
+            (Arrow::Struct(x), Arrow::Struct(y)) if x.len() == 2 && y.len() == 2 => {
+                let entries = Fields::from(vec![
+                    Field::new("key", common(x[0].data_type(), y[0].data_type())?, false),
+                    Field::new(
+                        "value",
+                        common(x[1].data_type(), y[1].data_type())?,
+                        x[1].is_nullable() || y[1].is_nullable(),
+                    ),
+                ]);
+                Arrow::Map(Arc::new(Field::new("key_value", Arrow::Struct(entries), false)), *sorted)
+            }
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+/// The common type of two numbers: a whole number beside a FLOAT makes DOUBLE, so that no digit is lost.
+fn numeric(a: &Arrow, b: &Arrow) -> Option<Arrow> {
+    if is_integer(a) && is_integer(b) {
+        return Some(if a.primitive_width() >= b.primitive_width() { a.clone() } else { b.clone() });
+    }
+    let is_float = |t: &Arrow| matches!(t, Arrow::Float32 | Arrow::Float64);
+    if is_float(a) || is_float(b) {
+        return Some(Arrow::Float64);
+    }
+    let ((p1, s1), (p2, s2)) = (decimal_of(a)?, decimal_of(b)?);
+    let scale = s1.max(s2);
+    let whole = (i32::from(p1) - i32::from(s1)).max(i32::from(p2) - i32::from(s2));
+    let precision = whole + i32::from(scale);
+    // Where 38 digits do not suffice, those after the point give way.
+    let lost = i8::try_from((precision - 38).max(0)).ok()?;
+    Some(Arrow::Decimal128(u8::try_from(precision.min(38)).ok()?, (scale - lost).max(0)))
+}

@@ -299,7 +299,10 @@ impl Arithmetic {
                 _ if b == 0 => return Err(Failure::Zero),
                 Operation::Divide | Operation::IntegerDivide => a.checked_div(b),
                 Operation::Remainder => Some(a.wrapping_rem(b)),
-                Operation::PositiveRemainder => Some(((a.wrapping_rem(b)).wrapping_add(b)).wrapping_rem(b)),
+                Operation::PositiveRemainder => {
+                    let rest = a.wrapping_rem(b);
+                    Some(if rest < 0 { rest.wrapping_add(b).wrapping_rem(b) } else { rest })
+                }
             };
             value.and_then(|value| T::Native::try_from(value).ok()).ok_or(Failure::Overflow)
         })?;
@@ -329,7 +332,10 @@ impl Arithmetic {
                 _ if b == 0.0 => return Err(Failure::Zero),
                 Operation::Divide | Operation::IntegerDivide => a / b,
                 Operation::Remainder => a % b,
-                Operation::PositiveRemainder => ((a % b) + b) % b,
+                Operation::PositiveRemainder => {
+                    let rest = a % b;
+                    if rest < 0.0 { (rest + b) % b } else { rest }
+                }
             };
             Ok(num_float::FromF64::from_f64(value))
         })?;
@@ -365,7 +371,8 @@ impl Arithmetic {
                 Operation::Remainder | Operation::PositiveRemainder => {
                     let (a, b) = aligned(a, s1, b, s2)?;
                     let rest = a % b;
-                    let rest = if operation == Operation::PositiveRemainder { (rest + b) % b } else { rest };
+                    let positive = operation == Operation::PositiveRemainder && rest < 0;
+                    let rest = if positive { (rest + b) % b } else { rest };
                     rescaled(rest, s1.max(s2), wanted)?
                 }
             };

@@ -12,20 +12,26 @@ mod complex_text;
 pub(super) mod datetime;
 pub(super) mod fields;
 mod groups;
+mod hash;
+mod instants;
 mod json;
 mod json_text;
 pub(super) mod lambdas;
 pub(super) mod maps;
+mod math;
 mod moments;
 mod nested;
 mod numbers;
 mod patterns;
 mod percentile;
+mod regex;
 mod round;
 pub(super) mod rows;
 pub(super) mod sample;
 mod sequence;
+mod session;
 mod simple;
+mod strings;
 mod sum;
 #[cfg(test)]
 mod tests;
@@ -34,7 +40,6 @@ pub(super) mod text;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
-use datafusion::functions::math;
 use datafusion::functions::string;
 use datafusion::functions_aggregate as aggregates;
 use datafusion::functions_window as windows;
@@ -94,9 +99,24 @@ pub(super) fn exists(name: &str) -> bool {
         || rows::is_generator(name)
 }
 
+/// The functions that are described in one line.
+fn all_simple() -> impl Iterator<Item = simple::Simple> {
+    [
+        datetime::functions(),
+        instants::functions(),
+        text::functions(),
+        strings::functions(),
+        regex::functions(),
+        math::functions(),
+        session::functions(),
+    ]
+    .into_iter()
+    .flatten()
+}
+
 fn scalars() -> HashMap<&'static str, Arc<ScalarUDF>> {
     let mut all: HashMap<&'static str, Arc<ScalarUDF>> = HashMap::new();
-    for function in datetime::functions().into_iter().chain(text::functions()) {
+    for function in all_simple() {
         all.insert(function.name, simple::udf(function));
     }
     all.extend(arithmetic::functions());
@@ -117,37 +137,36 @@ fn scalars() -> HashMap<&'static str, Arc<ScalarUDF>> {
         ("round", round::round(false)),
         ("bround", round::round(true)),
         ("negative", spark::math::negative()),
-        ("rint", spark::math::rint()),
-        ("hypot", spark::math::hypot()),
         ("expm1", spark::math::expm1()),
-        ("factorial", spark::math::factorial()),
         ("hex", spark::math::hex()),
         ("unhex", spark::math::unhex()),
         ("bin", spark::math::bin()),
-        ("sqrt", math::sqrt()),
-        ("cbrt", math::cbrt()),
-        ("exp", math::exp()),
-        ("ln", math::ln()),
-        ("log2", math::log2()),
-        ("log10", math::log10()),
-        ("pow", spark::math::pow()),
-        ("sin", math::sin()),
-        ("cos", math::cos()),
-        ("tan", math::tan()),
-        ("asin", math::asin()),
-        ("acos", math::acos()),
-        ("atan", math::atan()),
         ("atan2", spark::math::atan2()),
-        ("degrees", math::degrees()),
-        ("radians", math::radians()),
-        ("sign", math::signum()),
-        ("isnan", math::isnan()),
         ("bit_not", spark::bitwise::bitwise_not()),
+        ("rand", session::chance(false)),
+        ("randn", session::chance(true)),
+        ("hash", hash::murmur3()),
+        ("xxhash64", hash::xxhash64()),
         ("md5", datafusion::functions::crypto::md5()),
         ("sha1", spark::hash::sha1()),
         ("sha2", spark::hash::sha2()),
         ("crc32", spark::hash::crc32()),
         ("concat_ws", spark::string::concat_ws()),
+        ("base64", spark::string::base64()),
+        ("unbase64", spark::string::unbase64()),
+        ("char", spark::string::char()),
+        ("elt", spark::string::elt()),
+        ("format_string", spark::string::format_string()),
+        ("luhn_check", spark::string::luhn_check()),
+        ("is_valid_utf8", spark::string::is_valid_utf8()),
+        ("make_valid_utf8", spark::string::make_valid_utf8()),
+        ("quote", spark::string::quote()),
+        ("soundex", spark::string::soundex()),
+        ("parse_url", spark::url::parse_url()),
+        ("try_parse_url", spark::url::try_parse_url()),
+        ("url_decode", spark::url::url_decode()),
+        ("try_url_decode", spark::url::try_url_decode()),
+        ("url_encode", spark::url::url_encode()),
         ("uuid", string::uuid()),
         ("shuffle", spark::array::shuffle()),
     ]);

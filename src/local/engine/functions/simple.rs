@@ -28,6 +28,18 @@ pub(super) enum Takes {
     AnyTimestamp,
     /// A truth value.
     Boolean,
+    /// A number, as 64 bits with a point; text is read.
+    Double,
+    /// A FLOAT as it is, other numbers as DOUBLE.
+    Float,
+    /// A BIGINT as it is, shorter whole numbers as INT.
+    Whole,
+    /// Bytes; text is taken as UTF-8.
+    Binary,
+    /// Seconds with six digits after the point.
+    Seconds,
+    /// A wall clock; an instant shows that of UTC.
+    WallClock,
     /// Anything, unchanged.
     Any,
 }
@@ -50,6 +62,20 @@ impl Takes {
                 _ => (is_text || is_time).then(types::timestamp),
             },
             Self::Boolean => (is_text || *from == DataType::Boolean).then_some(DataType::Boolean),
+            Self::Double => (is_text || from.is_numeric()).then_some(DataType::Float64),
+            Self::Float if *from == DataType::Float32 => Some(DataType::Float32),
+            Self::Float => (is_text || from.is_numeric()).then_some(DataType::Float64),
+            Self::Whole => match from {
+                DataType::Int64 => Some(DataType::Int64),
+                t if is_text || types::is_integer(t) => Some(DataType::Int32),
+                _ => None,
+            },
+            Self::Binary => {
+                let is_bytes = matches!(from, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
+                (is_text || is_bytes).then_some(DataType::Binary)
+            }
+            Self::Seconds => (is_text || from.is_numeric()).then_some(DataType::Decimal128(16, 6)),
+            Self::WallClock => (is_text || is_time).then(types::timestamp_ntz),
             Self::Any => Some(types::canonical(from)),
         }
     }
@@ -61,6 +87,11 @@ impl Takes {
             Self::Date => "\"DATE\"",
             Self::Timestamp | Self::AnyTimestamp => "\"TIMESTAMP\"",
             Self::Boolean => "\"BOOLEAN\"",
+            Self::Double | Self::Float => "\"DOUBLE\"",
+            Self::Whole => "(\"INT\" or \"BIGINT\")",
+            Self::Binary => "\"BINARY\"",
+            Self::Seconds => "\"DECIMAL(16, 6)\"",
+            Self::WallClock => "\"TIMESTAMP_NTZ\"",
             Self::Any => "any type",
         }
     }

@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Int32Array, ListBuilder, StringArray, StringBuilder,
-};
-use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array, StringArray, StringBuilder};
+use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
-use regex::Regex;
 
 use super::arrays;
 use super::simple::{Simple, Takes};
@@ -97,61 +94,6 @@ pub(super) fn functions() -> Vec<Simple> {
         truth("startswith", |a| test(a, |t| Ok(t[0].starts_with(t[1])))),
         truth("endswith", |a| test(a, |t| Ok(t[0].ends_with(t[1])))),
         truth("contains", |a| test(a, |t| Ok(t[0].contains(t[1])))),
-        truth("regexp_like", |a| {
-            let mut cache = Cache::default();
-            test(a, |t| Ok(cache.get(t[1])?.is_match(t[0])))
-        }),
-        Simple {
-            name: "regexp_count",
-            takes: &[TEXT, TEXT],
-            required: 2,
-            returns: |_| DataType::Int32,
-            eval: |a| {
-                let mut cache = Cache::default();
-                let (texts, patterns) = (a[0].as_string::<i32>(), a[1].as_string::<i32>());
-                let mut found = Vec::with_capacity(texts.len());
-                for i in 0..texts.len() {
-                    found.push(if texts.is_valid(i) && patterns.is_valid(i) {
-                        i32::try_from(cache.get(patterns.value(i))?.find_iter(texts.value(i)).count()).ok()
-                    } else {
-                        None
-                    });
-                }
-                Ok(Arc::new(Int32Array::from(found)))
-            },
-        },
-        text("regexp_replace", &[TEXT, TEXT, TEXT], 3, |a| {
-            let mut cache = Cache::default();
-            rows(a, |t, _| Ok(Some(cache.get(t[1])?.replace_all(t[0], replacement(t[2]).as_str()).into_owned())))
-        }),
-        text("regexp_extract", &[TEXT, TEXT, COUNT], 2, |a| {
-            let mut cache = Cache::default();
-            rows(a, |t, n| {
-                let group = n.get(2).copied().unwrap_or(1);
-                let regex = cache.get(t[1])?;
-                let group = usize::try_from(group).ok().filter(|group| *group < regex.captures_len());
-                let group = group.ok_or_else(|| {
-                    SqlError::new(
-                        "INVALID_PARAMETER_VALUE.REGEX_GROUP_INDEX",
-                        "22023",
-                        format!(
-                            "The value of parameter(s) `idx` in `regexp_extract` is invalid: Expects group index between \
-                             0 and {}.",
-                            regex.captures_len() - 1
-                        ),
-                    )
-                })?;
-                let found = regex.captures(t[0]).and_then(|c| c.get(group)).map(|m| m.as_str());
-                Ok(Some(found.unwrap_or_default().to_owned()))
-            })
-        }),
-        Simple {
-            name: "split",
-            takes: &[TEXT, TEXT, COUNT],
-            required: 2,
-            returns: |_| DataType::List(Arc::new(Field::new("element", DataType::Utf8, true))),
-            eval: split,
-        },
     ]
 }
 
@@ -166,7 +108,7 @@ fn map1(args: &[ArrayRef], f: impl Fn(&str) -> String) -> Result<ArrayRef> {
 }
 
 /// The texts and the numbers of a row, each at its argument's place; `None` if any is NULL.
-fn row(args: &[ArrayRef], i: usize) -> Option<(Vec<&str>, Vec<i64>)> {
+pub(super) fn row(args: &[ArrayRef], i: usize) -> Option<(Vec<&str>, Vec<i64>)> {
     let (mut texts, mut numbers) = (Vec::with_capacity(args.len()), Vec::with_capacity(args.len()));
     for arg in args {
         if arg.is_null(i) {
@@ -183,7 +125,10 @@ fn row(args: &[ArrayRef], i: usize) -> Option<(Vec<&str>, Vec<i64>)> {
     Some((texts, numbers))
 }
 
-fn rows(args: &[ArrayRef], mut f: impl FnMut(&[&str], &[i64]) -> Result<Option<String>, SqlError>) -> Result<ArrayRef> {
+pub(super) fn rows(
+    args: &[ArrayRef],
+    mut f: impl FnMut(&[&str], &[i64]) -> Result<Option<String>, SqlError>,
+) -> Result<ArrayRef> {
     let mut builder = StringBuilder::new();
     for i in 0..args[0].len() {
         match row(args, i) {
@@ -287,16 +232,22 @@ fn substring_index(text: &str, delimiter: &str, n: i64) -> String {
     }
     let wanted = length(n.saturating_abs());
     if n > 0 {
-        match text.match_indices(delimiter).nth(wanted - 1) {
-            Some((i, _)) => text[..i].to_owned(),
+        match overlapping(text, delimiter).nth(wanted - 1) {
+            Some(i) => text[..i].to_owned(),
             None => text.to_owned(),
         }
     } else {
-        match text.rmatch_indices(delimiter).nth(wanted - 1) {
-            Some((i, _)) => text[i + delimiter.len()..].to_owned(),
+        let all: Vec<usize> = overlapping(text, delimiter).collect();
+        match all.len().checked_sub(wanted) {
+            Some(n) => text[all[n] + delimiter.len()..].to_owned(),
             None => text.to_owned(),
         }
     }
+}
+
+/// Where a delimiter begins; it may begin within another.
+fn overlapping<'a>(text: &'a str, delimiter: &'a str) -> impl Iterator<Item = usize> + 'a {
+    text.char_indices().map(|(i, _)| i).filter(move |i| text[*i..].starts_with(delimiter))
 }
 
 /// Where a text begins in another, from 1; 0 if nowhere.
@@ -307,81 +258,6 @@ fn position(what: &str, text: &str, from: i64) -> usize {
     let skip = length(from - 1);
     let Some(start) = text.char_indices().map(|(i, _)| i).chain([text.len()]).nth(skip) else { return 0 };
     text[start..].find(what).map_or(0, |i| text[..start + i].chars().count() + 1)
-}
-
-/// Regular expressions, compiled once a batch.
-#[derive(Default)]
-struct Cache {
-    last: Option<(String, Regex)>,
-}
-
-impl Cache {
-    fn get(&mut self, pattern: &str) -> Result<&Regex, SqlError> {
-        if self.last.as_ref().is_none_or(|(known, _)| known != pattern) {
-            let regex = Regex::new(pattern).map_err(|e| {
-                SqlError::new(
-                    "INVALID_PARAMETER_VALUE.PATTERN",
-                    "22023",
-                    format!("The value of parameter(s) `regexp` is invalid: '{pattern}' is not a pattern that the embedded warehouse reads: {e}."),
-                )
-            })?;
-            self.last = Some((pattern.to_owned(), regex));
-        }
-        match &self.last {
-            Some((_, regex)) => Ok(regex),
-            None => Err(SqlError::internal("A pattern was lost.")),
-        }
-    }
-}
-
-/// A replacement in Java's form, `$1`, in the form that is read here, `${1}`.
-fn replacement(text: &str) -> String {
-    let mut out = String::new();
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => match chars.next() {
-                Some('$') => out.push_str("$$"),
-                Some(c) => out.push(c),
-                None => {}
-            },
-            '$' => {
-                let mut digits = String::new();
-                while let Some(d) = chars.peek().filter(|d| d.is_ascii_digit()) {
-                    digits.push(*d);
-                    chars.next();
-                }
-                out.push_str(&format!("${{{digits}}}"));
-            }
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-fn split(args: &[ArrayRef]) -> Result<ArrayRef> {
-    let mut cache = Cache::default();
-    let mut builder =
-        ListBuilder::new(StringBuilder::new()).with_field(Arc::new(Field::new("element", DataType::Utf8, true)));
-    for i in 0..args[0].len() {
-        let Some((t, n)) = row(args, i) else {
-            builder.append_null();
-            continue;
-        };
-        let limit = n.get(2).copied().unwrap_or(-1);
-        let regex = cache.get(t[1])?;
-        if t[1].is_empty() {
-            for c in t[0].chars() {
-                builder.values().append_value(c.to_string());
-            }
-        } else if limit > 0 {
-            regex.splitn(t[0], length(limit)).for_each(|part| builder.values().append_value(part));
-        } else {
-            regex.split(t[0]).for_each(|part| builder.values().append_value(part));
-        }
-        builder.append(true);
-    }
-    Ok(Arc::new(builder.finish()))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -188,3 +188,8 @@ pub(super) fn is_distinct(function: &Function) -> bool {
     matches!(&function.args, FunctionArguments::List(list)
         if list.duplicate_treatment == Some(sqlparser::ast::DuplicateTreatment::Distinct))
 }
+
+/// Whether an expression is this text, written out.
+pub(super) fn is_string(expr: &Expr, text: &str) -> bool {
+    matches!(expr, Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(found), .. }) if found == text)
+}

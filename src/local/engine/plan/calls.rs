@@ -30,6 +30,16 @@ const TYPED: &[&str] = &[
     "array_remove",
     "array_repeat",
     "avg",
+    "bit_count",
+    "bit_get",
+    "getbit",
+    "hash",
+    "nanvl",
+    "shiftleft",
+    "shiftright",
+    "shiftrightunsigned",
+    "try_mod",
+    "xxhash64",
     "bigint",
     "bround",
     "ceil",
@@ -135,7 +145,8 @@ fn constant(name: &str, span: Span, surroundings: &Surroundings<'_>) -> Option<E
             ast::cast(ast::string(&now.format("%Y-%m-%d %H:%M:%S%.6f").to_string(), span), DataType::TimestampNtz(None))
         }
         "current_date" | "curdate" => ast::cast(ast::string(&now.format("%Y-%m-%d").to_string(), span), DataType::Date),
-        "current_timezone" => ast::string("Etc/UTC", span),
+        "current_timezone" => ast::string("UTC", span),
+        "version" => ast::string(concat!("4.0.0 kiln-", env!("CARGO_PKG_VERSION")), span),
         "current_catalog" => ast::string(surroundings.catalog, span),
         "current_schema" | "current_database" => ast::string(surroundings.schema, span),
         "current_user" | "session_user" | "user" => ast::string(USER, span),
@@ -365,12 +376,47 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
         ("char_length" | "character_length" | "len", 1) => ast::rename(function, "length"),
         ("substr", 2 | 3) => ast::rename(function, "substring"),
         ("regexp" | "rlike", 2) => ast::rename(function, "regexp_like"),
+        ("getbit", 2) => ast::rename(function, "bit_get"),
+        ("sha", 1) => ast::rename(function, "sha1"),
+        ("printf", _) => ast::rename(function, "format_string"),
+        ("chr", 1) => ast::rename(function, "char"),
+        ("random", 0 | 1) => ast::rename(function, "rand"),
+        ("log", 1) => ast::rename(function, "ln"),
+        ("to_varchar", 2) => ast::rename(function, "to_char"),
+        ("to_unix_timestamp", 1 | 2) => ast::rename(function, "unix_timestamp"),
+        ("to_timestamp_ltz", 1 | 2) => ast::rename(function, "to_timestamp"),
+        ("like" | "ilike", 2 | 3) => return like(&name, args, span).map(Some),
+        ("positive", 1) => return Ok(Some(args.remove(0))),
+        ("btrim", 1 | 2) => ast::rename(function, "trim"),
+        // Called as a function, it takes what is cut off first.
+        ("ltrim" | "rtrim", 2) => {
+            args.swap(0, 1);
+            ast::set_arguments(function, args);
+        }
+        ("position", 2 | 3) => ast::rename(function, "locate"),
+        ("charindex", 3) => ast::rename(function, "locate"),
+        ("decode", 3..) => return Ok(Some(decode(args, span))),
+        ("binary", 1) => return Ok(Some(ast::cast(args.remove(0), DataType::Binary(None)))),
+        ("pmod", 2) => {
+            let right = args.pop().unwrap_or_else(|| ast::null(span));
+            return Ok(Some(ast::binary(args.remove(0), BinaryOperator::Custom(name), right)));
+        }
+        ("convert_timezone", 2) => {
+            args.insert(0, ast::string("UTC", span));
+            ast::set_arguments(function, args);
+        }
+        ("date_part" | "datepart", 2) if is_second(&args[0]) => {
+            return Ok(Some(ast::call("extract_second", vec![args.remove(1)], span)));
+        }
+        ("unix_timestamp", 0) => {
+            let now = constant("now", span, surroundings).unwrap_or_else(|| ast::null(span));
+            return Ok(Some(ast::call("unix_timestamp", vec![now], span)));
+        }
         ("power", 2) => ast::rename(function, "pow"),
         ("signum", 1) => ast::rename(function, "sign"),
         ("dayofmonth", 1) => ast::rename(function, "day"),
         ("datepart", 2) => ast::rename(function, "date_part"),
         ("cardinality", 1) => ast::rename(function, "size"),
-        ("charindex", 2) => ast::rename(function, "locate"),
         _ => {}
     }
     let name = ast::function_name(function);
@@ -482,6 +528,45 @@ fn check_lambdas(function: &Function, name: &str, args: &[Expr]) -> Result<(), S
         }
     }
     Ok(())
+}
+
+/// Whether a field of `date_part` is the second with its fraction.
+pub(super) fn is_second(field: &Expr) -> bool {
+    matches!(field, Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(name), .. })
+        if matches!(name.to_ascii_lowercase().as_str(), "second" | "s" | "sec" | "seconds" | "secs"))
+}
+
+/// `decode(value, search, result, …[, default])`: NULL is found too.
+fn decode(mut args: Vec<Expr>, span: Span) -> Expr {
+    let value = args.remove(0);
+    let otherwise = if args.len() % 2 == 1 { args.pop() } else { None };
+    let mut result = otherwise.unwrap_or_else(|| ast::null(span));
+    let mut pairs = Vec::new();
+    while args.len() >= 2 {
+        let then = args.split_off(args.len() - 2);
+        pairs.push(then);
+    }
+    for mut pair in pairs {
+        let (Some(then), Some(search)) = (pair.pop(), pair.pop()) else { continue };
+        let condition = ast::binary(value.clone(), BinaryOperator::Spaceship, search);
+        result = ast::case(condition, then, Some(result));
+    }
+    result
+}
+
+/// `like(text, pattern[, escape])`
+fn like(name: &str, mut args: Vec<Expr>, span: Span) -> Result<Expr, SqlError> {
+    let escape_char = match args.get(2) {
+        None => None,
+        Some(Expr::Value(value)) => Some(value.clone()),
+        Some(_) => return Err(SqlError::unsupported("a computed escape character in like").at(ast::start(span))),
+    };
+    let (expr, pattern) = (Box::new(args.remove(0)), Box::new(args.remove(0)));
+    Ok(if name == "like" {
+        Expr::Like { negated: false, any: false, expr, pattern, escape_char }
+    } else {
+        Expr::ILike { negated: false, any: false, expr, pattern, escape_char }
+    })
 }
 
 /// Types are functions too: `int('5')`, `date(x)`.

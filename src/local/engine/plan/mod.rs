@@ -1,13 +1,14 @@
 //! From the text of a query to a plan with Spark's meaning.
 //!
 //! parse → refuse what would be ignored → `bind` markers and names → look the tables up → `rewrite` → plan →
-//! (`SparkCasts`, as the engine analyses the plan).
+//! (`SparkCoercion` and `SparkCasts`, as the engine analyses the plan).
 
 mod ast;
 mod bind;
 mod calls;
 mod casts;
 mod checks;
+mod coercion;
 mod context;
 mod errors;
 mod forms;
@@ -35,6 +36,7 @@ use sqlparser::ast::{Query, Statement};
 
 pub(super) use bind::{DEFAULT_CATALOG, DEFAULT_SCHEMA, Scope, TableUse, Version};
 pub(super) use casts::SparkCasts;
+pub(super) use coercion::SparkCoercion;
 pub(super) use errors::{divide_by_zero, explain, overflow};
 pub(super) use names::WRITTEN_NAME;
 pub(super) use ordering::SparkOrder;

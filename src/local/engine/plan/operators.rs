@@ -26,6 +26,7 @@ impl ExprPlanner for SparkOperators {
         let (left, right) = (type_of(&raw.left, schema)?, type_of(&raw.right, schema)?);
         let mut tolerant = false;
         let operation = match &raw.op {
+            BinaryOperator::Custom(name) if name == "pmod" => Operation::PositiveRemainder,
             BinaryOperator::Custom(name) if arithmetic::tolerant(name).is_some() => {
                 tolerant = true;
                 arithmetic::tolerant(name).unwrap_or(Operation::Add)

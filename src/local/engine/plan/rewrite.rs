@@ -194,12 +194,32 @@ impl Rewriter<'_> {
                 _ => {}
             },
             Expr::Interval(interval) => plain(&mut interval.value),
+            Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => {
+                // The least numbers have a type of their own only with their sign.
+                let least = match inner.as_ref() {
+                    Expr::Value(ValueWithSpan { value: Value::Number(text, false), .. }) if text == "2147483648" => {
+                        Some(DataType::Int(None))
+                    }
+                    Expr::Cast { expr: inner, .. } if ast::is_string(inner, "9223372036854775808") => {
+                        Some(DataType::BigInt(None))
+                    }
+                    _ => None,
+                };
+                if let Some(data_type) = least {
+                    let text =
+                        if matches!(data_type, DataType::Int(_)) { "-2147483648" } else { "-9223372036854775808" };
+                    *expr = ast::cast(ast::string(text, span), data_type);
+                }
+            }
             Expr::UnaryOp { op: UnaryOperator::BitwiseNot, expr: inner } => {
                 *expr = ast::call("bit_not", vec![(**inner).clone()], span);
             }
             Expr::RLike { negated, expr: text, pattern, .. } => {
                 let call = ast::call("regexp_like", vec![(**text).clone(), (**pattern).clone()], span);
                 *expr = if *negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(call) } } else { call };
+            }
+            Expr::Extract { field, expr: inner, .. } if calls::is_second(&ast::string(&field.to_string(), span)) => {
+                *expr = ast::call("extract_second", vec![(**inner).clone()], span);
             }
             Expr::Extract { field, expr: inner, .. } => {
                 *expr = ast::call("date_part", vec![ast::string(&field.to_string(), span), (**inner).clone()], span);

@@ -304,8 +304,14 @@ async fn answer(engine: &Engine, sql: &str) -> Answer {
 async fn try_answer(engine: &Engine, sql: &str) -> Result<Answer, SqlError> {
     let output = run(engine, sql).await?;
     let columns: Vec<_> = output.columns.iter().map(|c| (c.name.clone(), normal(&c.type_text))).collect();
+    // As CAST(… AS STRING) shows them anyway: then the query need not be wrapped, and keeps the order of its rows.
+    let plain = |kind: &str| {
+        ["tinyint", "smallint", "int", "bigint", "float", "double", "boolean", "string", "date"].contains(&kind)
+            || kind.starts_with("decimal")
+    };
+    let plain = columns.iter().all(|(_, kind)| plain(kind));
     let output = match parse_statement(sql) {
-        Ok(Statement::Query(_)) if !columns.is_empty() => {
+        Ok(Statement::Query(_)) if !columns.is_empty() && !plain => {
             let names: Vec<_> = (0..columns.len()).map(|i| format!("c{i}")).collect();
             let shown: Vec<_> = columns
                 .iter()
