@@ -9,12 +9,12 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::optimizer::Analyzer;
+use datafusion::optimizer::{Analyzer, Optimizer, OptimizerRule};
 use datafusion::prelude::SessionConfig;
 use deltalake::delta_datafusion::planner::DeltaPlanner;
 
 use super::error::OpenError;
-use super::plan::{RecursionLimits, SparkCasts, SparkCoercion, SparkOrder};
+use super::plan::{NeverTrue, RecursionLimits, SparkCasts, SparkCoercion, SparkOrder};
 use super::yields::GiveWay;
 
 /// How many consumers of memory an error names.
@@ -33,12 +33,22 @@ pub(super) fn state(spill: &Path, memory_limit: usize) -> Result<SessionState, O
     rules.insert(0, Arc::new(SparkCoercion));
     rules.push(Arc::new(SparkCasts));
     rules.push(Arc::new(SparkOrder));
+    // Behind each simplification, before conditions are handed down to the readers of files.
+    let mut optimizer: Vec<Arc<dyn OptimizerRule + Send + Sync>> = Vec::new();
+    for rule in Optimizer::new().rules {
+        let simplifies = rule.name() == "simplify_expressions";
+        optimizer.push(rule);
+        if simplifies {
+            optimizer.push(Arc::new(NeverTrue));
+        }
+    }
     let state = SessionStateBuilder::new()
         .with_default_features()
         .with_config(config())
         .with_runtime_env(runtime)
         .with_query_planner(DeltaPlanner::new())
         .with_analyzer_rules(rules)
+        .with_optimizer_rules(optimizer)
         .with_physical_optimizer_rule(Arc::new(RecursionLimits))
         .with_physical_optimizer_rule(Arc::new(GiveWay))
         .build();

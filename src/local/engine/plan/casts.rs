@@ -66,13 +66,7 @@ fn replace(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
 
 /// A condition of which parts may fail: each such part is computed only for rows that pass the parts to its left.
 fn guarded(predicate: Expr) -> Expr {
-    let mut parts = split_conjunction_owned(predicate);
-    for part in &mut parts {
-        // What is never true keeps no row; the readers of files would leave such a part out.
-        if matches!(part, Expr::Literal(value, _) if value.is_null()) {
-            *part = lit(false);
-        }
-    }
+    let parts = split_conjunction_owned(predicate);
     if parts.len() < 2 || !parts[1..].iter().any(may_fail) {
         return parts.into_iter().reduce(Expr::and).unwrap_or_else(|| lit(true));
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
@@ -74,13 +74,6 @@ fn agreed(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             let (mut all, changed) = unified(all, schema)?;
             let list = all.split_off(1);
             let expr = all.pop().map(Box::new).ok_or_else(|| SqlError::internal("A list has lost its value."))?;
-            let unknown = list.len();
-            let list: Vec<_> = list.into_iter().filter(|item| !is_null(item)).collect();
-            if list.len() < unknown {
-                // A NULL in the list leaves open what is not found; files would be passed over without heeding it.
-                let (open, known) = (lit(ScalarValue::Boolean(None)), Expr::InList(InList { expr, list, negated }));
-                return Ok(Transformed::yes(if negated { known.and(open) } else { known.or(open) }));
-            }
             Ok(Transformed::new_transformed(Expr::InList(InList { expr, list, negated }), changed))
         }
         Expr::Case(case) => branches(case, schema),
@@ -114,14 +107,6 @@ fn of_bytes(call: &ScalarFunction, schema: &DFSchema) -> Result<Option<ScalarFun
         args.insert(1, lit(1_i64));
     }
     Ok(functions::scalar(name).map(|function| ScalarFunction::new_udf(function, args)))
-}
-
-fn is_null(expr: &Expr) -> bool {
-    match expr {
-        Expr::Literal(value, _) => value.is_null(),
-        Expr::Cast(cast) => is_null(&cast.expr),
-        _ => false,
-    }
 }
 
 fn is_comparison(op: Operator) -> bool {
