@@ -11,6 +11,7 @@ mod types;
 
 pub use databricks::Databricks;
 pub use lex::TextMap;
+#[cfg(feature = "local")]
 pub(crate) use pipes::{derived, query_of, select_star};
 pub use query::{SyntaxError, parse_expression, parse_query, parse_relation};
 pub use statement::{
