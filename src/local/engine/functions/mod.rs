@@ -6,7 +6,7 @@
 pub(super) mod arithmetic;
 pub(super) mod arrays;
 pub(super) mod cast;
-mod common_type;
+pub(super) mod common_type;
 pub(super) mod compare;
 mod complex_text;
 pub(super) mod datetime;

@@ -13,6 +13,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, Proje
 use datafusion::optimizer::AnalyzerRule;
 
 use crate::local::engine::error::SqlError;
+use crate::local::engine::functions::common_type;
 use crate::local::engine::{functions, types};
 
 /// Puts in the casts that Spark puts in, before the planner would put in its own.
@@ -128,23 +129,19 @@ fn differing(all: &[&DataType], condition: &str) -> Result<Option<DataType>> {
     if all.windows(2).all(|pair| pair[0] == pair[1]) {
         return Ok(None);
     }
-    // Text is weighed last: beside numbers and times it takes their type.
-    let mut common = DataType::Null;
-    let (texts, others): (Vec<_>, Vec<_>) = all.iter().partition(|t| types::is_string(t));
-    for next in others.into_iter().chain(texts) {
-        common = types::common(&common, next).ok_or_else(|| {
-            let shown: Vec<String> = all.iter().map(|t| types::shown(t)).collect();
-            SqlError::new(
-                format!("DATATYPE_MISMATCH.{condition}"),
-                "42K09",
-                format!(
-                    "Cannot resolve an expression due to data type mismatch: its parts should have one type, but they \
-                     are [{}].",
-                    shown.join(", ")
-                ),
-            )
-        })?;
-    }
+    let given: Vec<_> = all.iter().map(|t| types::nullable(t)).collect();
+    let common = common_type::of_all(&given).ok_or_else(|| {
+        let shown: Vec<String> = all.iter().map(|t| types::shown(t)).collect();
+        SqlError::new(
+            format!("DATATYPE_MISMATCH.{condition}"),
+            "42K09",
+            format!(
+                "Cannot resolve an expression due to data type mismatch: its parts should have one type, but they are \
+                 [{}].",
+                shown.join(", ")
+            ),
+        )
+    })?;
     Ok(Some(common))
 }
 
