@@ -86,19 +86,25 @@ fn run(command: Command, output: &Output) -> Result<Status, Error> {
     match command {
         Command::Check(args) => check::run(&args, output),
         Command::Render(args) => render::run(&args, output),
-        Command::SyncAndRefresh(args) => runtime()?.block_on(sync_and_refresh::run(&args, output)),
+        Command::SyncAndRefresh(args) => to_the_end(sync_and_refresh::run(&args, output)),
         #[cfg(feature = "local")]
-        Command::Local(args) => runtime()?.block_on(local::run(&args, output)),
+        Command::Local(args) => to_the_end(local::run(&args, output)),
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    tokio::runtime::Builder::new_multi_thread()
+/// Runs what a command does, after which the process ends.
+fn to_the_end(work: impl Future<Output = Result<Status, Error>>) -> Result<Status, Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // Deep SQL is parsed and planned by recursion, on these threads.
         .thread_stack_size(8 << 20)
         .build()
-        .map_err(|error| Error::refused(format!("cannot start: {error}")))
+        .map_err(|error| Error::refused(format!("cannot start: {error}")))?;
+    let result = runtime.block_on(work);
+    // Left as it is, not taken down: of a cancelled statement, a Delta reader may still wait for a file that another task
+    // brings, and panics when that task is dropped under it.
+    std::mem::forget(runtime);
+    result
 }
 
 #[cfg(test)]
