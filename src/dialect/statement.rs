@@ -3,8 +3,11 @@
 //! Queries and conditions keep their places: they are handed out as the whole statement with everything else blanked, so
 //! that lines and columns of a syntax tree are those of the statement.
 
+mod alter;
 mod changes;
+mod create;
 mod cursor;
+mod describe;
 mod header;
 mod upkeep;
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::definitions::schema_name;
+use super::namespaces::schema_name;
 use crate::dialect::{DataType, Name};
 use crate::ids::TableName;
 use crate::local::engine::api::{Column, Output, TableInfo, TableType};

@@ -1,14 +1,17 @@
 //! What each kind of statement does.
 
-mod definitions;
+mod alter;
 mod descriptions;
 mod merge;
+mod namespaces;
 mod rows;
+mod tables;
 mod upkeep;
+mod views;
 
 use tokio_util::sync::CancellationToken;
 
-pub(super) use definitions::schema_exists;
+pub(super) use namespaces::schema_exists;
 
 use super::Engine;
 use super::api::{Output, Request};
@@ -44,31 +47,29 @@ pub(super) async fn execute(
             let planned = plan::query(engine, &part, &scope).await?;
             run::answer(engine, planned, request).await
         }
-        Statement::CreateTable(table) => definitions::create_table(engine, &scope, table, cancel).await,
-        Statement::CreateView(view) => definitions::create_view(engine, &scope, view).await,
+        Statement::CreateTable(table) => tables::create_table(engine, &scope, table, cancel).await,
+        Statement::CreateView(view) => views::create_view(engine, &scope, view).await,
         Statement::CreateSchema { name, if_not_exists, comment } => {
-            definitions::create_schema(engine, &scope, &name, if_not_exists, comment.as_deref())
+            namespaces::create_schema(engine, &scope, &name, if_not_exists, comment.as_deref())
         }
         Statement::CreateCatalog { name, if_not_exists, comment } => {
-            definitions::create_catalog(engine, &scope, &name, if_not_exists, comment.as_deref())
+            namespaces::create_catalog(engine, &scope, &name, if_not_exists, comment.as_deref())
         }
         Statement::Drop { kind, name, if_exists } => {
-            definitions::drop_relation(engine, &scope, kind, &name, if_exists).await
+            tables::drop_relation(engine, &scope, kind, &name, if_exists).await
         }
         Statement::DropSchema { name, if_exists, cascade } => {
-            definitions::drop_schema(engine, &scope, &name, if_exists, cascade).await
+            namespaces::drop_schema(engine, &scope, &name, if_exists, cascade).await
         }
         Statement::DropCatalog { name, if_exists, cascade } => {
-            definitions::drop_catalog(engine, &scope, &name, if_exists, cascade).await
+            namespaces::drop_catalog(engine, &scope, &name, if_exists, cascade).await
         }
-        Statement::Comment { on, name, comment } => {
-            definitions::comment(engine, &scope, on, &name, comment.as_deref()).await
-        }
+        Statement::Comment { on, name, comment } => alter::comment(engine, &scope, on, &name, comment.as_deref()).await,
         Statement::SetProperties { kind, table, properties } => {
-            definitions::set_properties(engine, &scope, kind, &table, &properties).await
+            alter::set_properties(engine, &scope, kind, &table, &properties).await
         }
         Statement::UnsetProperties { kind, table, keys, if_exists } => {
-            definitions::unset_properties(engine, &scope, kind, &table, &keys, if_exists).await
+            alter::unset_properties(engine, &scope, kind, &table, &keys, if_exists).await
         }
         Statement::Insert(insert) => rows::insert(engine, &scope, insert, cancel).await,
         Statement::Delete { table, rows, condition } => {
