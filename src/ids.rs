@@ -101,6 +101,11 @@ impl TableName {
         Self { catalog: catalog.to_lowercase(), schema: schema.to_lowercase(), name: name.to_lowercase() }
     }
 
+    /// Returns catalog, schema and own name.
+    pub fn parts(&self) -> [&str; 3] {
+        [&self.catalog, &self.schema, &self.name]
+    }
+
     /// Returns the name as SQL text, each part in back-quotes where it needs them.
     pub fn to_sql(&self) -> String {
         [&self.catalog, &self.schema, &self.name].map(|part| quote_identifier(part)).join(".")

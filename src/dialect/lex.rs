@@ -95,7 +95,15 @@ fn segment(text: &str, range: Range<usize>, map: &TextMap, tokens: &mut Vec<Toke
             Token::Word(word) => number_with_suffix(word),
             token => token,
         };
-        tokens.push(TokenWithSpan { token, span: Span::new(shift(span.start), shift(span.end)) });
+        let span = Span::new(shift(span.start), shift(span.end));
+        if let Some(last) = tokens.last_mut()
+            && last.span.end == span.start
+            && let Some(number) = exponent_with_suffix(&last.token, &token)
+        {
+            *last = TokenWithSpan { token: number, span: Span::new(last.span.start, span.end) };
+            continue;
+        }
+        tokens.push(TokenWithSpan { token, span });
     }
     Ok(())
 }
@@ -116,6 +124,28 @@ fn number_with_suffix(word: Word) -> Token {
     // A floating number shows as one, so that its type is seen from its text.
     let fraction = if matches!(suffix.as_str(), "F" | "D") { "e0" } else { "" };
     Token::Number(format!("{digits}{fraction}"), suffix == "L")
+}
+
+/// `1e20D`, `1.5E-3F` and `1e-7BD` are numbers too; the last is the decimal that it says.
+fn exponent_with_suffix(number: &Token, suffix: &Token) -> Option<Token> {
+    let (Token::Number(digits, false), Token::Word(suffix)) = (number, suffix) else { return None };
+    let (mantissa, exponent) = digits.split_once(['e', 'E'])?;
+    match suffix.value.to_ascii_uppercase().as_str() {
+        "D" | "F" if suffix.quote_style.is_none() => Some(Token::Number(digits.clone(), false)),
+        "BD" if suffix.quote_style.is_none() => {
+            let exponent: i32 = exponent.parse().ok().filter(|e: &i32| e.abs() <= 100)?;
+            let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+            let all = format!("{whole}{fraction}");
+            let point = i32::try_from(whole.len()).ok()? + exponent;
+            let text = match usize::try_from(point) {
+                Ok(point) if point >= all.len() => format!("{all}{}", "0".repeat(point - all.len())),
+                Ok(point) if point > 0 => format!("{}.{}", &all[..point], &all[point..]),
+                _ => format!("0.{}{all}", "0".repeat(point.unsigned_abs() as usize)),
+            };
+            Some(Token::Number(text, false))
+        }
+        _ => None,
+    }
 }
 
 /// Finds raw strings, `r'…'` and `R"…"`, in which a backslash is a plain character.

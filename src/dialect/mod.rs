@@ -15,7 +15,9 @@ pub use lex::TextMap;
 pub(crate) use pipes::{derived, query_of, select_star};
 pub use query::{SyntaxError, parse_expression, parse_query, parse_relation};
 pub use statement::{
-    Assignment, ClusterBy, ColumnDefinition, Commented, CreateTable, CreateView, Insert, Merge, MergeAction,
-    MergeClause, MergeWhen, Name, Part, Relation, Statement, StatementError, TableVersion, parse_statement,
+    AddedColumn, Alteration, Assignment, ClusterBy, ColumnChange, ColumnDefinition, ColumnPlace, Commented, Constraint,
+    CreateTable, CreateView, Generated, Grant, Insert, Merge, MergeAction, MergeClause, MergeWhen, Name,
+    NamespaceChange, Part, Relation, Replace, Rule, Securable, Statement, StatementError, TableVersion, Tags,
+    parse_statement,
 };
 pub use types::DataType;

@@ -1,5 +1,5 @@
 //! Short forms of queries that the parser does not read, written out before it sees them: `TABLE t`, `(FROM t)`, set
-//! operations after a pipe, numbers whose type stands behind them.
+//! operations after a pipe, versions as in `t@v3`.
 
 use sqlparser::dialect::GenericDialect;
 use sqlparser::keywords::Keyword;
@@ -9,7 +9,7 @@ use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Tokenizer};
 pub(super) fn written_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let needed = tokens.iter().any(|t| match &t.token {
         Token::Word(word) => matches!(word.keyword, Keyword::TABLE | Keyword::FROM),
-        token => *token == Token::VerticalBarRightAngleBracket,
+        token => matches!(token, Token::VerticalBarRightAngleBracket | Token::AtSign),
     });
     if !needed {
         return tokens;
@@ -18,6 +18,7 @@ pub(super) fn written_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     // How deep each set operation after a pipe lies whose query was put into parentheses.
     let mut open_sets: Vec<usize> = Vec::new();
     let mut depth = 0;
+    let mut skip = false;
     for (i, t) in tokens.iter().enumerate() {
         match &t.token {
             Token::LParen => depth += 1,
@@ -27,6 +28,16 @@ pub(super) fn written_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             }
             Token::VerticalBarRightAngleBracket | Token::SemiColon => close(&mut open_sets, depth, t.span, &mut out),
             _ => {}
+        }
+        if t.token == Token::AtSign
+            && let Some(text) = tokens.get(i + 1).and_then(|next| version(&next.token))
+        {
+            put(&mut out, &text, t.span);
+            skip = true;
+            continue;
+        }
+        if std::mem::take(&mut skip) {
+            continue;
         }
         let keyword = keyword(&t.token);
         if keyword == Keyword::TABLE && begins_query(&out) && names_table(&tokens[i + 1..]) {
@@ -133,4 +144,28 @@ fn has_select(after: &[TokenWithSpan]) -> bool {
         }
     }
     false
+}
+
+/// What stands behind the sign in `t@v3` and `t@20240131120000000`, written out.
+fn version(token: &Token) -> Option<String> {
+    match token {
+        Token::Word(word) if word.quote_style.is_none() => {
+            let digits = word.value.strip_prefix(['v', 'V'])?;
+            digits.parse::<u64>().ok().map(|version| format!("VERSION AS OF {version}"))
+        }
+        Token::Number(digits, false) if digits.len() == 17 && digits.bytes().all(|b| b.is_ascii_digit()) => {
+            let part = |from: usize, to: usize| &digits[from..to];
+            Some(format!(
+                "TIMESTAMP AS OF '{}-{}-{} {}:{}:{}.{}'",
+                part(0, 4),
+                part(4, 6),
+                part(6, 8),
+                part(8, 10),
+                part(10, 12),
+                part(12, 14),
+                part(14, 17)
+            ))
+        }
+        _ => None,
+    }
 }

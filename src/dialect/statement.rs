@@ -8,10 +8,13 @@ mod changes;
 mod create;
 mod cursor;
 mod describe;
+mod grant;
 mod header;
 mod upkeep;
 
 use std::ops::Range;
+
+pub use alter::{AddedColumn, Alteration, ColumnChange, ColumnPlace, NamespaceChange};
 
 use super::query::SyntaxError;
 use super::types::DataType;
@@ -124,10 +127,32 @@ pub enum Statement {
         /// Which of its versions.
         version: TableVersion,
     },
-    /// `DESCRIBE [TABLE] [EXTENDED] t`
+    /// `DESCRIBE [TABLE] [EXTENDED] t [column] [AS JSON]`
     Describe {
         /// The table or view.
         table: Name,
+        /// `EXTENDED`
+        extended: bool,
+        /// One column only, perhaps in structs.
+        column: Option<Vec<String>>,
+        /// `AS JSON`
+        json: bool,
+    },
+    /// `DESCRIBE QUERY query`
+    DescribeQuery(Part),
+    /// `DESCRIBE SCHEMA [EXTENDED] s`, `DESCRIBE CATALOG [EXTENDED] c`
+    DescribeNamespace {
+        /// Whether it is a catalog.
+        catalog: bool,
+        /// Its name.
+        name: Name,
+        /// `EXTENDED`
+        extended: bool,
+    },
+    /// `DESCRIBE FUNCTION [EXTENDED] f`
+    DescribeFunction {
+        /// The function.
+        name: String,
         /// `EXTENDED`
         extended: bool,
     },
@@ -164,6 +189,25 @@ pub enum Statement {
         /// `SHOW VIEWS`
         views_only: bool,
     },
+    /// `SHOW TABLE EXTENDED [IN s] LIKE '…'`
+    ShowTableExtended {
+        /// The schema.
+        schema: Option<Name>,
+        /// `LIKE '…'`
+        like: String,
+    },
+    /// `SHOW PARTITIONS t`
+    ShowPartitions {
+        /// The table.
+        table: Name,
+    },
+    /// `SHOW [USER | SYSTEM | ALL] FUNCTIONS [LIKE '…']`
+    ShowFunctions {
+        /// Whether those are wanted that every workspace has.
+        system: bool,
+        /// `LIKE '…'`
+        like: Option<String>,
+    },
     /// `SHOW COLUMNS IN t`
     ShowColumns {
         /// The table or view.
@@ -190,25 +234,48 @@ pub enum Statement {
         /// The comment; `None` for `NULL`.
         comment: Option<String>,
     },
-    /// `ALTER TABLE t SET TBLPROPERTIES (…)`, `ALTER VIEW v SET …`
-    SetProperties {
+    /// `ALTER TABLE t …`, `ALTER VIEW v …`
+    Alter {
         /// What it says it alters.
         kind: Relation,
         /// The table or view.
         table: Name,
-        /// The properties.
-        properties: Vec<(String, String)>,
+        /// What changes.
+        change: Alteration,
     },
-    /// `ALTER TABLE t UNSET TBLPROPERTIES [IF EXISTS] (…)`
-    UnsetProperties {
-        /// What it says it alters.
+    /// `ALTER SCHEMA s …`, `ALTER CATALOG c …`
+    AlterNamespace {
+        /// Whether it is a catalog.
+        catalog: bool,
+        /// Its name.
+        name: Name,
+        /// What changes.
+        change: NamespaceChange,
+    },
+    /// `REFRESH MATERIALIZED VIEW v`, `REFRESH TABLE t`
+    Refresh {
+        /// What it says it refreshes.
         kind: Relation,
-        /// The table or view.
-        table: Name,
-        /// The keys.
-        keys: Vec<String>,
-        /// `IF EXISTS`
-        if_exists: bool,
+        /// Its name.
+        name: Name,
+    },
+    /// `GRANT …`, `REVOKE …`
+    Grant(Grant),
+    /// `SHOW GRANTS [principal] ON …`
+    ShowGrants {
+        /// Whose; everybody's if it is left out.
+        principal: Option<String>,
+        /// On what.
+        on: Securable,
+        /// Its name.
+        name: Name,
+    },
+    /// `EXPLAIN [FORMATTED | EXTENDED | COST | CODEGEN] query`
+    Explain {
+        /// Whether the logical plans are wanted too.
+        extended: bool,
+        /// The query.
+        query: Part,
     },
     /// A statement of the language that is not read here yet.
     Other {
@@ -226,6 +293,28 @@ pub enum Relation {
     Table,
     /// `VIEW`
     View,
+    /// `MATERIALIZED VIEW`
+    MaterializedView,
+}
+
+impl Relation {
+    /// The word for it.
+    pub fn keyword(self) -> &'static str {
+        match self {
+            Self::Table => "TABLE",
+            Self::View => "VIEW",
+            Self::MaterializedView => "MATERIALIZED VIEW",
+        }
+    }
+}
+
+/// Tags that are set or taken away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tags {
+    /// `SET TAGS ('key' = 'value', 'key')`
+    Set(Vec<(String, String)>),
+    /// `UNSET TAGS ('key')`
+    Unset(Vec<String>),
 }
 
 /// What `COMMENT ON` may be on.
@@ -306,6 +395,10 @@ pub struct CreateTable {
     pub properties: Vec<(String, String)>,
     /// `AS query`
     pub query: Option<Part>,
+    /// Constraints of the table, those written with a column included.
+    pub constraints: Vec<Constraint>,
+    /// `LIKE t`
+    pub like: Option<Name>,
 }
 
 /// How a table is clustered.
@@ -330,13 +423,94 @@ pub struct ColumnDefinition {
     pub not_null: bool,
     /// `COMMENT`
     pub comment: Option<String>,
+    /// `DEFAULT e`
+    pub default: Option<Part>,
+    /// `GENERATED …`
+    pub generated: Option<Generated>,
+    /// `PRIMARY KEY`, `REFERENCES …`
+    pub constraints: Vec<Constraint>,
     /// Where it stands.
     pub range: Range<usize>,
 }
 
-/// `CREATE VIEW`
+/// How a column's values come about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Generated {
+    /// `GENERATED ALWAYS AS (e)`
+    Expression(Part),
+    /// `GENERATED {ALWAYS | BY DEFAULT} AS IDENTITY (START WITH n INCREMENT BY m)`
+    Identity {
+        /// `ALWAYS`: an INSERT may not give values.
+        always: bool,
+        /// The first value.
+        start: i64,
+        /// The distance from one value to the next.
+        step: i64,
+    },
+}
+
+/// A constraint of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Constraint {
+    /// `CONSTRAINT name`
+    pub name: Option<String>,
+    /// What must hold.
+    pub rule: Rule,
+    /// Where it stands.
+    pub range: Range<usize>,
+}
+
+/// What a constraint says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rule {
+    /// `CHECK (condition)`
+    Check(Part),
+    /// `PRIMARY KEY (…)`: recorded, not enforced.
+    PrimaryKey(Vec<String>),
+    /// `FOREIGN KEY (…) REFERENCES t (…)`: recorded, not enforced.
+    ForeignKey {
+        /// The columns.
+        columns: Vec<String>,
+        /// The table they refer to.
+        table: Name,
+        /// The columns there; its primary key if none are written.
+        references: Vec<String>,
+    },
+}
+
+/// `GRANT`, `REVOKE`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grant {
+    /// Whether it takes the privileges away.
+    pub revoke: bool,
+    /// The privileges, in upper case: `SELECT`, `USE SCHEMA`, `ALL PRIVILEGES`.
+    pub privileges: Vec<String>,
+    /// On what.
+    pub on: Securable,
+    /// Its name.
+    pub name: Name,
+    /// To whom, or from whom.
+    pub principal: String,
+    /// Where it stands.
+    pub range: Range<usize>,
+}
+
+/// What privileges are granted on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Securable {
+    /// `CATALOG`
+    Catalog,
+    /// `SCHEMA`
+    Schema,
+    /// `TABLE`, also of views.
+    Table,
+}
+
+/// `CREATE VIEW`, `CREATE MATERIALIZED VIEW`
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreateView {
+    /// `MATERIALIZED`
+    pub materialized: bool,
     /// The view.
     pub name: Name,
     /// `OR REPLACE`
@@ -373,8 +547,23 @@ pub struct Insert {
     pub columns: Vec<String>,
     /// `BY NAME`
     pub by_name: bool,
+    /// `PARTITION (a = 1, b)`: partition columns, with the value of those that are the same in all rows.
+    pub partition: Vec<(String, Option<Part>)>,
+    /// Which rows make room for the new ones.
+    pub replace: Option<Replace>,
+    /// `WITH SCHEMA EVOLUTION`
+    pub evolves: bool,
     /// The query, or `VALUES`.
     pub query: Part,
+}
+
+/// Which rows of a table an INSERT takes away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replace {
+    /// `REPLACE WHERE condition`: those, and the new rows must be such.
+    Where(Part),
+    /// `REPLACE USING (a, b)`: those that are equal to a new row in these columns.
+    Using(Vec<String>),
 }
 
 /// `column = value`
@@ -399,6 +588,8 @@ pub struct Merge {
     pub on: Part,
     /// The clauses, in their order.
     pub clauses: Vec<MergeClause>,
+    /// `WITH SCHEMA EVOLUTION`
+    pub evolves: bool,
 }
 
 /// `WHEN … THEN …` in a MERGE.

@@ -3,13 +3,13 @@
 use sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
-use super::{Assignment, Insert, Merge, MergeAction, MergeClause, MergeWhen, Name, Part, Statement, StatementError};
+use super::{
+    Assignment, Insert, Merge, MergeAction, MergeClause, MergeWhen, Name, Part, Replace, Statement, StatementError,
+};
 use crate::dialect::query::SyntaxError;
 
 pub(super) fn insert(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
-    if c.is_word(0, "with") {
-        return Err(c.unsupported("INSERT WITH SCHEMA EVOLUTION"));
-    }
+    let evolves = c.eat("with schema evolution");
     let overwrite = if c.eat("overwrite") {
         c.eat("into");
         true
@@ -19,12 +19,13 @@ pub(super) fn insert(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
     };
     c.eat("table");
     let table = c.name("a table's name")?;
-    for clause in ["partition", "replace", "if", "as"] {
+    let partition = if c.eat("partition") { partition(c)? } else { Vec::new() };
+    for clause in ["if", "as"] {
         if c.is_word(0, clause) {
             return Err(c.unsupported(format!("INSERT … {}", clause.to_ascii_uppercase())));
         }
     }
-    let by_name = c.eat("by name");
+    let mut by_name = c.eat("by name");
     let mark = c.mark();
     // A parenthesis opens a list of columns or a query.
     let columns = match c.peek(0).map(|l| &l.token) {
@@ -36,11 +37,43 @@ pub(super) fn insert(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
         }
         _ => Vec::new(),
     };
-    if c.is_word(0, "replace") {
-        return Err(c.unsupported("INSERT … REPLACE"));
+    by_name |= c.eat("by name");
+    let replace = replace(c)?;
+    if replace.is_some() && overwrite {
+        return Err(c.unexpected("INSERT INTO before REPLACE: OVERWRITE takes all rows away"));
     }
     let query = c.rest("a query or VALUES")?;
-    Ok(Statement::Insert(Insert { table, overwrite, columns, by_name, query }))
+    Ok(Statement::Insert(Insert { table, overwrite, columns, by_name, partition, replace, evolves, query }))
+}
+
+/// `(a = 1, b)`
+fn partition(c: &mut Cursor<'_>) -> Result<Vec<(String, Option<Part>)>, StatementError> {
+    c.expect_token(&Token::LParen)?;
+    let mut columns = Vec::new();
+    loop {
+        let column = c.identifier("a partition column")?;
+        let value = if c.eat_token(&Token::Eq) { Some(c.expression(&[], "a value")?) } else { None };
+        columns.push((column, value));
+        if !c.eat_token(&Token::Comma) {
+            break;
+        }
+    }
+    c.expect_token(&Token::RParen)?;
+    Ok(columns)
+}
+
+fn replace(c: &mut Cursor<'_>) -> Result<Option<Replace>, StatementError> {
+    if c.eat("replace where") {
+        let condition = c.expression(&["select", "with", "values", "from", "table"], "a condition")?;
+        return Ok(Some(Replace::Where(condition)));
+    }
+    if c.eat("replace using") {
+        return Ok(Some(Replace::Using(c.names()?)));
+    }
+    if c.is_word(0, "replace") {
+        return Err(c.unsupported("INSERT … REPLACE ON"));
+    }
+    Ok(None)
 }
 
 pub(super) fn delete(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
@@ -98,16 +131,11 @@ fn assignments(c: &mut Cursor<'_>, end: &str) -> Result<Vec<Assignment>, Stateme
 }
 
 fn value(c: &mut Cursor<'_>, stops: &[&str]) -> Result<Part, StatementError> {
-    if c.is_word(0, "default") {
-        return Err(c.unsupported("DEFAULT as a value"));
-    }
     c.expression(stops, "an expression")
 }
 
 pub(super) fn merge(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
-    if c.is_word(0, "with") {
-        return Err(c.unsupported("MERGE WITH SCHEMA EVOLUTION"));
-    }
+    let evolves = c.eat("with schema evolution");
     c.expect("INTO")?;
     let table = c.name("a table's name")?;
     let alias = alias(c, "using")?;
@@ -119,7 +147,7 @@ pub(super) fn merge(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
     while clauses.is_empty() || !c.is_done() {
         clauses.push(merge_clause(c)?);
     }
-    Ok(Statement::Merge(Merge { table, alias, source, on, clauses }))
+    Ok(Statement::Merge(Merge { table, alias, source, on, clauses, evolves }))
 }
 
 fn merge_clause(c: &mut Cursor<'_>) -> Result<MergeClause, StatementError> {

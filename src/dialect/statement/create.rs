@@ -3,7 +3,9 @@
 use sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
-use super::{ClusterBy, ColumnDefinition, CreateTable, CreateView, Statement, StatementError};
+use super::{
+    ClusterBy, ColumnDefinition, Constraint, CreateTable, CreateView, Generated, Rule, Statement, StatementError,
+};
 use crate::dialect::query::SyntaxError;
 use crate::dialect::types::DataType;
 
@@ -13,7 +15,6 @@ pub(super) fn create(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
         "temporary",
         "temp",
         "global",
-        "materialized",
         "streaming",
         "function",
         "external",
@@ -42,7 +43,9 @@ pub(super) fn create(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
     if c.eat("table") {
         create_table(c, or_replace)
     } else if c.eat("view") {
-        create_view(c, or_replace)
+        create_view(c, or_replace, false)
+    } else if c.eat("materialized view") {
+        create_view(c, or_replace, true)
     } else if c.eat("schema") || c.eat("database") {
         let if_not_exists = c.eat("if not exists");
         let name = c.name("a schema's name")?;
@@ -84,9 +87,13 @@ fn create_table(c: &mut Cursor<'_>, or_replace: bool) -> Result<Statement, State
         comment: None,
         properties: Vec::new(),
         query: None,
+        constraints: Vec::new(),
+        like: None,
     };
-    if c.peek(0).is_some_and(|l| l.token == Token::LParen) {
-        table.columns = columns(c)?;
+    if c.eat("like") {
+        table.like = Some(c.name("a table's name")?);
+    } else if c.peek(0).is_some_and(|l| l.token == Token::LParen) {
+        (table.columns, table.constraints) = columns(c)?;
     }
     loop {
         if c.eat("using") {
@@ -112,7 +119,7 @@ fn create_table(c: &mut Cursor<'_>, or_replace: bool) -> Result<Statement, State
             break;
         }
     }
-    for clause in ["location", "options", "clustered", "shallow", "deep", "clone", "like", "default", "with"] {
+    for clause in ["location", "options", "clustered", "shallow", "deep", "clone", "default", "with"] {
         if c.is_word(0, clause) {
             return Err(c.unsupported(format!("CREATE TABLE … {}", clause.to_ascii_uppercase())));
         }
@@ -123,7 +130,7 @@ fn create_table(c: &mut Cursor<'_>, or_replace: bool) -> Result<Statement, State
     Ok(Statement::CreateTable(table))
 }
 
-fn cluster_by(c: &mut Cursor<'_>) -> Result<ClusterBy, StatementError> {
+pub(super) fn cluster_by(c: &mut Cursor<'_>) -> Result<ClusterBy, StatementError> {
     if c.eat("auto") {
         Ok(ClusterBy::Auto)
     } else if c.eat("none") {
@@ -133,51 +140,190 @@ fn cluster_by(c: &mut Cursor<'_>) -> Result<ClusterBy, StatementError> {
     }
 }
 
-fn columns(c: &mut Cursor<'_>) -> Result<Vec<ColumnDefinition>, StatementError> {
+fn columns(c: &mut Cursor<'_>) -> Result<(Vec<ColumnDefinition>, Vec<Constraint>), StatementError> {
     c.expect_token(&Token::LParen)?;
-    let mut columns = Vec::new();
+    let (mut columns, mut constraints) = (Vec::new(), Vec::new());
     loop {
-        for clause in ["constraint", "primary", "foreign", "check"] {
-            // A column may have such a name; a constraint goes on with another word or a parenthesis.
-            let constraint = c.is_word(0, clause)
-                && (clause == "constraint" && c.is_word(2, "primary")
-                    || c.is_word(2, "foreign")
-                    || c.is_word(2, "check")
-                    || c.is_word(1, "key")
-                    || clause == "check" && c.peek(1).is_some_and(|l| l.token == Token::LParen));
-            if constraint {
-                return Err(c.unsupported("CREATE TABLE … with constraints"));
-            }
+        if is_constraint(c) {
+            constraints.push(constraint(c)?);
+        } else {
+            let mut column = column(c)?;
+            constraints.append(&mut column.constraints);
+            columns.push(column);
         }
-        columns.push(column(c)?);
         if !c.eat_token(&Token::Comma) {
             break;
         }
     }
     c.expect_token(&Token::RParen)?;
-    Ok(columns)
+    Ok((columns, constraints))
 }
 
-fn column(c: &mut Cursor<'_>) -> Result<ColumnDefinition, StatementError> {
+/// Whether a constraint comes next. A column may have such a name; a constraint goes on with certain words.
+pub(super) fn is_constraint(c: &Cursor<'_>) -> bool {
+    let begins = |n: usize| {
+        (c.is_word(n, "primary") || c.is_word(n, "foreign")) && c.is_word(n + 1, "key")
+            || c.is_word(n, "check") && c.peek(n + 1).is_some_and(|l| l.token == Token::LParen)
+    };
+    begins(0) || c.is_word(0, "constraint") && begins(2)
+}
+
+/// `[CONSTRAINT name] {CHECK (…) | PRIMARY KEY (…) | FOREIGN KEY (…) REFERENCES t [(…)]}`
+pub(super) fn constraint(c: &mut Cursor<'_>) -> Result<Constraint, StatementError> {
+    let start = c.here().start;
+    let name = if c.eat("constraint") { Some(c.identifier("a constraint's name")?) } else { None };
+    let rule = if c.eat("check") {
+        let inside = c.parenthesised()?;
+        c.eat("enforced");
+        Rule::Check(c.part(inside))
+    } else if c.eat("primary key") {
+        let mut columns = Vec::new();
+        c.expect_token(&Token::LParen)?;
+        loop {
+            columns.push(c.identifier("a column's name")?);
+            // A time series key names the column of time; it is a key all the same.
+            c.eat("timeseries");
+            if !c.eat_token(&Token::Comma) {
+                break;
+            }
+        }
+        c.expect_token(&Token::RParen)?;
+        Rule::PrimaryKey(columns)
+    } else {
+        c.expect("FOREIGN KEY")?;
+        let columns = c.names()?;
+        c.expect("REFERENCES")?;
+        references(c, columns)?
+    };
+    key_options(c);
+    Ok(Constraint { name, rule, range: start..c.before() })
+}
+
+fn references(c: &mut Cursor<'_>, columns: Vec<String>) -> Result<Rule, StatementError> {
+    let table = c.name("a table's name")?;
+    let references = if c.peek(0).is_some_and(|l| l.token == Token::LParen) { c.names()? } else { Vec::new() };
+    Ok(Rule::ForeignKey { columns, table, references })
+}
+
+/// Options of keys. All of them say that nobody enforces the key, or how it would be: nothing to record.
+fn key_options(c: &mut Cursor<'_>) {
+    let options = [
+        "not enforced",
+        "deferrable",
+        "initially deferred",
+        "norely",
+        "rely",
+        "match full",
+        "on update no action",
+        "on delete no action",
+    ];
+    while options.iter().any(|option| c.eat(option)) {}
+}
+
+pub(super) fn column(c: &mut Cursor<'_>) -> Result<ColumnDefinition, StatementError> {
     let start = c.here().start;
     let name = c.identifier("a column's name")?;
     let data_type = data_type(c)?;
-    let mut column = ColumnDefinition { name, data_type, not_null: false, comment: None, range: start..c.before() };
+    let mut column = ColumnDefinition {
+        name,
+        data_type,
+        not_null: false,
+        comment: None,
+        default: None,
+        generated: None,
+        constraints: Vec::new(),
+        range: start..c.before(),
+    };
     loop {
+        let here = c.here().start;
         if c.eat("not null") {
             column.not_null = true;
         } else if c.eat("comment") {
             column.comment = Some(c.string()?);
+        } else if c.eat("default") {
+            column.default = Some(c.expression(&CLAUSES, "a default")?);
+        } else if c.eat("generated") {
+            column.generated = Some(generated(c)?);
+        } else if ["primary", "constraint", "references", "foreign"].iter().any(|w| c.is_word(0, w)) {
+            let name = if c.eat("constraint") { Some(c.identifier("a constraint's name")?) } else { None };
+            let own = vec![column.name.clone()];
+            let rule = if c.eat("primary key") {
+                Rule::PrimaryKey(own)
+            } else {
+                c.eat("foreign key");
+                c.expect("REFERENCES")?;
+                references(c, own)?
+            };
+            key_options(c);
+            column.constraints.push(Constraint { name, rule, range: here..c.before() });
         } else {
             break;
         }
     }
-    for clause in ["default", "generated", "primary", "constraint", "references", "mask", "collate", "check"] {
+    for clause in ["mask", "collate", "check"] {
         if c.is_word(0, clause) {
             return Err(c.unsupported(format!("a column with {}", clause.to_ascii_uppercase())));
         }
     }
     Ok(column)
+}
+
+/// Words that begin a clause of a column.
+const CLAUSES: [&str; 12] = [
+    "not",
+    "comment",
+    "default",
+    "generated",
+    "primary",
+    "foreign",
+    "constraint",
+    "references",
+    "mask",
+    "check",
+    "first",
+    "after",
+];
+
+/// What follows `GENERATED`.
+fn generated(c: &mut Cursor<'_>) -> Result<Generated, StatementError> {
+    let always = c.eat("always");
+    if !always {
+        c.expect("BY DEFAULT")?;
+    }
+    c.expect("AS")?;
+    if !c.eat("identity") {
+        if !always {
+            return Err(c.unexpected("IDENTITY"));
+        }
+        let inside = c.parenthesised()?;
+        return Ok(Generated::Expression(c.part(inside)));
+    }
+    let (mut start, mut step) = (1, 1);
+    if c.eat_token(&Token::LParen) {
+        while !c.eat_token(&Token::RParen) {
+            if c.eat("start with") {
+                start = whole(c)?;
+            } else if c.eat("increment by") {
+                step = whole(c)?;
+            } else {
+                return Err(c.unexpected("START WITH or INCREMENT BY"));
+            }
+            c.eat_token(&Token::Comma);
+        }
+    }
+    Ok(Generated::Identity { always, start, step })
+}
+
+/// A whole number, perhaps negative.
+fn whole(c: &mut Cursor<'_>) -> Result<i64, StatementError> {
+    let sign = if c.eat_token(&Token::Minus) { "-" } else { "" };
+    let number = match c.peek(0).map(|l| &l.token) {
+        Some(Token::Number(text, _)) => format!("{sign}{text}").parse().ok(),
+        _ => None,
+    };
+    let number = number.ok_or_else(|| c.unexpected("a whole number"))?;
+    c.next();
+    Ok(number)
 }
 
 /// A type: everything up to a comma, the closing parenthesis or a word that begins another clause.
@@ -195,22 +341,7 @@ fn data_type(c: &mut Cursor<'_>) -> Result<Option<DataType>, StatementError> {
             Token::Gt => angle -= 1,
             Token::ShiftRight => angle -= 2,
             Token::Comma if outside => break,
-            Token::Word(_)
-                if outside
-                    && [
-                        "not",
-                        "comment",
-                        "default",
-                        "generated",
-                        "primary",
-                        "constraint",
-                        "references",
-                        "mask",
-                        "check",
-                    ]
-                    .iter()
-                    .any(|w| c.is_word(0, w)) =>
-            {
+            Token::Word(_) if outside && CLAUSES.iter().any(|w| c.is_word(0, w)) => {
                 break;
             }
             _ => {}
@@ -227,7 +358,7 @@ fn data_type(c: &mut Cursor<'_>) -> Result<Option<DataType>, StatementError> {
         .ok_or_else(|| SyntaxError::at(range, format!("`{text}` is not a type of Databricks SQL")).into())
 }
 
-fn create_view(c: &mut Cursor<'_>, or_replace: bool) -> Result<Statement, StatementError> {
+fn create_view(c: &mut Cursor<'_>, or_replace: bool, materialized: bool) -> Result<Statement, StatementError> {
     let if_not_exists = c.eat("if not exists");
     if or_replace && if_not_exists {
         return Err(SyntaxError::at(c.here(), "OR REPLACE and IF NOT EXISTS exclude each other").into());
@@ -251,7 +382,10 @@ fn create_view(c: &mut Cursor<'_>, or_replace: bool) -> Result<Statement, Statem
             comment = Some(c.string()?);
         } else if c.eat("tblproperties") {
             properties = c.properties()?;
-        } else if c.is_word(0, "with") || c.is_word(0, "default") {
+        } else if ["with", "default", "schedule", "trigger", "partitioned", "cluster", "language"]
+            .iter()
+            .any(|word| c.is_word(0, word))
+        {
             return Err(c.unsupported(format!("CREATE VIEW … {}", c.slice(c.here()).to_ascii_uppercase())));
         } else {
             break;
@@ -259,5 +393,14 @@ fn create_view(c: &mut Cursor<'_>, or_replace: bool) -> Result<Statement, Statem
     }
     c.expect("AS")?;
     let query = c.rest("a query")?;
-    Ok(Statement::CreateView(CreateView { name, or_replace, if_not_exists, columns, comment, properties, query }))
+    Ok(Statement::CreateView(CreateView {
+        materialized,
+        name,
+        or_replace,
+        if_not_exists,
+        columns,
+        comment,
+        properties,
+        query,
+    }))
 }

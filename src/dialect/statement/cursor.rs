@@ -160,11 +160,17 @@ impl<'a> Cursor<'a> {
             let expression = self.part(inside);
             return Ok(Name::Computed { expression, range: start..self.before() });
         }
+        let parts = self.path(what)?;
+        Ok(Name::Parts { parts, range: start..self.before() })
+    }
+
+    /// A column, perhaps in structs: names with points between them.
+    pub(super) fn path(&mut self, what: &str) -> Result<Vec<String>, StatementError> {
         let mut parts = vec![self.identifier(what)?];
         while self.eat_token(&Token::Period) {
             parts.push(self.identifier("a name after the point")?);
         }
-        Ok(Name::Parts { parts, range: start..self.before() })
+        Ok(parts)
     }
 
     /// Skips a pair of parentheses and all in between; returns the bytes inside.

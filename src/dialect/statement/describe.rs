@@ -3,7 +3,7 @@
 use sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
-use super::{Statement, StatementError};
+use super::{Name, Statement, StatementError};
 
 pub(super) fn describe(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
     if c.eat("history") {
@@ -14,20 +14,59 @@ pub(super) fn describe(c: &mut Cursor<'_>) -> Result<Statement, StatementError> 
     if c.eat("detail") {
         return Ok(Statement::DescribeDetail { table: c.name("a table's name")? });
     }
-    for kind in ["schema", "database", "catalog", "function", "query", "volume"] {
-        if c.is_word(0, kind) && c.peek(1).is_some() {
-            return Err(c.unsupported(format!("DESCRIBE {}", kind.to_ascii_uppercase())));
+    for (word, catalog) in [("schema", false), ("database", false), ("catalog", true)] {
+        if c.is_word(0, word) && c.peek(1).is_some() {
+            c.next();
+            let extended = c.peek(1).is_some() && c.eat("extended");
+            let name = c.name("a name")?;
+            return Ok(Statement::DescribeNamespace { catalog, name, extended });
         }
+    }
+    if c.is_word(0, "function") && c.peek(1).is_some() {
+        c.next();
+        let extended = c.peek(1).is_some() && c.eat("extended");
+        // Operators are functions too, and have no name that is a word.
+        let name = match c.next() {
+            Some(lexeme) => c.slice(lexeme.range).trim_matches('`').to_owned(),
+            None => return Err(c.unexpected("a function's name")),
+        };
+        return Ok(Statement::DescribeFunction { name, extended });
+    }
+    if c.is_word(0, "volume") && c.peek(1).is_some() {
+        return Err(c.unsupported("DESCRIBE VOLUME"));
+    }
+    let named = c.is_word(0, "query") && c.peek(1).is_some();
+    if named || ["select", "with", "values", "from"].iter().any(|word| c.is_word(0, word) && c.peek(1).is_some()) {
+        if named {
+            c.next();
+        }
+        return Ok(Statement::DescribeQuery(c.rest("a query")?));
     }
     if c.is_word(0, "table") && c.peek(1).is_some() {
         c.next();
     }
     let extended = c.peek(1).is_some() && (c.eat("extended") || c.eat("formatted"));
     let table = c.name("a table's name")?;
-    if c.is_word(0, "as") {
-        return Err(c.unsupported("DESCRIBE … AS JSON"));
+    let column = if c.is_done() || c.is_word(0, "as") { None } else { Some(c.path("a column's name")?) };
+    let json = c.eat("as json");
+    if json && !extended {
+        return Err(c.unexpected("EXTENDED before a name with AS JSON"));
     }
-    Ok(Statement::Describe { table, extended })
+    Ok(Statement::Describe { table, extended, column, json })
+}
+
+/// `EXPLAIN [FORMATTED | EXTENDED | COST | CODEGEN] query`
+pub(super) fn explain(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
+    let extended = c.eat("extended") || c.eat("cost");
+    if !extended && !c.eat("formatted") {
+        c.eat("codegen");
+    }
+    let is_query = ["select", "with", "values", "from", "table"].iter().any(|word| c.is_word(0, word))
+        || c.peek(0).is_some_and(|l| l.token == Token::LParen);
+    if !is_query && !c.is_done() {
+        return Err(c.unsupported(format!("EXPLAIN {}", c.slice(c.here()).to_ascii_uppercase())));
+    }
+    Ok(Statement::Explain { extended, query: c.rest("a query")? })
 }
 
 /// A whole number.
@@ -65,11 +104,47 @@ pub(super) fn show(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
             return Ok(Statement::ShowTables { schema, like: like(c)?, views_only });
         }
     }
+    if c.eat("table extended") {
+        let schema = if c.eat("in") || c.eat("from") { Some(c.name("a schema's name")?) } else { None };
+        let Some(like) = like(c)? else { return Err(c.unexpected("LIKE and a pattern")) };
+        return Ok(Statement::ShowTableExtended { schema, like });
+    }
+    if c.eat("partitions") {
+        let table = c.name("a table's name")?;
+        if !c.is_done() {
+            return Err(c.unsupported("SHOW PARTITIONS … PARTITION"));
+        }
+        return Ok(Statement::ShowPartitions { table });
+    }
+    if c.eat("grants") || c.eat("grant") {
+        return super::grant::show_grants(c);
+    }
+    for (words, system) in
+        [("functions", true), ("all functions", true), ("system functions", true), ("user functions", false)]
+    {
+        if c.eat(words) {
+            if c.eat("in") || c.eat("from") {
+                c.name("a schema's name")?;
+            }
+            return Ok(Statement::ShowFunctions { system, like: like(c)? });
+        }
+    }
     if c.eat("columns") {
         if !c.eat("in") {
             c.expect("FROM")?;
         }
-        return Ok(Statement::ShowColumns { table: c.name("a table's name")? });
+        let mut table = c.name("a table's name")?;
+        // `SHOW COLUMNS IN t IN s`
+        if c.eat("in") || c.eat("from") {
+            let schema = c.name("a schema's name")?;
+            if let (Name::Parts { parts, range }, Name::Parts { parts: before, .. }) = (&table, &schema)
+                && parts.len() == 1
+            {
+                let parts = before.iter().chain(parts).cloned().collect();
+                table = Name::Parts { parts, range: range.clone() };
+            }
+        }
+        return Ok(Statement::ShowColumns { table });
     }
     if c.eat("create table") {
         return Ok(Statement::ShowCreateTable { table: c.name("a table's name")? });
@@ -87,6 +162,6 @@ pub(super) fn show(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
     }
     match c.peek(0) {
         Some(_) => Err(c.unsupported(format!("SHOW {}", c.slice(c.here()).to_ascii_uppercase()))),
-        None => Err(c.unexpected("CATALOGS, SCHEMAS, TABLES, VIEWS, COLUMNS or TBLPROPERTIES")),
+        None => Err(c.unexpected("CATALOGS, SCHEMAS, TABLES, VIEWS, COLUMNS, FUNCTIONS, GRANTS or TBLPROPERTIES")),
     }
 }

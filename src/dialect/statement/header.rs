@@ -3,7 +3,7 @@
 use sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
-use super::{Commented, Relation, Statement, StatementError, alter, changes, create, describe, upkeep};
+use super::{Commented, Relation, Statement, StatementError, alter, changes, create, describe, grant, upkeep};
 
 /// Reads one statement.
 pub(super) fn read(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
@@ -38,6 +38,14 @@ pub(super) fn read(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
         describe::show(c)?
     } else if c.eat("comment") {
         comment_on(c)?
+    } else if c.eat("grant") {
+        grant::grant(c, false)?
+    } else if c.eat("revoke") {
+        grant::grant(c, true)?
+    } else if c.eat("refresh") {
+        refresh(c)?
+    } else if c.eat("explain") {
+        describe::explain(c)?
     } else if c.eat("alter") {
         alter::alter(c)?
     } else {
@@ -49,10 +57,9 @@ pub(super) fn read(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
 
 /// First words of statements that the language has and that are not read here.
 const OTHERS: &[&str] = &[
-    "use", "set", "reset", "copy", "refresh", "analyze", "explain", "grant", "revoke", "deny", "truncate", "undrop",
-    "cache", "uncache", "clear", "msck", "fsck", "repair", "reorg", "convert", "generate", "execute", "call",
-    "declare", "begin", "commit", "rollback", "list", "put", "get", "remove", "sync", "load", "reduce", "pivot",
-    "unpivot",
+    "use", "set", "reset", "copy", "analyze", "deny", "truncate", "undrop", "cache", "uncache", "clear", "msck",
+    "fsck", "repair", "reorg", "convert", "generate", "execute", "call", "declare", "begin", "commit", "rollback",
+    "list", "put", "get", "remove", "sync", "load", "reduce", "pivot", "unpivot",
 ];
 
 fn other(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
@@ -74,6 +81,24 @@ fn other(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
     Ok(Statement::Other { words, range })
 }
 
+/// `REFRESH [MATERIALIZED VIEW | TABLE] t`
+fn refresh(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
+    let kind = if c.eat("materialized view") {
+        Relation::MaterializedView
+    } else if c.is_word(0, "streaming") || c.is_word(0, "foreign") || c.is_word(0, "function") {
+        return Err(c.unsupported(format!("REFRESH {}", c.slice(c.here()).to_ascii_uppercase())));
+    } else {
+        c.eat("table");
+        Relation::Table
+    };
+    let name = c.name("a name")?;
+    // What is refreshed is refreshed when the statement ends, and all of it.
+    if !c.eat("sync") {
+        c.eat("full");
+    }
+    Ok(Statement::Refresh { kind, name })
+}
+
 fn drop_(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
     let catalog = c.eat("catalog");
     if catalog || c.eat("schema") || c.eat("database") {
@@ -92,6 +117,8 @@ fn drop_(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
         Relation::Table
     } else if c.eat("view") {
         Relation::View
+    } else if c.eat("materialized view") {
+        Relation::MaterializedView
     } else if c.peek(0).is_some() {
         return Err(c.unsupported(format!("DROP {}", c.slice(c.here()).to_ascii_uppercase())));
     } else {
@@ -104,7 +131,7 @@ fn drop_(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
 
 fn comment_on(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
     c.expect("ON")?;
-    let on = if c.eat("table") || c.eat("view") {
+    let on = if c.eat("table") || c.eat("view") || c.eat("materialized view") {
         Commented::Table
     } else if c.eat("column") {
         Commented::Column

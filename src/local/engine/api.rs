@@ -132,6 +132,19 @@ pub enum TableType {
     Managed,
     /// A view.
     View,
+    /// A view whose rows are kept as a table.
+    MaterializedView,
+}
+
+impl TableType {
+    /// What Unity Catalog calls it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Managed => "MANAGED",
+            Self::View => "VIEW",
+            Self::MaterializedView => "MATERIALIZED_VIEW",
+        }
+    }
 }
 
 /// A column of a table or view.
@@ -147,6 +160,10 @@ pub struct ColumnInfo {
     pub comment: Option<String>,
     /// Its place among the partition columns, from 0.
     pub partition_index: Option<usize>,
+    /// The expression of its default.
+    pub default: Option<String>,
+    /// `GENERATED …`, as it is written in a `CREATE TABLE`.
+    pub generated: Option<String>,
 }
 
 /// A table or a view.

@@ -4,6 +4,7 @@
 //! Descriptions are replaced whole by renaming, so a reader sees the old one or the new one. Names are folder names:
 //! Unity Catalog forbids points, slashes, blanks and control characters in them, and so does this.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,8 @@ const CATALOG_FILE: &str = "_catalog.json";
 const SCHEMA_FILE: &str = "_schema.json";
 /// What the name of a view's file ends with.
 const VIEW_SUFFIX: &str = ".view.json";
+/// What the name of the file ends with in which the rest stands that is known of a catalog, schema, table or view.
+const ABOUT_SUFFIX: &str = ".about.json";
 
 /// Where tables, views and their descriptions lie.
 #[derive(Clone, Debug)]
@@ -39,7 +42,7 @@ struct NamespaceFile {
 }
 
 /// What is written about a view.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct ViewFile {
     /// Its identity.
     pub(super) id: String,
@@ -54,7 +57,7 @@ pub(super) struct ViewFile {
     /// What it is for.
     pub(super) comment: Option<String>,
     /// Properties.
-    pub(super) properties: std::collections::BTreeMap<String, String>,
+    pub(super) properties: BTreeMap<String, String>,
     /// When it was made.
     pub(super) created_at: DateTime<Utc>,
     /// When it was last changed.
@@ -62,7 +65,7 @@ pub(super) struct ViewFile {
 }
 
 /// A column of a view.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct ViewColumn {
     /// The name under which it is seen.
     pub(super) name: String,
@@ -72,6 +75,37 @@ pub(super) struct ViewColumn {
     pub(super) type_text: String,
     /// What it is for.
     pub(super) comment: Option<String>,
+}
+
+/// What is known of a catalog, schema, table or view beside its definition. Unity Catalog keeps it apart from the data.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct About {
+    /// To whom it belongs; to whoever runs the statements unless it was given away.
+    pub(super) owner: Option<String>,
+    /// Properties of a catalog or schema; tables and views keep theirs themselves.
+    pub(super) properties: BTreeMap<String, String>,
+    /// Its tags.
+    pub(super) tags: BTreeMap<String, String>,
+    /// Tags of its columns.
+    pub(super) column_tags: BTreeMap<String, BTreeMap<String, String>>,
+    /// The privileges of each principal.
+    pub(super) grants: BTreeMap<String, BTreeSet<String>>,
+    /// Keys, which nobody enforces.
+    pub(super) keys: Vec<Key>,
+    /// What fills it, if it is a materialized view.
+    pub(super) materialized: Option<ViewFile>,
+}
+
+/// A primary or foreign key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Key {
+    /// Its name.
+    pub(super) name: String,
+    /// Its columns.
+    pub(super) columns: Vec<String>,
+    /// The table and columns that a foreign key refers to.
+    pub(super) references: Option<(TableName, Vec<String>)>,
 }
 
 /// What a name stands for.
@@ -102,6 +136,31 @@ impl Folder {
 
     fn view_file(&self, name: &TableName) -> PathBuf {
         self.schema_dir(&name.catalog, &name.schema).join(format!("{}{VIEW_SUFFIX}", name.name))
+    }
+
+    fn about_file(&self, path: &[&str]) -> PathBuf {
+        let mut file = self.root.clone();
+        let (last, above) = path.split_last().unwrap_or((&"", &[]));
+        file.extend(above);
+        file.join(format!("{last}{ABOUT_SUFFIX}"))
+    }
+
+    /// What is known of a catalog, schema, table or view, by its full name.
+    pub(super) fn about(&self, path: &[&str]) -> Result<About, SqlError> {
+        let file = self.about_file(path);
+        if file.is_file() { read(&file) } else { Ok(About::default()) }
+    }
+
+    /// Writes what is known of a catalog, schema, table or view.
+    pub(super) fn put_about(&self, path: &[&str], about: &About) -> Result<(), SqlError> {
+        let file = self.about_file(path);
+        if *about != About::default() {
+            return write(&file, about);
+        }
+        match fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(&error)),
+            _ => Ok(()),
+        }
     }
 
     /// Whether there is such a catalog.
@@ -258,17 +317,32 @@ impl Folder {
 
     /// Removes a schema with all that is in it.
     pub(super) fn remove_schema(&self, catalog: &str, schema: &str) -> Result<(), SqlError> {
-        self.remove_dir(&self.schema_dir(catalog, schema))
+        self.remove_dir(&self.schema_dir(catalog, schema))?;
+        self.put_about(&[catalog, schema], &About::default())
     }
 
     /// Removes a catalog with all that is in it.
     pub(super) fn remove_catalog(&self, catalog: &str) -> Result<(), SqlError> {
-        self.remove_dir(&self.catalog_dir(catalog))
+        self.remove_dir(&self.catalog_dir(catalog))?;
+        self.put_about(&[catalog], &About::default())
     }
 
     /// Removes a table's folder.
     pub(super) fn remove_table(&self, name: &TableName) -> Result<(), SqlError> {
-        self.remove_dir(&self.table_dir(name))
+        self.remove_dir(&self.table_dir(name))?;
+        self.put_about(&name.parts(), &About::default())
+    }
+
+    /// Gives a table or view another name.
+    pub(super) fn rename(&self, kind: Kind, from: &TableName, to: &TableName) -> Result<(), SqlError> {
+        let about = self.about(&from.parts())?;
+        self.put_about(&to.parts(), &about)?;
+        match kind {
+            Kind::Table => fs::rename(self.table_dir(from), self.table_dir(to)),
+            Kind::View => fs::rename(self.view_file(from), self.view_file(to)),
+        }
+        .map_err(|e| unwritable(&e))?;
+        self.put_about(&from.parts(), &About::default())
     }
 
     /// Renames the folder out of sight first, so that nobody sees half of it.
@@ -299,7 +373,8 @@ impl Folder {
 
     /// Removes a view.
     pub(super) fn remove_view(&self, name: &TableName) -> Result<(), SqlError> {
-        fs::remove_file(self.view_file(name)).map_err(|e| unwritable(&e))
+        fs::remove_file(self.view_file(name)).map_err(|e| unwritable(&e))?;
+        self.put_about(&name.parts(), &About::default())
     }
 }
 

@@ -10,7 +10,7 @@ use datafusion::common::Column;
 use datafusion::common::metadata::FieldMetadata;
 use datafusion::datasource::{MemTable, TableProvider, ViewTable, provider_as_source};
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, TableSource, cast};
-use deltalake::kernel::{CommitInfo, StructType};
+use deltalake::kernel::{CommitInfo, MetadataValue, StructField, StructType};
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use futures::TryStreamExt;
 use url::Url;
@@ -19,7 +19,8 @@ use super::api::{ColumnInfo, TableInfo, TableType};
 use super::catalog::{Kind, quoted};
 use super::error::SqlError;
 use super::plan::{self, Scope, TableUse, Version};
-use super::{Engine, functions, information_schema, types};
+use super::scan::Judged;
+use super::{Engine, features, functions, information_schema, types};
 use crate::dialect::{DataType, Part};
 use crate::ids::TableName;
 
@@ -142,7 +143,7 @@ impl Engine {
                     .await
                     .map_err(plan::explain)?;
                 delta.update_datafusion_session(self.state()).map_err(|e| explain(&dir, &e))?;
-                folded(Arc::new(provider))
+                folded(Arc::new(Judged(Arc::new(provider))))
             }
         }
     }
@@ -152,9 +153,9 @@ impl Engine {
         let view = self.folder().view(name)?;
         let scope = scope.of_view(&view.catalog, &view.schema, &view.query);
         let part = Part { padded: view.query.clone(), range: 0..view.query.len() };
-        let planned = plan::query(self, &part, &scope).await.map_err(|mut error| {
+        let planned = plan::query(self, &part, &scope).await.map_err(|error| {
             // The place is one in the view's text, not in the statement.
-            error.position = None;
+            let mut error = error.without_place();
             error.message.push_str(&format!(" (in the view {})", name.to_sql()));
             error
         })?;
@@ -204,6 +205,8 @@ impl Engine {
                         nullable: true,
                         comment: column.comment.clone(),
                         partition_index: None,
+                        default: None,
+                        generated: None,
                     }
                 });
                 Ok(TableInfo {
@@ -228,13 +231,15 @@ impl Engine {
                 let updated_at =
                     snapshot.version_timestamp(snapshot.version()).and_then(DateTime::from_timestamp_millis);
                 let now = self.now();
+                let materialized = self.folder().about(&name.parts())?.materialized;
+                let table_type = if materialized.is_some() { TableType::MaterializedView } else { TableType::Managed };
                 Ok(TableInfo {
                     name: name.clone(),
-                    table_type: TableType::Managed,
+                    table_type,
                     columns: columns(&snapshot.schema(), metadata.partition_columns()),
                     comment: metadata.description().map(str::to_owned),
                     properties: metadata.configuration().iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
-                    view_definition: None,
+                    view_definition: materialized.map(|view| view.query),
                     storage_location: Some(dir),
                     created_at: created_at.unwrap_or(now),
                     updated_at: updated_at.or(created_at).unwrap_or(now),
@@ -258,19 +263,37 @@ pub(super) fn columns(schema: &StructType, partitions: &[String]) -> Vec<ColumnI
     fields
         .map(|(position, field)| {
             let arrow = arrow_type(field.data_type());
-            let comment = field.metadata().get(COMMENT).map(|value| match value {
-                deltalake::kernel::MetadataValue::String(text) => text.clone(),
-                other => other.to_string(),
-            });
+            let comment = text(field.metadata().get(COMMENT));
             ColumnInfo {
                 column: types::column(field.name(), &arrow),
                 position,
                 nullable: field.is_nullable(),
                 comment,
                 partition_index: partitions.iter().position(|p| p == field.name()),
+                default: text(field.metadata().get(features::DEFAULT)),
+                generated: generated(field),
             }
         })
         .collect()
+}
+
+fn text(value: Option<&MetadataValue>) -> Option<String> {
+    value.map(|value| match value {
+        MetadataValue::String(text) => text.clone(),
+        other => other.to_string(),
+    })
+}
+
+/// How a column's values come about, as a `CREATE TABLE` says it.
+fn generated(field: &StructField) -> Option<String> {
+    let get = |key: &str| text(field.metadata().get(key));
+    if let Some(expression) = get(features::GENERATION) {
+        return Some(format!("GENERATED ALWAYS AS ( {expression} )"));
+    }
+    let (start, step) = (get(features::IDENTITY_START)?, get(features::IDENTITY_STEP)?);
+    let open = get(features::IDENTITY_OPEN).is_some_and(|open| open == "true");
+    let how = if open { "BY DEFAULT" } else { "ALWAYS" };
+    Some(format!("GENERATED {how} AS IDENTITY (START WITH {start} INCREMENT BY {step})"))
 }
 
 fn arrow_type(data_type: &deltalake::kernel::DataType) -> DataType {

@@ -39,6 +39,17 @@ impl SqlError {
         self
     }
 
+    /// Takes line and column away: they are those of another text than the statement.
+    pub(super) fn without_place(mut self) -> Self {
+        if let Some((line, column)) = self.position.take() {
+            let place = format!("; line {line} pos {}", column.saturating_sub(1));
+            if let Some(end) = self.message.find(&place) {
+                self.message.truncate(end);
+            }
+        }
+        self
+    }
+
     /// A name that stands for no table and no view.
     pub(super) fn table_not_found(name: &str) -> Self {
         Self::new(

@@ -31,7 +31,7 @@ fn column(array: &ArrayRef) -> Result<Vec<Option<String>>, ArrowError> {
 }
 
 /// One value as text.
-fn cell(array: &ArrayRef, i: usize) -> Result<Option<String>, ArrowError> {
+pub(super) fn cell(array: &ArrayRef, i: usize) -> Result<Option<String>, ArrowError> {
     if array.is_null(i) || *array.data_type() == Arrow::Null {
         return Ok(None);
     }

@@ -10,9 +10,10 @@ use datafusion::arrow::array::{Array, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
 use deltalake::datafile::writer::{DeltaWriter, WriterConfig};
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
-use deltalake::kernel::{Action, Add, Metadata, MetadataExt as _, StructType, new_metadata};
+use deltalake::kernel::{
+    Action, Add, Metadata, MetadataExt as _, MetadataValue, StructField, StructType, new_metadata,
+};
 use deltalake::logstore::LogStoreRef;
-use deltalake::operations::create::CreateBuilder;
 use deltalake::operations::get_num_idx_cols_and_stats_columns;
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
@@ -23,10 +24,13 @@ use tokio_util::sync::CancellationToken;
 use super::catalog::quoted;
 use super::delta::{address, explain};
 use super::error::SqlError;
+use super::features;
 use super::functions::cast;
 use super::plan::{self, Planned};
 use super::run;
 
+/// Under this key of a commit stands what the history calls it, where the library's name is another.
+pub(super) const OPERATION: &str = "kilnOperation";
 /// Rows that are written together.
 const ROWS: usize = 8192;
 /// Files grow to about this size.
@@ -39,6 +43,8 @@ pub(super) struct Files {
     pub(super) adds: Vec<Add>,
     /// How many rows they hold.
     pub(super) rows: u64,
+    /// What else changes in the commit that adds them.
+    pub(super) also: Vec<Action>,
     /// Removes them unless they are committed.
     cleanup: Cleanup,
 }
@@ -107,13 +113,15 @@ pub(super) async fn files(
 ) -> Result<Files, SqlError> {
     let cleanup = Cleanup::new(dir);
     let store = log_store(dir)?.object_store(None);
+    let partitions: Vec<String> = partitions.iter().map(|name| features::name_in_files(schema, name)).collect();
+    let (logical, schema) = (schema, &features::in_files(schema));
     let (_, streams) = run::streams(planned).await?;
     let mut writers = JoinSet::new();
     for mut stream in streams {
         let (indexed, statistics) = get_num_idx_cols_and_stats_columns(None, HashMap::new());
         let config = WriterConfig::new(
             Arc::clone(schema),
-            partitions.to_vec(),
+            partitions.clone(),
             None,
             std::num::NonZeroU64::new(FILE_BYTES),
             Some(ROWS),
@@ -121,14 +129,14 @@ pub(super) async fn files(
             statistics,
         );
         let mut writer = DeltaWriter::new(Arc::clone(&store), config);
-        let (schema, dir) = (Arc::clone(schema), dir.to_owned());
+        let (schema, logical, dir) = (Arc::clone(schema), Arc::clone(logical), dir.to_owned());
         writers.spawn(async move {
             let mut rows = 0;
             loop {
                 match stream.try_next().await.map_err(plan::explain) {
                     Ok(Some(batch)) if batch.num_rows() == 0 => {}
                     Ok(Some(batch)) => {
-                        let written = match conform(&batch, &schema) {
+                        let written = match conform(&batch, &logical, &schema) {
                             Ok(batch) => writer.write(&batch).await.map_err(|e| explain(&dir, &e)),
                             Err(error) => Err(error),
                         };
@@ -149,7 +157,7 @@ pub(super) async fn files(
             Ok((adds, rows))
         });
     }
-    let mut files = Files { adds: Vec::new(), rows: 0, cleanup };
+    let mut files = Files { adds: Vec::new(), rows: 0, also: Vec::new(), cleanup };
     loop {
         let next = tokio::select! {
             biased;
@@ -177,10 +185,10 @@ pub(super) async fn files(
     }
 }
 
-/// Converts a batch to the schema of a table, and holds it to NOT NULL.
-fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, SqlError> {
+/// Converts a batch to the schema of a table as its files have it, and holds it to NOT NULL.
+fn conform(batch: &RecordBatch, logical: &SchemaRef, schema: &SchemaRef) -> Result<RecordBatch, SqlError> {
     let mut columns = Vec::with_capacity(schema.fields().len());
-    for (column, field) in batch.columns().iter().zip(schema.fields()) {
+    for (i, (column, field)) in batch.columns().iter().zip(schema.fields()).enumerate() {
         let column = if column.data_type() == field.data_type() {
             Arc::clone(column)
         } else {
@@ -190,7 +198,7 @@ fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, SqlEr
             return Err(SqlError::new(
                 "DELTA_NOT_NULL_CONSTRAINT_VIOLATED",
                 "23502",
-                format!("NOT NULL constraint violated for column: {}.", quoted(&[field.name()])),
+                format!("NOT NULL constraint violated for column: {}.", quoted(&[logical.field(i).name()])),
             ));
         }
         columns.push(column);
@@ -211,23 +219,51 @@ pub(super) struct Definition {
     pub(super) properties: Vec<(String, String)>,
 }
 
+impl Definition {
+    /// Changes what is known of one column.
+    pub(super) fn change_column(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(&mut HashMap<String, MetadataValue>),
+    ) -> Result<(), SqlError> {
+        let mut change = Some(change);
+        let fields: Vec<StructField> = self
+            .schema
+            .fields()
+            .map(|field| match change.take_if(|_| field.name().eq_ignore_ascii_case(name)) {
+                None => field.clone(),
+                Some(change) => {
+                    let mut metadata = field.metadata().clone();
+                    change(&mut metadata);
+                    StructField::new(field.name(), field.data_type().clone(), field.is_nullable())
+                        .with_metadata(metadata)
+                }
+            })
+            .collect();
+        self.schema = StructType::try_new(fields).map_err(|e| SqlError::internal(e.to_string()))?;
+        Ok(())
+    }
+}
+
 /// Makes a new table of these files, in one commit.
 pub(super) async fn create(dir: &Path, definition: Definition, files: Option<Files>) -> Result<(), SqlError> {
     let (adds, mut cleanup) = taken(files);
-    let mut builder = CreateBuilder::new()
-        .with_log_store(log_store(dir)?)
-        .with_columns(definition.schema.fields().cloned())
-        .with_partition_columns(definition.partitions)
-        .with_configuration(definition.properties.into_iter().map(|(key, value)| (key, Some(value))))
-        .with_raise_if_key_not_exists(false)
-        .with_save_mode(SaveMode::ErrorIfExists)
-        .with_actions(adds);
-    if let Some(comment) = definition.comment {
-        builder = builder.with_comment(comment);
-    }
-    let made = builder.await.map_err(|e| commit_error(dir, &e));
+    let store = log_store(dir)?;
+    let fail = |e: DeltaTableError| commit_error(dir, &e);
+    let protocol = features::protocol(&definition, None)?;
+    let metadata = metadata(&definition, None).map_err(fail)?;
+    let operation = DeltaOperation::Create {
+        mode: SaveMode::ErrorIfExists,
+        location: address(dir)?,
+        protocol: protocol.clone(),
+        metadata: metadata.clone(),
+    };
+    let mut actions = vec![Action::Protocol(protocol), Action::Metadata(metadata)];
+    actions.extend(adds);
+    let builder = CommitBuilder::from(CommitProperties::default()).with_actions(actions);
+    let made = builder.build(None, store, operation).await.map(|_| ()).map_err(fail);
     disarm(&mut cleanup, &made);
-    made.map(|_| ())
+    made
 }
 
 /// Gives a table another definition and other rows, in one commit that keeps its identity and history.
@@ -240,32 +276,20 @@ pub(super) async fn replace(
     let (mut actions, mut cleanup) = taken(files);
     let fail = |e: DeltaTableError| commit_error(dir, &e);
     let snapshot = table.snapshot().map_err(fail)?;
-    let metadata = metadata(&definition, snapshot.metadata()).map_err(fail)?;
-    let new_feature = deltalake::kernel::contains_timestampntz(definition.schema.fields())
-        && !deltalake::kernel::contains_timestampntz(snapshot.schema().fields());
-    let made = if new_feature {
-        // The protocol has to grow, which the library does only while it makes a table.
-        let builder = CreateBuilder::new()
-            .with_log_store(table.log_store())
-            .with_columns(definition.schema.fields().cloned())
-            .with_partition_columns(definition.partitions)
-            .with_configuration(definition.properties.into_iter().map(|(key, value)| (key, Some(value))))
-            .with_raise_if_key_not_exists(false)
-            .with_save_mode(SaveMode::Overwrite)
-            .with_comment(definition.comment.unwrap_or_default())
-            .with_actions(actions);
-        builder.await.map(|_| ()).map_err(fail)
-    } else {
-        let operation = DeltaOperation::Create {
-            mode: SaveMode::Overwrite,
-            location: table.table_url().clone(),
-            protocol: snapshot.protocol().clone(),
-            metadata: metadata.clone(),
-        };
-        actions.push(Action::Metadata(metadata));
-        actions.extend(removals(table).await.map_err(fail)?);
-        commit(table, actions, operation).await.map_err(fail)
+    let metadata = metadata(&definition, Some(snapshot.metadata())).map_err(fail)?;
+    let protocol = features::protocol(&definition, Some(snapshot.protocol()))?;
+    let operation = DeltaOperation::Create {
+        mode: SaveMode::Overwrite,
+        location: table.table_url().clone(),
+        protocol: protocol.clone(),
+        metadata: metadata.clone(),
     };
+    if protocol != *snapshot.protocol() {
+        actions.push(Action::Protocol(protocol));
+    }
+    actions.push(Action::Metadata(metadata));
+    actions.extend(removals(table).await.map_err(fail)?);
+    let made = commit(table, actions, operation).await.map_err(fail);
     disarm(&mut cleanup, &made);
     made
 }
@@ -308,18 +332,34 @@ pub(super) async fn rewrite(
     made
 }
 
-/// Changes what is said of a table: its comment, its properties, comments of its columns.
+/// Changes what a table is, and nothing of its files. The history calls it so, and tells these particulars.
 pub(super) async fn alter(
     table: &DeltaTable,
     dir: &Path,
     definition: &Definition,
-    changed: &[(String, String)],
+    called: &str,
+    told: &[(String, String)],
 ) -> Result<(), SqlError> {
     let fail = |e: DeltaTableError| commit_error(dir, &e);
     let snapshot = table.snapshot().map_err(fail)?;
-    let metadata = metadata(definition, snapshot.metadata()).map_err(fail)?;
-    let operation = DeltaOperation::SetTableProperties { properties: changed.iter().cloned().collect() };
-    commit(table, vec![Action::Metadata(metadata)], operation).await.map_err(fail)
+    let operation = DeltaOperation::SetTableProperties { properties: told.iter().cloned().collect() };
+    // The library has no name for most of what can be altered.
+    let properties = CommitProperties::default().with_metadata([(OPERATION.to_owned(), called.into())]);
+    let builder = CommitBuilder::from(properties).with_actions(redefinition(table, definition, dir)?);
+    builder.build(Some(snapshot as &dyn TableReference), table.log_store(), operation).await.map_err(fail)?;
+    Ok(())
+}
+
+/// What gives a table another definition.
+pub(super) fn redefinition(table: &DeltaTable, definition: &Definition, dir: &Path) -> Result<Vec<Action>, SqlError> {
+    let fail = |e: DeltaTableError| commit_error(dir, &e);
+    let snapshot = table.snapshot().map_err(fail)?;
+    let mut actions = vec![Action::Metadata(metadata(definition, Some(snapshot.metadata())).map_err(fail)?)];
+    let protocol = features::protocol(definition, Some(snapshot.protocol()))?;
+    if protocol != *snapshot.protocol() {
+        actions.push(Action::Protocol(protocol));
+    }
+    Ok(actions)
 }
 
 /// The definition that a table has now.
@@ -337,18 +377,24 @@ pub(super) fn definition(table: &DeltaTable, dir: &Path) -> Result<Definition, S
     })
 }
 
-fn metadata(definition: &Definition, old: &Metadata) -> Result<Metadata, DeltaTableError> {
+fn metadata(definition: &Definition, old: Option<&Metadata>) -> Result<Metadata, DeltaTableError> {
     let properties = definition.properties.iter().map(|(k, v)| (k.as_str(), v.as_str()));
     let mut metadata = new_metadata(&definition.schema, definition.partitions.iter().map(String::as_str), properties)?;
     if let Some(comment) = &definition.comment {
         metadata = metadata.with_description(comment.clone())?;
     }
-    Ok(metadata.with_table_id(old.id().to_owned())?)
+    match old {
+        Some(old) => Ok(metadata.with_table_id(old.id().to_owned())?),
+        None => Ok(metadata),
+    }
 }
 
 fn taken(files: Option<Files>) -> (Vec<Action>, Option<Cleanup>) {
     match files {
-        Some(files) => (files.adds.into_iter().map(Action::Add).collect(), Some(files.cleanup)),
+        Some(files) => {
+            let adds = files.adds.into_iter().map(Action::Add);
+            (adds.chain(files.also).collect(), Some(files.cleanup))
+        }
         None => (Vec::new(), None),
     }
 }

@@ -344,6 +344,7 @@ fn table_type(info: &TableInfo) -> TableType {
     match info.table_type {
         EngineTableType::View => TableType::View,
         EngineTableType::Managed => TableType::Managed,
+        EngineTableType::MaterializedView => TableType::MaterializedView,
     }
 }
 

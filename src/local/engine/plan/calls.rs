@@ -14,7 +14,8 @@ use crate::local::engine::error::SqlError;
 use crate::local::engine::functions;
 
 /// The user under which everything runs.
-const USER: &str = "local";
+/// Who runs the statements.
+pub(in crate::local::engine) const USER: &str = "local";
 
 /// Functions whose result has the type of their arguments: a whole number among these is an INT, not a mere count.
 const TYPED: &[&str] = &[

@@ -28,7 +28,9 @@ mod widen;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use datafusion::common::Column;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::execution::SessionState;
 use datafusion::functions_aggregate::expr_fn::count as count_of;
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan, LogicalPlanBuilder, TableSource, lit};
@@ -36,6 +38,7 @@ use datafusion::sql::planner::{NullOrdering, ParserOptions, SqlToRel};
 use sqlparser::ast::{Query, Statement};
 
 pub(super) use bind::{DEFAULT_CATALOG, DEFAULT_SCHEMA, Scope, TableUse, Version};
+pub(super) use calls::USER;
 pub(super) use casts::SparkCasts;
 pub(super) use coercion::SparkCoercion;
 pub(super) use errors::{divide_by_zero, explain, overflow};
@@ -43,12 +46,15 @@ pub(super) use names::WRITTEN_NAME;
 pub(super) use never::NeverTrue;
 pub(super) use ordering::SparkOrder;
 pub(super) use recursion::RecursionLimits;
-pub(super) use splice::Pieces;
+pub(super) use splice::{Pieces, inserted};
 
 use super::error::SqlError;
 use super::session;
 use crate::dialect::{Part, parse_query};
 use crate::local::engine::Engine;
+
+/// In texts of ours, the rows that a query gives: its columns are `c0`, `c1`, … there.
+pub(super) const ROWS: &str = "`__kiln_rows`";
 
 /// How deep views may stand on views.
 const MAX_VIEW_DEPTH: usize = 50;
@@ -77,8 +83,30 @@ pub(super) async fn query(engine: &Engine, part: &Part, scope: &Scope) -> Result
     tree(engine, query, scope).await
 }
 
+/// Plans a text of ours over the rows of a query, which it calls [`ROWS`].
+pub(super) async fn over(engine: &Engine, text: &str, scope: &Scope, rows: &Planned) -> Result<Planned, SqlError> {
+    let query = parse_query(text).map_err(|e| SqlError::syntax(&e, text))?;
+    let schema = rows.plan.schema();
+    let columns = (0..schema.fields().len()).map(|i| {
+        let (qualifier, field) = schema.qualified_field(i);
+        Expr::Column(Column::new(qualifier.cloned(), field.name())).alias(format!("c{i}"))
+    });
+    let plan = LogicalPlanBuilder::from(rows.plan.clone()).project(columns).and_then(LogicalPlanBuilder::build);
+    let source = provider_as_source(Arc::new(ViewTable::new(plan.map_err(explain)?, None)));
+    tree_over(engine, query, scope, Some(source)).await.map_err(SqlError::without_place)
+}
+
 /// Plans a query that is parsed already.
-async fn tree(engine: &Engine, mut tree: Query, scope: &Scope) -> Result<Planned, SqlError> {
+async fn tree(engine: &Engine, tree: Query, scope: &Scope) -> Result<Planned, SqlError> {
+    tree_over(engine, tree, scope, None).await
+}
+
+async fn tree_over(
+    engine: &Engine,
+    mut tree: Query,
+    scope: &Scope,
+    rows: Option<Arc<dyn TableSource>>,
+) -> Result<Planned, SqlError> {
     refuse::check(&tree)?;
     checks::check(&tree)?;
     forms::settle(&mut tree)?;
@@ -86,7 +114,10 @@ async fn tree(engine: &Engine, mut tree: Query, scope: &Scope) -> Result<Planned
     let uses = bind::bind(&mut tree, scope)?;
     let mut tables = BTreeMap::new();
     for (reference, table) in uses {
-        let source = Box::pin(engine.source(&table, scope)).await.map_err(|e| e.at(table.position))?;
+        let source = match &rows {
+            Some(rows) if ROWS.trim_matches('`') == table.name.name => Arc::clone(rows),
+            _ => Box::pin(engine.source(&table, scope)).await.map_err(|e| e.at(table.position))?,
+        };
         tables.insert(reference, source);
     }
     let now = engine.now();

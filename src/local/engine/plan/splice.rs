@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, Ident, ObjectNamePart, Query, TableFactor, VisitMut, VisitorMut};
+use sqlparser::ast::{Expr, Ident, ObjectNamePart, Query, SetExpr, TableFactor, VisitMut, VisitorMut};
 
 use super::{Planned, Scope, bind, tree};
 use crate::dialect::{Part, parse_expression, parse_query, parse_relation};
@@ -64,6 +64,33 @@ impl Pieces {
         let _ = VisitMut::visit(&mut query, &mut put);
         tree(engine, query, scope).await
     }
+}
+
+/// Plans the query of an INSERT. In the rows of a `VALUES`, the word DEFAULT stands for what `default` gives for the
+/// column at this place.
+pub(in crate::local::engine) async fn inserted(
+    engine: &Engine,
+    part: &Part,
+    scope: &Scope,
+    default: impl Fn(usize, usize) -> String,
+) -> Result<Planned, SqlError> {
+    let mut query = parse_query(&part.padded).map_err(|e| SqlError::syntax(&e, &part.padded))?;
+    if let SetExpr::Values(values) = query.body.as_mut() {
+        for row in &mut values.rows {
+            let width = row.len();
+            for (i, expr) in row.iter_mut().enumerate() {
+                if let Expr::Identifier(ident) = expr
+                    && ident.quote_style.is_none()
+                    && ident.value.eq_ignore_ascii_case("default")
+                {
+                    let text = default(i, width);
+                    let parsed = parse_expression(&text).map_err(|e| SqlError::syntax(&e, &text).without_place())?;
+                    *expr = Expr::Nested(Box::new(parsed));
+                }
+            }
+        }
+    }
+    tree(engine, query, scope).await
 }
 
 struct Put<'a>(&'a Pieces);

@@ -1,15 +1,15 @@
-//! Statements that describe: `DESCRIBE` and `SHOW`.
+//! Statements that describe one thing: `DESCRIBE` and `EXPLAIN`.
 
 use std::fmt::Write as _;
 
-use super::namespaces::schema_name;
-use crate::dialect::{DataType, Name};
+use crate::dialect::{self, DataType, Name, Part};
 use crate::ids::TableName;
-use crate::local::engine::api::{Column, Output, TableInfo, TableType};
-use crate::local::engine::catalog::{Kind, quoted};
+use crate::local::engine::api::{Column, ColumnInfo, Output, TableInfo};
+use crate::local::engine::catalog::{Key, Kind, quoted};
 use crate::local::engine::delta::{self, CLUSTERING};
 use crate::local::engine::error::SqlError;
-use crate::local::engine::plan::Scope;
+use crate::local::engine::plan::{self, Scope};
+use crate::local::engine::write::OPERATION;
 use crate::local::engine::{Engine, types};
 
 fn column(name: &str, data_type: &str) -> Column {
@@ -21,12 +21,12 @@ pub(super) fn answer(statement_type: &'static str, columns: &[(&str, &str)], row
     Output { columns, rows, is_query: true, statement_type, ..Output::default() }
 }
 
-fn texts(names: &[&'static str]) -> Vec<(&'static str, &'static str)> {
+pub(super) fn texts(names: &[&'static str]) -> Vec<(&'static str, &'static str)> {
     names.iter().map(|name| (*name, "STRING")).collect()
 }
 
 /// A table or view that a header names; an unknown one with its place.
-async fn described(engine: &Engine, scope: &Scope, written: &Name) -> Result<TableInfo, SqlError> {
+pub(super) async fn described(engine: &Engine, scope: &Scope, written: &Name) -> Result<TableInfo, SqlError> {
     let name = scope.table(written)?;
     engine.kind(&name, &scope.parts(written)?).map_err(|e| e.at(scope.place(written)))?;
     engine.describe(&name).await
@@ -70,22 +70,30 @@ pub(super) async fn describe(
     let mut row = |name: &str, value: &str, comment: &str| {
         rows.push(vec![Some(name.to_owned()), Some(value.to_owned()), Some(comment.to_owned())]);
     };
-    let partitions: Vec<_> = table.columns.iter().filter(|c| c.partition_index.is_some()).collect();
-    if !partitions.is_empty() {
-        row("# Partition Information", "", "");
-        row("# col_name", "data_type", "comment");
-        for c in partitions {
-            row(&c.column.name, &simple_type(&c.column.type_text), c.comment.as_deref().unwrap_or_default());
+    let parted = |title: &str, columns: Vec<&ColumnInfo>, row: &mut dyn FnMut(&str, &str, &str)| {
+        if !columns.is_empty() {
+            row(title, "", "");
+            row("# col_name", "data_type", "comment");
+            for c in columns {
+                row(&c.column.name, &simple_type(&c.column.type_text), c.comment.as_deref().unwrap_or_default());
+            }
         }
-    }
+    };
+    let partitions = table.columns.iter().filter(|c| c.partition_index.is_some()).collect();
+    parted("# Partition Information", partitions, &mut row);
+    let clustering = clustering(&table);
+    let clustered = table.columns.iter().filter(|c| clustering.contains(&c.column.name)).collect();
+    parted("# Clustering Information", clustered, &mut row);
     if extended {
+        let about = engine.folder().about(&table.name.parts())?;
         row("", "", "");
         row("# Detailed Table Information", "", "");
         row("Catalog", &table.name.catalog, "");
         row("Database", &table.name.schema, "");
         row("Table", &table.name.name, "");
+        row("Owner", about.owner.as_deref().unwrap_or(plan::USER), "");
         row("Created Time", &table.created_at.format("%a %b %d %H:%M:%S UTC %Y").to_string(), "");
-        row("Type", if table.table_type == TableType::View { "VIEW" } else { "MANAGED" }, "");
+        row("Type", table.table_type.as_str(), "");
         if let Some(comment) = &table.comment {
             row("Comment", comment, "");
         }
@@ -96,15 +104,237 @@ pub(super) async fn describe(
             row("Location", &location.display().to_string(), "");
             row("Provider", "delta", "");
         }
-        let properties: Vec<_> = table.properties.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        row("Table Properties", &format!("[{}]", properties.join(",")), "");
+        row("Table Properties", &format!("[{}]", shown_properties(&table).join(",")), "");
+        if !about.keys.is_empty() {
+            row("", "", "");
+            row("# Constraints", "", "");
+            for key in &about.keys {
+                row(&key.name, &key_text(key), "");
+            }
+        }
     }
     Ok(answer("DESCRIBE", &texts(&["col_name", "data_type", "comment"]), rows))
+}
+
+/// The properties that a table shows, as `key=value`.
+fn shown_properties(table: &TableInfo) -> Vec<String> {
+    table.properties.iter().filter(|(key, _)| *key != CLUSTERING).map(|(k, v)| format!("{k}={v}")).collect()
+}
+
+/// The columns by which a table is clustered.
+pub(super) fn clustering(table: &TableInfo) -> Vec<String> {
+    let text = table.properties.get(CLUSTERING);
+    let columns = text.and_then(|text| serde_json::from_str::<Vec<Vec<String>>>(text).ok()).unwrap_or_default();
+    columns.into_iter().map(|path| path.join(".")).collect()
+}
+
+/// A key as a `CREATE TABLE` writes it.
+pub(super) fn key_text(key: &Key) -> String {
+    let names = |columns: &[String]| {
+        columns.iter().map(|column| crate::ids::quote_identifier(column)).collect::<Vec<_>>().join(", ")
+    };
+    match &key.references {
+        None => format!("PRIMARY KEY ({})", names(&key.columns)),
+        Some((table, columns)) => {
+            format!("FOREIGN KEY ({}) REFERENCES {} ({})", names(&key.columns), table.to_sql(), names(columns))
+        }
+    }
+}
+
+/// `DESCRIBE TABLE t column`
+pub(super) async fn describe_column(
+    engine: &Engine,
+    scope: &Scope,
+    written: &Name,
+    column: &[String],
+) -> Result<Output, SqlError> {
+    let table = described(engine, scope, written).await?;
+    let wanted = column.join(".");
+    let Some(found) = table.columns.iter().find(|c| c.column.name.eq_ignore_ascii_case(&wanted)) else {
+        return Err(super::alter::no_column(&wanted, &table.name));
+    };
+    let row =
+        |name: &str, value: Option<String>| vec![Some(name.to_owned()), value.or_else(|| Some("NULL".to_owned()))];
+    let rows = vec![
+        row("col_name", Some(found.column.name.clone())),
+        row("data_type", Some(simple_type(&found.column.type_text))),
+        row("comment", found.comment.clone()),
+    ];
+    Ok(answer("DESCRIBE", &texts(&["info_name", "info_value"]), rows))
+}
+
+/// `DESCRIBE TABLE EXTENDED t AS JSON`
+pub(super) async fn describe_json(engine: &Engine, scope: &Scope, written: &Name) -> Result<Output, SqlError> {
+    let table = described(engine, scope, written).await?;
+    let about = engine.folder().about(&table.name.parts())?;
+    let columns: Vec<_> = table
+        .columns
+        .iter()
+        .map(|c| {
+            let mut column = serde_json::json!({
+                "name": c.column.name,
+                "type": json_type(&DataType::parse(&c.column.type_text).unwrap_or(DataType::Void)),
+                "nullable": c.nullable,
+            });
+            if let Some(comment) = &c.comment {
+                column["comment"] = comment.as_str().into();
+            }
+            if let Some(default) = &c.default {
+                column["default"] = default.as_str().into();
+            }
+            column
+        })
+        .collect();
+    let partitions: Vec<_> =
+        table.columns.iter().filter(|c| c.partition_index.is_some()).map(|c| c.column.name.as_str()).collect();
+    let properties: serde_json::Map<_, _> = table
+        .properties
+        .iter()
+        .filter(|(key, _)| *key != CLUSTERING)
+        .map(|(key, value)| (key.clone(), value.as_str().into()))
+        .collect();
+    let mut json = serde_json::json!({
+        "table_name": table.name.name,
+        "catalog_name": table.name.catalog,
+        "namespace": [table.name.schema],
+        "schema_name": table.name.schema,
+        "columns": columns,
+        "created_time": table.created_at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "type": table.table_type.as_str(),
+        "owner": about.owner.as_deref().unwrap_or(plan::USER),
+        "table_properties": properties,
+    });
+    if !partitions.is_empty() {
+        json["partition_columns"] = partitions.into();
+    }
+    let clustering = clustering(&table);
+    if !clustering.is_empty() {
+        json["clustering_columns"] = clustering.into();
+    }
+    if let Some(comment) = &table.comment {
+        json["comment"] = comment.as_str().into();
+    }
+    if let Some(location) = &table.storage_location {
+        json["location"] = location.display().to_string().into();
+        json["provider"] = "delta".into();
+    }
+    if let Some(text) = &table.view_definition {
+        json["view_text"] = text.as_str().into();
+    }
+    Ok(answer("DESCRIBE", &texts(&["json_metadata"]), vec![vec![Some(json.to_string())]]))
+}
+
+/// A type as `DESCRIBE … AS JSON` writes it.
+fn json_type(data_type: &DataType) -> serde_json::Value {
+    use serde_json::json;
+    let inner = |part: &Option<Box<DataType>>| part.as_deref().map_or(json!({"name": "void"}), json_type);
+    match data_type {
+        DataType::Decimal(precision, scale) => json!({"name": "decimal", "precision": precision, "scale": scale}),
+        DataType::String => json!({"name": "string", "collation": "UTF8_BINARY"}),
+        DataType::Timestamp => json!({"name": "timestamp_ltz"}),
+        DataType::Array(item) => json!({"name": "array", "element_type": inner(item), "element_nullable": true}),
+        DataType::Map(key, value) => {
+            json!({"name": "map", "key_type": inner(key), "value_type": inner(value), "value_nullable": true})
+        }
+        DataType::Struct(fields) => {
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|(name, field)| {
+                    let field = field.as_ref().map_or(json!({"name": "void"}), json_type);
+                    json!({"name": name, "type": field, "nullable": true})
+                })
+                .collect();
+            json!({"name": "struct", "fields": fields})
+        }
+        other => json!({"name": other.to_string().to_lowercase()}),
+    }
+}
+
+/// `DESCRIBE QUERY`
+pub(super) async fn describe_query(engine: &Engine, scope: &Scope, query: &Part) -> Result<Output, SqlError> {
+    let planned = plan::query(engine, query, scope).await?;
+    let rows = planned
+        .names
+        .iter()
+        .zip(planned.plan.schema().fields())
+        .map(|(name, field)| {
+            let type_text = types::from_arrow(field.data_type()).to_string();
+            vec![Some(name.clone()), Some(simple_type(&type_text)), None]
+        })
+        .collect();
+    Ok(answer("DESCRIBE", &texts(&["col_name", "data_type", "comment"]), rows))
+}
+
+/// `DESCRIBE SCHEMA`, `DESCRIBE CATALOG`
+pub(super) fn describe_namespace(
+    engine: &Engine,
+    scope: &Scope,
+    catalog: bool,
+    written: &Name,
+    extended: bool,
+) -> Result<Output, SqlError> {
+    let path = super::alter::namespace_path(engine, scope, catalog, written)?;
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let about = engine.folder().about(&path)?;
+    let row = |name: &str, value: &str| vec![Some(name.to_owned()), Some(value.to_owned())];
+    let owner = about.owner.as_deref().unwrap_or(plan::USER);
+    let (mut rows, info, columns) = match path.as_slice() {
+        [catalog, schema] => (
+            vec![row("Catalog Name", catalog), row("Namespace Name", schema)],
+            engine.folder().schema(catalog, schema)?,
+            ["database_description_item", "database_description_value"],
+        ),
+        _ => (vec![row("Catalog Name", path[0])], engine.folder().catalog(path[0])?, ["info_name", "info_value"]),
+    };
+    rows.push(row("Comment", info.comment.as_deref().unwrap_or_default()));
+    rows.push(row("Owner", owner));
+    if extended {
+        rows.push(row("Created At", &info.created_at.format("%Y-%m-%d %H:%M:%S UTC").to_string()));
+        let properties: Vec<_> = about.properties.iter().map(|(k, v)| format!("({k},{v})")).collect();
+        rows.push(row("Properties", &format!("({})", properties.join(", "))));
+    }
+    Ok(answer("DESCRIBE", &texts(&columns), rows))
+}
+
+/// `DESCRIBE FUNCTION`
+pub(super) fn describe_function(name: &str, extended: bool) -> Result<Output, SqlError> {
+    let Some(function) = dialect::functions::function(name) else {
+        return Err(SqlError::new(
+            "UNRESOLVED_ROUTINE",
+            "42883",
+            format!("Cannot resolve routine {} on search path [`system`.`builtin`].", quoted(&[name])),
+        ));
+    };
+    let arguments = match (function.min_args, function.max_args) {
+        (least, Some(most)) if least == most => format!("{least}"),
+        (least, Some(most)) => format!("{least} to {most}"),
+        (least, None) => format!("{least} or more"),
+    };
+    let mut rows = vec![format!("Function: {}", function.name), format!("Arguments: {arguments}")];
+    if extended {
+        rows.push(format!("Kind: {:?}", function.kind).to_lowercase());
+    }
+    Ok(answer("DESCRIBE", &texts(&["function_desc"]), rows.into_iter().map(|row| vec![Some(row)]).collect()))
 }
 
 /// A type as `DESCRIBE` writes it: in lower case, without blanks.
 fn simple_type(type_text: &str) -> String {
     type_text.to_lowercase().replace(": ", ":").replace(", ", ",")
+}
+
+/// `EXPLAIN`
+pub(super) async fn explain(engine: &Engine, scope: &Scope, query: &Part, extended: bool) -> Result<Output, SqlError> {
+    let planned = plan::query(engine, query, scope).await?;
+    let mut text = String::new();
+    if extended {
+        let optimized = planned.state.optimize(&planned.plan).map_err(plan::explain)?;
+        let _ = write!(text, "== Analyzed Logical Plan ==\n{}\n\n", planned.plan.display_indent());
+        let _ = write!(text, "== Optimized Logical Plan ==\n{}\n\n", optimized.display_indent());
+    }
+    let physical = planned.state.create_physical_plan(&planned.plan).await.map_err(plan::explain)?;
+    let shown = datafusion::physical_plan::displayable(physical.as_ref()).indent(false);
+    let _ = write!(text, "== Physical Plan ==\n{shown}");
+    Ok(answer("EXPLAIN", &texts(&["plan"]), vec![vec![Some(text)]]))
 }
 
 /// `DESCRIBE HISTORY`
@@ -130,7 +360,7 @@ pub(super) async fn history(
                 timestamp,
                 info.user_id,
                 info.user_name,
-                info.operation,
+                info.info.get(OPERATION).and_then(|name| name.as_str()).map(str::to_owned).or(info.operation),
                 json(parameters),
                 None,
                 None,
@@ -173,13 +403,11 @@ pub(super) async fn detail(engine: &Engine, scope: &Scope, written: &Name) -> Re
     let snapshot = table.snapshot().map_err(|e| delta::explain(&dir, &e))?;
     let files: Vec<i64> = snapshot.log_data().iter().map(|file| file.size()).collect();
     let partitions: Vec<_> = snapshot.metadata().partition_columns().to_vec();
-    let clustering: Vec<String> = info
-        .properties
-        .get(CLUSTERING)
-        .and_then(|text| serde_json::from_str::<Vec<Vec<String>>>(text).ok())
-        .map(|columns| columns.into_iter().map(|c| c.join(".")).collect())
-        .unwrap_or_default();
+    let clustering = clustering(&info);
     let protocol = snapshot.protocol();
+    let mut features: Vec<String> =
+        protocol.writer_features().unwrap_or_default().iter().map(ToString::to_string).collect();
+    features.sort();
     let shown: Vec<_> = info.properties.iter().filter(|(key, _)| *key != CLUSTERING).collect();
     let time = |t: chrono::DateTime<chrono::Utc>| Some(t.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string());
     let row = vec![
@@ -200,6 +428,7 @@ pub(super) async fn detail(engine: &Engine, scope: &Scope, written: &Name) -> Re
         ),
         Some(protocol.min_reader_version().to_string()),
         Some(protocol.min_writer_version().to_string()),
+        Some(serde_json::json!(features).to_string()),
     ];
     let columns = [
         ("format", "STRING"),
@@ -216,135 +445,7 @@ pub(super) async fn detail(engine: &Engine, scope: &Scope, written: &Name) -> Re
         ("properties", "MAP<STRING, STRING>"),
         ("minReaderVersion", "INT"),
         ("minWriterVersion", "INT"),
+        ("tableFeatures", "ARRAY<STRING>"),
     ];
     Ok(answer("DESCRIBE", &columns, vec![row]))
-}
-
-/// Whether a name fits a pattern of `SHOW`: `*` stands for anything, `|` parts alternatives.
-fn fits(name: &str, like: Option<&str>) -> bool {
-    let Some(like) = like else { return true };
-    like.split('|').any(|pattern| {
-        let pattern: String = pattern
-            .trim()
-            .chars()
-            .map(|c| match c {
-                '*' | '%' => ".*".to_owned(),
-                c => regex::escape(&c.to_string()),
-            })
-            .collect();
-        regex::Regex::new(&format!("(?i)^{pattern}$")).is_ok_and(|regex| regex.is_match(name))
-    })
-}
-
-/// `SHOW CATALOGS`
-pub(super) async fn catalogs(engine: &Engine, like: Option<&str>) -> Result<Output, SqlError> {
-    let all = engine.catalogs().await?;
-    let rows = all.into_iter().filter(|c| fits(&c.name, like)).map(|c| vec![Some(c.name)]).collect();
-    Ok(answer("SHOW", &texts(&["catalog"]), rows))
-}
-
-/// `SHOW SCHEMAS`
-pub(super) async fn schemas(
-    engine: &Engine,
-    scope: &Scope,
-    catalog: Option<&Name>,
-    like: Option<&str>,
-) -> Result<Output, SqlError> {
-    let catalog = match catalog {
-        Some(name) => scope.parts(name)?.join(".").to_lowercase(),
-        None => scope.catalog.clone(),
-    };
-    let all = engine.schemas(&catalog).await?;
-    let rows = all.into_iter().filter(|s| fits(&s.name, like)).map(|s| vec![Some(s.name)]).collect();
-    Ok(answer("SHOW", &texts(&["databaseName"]), rows))
-}
-
-/// `SHOW TABLES`, `SHOW VIEWS`
-pub(super) fn tables(
-    engine: &Engine,
-    scope: &Scope,
-    schema: Option<&Name>,
-    like: Option<&str>,
-    views_only: bool,
-) -> Result<Output, SqlError> {
-    let (catalog, schema) = match schema {
-        Some(name) => schema_name(scope, name)?,
-        None => (scope.catalog.clone(), scope.schema.clone()),
-    };
-    let all = engine.folder().relations(&catalog, &schema)?;
-    let rows = all
-        .into_iter()
-        .filter(|(name, kind)| fits(&name.name, like) && (!views_only || *kind == Kind::View))
-        .map(|(name, _)| vec![Some(name.schema), Some(name.name), Some("false".to_owned())])
-        .collect();
-    let name = if views_only { "viewName" } else { "tableName" };
-    let namespace = if views_only { "namespace" } else { "database" };
-    Ok(answer("SHOW", &[(namespace, "STRING"), (name, "STRING"), ("isTemporary", "BOOLEAN")], rows))
-}
-
-/// `SHOW COLUMNS`
-pub(super) async fn columns(engine: &Engine, scope: &Scope, written: &Name) -> Result<Output, SqlError> {
-    let table = described(engine, scope, written).await?;
-    let rows = table.columns.into_iter().map(|c| vec![Some(c.column.name)]).collect();
-    Ok(answer("SHOW", &texts(&["col_name"]), rows))
-}
-
-/// `SHOW TBLPROPERTIES`
-pub(super) async fn properties(
-    engine: &Engine,
-    scope: &Scope,
-    written: &Name,
-    key: Option<&str>,
-) -> Result<Output, SqlError> {
-    let table = described(engine, scope, written).await?;
-    let rows = match key {
-        Some(key) => {
-            let missing =
-                || format!("Table {} does not have property: {key}", quoted(&[&table.name.schema, &table.name.name]));
-            vec![vec![Some(key.to_owned()), Some(table.properties.get(key).cloned().unwrap_or_else(missing))]]
-        }
-        None => table.properties.into_iter().map(|(k, v)| vec![Some(k), Some(v)]).collect(),
-    };
-    Ok(answer("SHOW", &texts(&["key", "value"]), rows))
-}
-
-/// `SHOW CREATE TABLE`
-pub(super) async fn create_statement(engine: &Engine, scope: &Scope, written: &Name) -> Result<Output, SqlError> {
-    let table = described(engine, scope, written).await?;
-    let literal = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"));
-    let is_view = table.table_type == TableType::View;
-    let mut sql = format!("CREATE {} {} (\n", if is_view { "VIEW" } else { "TABLE" }, table.name.to_sql());
-    for (i, c) in table.columns.iter().enumerate() {
-        let comma = if i == 0 { "  " } else { ",\n  " };
-        let _ = write!(sql, "{comma}{}", crate::ids::quote_identifier(&c.column.name));
-        if !is_view {
-            let _ = write!(sql, " {}", c.column.type_text);
-            if !c.nullable {
-                sql.push_str(" NOT NULL");
-            }
-        }
-        if let Some(comment) = &c.comment {
-            let _ = write!(sql, " COMMENT {}", literal(comment));
-        }
-    }
-    sql.push_str(")\n");
-    if !is_view {
-        sql.push_str("USING delta\n");
-    }
-    let partitions: Vec<_> = table.columns.iter().filter(|c| c.partition_index.is_some()).collect();
-    if !partitions.is_empty() {
-        let names: Vec<_> = partitions.iter().map(|c| crate::ids::quote_identifier(&c.column.name)).collect();
-        let _ = writeln!(sql, "PARTITIONED BY ({})", names.join(", "));
-    }
-    if let Some(comment) = &table.comment {
-        let _ = writeln!(sql, "COMMENT {}", literal(comment));
-    }
-    if !table.properties.is_empty() {
-        let all: Vec<_> = table.properties.iter().map(|(k, v)| format!("  {} = {}", literal(k), literal(v))).collect();
-        let _ = writeln!(sql, "TBLPROPERTIES (\n{})", all.join(",\n"));
-    }
-    if let Some(query) = &table.view_definition {
-        let _ = writeln!(sql, "AS {query}");
-    }
-    Ok(answer("SHOW", &texts(&["createtab_stmt"]), vec![vec![Some(sql)]]))
 }

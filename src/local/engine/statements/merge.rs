@@ -3,16 +3,20 @@
 //! Table and source are joined once, fully. Each pair gets the number of the clause that acts on it, and the columns that
 //! the row then has; counts over this tell what there is to do, and the rows that remain are written in one commit.
 
+use std::collections::BTreeSet;
+
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use deltalake::protocol::{DeltaOperation, MergePredicate};
 use tokio_util::sync::CancellationToken;
 
-use super::rows::{counters, numbers, schema_of, set_once, target, written};
+use super::rows::{counters, is_default, numbers, set_once, target, written};
+use super::{columns, evolve};
 use crate::dialect::{Assignment, Merge, MergeAction, MergeClause, MergeWhen, Part};
 use crate::local::engine::api::Output;
 use crate::local::engine::catalog::quoted;
 use crate::local::engine::error::{SqlError, place};
 use crate::local::engine::plan::{Pieces, Scope};
+use crate::local::engine::rules::{By, Rules};
 use crate::local::engine::{Engine, types, write};
 
 /// The number of pairs of which the row of the table stays as it is.
@@ -35,9 +39,21 @@ pub(super) async fn merge(
     let name = scope.table(&merge.table)?;
     let _writing = engine.write_lock(&name).await;
     let (name, table) = target(engine, scope, &merge.table).await?;
-    let (dir, schema) = (engine.table_dir(&name), schema_of(&table)?);
+    let dir = engine.table_dir(&name);
     let owner = merge.alias.clone().unwrap_or_else(|| name.name.clone());
-    let mut join = Join::new(engine, scope, merge, &schema, &owner).await?;
+    let mut definition = write::definition(&table, &dir)?;
+    let known = definition.schema.fields().count();
+    let takes_all = |c: &MergeClause| matches!(c.action, MergeAction::UpdateAll | MergeAction::InsertAll);
+    if merge.evolves && merge.clauses.iter().any(takes_all) {
+        let mut pieces = Pieces::default();
+        let (relation, _) = pieces.relation(&merge.source)?;
+        let source = pieces.plan(engine, &format!("SELECT * FROM {relation}"), scope).await?;
+        evolve::with_columns_of(&mut definition, &source, 0)?;
+    }
+    let evolved = definition.schema.fields().count() > known;
+    let schema = columns::arrow(&definition.schema)?;
+    let rules = Rules::of(&definition, &schema);
+    let mut join = Join::new(engine, scope, merge, &schema, &owner, &rules, known).await?;
     let pairs = join.pairs(merge).await?;
 
     let of = |wanted: fn(&MergeClause) -> bool| {
@@ -76,7 +92,16 @@ pub(super) async fn merge(
 
     let columns: Vec<_> = schema.fields().iter().map(|field| quoted(&[field.name()])).collect();
     let columns = columns.join(", ");
-    let partitions = write::definition(&table, &dir)?.partitions;
+    let given: Vec<_> = (0..schema.fields().len())
+        .map(|i| (!rules.is_generated(i) || join.assigned.contains(&i)).then_some(i))
+        .collect();
+    let mut also = Vec::new();
+    if let Some(counted) = rules.counted(&definition, &given, By::Merge, inserted)? {
+        also = write::redefinition(&table, &counted, &dir)?;
+    } else if evolved && updated + deleted + inserted > 0 {
+        also = write::redefinition(&table, &definition, &dir)?;
+    }
+    let partitions = &definition.partitions;
     if updated + deleted > 0 {
         let gone: Vec<i64> = deletes.iter().copied().chain([SKIPPED]).collect();
         // A row of the table that met several rows of the source stays one row: the one that a clause acted on.
@@ -92,12 +117,16 @@ pub(super) async fn merge(
         };
         let text = format!("SELECT {columns} FROM {from} AS p WHERE NOT {} {only}", is_among(&gone));
         let planned = join.pieces.plan(engine, &text, scope).await?;
-        let files = write::files(&planned, &dir, &schema, &partitions, cancel).await?;
+        let planned = rules.applied(engine, scope, planned, &given, By::Merge).await?;
+        let mut files = write::files(&planned, &dir, &schema, partitions, cancel).await?;
+        files.also = also;
         write::rewrite(&table, &dir, Some(files), operation(merge)).await?;
     } else if inserted > 0 {
         let text = format!("SELECT {columns} FROM {pairs} AS p WHERE {}", is_among(&inserts));
         let planned = join.pieces.plan(engine, &text, scope).await?;
-        let files = write::files(&planned, &dir, &schema, &partitions, cancel).await?;
+        let planned = rules.applied(engine, scope, planned, &given, By::Merge).await?;
+        let mut files = write::files(&planned, &dir, &schema, partitions, cancel).await?;
+        files.also = also;
         write::add(&table, &dir, files, operation(merge)).await?;
     }
     Ok(counters(
@@ -179,6 +208,14 @@ struct Join<'a> {
     source_columns: Vec<String>,
     /// The word that stands for the source.
     relation: String,
+    /// What the table demands of its rows.
+    rules: &'a Rules,
+    /// Whether the table's columns follow those of the source.
+    evolves: bool,
+    /// How many columns the table has had: those behind them are new.
+    known: usize,
+    /// The columns that some clause gives a value.
+    assigned: BTreeSet<usize>,
 }
 
 impl<'a> Join<'a> {
@@ -188,12 +225,27 @@ impl<'a> Join<'a> {
         merge: &Merge,
         schema: &'a SchemaRef,
         table: &'a str,
+        rules: &'a Rules,
+        known: usize,
     ) -> Result<Self, SqlError> {
         let mut pieces = Pieces::default();
         let (relation, source) = pieces.relation(&merge.source)?;
         let planned = pieces.plan(engine, &format!("SELECT * FROM {relation}"), scope).await?;
         let source = source.unwrap_or_else(|| "__kiln_source".to_owned());
-        Ok(Self { engine, scope, schema, pieces, table, source, source_columns: planned.names, relation })
+        Ok(Self {
+            engine,
+            scope,
+            schema,
+            pieces,
+            table,
+            source,
+            source_columns: planned.names,
+            relation,
+            rules,
+            evolves: merge.evolves,
+            known,
+            assigned: BTreeSet::new(),
+        })
     }
 
     /// A subquery of all pairs: the columns that the row has afterwards, and what is done with it.
@@ -220,7 +272,15 @@ impl<'a> Join<'a> {
         );
         let mut values: Vec<Vec<(usize, String)>> = Vec::new();
         for clause in &merge.clauses {
-            values.push(self.values(clause).await?);
+            let of_clause = self.values(clause).await?;
+            for (column, _) in &of_clause {
+                match clause.when {
+                    MergeWhen::NotMatched => self.rules.may_give(*column)?,
+                    _ => self.rules.may_set(*column)?,
+                }
+                self.assigned.insert(*column);
+            }
+            values.push(of_clause);
         }
         let mut columns = Vec::new();
         for (j, field) in self.schema.fields().iter().enumerate() {
@@ -231,12 +291,16 @@ impl<'a> Join<'a> {
                 match value {
                     Some(value) => cases.push_str(&format!(" WHEN {i} THEN CAST({value} AS {sql_type})")),
                     None if clause.when == MergeWhen::NotMatched => {
-                        cases.push_str(&format!(" WHEN {i} THEN CAST(NULL AS {sql_type})"));
+                        let default = self.rules.default(j).unwrap_or("NULL");
+                        cases.push_str(&format!(" WHEN {i} THEN CAST(({default}) AS {sql_type})"));
                     }
                     None => {}
                 }
             }
-            let own = quoted(&[self.table, field.name()]);
+            let own = match j < self.known {
+                true => quoted(&[self.table, field.name()]),
+                false => format!("CAST(NULL AS {sql_type})"),
+            };
             let value = if cases.is_empty() { own } else { format!("CASE {action}{cases} ELSE {own} END") };
             columns.push(format!("{value} AS {}", quoted(&[field.name()])));
         }
@@ -261,12 +325,14 @@ impl<'a> Join<'a> {
         }
     }
 
-    /// `SET *`, `INSERT *`: each column of the table by its name.
+    /// `SET *`, `INSERT *`: each column of the table by its name. Those that the table computes may be missing, and with
+    /// schema evolution all others: they stay as they are, or get their default.
     fn all_columns(&self, clause: &MergeClause) -> Result<Vec<(usize, String)>, SqlError> {
         let find = |(i, name): (usize, &String)| match self.source_columns.iter().find(|c| c.eq_ignore_ascii_case(name))
         {
-            Some(_) => Ok((i, quoted(&[&self.source, name]))),
-            None => {
+            Some(_) => Some(Ok((i, quoted(&[&self.source, name])))),
+            None if self.rules.is_computed(i) || self.evolves => None,
+            None => Some({
                 let columns: Vec<_> = self.source_columns.iter().map(|c| quoted(&[c])).collect();
                 Err(SqlError::new(
                     "DELTA_MERGE_UNRESOLVED_EXPRESSION",
@@ -274,16 +340,20 @@ impl<'a> Join<'a> {
                     format!("Cannot resolve {} given the columns {}.", quoted(&[name]), columns.join(", ")),
                 )
                 .at(place(&self.scope.statement, &clause.range)))
-            }
+            }),
         };
-        self.schema.fields().iter().map(|field| field.name()).enumerate().map(find).collect()
+        self.schema.fields().iter().map(|field| field.name()).enumerate().filter_map(find).collect()
     }
 
     async fn given(&mut self, when: MergeWhen, assignments: &[Assignment]) -> Result<Vec<(usize, String)>, SqlError> {
         let places = set_once(self.scope, self.schema, self.table, assignments)?;
         let mut values = Vec::new();
         for (place, assignment) in places.into_iter().zip(assignments) {
-            values.push((place, self.piece(when, &assignment.value).await?));
+            let value = match is_default(&assignment.value) {
+                true => format!("({})", self.rules.default(place).unwrap_or("NULL")),
+                false => self.piece(when, &assignment.value).await?,
+            };
+            values.push((place, value));
         }
         Ok(values)
     }

@@ -1,9 +1,15 @@
 //! What each kind of statement does.
 
 mod alter;
+mod columns;
 mod descriptions;
+mod evolve;
+mod keys;
+mod listings;
 mod merge;
 mod namespaces;
+mod privileges;
+mod restructure;
 mod rows;
 mod tables;
 mod upkeep;
@@ -48,7 +54,11 @@ pub(super) async fn execute(
             run::answer(engine, planned, request).await
         }
         Statement::CreateTable(table) => tables::create_table(engine, &scope, table, cancel).await,
+        Statement::CreateView(view) if view.materialized => {
+            views::create_materialized(engine, &scope, view, cancel).await
+        }
         Statement::CreateView(view) => views::create_view(engine, &scope, view).await,
+        Statement::Refresh { kind, name } => views::refresh(engine, &scope, kind, &name, cancel).await,
         Statement::CreateSchema { name, if_not_exists, comment } => {
             namespaces::create_schema(engine, &scope, &name, if_not_exists, comment.as_deref())
         }
@@ -65,11 +75,11 @@ pub(super) async fn execute(
             namespaces::drop_catalog(engine, &scope, &name, if_exists, cascade).await
         }
         Statement::Comment { on, name, comment } => alter::comment(engine, &scope, on, &name, comment.as_deref()).await,
-        Statement::SetProperties { kind, table, properties } => {
-            alter::set_properties(engine, &scope, kind, &table, &properties).await
-        }
-        Statement::UnsetProperties { kind, table, keys, if_exists } => {
-            alter::unset_properties(engine, &scope, kind, &table, &keys, if_exists).await
+        Statement::Alter { kind, table, change } => alter::alter(engine, &scope, kind, &table, change, cancel).await,
+        Statement::AlterNamespace { catalog, name, change } => alter::namespace(engine, &scope, catalog, &name, change),
+        Statement::Grant(grant) => privileges::grant(engine, &scope, &grant),
+        Statement::ShowGrants { principal, on, name } => {
+            privileges::show_grants(engine, &scope, principal.as_deref(), on, &name)
         }
         Statement::Insert(insert) => rows::insert(engine, &scope, insert, cancel).await,
         Statement::Delete { table, rows, condition } => {
@@ -85,21 +95,34 @@ pub(super) async fn execute(
             upkeep::vacuum(engine, &scope, &table, lite, retain, dry_run).await
         }
         Statement::Restore { table, version } => upkeep::restore(engine, &scope, &table, version).await,
-        Statement::Describe { table, extended } => descriptions::describe(engine, &scope, &table, extended).await,
+        Statement::Describe { table, json: true, .. } => descriptions::describe_json(engine, &scope, &table).await,
+        Statement::Describe { table, column: Some(column), .. } => {
+            descriptions::describe_column(engine, &scope, &table, &column).await
+        }
+        Statement::Describe { table, extended, .. } => descriptions::describe(engine, &scope, &table, extended).await,
+        Statement::DescribeQuery(query) => descriptions::describe_query(engine, &scope, &query).await,
+        Statement::DescribeNamespace { catalog, name, extended } => {
+            descriptions::describe_namespace(engine, &scope, catalog, &name, extended)
+        }
+        Statement::DescribeFunction { name, extended } => descriptions::describe_function(&name, extended),
+        Statement::Explain { extended, query } => descriptions::explain(engine, &scope, &query, extended).await,
         Statement::DescribeHistory { table, limit } => descriptions::history(engine, &scope, &table, limit).await,
         Statement::DescribeDetail { table } => descriptions::detail(engine, &scope, &table).await,
-        Statement::ShowCatalogs { like } => descriptions::catalogs(engine, like.as_deref()).await,
+        Statement::ShowCatalogs { like } => listings::catalogs(engine, like.as_deref()).await,
         Statement::ShowSchemas { catalog, like } => {
-            descriptions::schemas(engine, &scope, catalog.as_ref(), like.as_deref()).await
+            listings::schemas(engine, &scope, catalog.as_ref(), like.as_deref()).await
         }
         Statement::ShowTables { schema, like, views_only } => {
-            descriptions::tables(engine, &scope, schema.as_ref(), like.as_deref(), views_only)
+            listings::tables(engine, &scope, schema.as_ref(), like.as_deref(), views_only)
         }
-        Statement::ShowColumns { table } => descriptions::columns(engine, &scope, &table).await,
-        Statement::ShowCreateTable { table } => descriptions::create_statement(engine, &scope, &table).await,
-        Statement::ShowProperties { table, key } => {
-            descriptions::properties(engine, &scope, &table, key.as_deref()).await
+        Statement::ShowTableExtended { schema, like } => {
+            listings::tables_extended(engine, &scope, schema.as_ref(), &like).await
         }
+        Statement::ShowPartitions { table } => listings::partitions(engine, &scope, &table).await,
+        Statement::ShowFunctions { system, like } => Ok(listings::functions(system, like.as_deref())),
+        Statement::ShowColumns { table } => listings::columns(engine, &scope, &table).await,
+        Statement::ShowCreateTable { table } => listings::create_statement(engine, &scope, &table).await,
+        Statement::ShowProperties { table, key } => listings::properties(engine, &scope, &table, key.as_deref()).await,
         Statement::Other { words, range } => Err(match words.as_str() {
             "USE" | "SET" | "RESET" => SqlError::unsupported_statement(&format!(
                 "{words}: every call stands alone; give catalog and schema with the request, or write full names"

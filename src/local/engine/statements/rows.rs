@@ -3,19 +3,21 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
-use datafusion::common::{Column, ScalarValue};
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast};
 use deltalake::DeltaTable;
 use deltalake::kernel::engine::arrow_conversion::TryIntoArrow as _;
 use deltalake::protocol::DeltaOperation;
 use tokio_util::sync::CancellationToken;
 
-use crate::dialect::{Assignment, Insert, Name, Part};
+use super::{columns, evolve};
+use crate::dialect::{Assignment, Insert, Name, Part, Replace};
 use crate::ids::TableName;
 use crate::local::engine::api::Output;
 use crate::local::engine::catalog::{Kind, quoted};
+use crate::local::engine::delta::explain;
 use crate::local::engine::error::SqlError;
 use crate::local::engine::plan::{self, Pieces, Planned, Scope};
+use crate::local::engine::rules::{By, Rules};
+use crate::local::engine::write::Definition;
 use crate::local::engine::{Engine, run, types, write};
 
 /// A result of counters.
@@ -50,22 +52,15 @@ pub(super) async fn target(
             .at(place));
         }
     }
+    if engine.folder().about(&name.parts())?.materialized.is_some() {
+        let text = format!("The materialized view {} cannot be written; its query fills it.", name.to_sql());
+        return Err(SqlError::new("EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", "42809", text).at(place));
+    }
     let table = engine.open_table(&name).await?;
     let definition = write::definition(&table, &engine.table_dir(&name))?;
-    let ruled = definition
-        .properties
-        .iter()
-        .map(|(key, _)| key)
-        .find(|key| key.starts_with("delta.constraints.") || *key == "delta.columnMapping.mode")
-        .cloned();
-    let ruled = ruled.or_else(|| {
-        definition.schema.fields().find_map(|field| {
-            let rules = ["delta.generationExpression", "delta.invariants", "delta.identity.start"];
-            rules.iter().find(|rule| field.metadata().contains_key(**rule)).map(|rule| (*rule).to_owned())
-        })
-    });
-    if let Some(rule) = ruled {
-        return Err(SqlError::unsupported(&format!("writing to a table with {rule}")).at(place));
+    // Expressions that the log holds in a form of its own; kiln writes CHECK constraints instead.
+    if definition.schema.fields().any(|field| field.metadata().contains_key("delta.invariants")) {
+        return Err(SqlError::unsupported("writing to a table with delta.invariants").at(place));
     }
     Ok((name, table))
 }
@@ -77,40 +72,193 @@ pub(super) fn schema_of(table: &DeltaTable) -> Result<SchemaRef, SqlError> {
     Ok(Arc::new(schema))
 }
 
-/// `INSERT INTO`, `INSERT OVERWRITE`
+/// `INSERT INTO`, `INSERT OVERWRITE`, `INSERT … REPLACE`
 pub(super) async fn insert(
     engine: &Engine,
     scope: &Scope,
-    insert: Insert,
+    mut insert: Insert,
     cancel: &CancellationToken,
 ) -> Result<Output, SqlError> {
     let name = scope.table(&insert.table)?;
     let _writing = engine.write_lock(&name).await;
     let (name, table) = target(engine, scope, &insert.table).await?;
     let dir = engine.table_dir(&name);
-    let schema = schema_of(&table)?;
-    let planned = plan::query(engine, &insert.query, scope).await?;
-    let planned = fitted(planned, &schema, &insert, &name)?;
-    let partitions = write::definition(&table, &dir)?.partitions;
-    let files = write::files(&planned, &dir, &schema, &partitions, cancel).await?;
-    let rows = files.rows;
-    if rows > 0 || insert.overwrite {
-        write::append(&table, &dir, files, insert.overwrite).await?;
+    let mut definition = write::definition(&table, &dir)?;
+    let mut schema = columns::arrow(&definition.schema)?;
+    let place = scope.place(&insert.table);
+    let rules = Rules::of(&definition, &schema);
+    let statics = statics(&insert, &definition).map_err(|e| e.at(place))?;
+    let default = |i: usize, width: usize| {
+        let names = match insert.columns.is_empty() {
+            true => positional(&schema, &rules, &insert, &statics, width),
+            false => insert.columns.clone(),
+        };
+        let named = |name: &String| schema.fields().iter().position(|f| f.name().eq_ignore_ascii_case(name));
+        names.get(i).and_then(named).and_then(|column| rules.default(column)).unwrap_or("NULL").to_owned()
+    };
+    let mut planned = plan::inserted(engine, &insert.query, scope, default).await?;
+    if insert.evolves && insert.columns.is_empty() {
+        let by_place = if insert.by_name { 0 } else { schema.fields().len() };
+        evolve::with_columns_of(&mut definition, &planned, by_place)?;
+        schema = columns::arrow(&definition.schema)?;
+    }
+    let evolved = definition.schema != *table.snapshot().map_err(|e| explain(&dir, &e))?.schema();
+    let rules = Rules::of(&definition, &schema);
+    if !statics.is_empty() {
+        let names = if insert.by_name {
+            planned.names.clone()
+        } else {
+            positional(&schema, &rules, &insert, &statics, planned.names.len())
+        };
+        planned = with_statics(engine, scope, planned, &statics).await?;
+        insert.columns = names.into_iter().chain(statics.iter().map(|(name, _)| name.clone())).collect();
+        insert.by_name = false;
+    }
+    let given = given(&planned, &schema, &insert, &name, &rules)?;
+    let planned = rules.applied(engine, scope, planned, &given, By::Insert).await?;
+    let (planned, kept) = match replaced(&insert, &statics) {
+        Some(replace) => replacing(engine, scope, &name, &schema, planned, &replace, cancel).await?,
+        None => (planned, None),
+    };
+    let mut files = write::files(&planned, &dir, &schema, &definition.partitions, cancel).await?;
+    let rows = files.rows - kept.unwrap_or(0);
+    if let Some(counted) = rules.counted(&definition, &given, By::Insert, rows)? {
+        files.also = write::redefinition(&table, &counted, &dir)?;
+    } else if evolved {
+        files.also = write::redefinition(&table, &definition, &dir)?;
+    }
+    let overwrite = insert.overwrite || kept.is_some();
+    if rows > 0 || overwrite || evolved {
+        write::append(&table, &dir, files, overwrite).await?;
     }
     Ok(counters("INSERT", &[("num_affected_rows", rows), ("num_inserted_rows", rows)]))
 }
 
-/// The query with the table's columns, in their order and types; columns that it does not give are NULL.
-fn fitted(planned: Planned, schema: &Schema, insert: &Insert, table: &TableName) -> Result<Planned, SqlError> {
+/// The partition columns whose value a `PARTITION` clause gives, with these.
+fn statics(insert: &Insert, definition: &Definition) -> Result<Vec<(String, Part)>, SqlError> {
+    let mut statics = Vec::new();
+    for (column, value) in &insert.partition {
+        if !definition.partitions.iter().any(|name| name.eq_ignore_ascii_case(column)) {
+            let text = format!("{} is not a partition column.", quoted(&[column]));
+            return Err(SqlError::new("NON_PARTITION_COLUMN", "42000", text));
+        }
+        if let Some(value) = value {
+            statics.push((column.clone(), value.clone()));
+        }
+    }
+    Ok(statics)
+}
+
+/// The query's columns, and those with one value behind them.
+async fn with_statics(
+    engine: &Engine,
+    scope: &Scope,
+    planned: Planned,
+    statics: &[(String, Part)],
+) -> Result<Planned, SqlError> {
+    let own = (0..planned.names.len()).map(|i| format!("`c{i}`"));
+    let values = statics.iter().enumerate().map(|(i, (_, value))| format!("({}) AS `s{i}`", value.text()));
+    let columns: Vec<_> = own.chain(values).collect();
+    plan::over(engine, &format!("SELECT {} FROM {}", columns.join(", "), plan::ROWS), scope, &planned).await
+}
+
+/// Which rows an INSERT takes away, if not none or all.
+fn replaced(insert: &Insert, statics: &[(String, Part)]) -> Option<Replace> {
+    if insert.replace.is_some() || !insert.overwrite || statics.is_empty() {
+        return insert.replace.clone();
+    }
+    // `INSERT OVERWRITE t PARTITION (day = …)` takes the rows of that partition.
+    let conditions: Vec<_> =
+        statics.iter().map(|(name, value)| format!("{} <=> ({})", quoted(&[name]), value.text())).collect();
+    let text = conditions.join(" AND ");
+    Some(Replace::Where(Part { range: 0..text.len(), padded: text }))
+}
+
+/// The new rows and those of the table that stay; and how many these are.
+async fn replacing(
+    engine: &Engine,
+    scope: &Scope,
+    name: &TableName,
+    schema: &Schema,
+    planned: Planned,
+    replace: &Replace,
+    cancel: &CancellationToken,
+) -> Result<(Planned, Option<u64>), SqlError> {
+    let names: Vec<String> = schema.fields().iter().map(|field| quoted(&[field.name()])).collect();
+    let renamed: Vec<String> = names.iter().enumerate().map(|(i, name)| format!("`c{i}` AS {name}")).collect();
+    let fresh = format!("(SELECT {} FROM {})", renamed.join(", "), plan::ROWS);
+    let table = name.to_sql();
+    let stay = match replace {
+        Replace::Where(condition) => {
+            let condition = condition.text();
+            let text = format!("SELECT count(*) AS n FROM {fresh} AS t WHERE NOT coalesce(({condition}), false)");
+            let strangers = numbers(plan::over(engine, &text, scope, &planned).await?, cancel).await?;
+            if strangers.first().is_some_and(|n| *n > 0) {
+                return Err(SqlError::new(
+                    "DELTA_REPLACE_WHERE_MISMATCH",
+                    "44000",
+                    format!("Written data does not conform to the partial table overwrite condition ({condition})."),
+                ));
+            }
+            format!("NOT coalesce(({condition}), false)")
+        }
+        Replace::Using(columns) => {
+            for column in columns {
+                if !schema.fields().iter().any(|field| field.name().eq_ignore_ascii_case(column)) {
+                    return Err(super::alter::no_column(column, name));
+                }
+            }
+            let pairs: Vec<_> = columns.iter().map(|c| format!("n.{0} <=> t.{0}", quoted(&[c]))).collect();
+            format!("NOT EXISTS (SELECT 1 FROM {fresh} AS n WHERE {})", pairs.join(" AND "))
+        }
+    };
+    let kept = format!("SELECT {} FROM {table} AS t WHERE {stay}", names.join(", "));
+    let count = plan::over(engine, &format!("SELECT count(*) AS n FROM ({kept}) AS k"), scope, &planned).await?;
+    let count = numbers(count, cancel).await?.first().copied().unwrap_or(0);
+    let text = format!("{kept} UNION ALL SELECT {} FROM {fresh} AS f", names.join(", "));
+    Ok((plan::over(engine, &text, scope, &planned).await?, Some(count)))
+}
+
+/// The columns that an INSERT without a list of columns gives: all, or all but those that the table computes.
+///
+/// Columns that a `PARTITION` clause gives a value are not among them; those that it only names come last.
+fn positional(
+    schema: &Schema,
+    rules: &Rules,
+    insert: &Insert,
+    statics: &[(String, Part)],
+    count: usize,
+) -> Vec<String> {
+    let is_static = |name: &str| statics.iter().any(|(s, _)| s.eq_ignore_ascii_case(name));
+    let is_dynamic =
+        |name: &str| insert.partition.iter().any(|(p, value)| value.is_none() && p.eq_ignore_ascii_case(name));
+    let names = |all: bool| -> Vec<String> {
+        let fields = schema.fields().iter().enumerate();
+        let fields = fields.filter(|(i, f)| (all || !rules.is_computed(*i)) && !is_static(f.name()));
+        let (last, first): (Vec<String>, Vec<String>) =
+            fields.map(|(_, f)| f.name().clone()).partition(|name| is_dynamic(name));
+        first.into_iter().chain(last).collect()
+    };
+    let stored = names(false);
+    if stored.len() == count { stored } else { names(true) }
+}
+
+/// Which column of the query each column of the table comes from.
+fn given(
+    planned: &Planned,
+    schema: &Schema,
+    insert: &Insert,
+    table: &TableName,
+    rules: &Rules,
+) -> Result<Vec<Option<usize>>, SqlError> {
     let given: Vec<String> = if insert.by_name {
         planned.names.clone()
     } else if insert.columns.is_empty() {
-        schema.fields().iter().map(|f| f.name().clone()).collect()
+        positional(schema, rules, insert, &[], planned.names.len())
     } else {
         insert.columns.clone()
     };
-    let source = planned.plan.schema().clone();
-    let count = source.fields().len();
+    let count = planned.plan.schema().fields().len();
     if given.len() != count {
         let (condition, what) = if given.len() > count {
             ("INSERT_COLUMN_ARITY_MISMATCH.NOT_ENOUGH_DATA_COLUMNS", "not enough data columns")
@@ -136,36 +284,22 @@ fn fitted(planned: Planned, schema: &Schema, insert: &Insert, table: &TableName)
             ));
         }
     }
-    let mut columns = Vec::new();
-    for field in schema.fields() {
-        let wanted = types::canonical(field.data_type());
+    let mut places = Vec::new();
+    for (i, field) in schema.fields().iter().enumerate() {
         let place = given.iter().position(|name| name.eq_ignore_ascii_case(field.name()));
-        let expr = match place {
-            Some(place) => {
-                let (qualifier, found) = source.qualified_field(place);
-                let column = Expr::Column(Column::new(qualifier.cloned(), found.name()));
-                if types::canonical(found.data_type()) == wanted { column } else { cast(column, wanted) }
-            }
-            None if field.is_nullable() => {
-                let null = ScalarValue::try_from(&wanted).map_err(plan::explain)?;
-                Expr::Literal(null, None)
-            }
-            None => {
-                return Err(SqlError::new(
-                    "DELTA_MISSING_NOT_NULL_COLUMN_VALUE",
-                    "23502",
-                    format!(
-                        "Column {}, which has a NOT NULL constraint, is missing from the data being written.",
-                        quoted(&[field.name()])
-                    ),
-                ));
-            }
-        };
-        columns.push(expr.alias(field.name()));
+        if place.is_none() && !field.is_nullable() && !rules.fills(i) {
+            return Err(SqlError::new(
+                "DELTA_MISSING_NOT_NULL_COLUMN_VALUE",
+                "23502",
+                format!(
+                    "Column {}, which has a NOT NULL constraint, is missing from the data being written.",
+                    quoted(&[field.name()])
+                ),
+            ));
+        }
+        places.push(place);
     }
-    let plan = LogicalPlanBuilder::from(planned.plan).project(columns).and_then(LogicalPlanBuilder::build);
-    let names = schema.fields().iter().map(|f| f.name().clone()).collect();
-    Ok(Planned { plan: plan.map_err(plan::explain)?, names, state: planned.state })
+    Ok(places)
 }
 
 /// `DELETE FROM`
@@ -264,6 +398,11 @@ pub(super) fn set_once(
     Ok(places)
 }
 
+/// Whether a value is the word DEFAULT.
+pub(super) fn is_default(value: &Part) -> bool {
+    value.text().trim().eq_ignore_ascii_case("default")
+}
+
 /// `UPDATE`
 pub(super) async fn update(
     engine: &Engine,
@@ -280,6 +419,11 @@ pub(super) async fn update(
     let (dir, schema) = (engine.table_dir(&name), schema_of(&table)?);
     let owner = alias.unwrap_or(&name.name);
     let places = set_once(scope, &schema, owner, assignments)?;
+    let definition = write::definition(&table, &dir)?;
+    let rules = Rules::of(&definition, &schema);
+    for place in &places {
+        rules.may_set(*place)?;
+    }
 
     let mut pieces = Pieces::default();
     let holds = match condition {
@@ -292,7 +436,10 @@ pub(super) async fn update(
         let value = match places.iter().position(|place| *place == i) {
             None => own,
             Some(at) => {
-                let value = pieces.expression(&assignments[at].value)?;
+                let value = match is_default(&assignments[at].value) {
+                    true => format!("({})", rules.default(i).unwrap_or("NULL")),
+                    false => pieces.expression(&assignments[at].value)?,
+                };
                 let sql_type = types::from_arrow(field.data_type());
                 format!("CASE WHEN {holds} THEN CAST({value} AS {sql_type}) ELSE {own} END")
             }
@@ -304,8 +451,11 @@ pub(super) async fn update(
     let changed = pieces.plan(engine, &format!("SELECT count(*) AS n {from} WHERE {holds}"), scope).await?;
     let changed = numbers(changed, cancel).await?.first().copied().unwrap_or(0);
     if changed > 0 {
-        let partitions = write::definition(&table, &dir)?.partitions;
-        let files = write::files(&rows, &dir, &schema, &partitions, cancel).await?;
+        // What is computed is computed again, unless the statement says what it shall be.
+        let given: Vec<_> =
+            (0..schema.fields().len()).map(|i| (!rules.is_generated(i) || places.contains(&i)).then_some(i)).collect();
+        let rows = rules.applied(engine, scope, rows, &given, By::Update).await?;
+        let files = write::files(&rows, &dir, &schema, &definition.partitions, cancel).await?;
         let predicate = condition.map(|part| part.text().to_owned());
         write::rewrite(&table, &dir, Some(files), DeltaOperation::Update { predicate }).await?;
     }

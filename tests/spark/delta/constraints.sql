@@ -1,0 +1,123 @@
+-- Constraints, defaults, generated and identity columns. The answers follow from the statements: what a rule forbids
+-- fails and leaves the rows as they were, what a column computes is computed here by hand.
+
+CREATE TABLE checked (id INT NOT NULL, total DECIMAL(10,2), CONSTRAINT positive CHECK (total >= 0));
+INSERT INTO checked VALUES (1, 5.00), (2, NULL);
+SELECT * FROM checked ORDER BY id;
+--> id int	total decimal(10,2)
+--> 1	5.00
+--> 2	NULL
+INSERT INTO checked VALUES (3, 1.00), (4, -0.01);
+--! DELTA_VIOLATE_CONSTRAINT_WITH_VALUES 23001
+UPDATE checked SET total = -1 WHERE id = 1;
+--! DELTA_VIOLATE_CONSTRAINT_WITH_VALUES 23001
+MERGE INTO checked t USING (SELECT 1 AS id, -2.00 AS total) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET *;
+--! DELTA_VIOLATE_CONSTRAINT_WITH_VALUES 23001
+INSERT INTO checked VALUES (NULL, 1.00);
+--! DELTA_NOT_NULL_CONSTRAINT_VIOLATED 23502
+INSERT INTO checked (total) VALUES (1.00);
+--! DELTA_MISSING_NOT_NULL_COLUMN_VALUE 23502
+SELECT count(*) AS n FROM checked;
+--> n bigint
+--> 2
+ALTER TABLE checked ADD CONSTRAINT small CHECK (id < 2);
+--! DELTA_NEW_CHECK_CONSTRAINT_VIOLATION 23512
+ALTER TABLE checked ADD CONSTRAINT positive CHECK (id > 0);
+--! DELTA_CONSTRAINT_ALREADY_EXISTS 42710
+ALTER TABLE checked ADD CONSTRAINT number CHECK (id + 1);
+--! DELTA_NON_BOOLEAN_CHECK_CONSTRAINT 42621
+ALTER TABLE checked ADD CONSTRAINT unknown CHECK (nothing > 1);
+--! UNRESOLVED_COLUMN.WITH_SUGGESTION 42703
+ALTER TABLE checked ADD CONSTRAINT small CHECK (id < 100);
+INSERT INTO checked VALUES (100, 1);
+--! DELTA_VIOLATE_CONSTRAINT_WITH_VALUES 23001
+SHOW TBLPROPERTIES checked ('delta.constraints.small');
+--> key string	value string
+--> delta.constraints.small	id < 100
+ALTER TABLE checked DROP CONSTRAINT small;
+ALTER TABLE checked DROP CONSTRAINT small;
+--! DELTA_CONSTRAINT_DOES_NOT_EXIST 42704
+ALTER TABLE checked DROP CONSTRAINT IF EXISTS small;
+INSERT INTO checked VALUES (100, 1);
+SELECT max(id) AS m FROM checked;
+--> m int
+--> 100
+ALTER TABLE checked ALTER COLUMN total SET NOT NULL;
+--! DELTA_NEW_NOT_NULL_VIOLATION 23512
+DELETE FROM checked WHERE total IS NULL;
+ALTER TABLE checked ALTER COLUMN total SET NOT NULL;
+INSERT INTO checked VALUES (5, NULL);
+--! DELTA_NOT_NULL_CONSTRAINT_VIOLATED 23502
+ALTER TABLE checked ALTER COLUMN id DROP NOT NULL;
+INSERT INTO checked VALUES (NULL, 5);
+SELECT count(*) AS n FROM checked WHERE id IS NULL;
+--> n bigint
+--> 1
+
+CREATE TABLE defaulted (id INT, channel STRING DEFAULT 'web');
+--! WRONG_COLUMN_DEFAULTS_FOR_DELTA_FEATURE_NOT_ENABLED 0AKDE
+CREATE TABLE defaulted (id INT, channel STRING DEFAULT 'web', day DATE DEFAULT DATE'2024-01-01' + 1)
+  TBLPROPERTIES ('delta.feature.allowColumnDefaults' = 'supported');
+INSERT INTO defaulted (id) VALUES (1);
+INSERT INTO defaulted (id, channel) VALUES (2, NULL), (3, 'shop');
+INSERT INTO defaulted VALUES (4, DEFAULT, DATE'2024-05-05'), (5, 'app', DEFAULT);
+UPDATE defaulted SET channel = DEFAULT WHERE id = 3;
+MERGE INTO defaulted t USING (SELECT 6 AS id) s ON t.id = s.id WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id);
+SELECT * FROM defaulted ORDER BY id;
+--> id int	channel string	day date
+--> 1	web	2024-01-02
+--> 2	NULL	2024-01-02
+--> 3	web	2024-01-02
+--> 4	web	2024-05-05
+--> 5	app	2024-01-02
+--> 6	web	2024-01-02
+ALTER TABLE defaulted ALTER COLUMN channel SET DEFAULT 'fax';
+ALTER TABLE defaulted ALTER COLUMN day DROP DEFAULT;
+INSERT INTO defaulted (id) VALUES (7);
+SELECT * FROM defaulted WHERE id = 7;
+--> id int	channel string	day date
+--> 7	fax	NULL
+
+CREATE TABLE computed (at TIMESTAMP, day DATE GENERATED ALWAYS AS (CAST(at AS DATE)), n INT) PARTITIONED BY (day);
+INSERT INTO computed (at, n) VALUES (TIMESTAMP'2024-02-29 23:59:59', 1);
+INSERT INTO computed VALUES (TIMESTAMP'2024-03-01 00:00:00', DATE'2024-03-01', 2);
+INSERT INTO computed VALUES (TIMESTAMP'2024-03-01 00:00:00', DATE'2024-03-02', 3);
+--! DELTA_VIOLATE_CONSTRAINT_WITH_VALUES 23001
+UPDATE computed SET at = TIMESTAMP'2025-01-01 12:00:00' WHERE n = 1;
+MERGE INTO computed t USING (SELECT TIMESTAMP'2026-01-01 00:00:01' AS at, 4 AS n) s ON t.n = s.n
+  WHEN NOT MATCHED THEN INSERT *;
+SELECT * FROM computed ORDER BY n;
+--> at timestamp	day date	n int
+--> 2025-01-01 12:00:00	2025-01-01	1
+--> 2024-03-01 00:00:00	2024-03-01	2
+--> 2026-01-01 00:00:01	2026-01-01	4
+
+CREATE TABLE numbered (id BIGINT GENERATED ALWAYS AS IDENTITY (START WITH 10 INCREMENT BY 5), name STRING);
+INSERT INTO numbered (name) VALUES ('a'), ('b');
+INSERT INTO numbered (name) VALUES ('c');
+INSERT INTO numbered VALUES (1, 'd');
+--! DELTA_IDENTITY_COLUMNS_EXPLICIT_INSERT_NOT_SUPPORTED 42808
+UPDATE numbered SET id = 1;
+--! DELTA_IDENTITY_COLUMNS_UPDATE_NOT_SUPPORTED 42808
+MERGE INTO numbered t USING (SELECT 'e' AS name) s ON t.name = s.name WHEN NOT MATCHED THEN INSERT (name) VALUES (s.name);
+INSERT INTO numbered VALUES ('f');
+SELECT id FROM numbered ORDER BY id;
+--> id bigint
+--> 10
+--> 15
+--> 20
+--> 25
+--> 30
+CREATE TABLE open (id BIGINT GENERATED BY DEFAULT AS IDENTITY, name STRING);
+INSERT INTO open VALUES (7, 'given');
+INSERT INTO open (name) VALUES ('made');
+SELECT * FROM open ORDER BY id;
+--> id bigint	name string
+--> 1	made
+--> 7	given
+CREATE TABLE bad (id INT GENERATED ALWAYS AS IDENTITY);
+--! DELTA_IDENTITY_COLUMNS_UNSUPPORTED_DATA_TYPE 428H2
+CREATE TABLE bad (id BIGINT GENERATED ALWAYS AS IDENTITY (INCREMENT BY 0));
+--! DELTA_IDENTITY_COLUMNS_ILLEGAL_STEP 42611
+CREATE TABLE bad (id BIGINT, twice BIGINT GENERATED ALWAYS AS (id * nothing));
+--! UNRESOLVED_COLUMN.WITH_SUGGESTION 42703
