@@ -53,6 +53,10 @@ impl ExprPlanner for SparkOperators {
                         .ok_or_else(|| SqlError::internal(format!("{name} is no comparison")))?;
                     return Ok(planned(function, vec![raw.left, raw.right]));
                 }
+                if matches!(left, DataType::Interval(_)) || matches!(right, DataType::Interval(_)) {
+                    // A day is not 24 hours to the engine, and a month no number of days.
+                    return Err(SqlError::unsupported("comparing intervals").into());
+                }
                 comparable(&raw, &left, &right)?;
                 return Ok(PlannerResult::Original(raw));
             }
@@ -77,7 +81,18 @@ impl ExprPlanner for SparkOperators {
             Operation::Add | Operation::Subtract
                 if is_time(&left) && is_interval(&right) || is_interval(&left) && is_time(&right) =>
             {
-                Ok(PlannerResult::Original(raw))
+                // Hours added to a date give a moment.
+                let moment = |expr: Expr, its: &DataType, other: &Expr| match (its, other) {
+                    (DataType::Date32, Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _))
+                        if interval.nanoseconds != 0 =>
+                    {
+                        cast(expr, types::timestamp())
+                    }
+                    _ => expr,
+                };
+                let first = moment(raw.left.clone(), &left, &raw.right);
+                let second = moment(raw.right, &right, &raw.left);
+                Ok(PlannerResult::Original(RawBinaryExpr { left: first, right: second, op: raw.op }))
             }
             _ if is_interval(&left) || is_interval(&right) => {
                 Err(SqlError::unsupported("arithmetic of intervals").into())

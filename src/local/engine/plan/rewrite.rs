@@ -345,6 +345,13 @@ impl Rewriter<'_> {
             for bound in std::iter::once(&mut frame.start_bound).chain(frame.end_bound.iter_mut()) {
                 if let WindowFrameBound::Preceding(Some(n)) | WindowFrameBound::Following(Some(n)) = bound {
                     plain(n);
+                    // The planner reads intervals here from their text.
+                    if let Expr::Interval(interval) = n.as_mut()
+                        && let Expr::Value(ValueWithSpan { value, .. }) = interval.value.as_mut()
+                        && let Value::Number(number, _) = value
+                    {
+                        *value = Value::SingleQuotedString(number.clone());
+                    }
                 }
             }
         }
