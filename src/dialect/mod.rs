@@ -8,11 +8,14 @@ mod query;
 mod short;
 mod statement;
 mod types;
+mod values;
 
 pub use databricks::Databricks;
 pub use lex::TextMap;
 #[cfg(feature = "local")]
 pub(crate) use pipes::{derived, query_of, select_star};
+#[cfg(feature = "local")]
+pub(crate) use query::recursion_level;
 pub use query::{SyntaxError, parse_expression, parse_query, parse_relation};
 pub use statement::{
     AddedColumn, Alteration, Assignment, ClusterBy, ColumnChange, ColumnDefinition, ColumnPlace, Commented, Constraint,

@@ -8,7 +8,8 @@ use sqlparser::ast::{
     AssignmentTarget, BinaryOperator, ExceptSelectItem, Expr, ExprWithAlias, GroupByExpr, Ident, Join, JoinOperator,
     LimitClause, ObjectNamePart, Offset, OffsetRows, OrderBy, OrderByKind, PipeOperator, Query, ReplaceSelectElement,
     ReplaceSelectItem, Select, SelectFlavor, SelectItem, SetExpr, SetOperator, SetQuantifier, TableAlias, TableFactor,
-    TableSampleKind, TableWithJoins, VisitMut, VisitorMut, WildcardAdditionalOptions,
+    TableSampleKind, TableWithJoins, Value, VisitMut, VisitorMut,
+    WildcardAdditionalOptions,
     helpers::attached_token::AttachedToken,
 };
 
@@ -54,6 +55,18 @@ impl VisitorMut for Unfolder {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Adds a condition to WHERE.
+fn narrow(select: &mut Select, condition: Expr) {
+    select.selection = Some(match select.selection.take() {
+        Some(before) => Expr::BinaryOp {
+            left: Box::new(Expr::Nested(Box::new(before))),
+            op: BinaryOperator::And,
+            right: Box::new(Expr::Nested(Box::new(condition))),
+        },
+        None => condition,
+    });
 }
 
 fn star() -> SelectItem {
@@ -167,14 +180,7 @@ impl Stage {
         match step {
             PipeOperator::Where { expr } => {
                 let mut select = self.source();
-                select.selection = Some(match select.selection.take() {
-                    Some(before) => Expr::BinaryOp {
-                        left: Box::new(Expr::Nested(Box::new(before))),
-                        op: BinaryOperator::And,
-                        right: Box::new(Expr::Nested(Box::new(expr))),
-                    },
-                    None => expr,
-                });
+                narrow(&mut select, expr);
                 self.leave_open(select);
             }
             PipeOperator::Select { exprs } => {
@@ -188,7 +194,7 @@ impl Stage {
                 self.close(select);
             }
             PipeOperator::Set { assignments } => {
-                let mut items = Vec::new();
+                // Each of them sees what those before it have set.
                 for assignment in assignments {
                     let AssignmentTarget::ColumnName(name) = assignment.target else {
                         return Err("|> SET of several columns at once");
@@ -197,13 +203,19 @@ impl Stage {
                         return Err("|> SET of a qualified name");
                     };
                     let column_name = column_name.clone();
+                    // A condition that is always true, so that the name must be known.
+                    let known = Expr::BinaryOp {
+                        left: Box::new(Expr::IsNull(Box::new(Expr::Identifier(column_name.clone())))),
+                        op: BinaryOperator::Or,
+                        right: Box::new(Expr::Value(Value::Boolean(true).into())),
+                    };
                     let element = ReplaceSelectElement { expr: assignment.value, column_name, as_keyword: false };
-                    items.push(Box::new(element));
+                    let opt_replace = Some(ReplaceSelectItem { items: vec![Box::new(element)] });
+                    let options = WildcardAdditionalOptions { opt_replace, ..WildcardAdditionalOptions::default() };
+                    let mut select = Select { projection: vec![SelectItem::Wildcard(options)], ..self.source() };
+                    narrow(&mut select, known);
+                    self.close(select);
                 }
-                let opt_replace = Some(ReplaceSelectItem { items });
-                let options = WildcardAdditionalOptions { opt_replace, ..WildcardAdditionalOptions::default() };
-                let select = Select { projection: vec![SelectItem::Wildcard(options)], ..self.source() };
-                self.close(select);
             }
             PipeOperator::Drop { columns } => {
                 let mut columns = columns.into_iter();

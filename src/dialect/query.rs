@@ -1,15 +1,16 @@
 //! One query of Databricks SQL, from text to syntax tree, with errors that say what was expected where.
 
-use std::ops::Range;
+use std::collections::HashMap;
+use std::ops::{ControlFlow, Range};
 
-use sqlparser::ast::{Expr, Query, SetExpr, TableFactor};
+use sqlparser::ast::{Cte, Expr, Ident, Query, SetExpr, TableFactor, VisitMut, VisitorMut};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::databricks::{Databricks, GIVEN_UP};
 use super::lex::{self, TextMap, lower_first};
-use super::{pipes, short};
+use super::{pipes, short, values};
 
 /// Why a text is not one query.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +39,9 @@ pub fn parse_query(text: &str) -> Result<Query, SyntaxError> {
     let tokens = lex::tokens(text, &map)?;
     let source = Source { map: &map, tokens: &tokens };
     source.check_beginning()?;
-    let tokens = short::written_out(tokens.clone());
+    let tokens = values::samples_last(values::in_parentheses(tokens.clone()));
+    let (tokens, levels) = values::recursion_levels(tokens);
+    let tokens = short::written_out(tokens);
     let dialect = Databricks::for_tokens(tokens.len());
     let mut parser = Parser::new(&dialect).with_recursion_limit(MAX_DEPTH).with_tokens_with_locations(tokens.clone());
     let mut query = parser.parse_query().map_err(|error| source.explain(&error))?;
@@ -51,7 +54,10 @@ pub fn parse_query(text: &str) -> Result<Query, SyntaxError> {
         (Token::EOF, _) if matches!(&*query.body, SetExpr::Insert(_) | SetExpr::Update(_)) => Err(not_a_query(0..0)),
         (Token::EOF, _) if matches!(&*query.body, SetExpr::Delete(_) | SetExpr::Merge(_)) => Err(not_a_query(0..0)),
         (Token::EOF, _) => match pipes::unfold(&mut query) {
-            Ok(()) => Ok(*query),
+            Ok(()) => {
+                note_levels(&mut query, &levels);
+                Ok(*query)
+            }
             Err(step) => Err(SyntaxError::at(0..0, format!("the language has no {step}"))),
         },
         (_, true) => {
@@ -60,6 +66,29 @@ pub fn parse_query(text: &str) -> Result<Query, SyntaxError> {
         }
         (_, false) => Err(source.unexpected("the end of the query", next.span.start)),
     }
+}
+
+/// Notes how often recursive CTEs may run, at their names.
+fn note_levels(query: &mut Query, levels: &HashMap<Location, String>) {
+    struct Noting<'a>(&'a HashMap<Location, String>);
+    impl VisitorMut for Noting<'_> {
+        type Break = ();
+        fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+            for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+                cte.alias.at = self.0.get(&cte.alias.name.span.start).map(Ident::new);
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    if !levels.is_empty() {
+        let _ = VisitMut::visit(query, &mut Noting(levels));
+    }
+}
+
+/// How often the recursive part of a CTE may run at most, if the query says so.
+#[cfg(feature = "local")]
+pub(crate) fn recursion_level(cte: &Cte) -> Option<usize> {
+    cte.alias.at.as_ref()?.value.parse().ok()
 }
 
 /// Parses an expression that stands by itself in a statement, such as the value of an assignment.

@@ -98,24 +98,24 @@ fn close(open_sets: &mut Vec<usize>, depth: usize, span: Span, out: &mut Vec<Tok
     }
 }
 
-fn keyword(token: &Token) -> Keyword {
+pub(super) fn keyword(token: &Token) -> Keyword {
     match token {
         Token::Word(word) if word.quote_style.is_none() => word.keyword,
         _ => Keyword::NoKeyword,
     }
 }
 
-fn put(out: &mut Vec<TokenWithSpan>, text: &str, span: Span) {
+pub(super) fn put(out: &mut Vec<TokenWithSpan>, text: &str, span: Span) {
     let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize().unwrap_or_default();
     out.extend(tokens.into_iter().map(|token| TokenWithSpan { token, span }));
 }
 
-fn last(out: &[TokenWithSpan]) -> Option<&Token> {
+pub(super) fn last(out: &[TokenWithSpan]) -> Option<&Token> {
     out.iter().rev().map(|t| &t.token).find(|token| !matches!(token, Token::Whitespace(_)))
 }
 
 /// Whether a query may begin behind these tokens.
-fn begins_query(before: &[TokenWithSpan]) -> bool {
+pub(super) fn begins_query(before: &[TokenWithSpan]) -> bool {
     match last(before) {
         None | Some(Token::LParen | Token::RParen) => true,
         Some(token) => matches!(

@@ -14,7 +14,7 @@ use datafusion::prelude::SessionConfig;
 use deltalake::delta_datafusion::planner::DeltaPlanner;
 
 use super::error::OpenError;
-use super::plan::{NeverTrue, RecursionLimits, SparkCasts, SparkCoercion, SparkOrder};
+use super::plan::{NeverTrue, RecursionLimits, SparkCasts, SparkCoercion, SparkOrder, SparkSubqueries};
 use super::yields::GiveWay;
 
 /// How many consumers of memory an error names.
@@ -31,6 +31,7 @@ pub(super) fn state(spill: &Path, memory_limit: usize) -> Result<SessionState, O
     // Types agree as Spark says before the planner's own rule sees them; casts are replaced once all are there.
     let mut rules = Analyzer::new().rules;
     rules.insert(0, Arc::new(SparkCoercion));
+    rules.push(Arc::new(SparkSubqueries));
     rules.push(Arc::new(SparkCasts));
     rules.push(Arc::new(SparkOrder));
     // Behind each simplification, before conditions are handed down to the readers of files.

@@ -22,6 +22,7 @@ mod math;
 mod moments;
 mod nested;
 mod numbers;
+pub(super) mod only_row;
 mod patterns;
 mod percentile;
 mod regex;

@@ -23,6 +23,11 @@ pub(super) fn name_span(name: &ObjectName) -> Span {
     }
 }
 
+/// The last part of a name, in lower case.
+pub(super) fn last_name(name: &ObjectName) -> String {
+    name.0.last().and_then(ObjectNamePart::as_ident).map(|ident| ident.value.to_lowercase()).unwrap_or_default()
+}
+
 /// A name of these parts, quoted so that it is taken as it is.
 pub(super) fn object_name(parts: &[&str], span: Span) -> ObjectName {
     ObjectName(
@@ -128,6 +133,11 @@ pub(super) fn case(condition: Expr, then: Expr, otherwise: Option<Expr>) -> Expr
 /// `left op right`
 pub(super) fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
+}
+
+/// `NOT expr`
+pub(super) fn not(expr: Expr) -> Expr {
+    Expr::UnaryOp { op: sqlparser::ast::UnaryOperator::Not, expr: Box::new(expr) }
 }
 
 /// A string literal.

@@ -345,6 +345,10 @@ impl VisitorMut for Binder<'_> {
                     if self.frames.iter().any(|frame| frame.ctes.iter().any(|(_, outer, _)| *outer == name)) {
                         cte.alias.name.value = format!("{name}#{}", self.frames.len());
                     }
+                    if let Some(level) = crate::dialect::recursion_level(cte) {
+                        cte.alias.name.value = super::recursion::with_level(&cte.alias.name.value, level);
+                        cte.alias.at = None;
+                    }
                     let address = std::ptr::from_ref::<Query>(&cte.query) as usize;
                     ctes.push((address, name, cte.alias.name.value.clone()));
                 }

@@ -4,7 +4,8 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, Function, GroupByExpr, LimitClause, OrderByKind, Query, Select, SelectItem, SetExpr, Spanned, UnaryOperator,
+    Cte, DataType, Expr, Function, GroupByExpr, LimitClause, OrderByKind, Query, Select, SelectItem, SetExpr,
+    SetOperator, SetQuantifier, Spanned, TableFactor, UnaryOperator,
     Value, ValueWithSpan, Visit, Visitor, WindowType,
 };
 
@@ -45,7 +46,7 @@ impl Visitor for Checker {
     type Break = Box<SqlError>;
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Self::Break> {
-        broken(names_once(query).and_then(|()| limits(query)).and_then(|()| positions(query)))
+        broken(names_once(query).and_then(|()| recursions(query)).and_then(|()| limits(query)).and_then(|()| positions(query)))
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Self::Break> {
@@ -75,6 +76,39 @@ fn names_once(query: &Query) -> Result<(), SqlError> {
     Ok(())
 }
 
+/// A recursive CTE adds rows to rows: UNION, which would compare them, is refused.
+fn recursions(query: &Query) -> Result<(), SqlError> {
+    let Some(with) = query.with.as_ref().filter(|with| with.recursive) else { return Ok(()) };
+    for cte in &with.cte_tables {
+        let compares = matches!(&*cte.query.body, SetExpr::SetOperation { op: SetOperator::Union, set_quantifier, .. }
+            if matches!(set_quantifier, SetQuantifier::None | SetQuantifier::Distinct));
+        if compares && reads_itself(cte) {
+            let text = "A recursive CTE can only be a UNION ALL, not a UNION.";
+            return Err(SqlError::new("UNION_NOT_SUPPORTED_IN_RECURSIVE_CTE", "42836", text)
+                .at(ast::start(cte.alias.name.span)));
+        }
+    }
+    Ok(())
+}
+
+fn reads_itself(cte: &Cte) -> bool {
+    struct Named<'a>(&'a str);
+    impl Visitor for Named<'_> {
+        type Break = ();
+        fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+            match factor {
+                TableFactor::Table { name, .. }
+                    if name.0.len() == 1 && ast::last_name(name).eq_ignore_ascii_case(self.0) =>
+                {
+                    ControlFlow::Break(())
+                }
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    cte.query.visit(&mut Named(&cte.alias.name.value)).is_break()
+}
+
 fn limits(query: &Query) -> Result<(), SqlError> {
     let Some(LimitClause::LimitOffset { limit, offset, .. }) = &query.limit_clause else { return Ok(()) };
     for (name, value) in [("limit", limit.as_ref()), ("offset", offset.as_ref().map(|offset| &offset.value))] {
@@ -84,6 +118,18 @@ fn limits(query: &Query) -> Result<(), SqlError> {
             Expr::Value(ValueWithSpan {
                 value: Value::SingleQuotedString(_) | Value::DoubleQuotedString(_), ..
             }) => ("DATA_TYPE", "must be an integer"),
+            Expr::Value(ValueWithSpan { value: Value::Null, .. }) => ("DATA_TYPE", "must be an integer"),
+            Expr::Value(ValueWithSpan { value: Value::Number(text, long), .. })
+                if *long || text.parse::<i32>().is_err() =>
+            {
+                ("DATA_TYPE", "must be an integer")
+            }
+            Expr::Cast { data_type, .. }
+                if !matches!(data_type, DataType::Int(_) | DataType::Integer(_) | DataType::SmallInt(_) | DataType::TinyInt(_)) =>
+            {
+                ("DATA_TYPE", "must be an integer")
+            }
+            Expr::Subquery(_) => ("IS_UNFOLDABLE", "must not depend on a query"),
             Expr::Identifier(word) if name == "limit" && word.value.eq_ignore_ascii_case("all") => continue,
             Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ("IS_UNFOLDABLE", "must not depend on a column"),
             _ => continue,
@@ -104,7 +150,7 @@ fn position(expr: &Expr) -> Option<usize> {
 }
 
 /// How many columns a select has, if no star hides it.
-fn width(select: &Select) -> Option<usize> {
+pub(super) fn width(select: &Select) -> Option<usize> {
     let plain = |item: &SelectItem| match item {
         SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
             !matches!(expr, Expr::Function(function) if functions::rows::is_generator(&ast::function_name(function)))

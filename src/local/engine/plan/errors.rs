@@ -115,7 +115,7 @@ fn translate(error: &DataFusionError) -> SqlError {
 /// The SQLSTATEs of errors that functions raise.
 const STATES: &[&str] = &[
     "22012", "22003", "22018", "22007", "22009", "22023", "42605", "42K09", "42703", "0A000", "54000", "53200",
-    "42836", "42704", "42000",
+    "42836", "42704", "42000", "21000",
 ];
 
 /// An error of ours inside the text of another: `… [CONDITION] what is wrong. SQLSTATE: 22012 …`.
@@ -246,6 +246,12 @@ fn execution(message: &str) -> SqlError {
         divide_by_zero()
     } else if lower.contains("overflow") {
         overflow()
+    } else if lower.contains("subquery returned more than one row") {
+        SqlError::new(
+            "SCALAR_SUBQUERY_TOO_MANY_ROWS",
+            "21000",
+            "A subquery that stands for one value gave more than one row.",
+        )
     } else {
         SqlError::internal(format!("{}.", first_line(message).trim_end_matches('.')))
     }
@@ -270,6 +276,18 @@ fn plan(message: &str) -> SqlError {
         SqlError::new("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09", format!("{line}."))
     } else if mentions(&["Cannot coerce arithmetic", "Cannot infer common argument type", "Incompatible inputs"]) {
         SqlError::new("DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES", "42K09", format!("{line}."))
+    } else if mentions(&["ORDER BY expressions"]) && mentions(&["SELECT DISTINCT"]) {
+        let name = message.split("expressions ").nth(1).and_then(|rest| rest.split(" must").next()).unwrap_or_default();
+        SqlError::new(
+            "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+            "42703",
+            format!("With SELECT DISTINCT only columns of the select list can be in ORDER BY, but {name} is not."),
+        )
+    } else if mentions(&["Source table contains"]) {
+        SqlError::new("ASSIGNMENT_ARITY_MISMATCH", "42802", format!("{line}."))
+    } else if mentions(&["Invalid qualifier"]) {
+        let name = line.rsplit("Invalid qualifier ").next().unwrap_or_default();
+        SqlError::new("CANNOT_RESOLVE_STAR_EXPAND", "42704", format!("Nothing in reach is called {name}, so {name}.* has no columns."))
     } else if mentions(&["UNION queries have different number", "same number of columns"]) {
         SqlError::new("NUM_COLUMNS_MISMATCH", "42826", format!("{line}."))
     } else {

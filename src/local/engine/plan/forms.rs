@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     BinaryOperator, Distinct, ExceptSelectItem, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, PivotValueSource, Query,
+    GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, OrderBy, OrderByExpr, OrderByKind,
+    OrderByOptions, PivotValueSource, Query,
     Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Spanned, TableAlias,
     TableAliasColumnDef, TableFactor, TableWithJoins, Value, ValueWithSpan, VisitMut, VisitorMut,
     WildcardAdditionalOptions,
@@ -35,8 +36,13 @@ impl VisitorMut for Settler {
     type Break = Box<SqlError>;
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
-        self.set_expression(&mut query.body);
-        ControlFlow::Continue(())
+        let settled = super::grouping::settle(query).and_then(|()| self.set_expression(&mut query.body));
+        order_by_all(query);
+        sort_by(query);
+        match settled {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(Box::new(error)),
+        }
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
@@ -44,6 +50,19 @@ impl VisitorMut for Settler {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(Box::new(error)),
         }
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Self::Break> {
+        if let TableFactor::Derived { subquery, alias: Some(alias), .. } = factor
+            && let SetExpr::Values(values) = subquery.body.as_ref()
+            && let Some(row) = values.rows.first()
+            && !alias.columns.is_empty()
+            && alias.columns.len() != row.content.len()
+        {
+            let error = wrong_width(alias.columns.len(), row.content.len()).at(ast::start(alias.name.span));
+            return ControlFlow::Break(Box::new(error));
+        }
+        ControlFlow::Continue(())
     }
 
     fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Self::Break> {
@@ -75,7 +94,10 @@ impl VisitorMut for Settler {
         if let Some(other) = quantified_like(expr) {
             *expr = other;
         }
-        ControlFlow::Continue(())
+        match super::tuples::written_out(expr) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(Box::new(error)),
+        }
     }
 }
 
@@ -85,10 +107,14 @@ impl Settler {
         ast::table_alias(&format!("__{what}_{}", self.made))
     }
 
-    /// VALUES get Spark's names of columns; EXCEPT ALL and INTERSECT ALL get a form of their own.
-    fn set_expression(&mut self, body: &mut SetExpr) {
+    /// VALUES get Spark's names of columns; EXCEPT and INTERSECT get a form of their own.
+    fn set_expression(&mut self, body: &mut SetExpr) -> Result<(), SqlError> {
         match body {
             SetExpr::Values(values) if !values.rows.is_empty() => {
+                let width = values.rows[0].content.len();
+                if let Some(row) = values.rows.iter().find(|row| row.content.len() != width) {
+                    return Err(wrong_width(width, row.content.len()).at(ast::start(row.opening_token.0.span)));
+                }
                 let columns = (1..=values.rows[0].content.len()).map(|i| column_name(&format!("col{i}"))).collect();
                 let query = query_of(std::mem::replace(body, nothing()));
                 let alias = TableAlias { columns, ..self.alias("values") };
@@ -96,19 +122,22 @@ impl Settler {
             }
             SetExpr::SetOperation { op, set_quantifier, left, right } => {
                 // The right side of an operation is no chain.
-                self.set_expression(left);
-                self.set_expression(right);
+                self.set_expression(left)?;
+                self.set_expression(right)?;
                 let operator = match op {
                     SetOperator::Except => JoinOperator::LeftArrayJoin,
                     SetOperator::Intersect => JoinOperator::InnerArrayJoin,
-                    _ => return,
+                    _ => return Ok(()),
                 };
-                if *set_quantifier != SetQuantifier::All {
-                    return;
-                }
+                let global = match set_quantifier {
+                    SetQuantifier::All => false,
+                    SetQuantifier::Distinct | SetQuantifier::None => true,
+                    _ => return Ok(()),
+                };
                 let left = derived(query_of(std::mem::replace(left, nothing())), Some(self.alias("left")));
                 let right = derived(query_of(std::mem::replace(right, nothing())), Some(self.alias("right")));
-                let joins = vec![Join { relation: right, global: false, join_operator: operator }];
+                // Such a join is one of different rows if it is a global one.
+                let joins = vec![Join { relation: right, global, join_operator: operator }];
                 let factor = TableFactor::NestedJoin {
                     table_with_joins: Box::new(TableWithJoins { relation: left, joins }),
                     alias: None,
@@ -117,13 +146,19 @@ impl Settler {
             }
             _ => {}
         }
+        Ok(())
     }
 
     fn select(&mut self, select: &mut Select) -> Result<(), SqlError> {
-        select.sort_by.clear();
-        select.distribute_by.clear();
-        select.cluster_by.clear();
         merge_keys(select);
+        for join in select.from.iter_mut().flat_map(|tree| &mut tree.joins) {
+            if let TableFactor::Derived { lateral: true, .. } = join.relation
+                && let JoinOperator::Left(on) | JoinOperator::LeftOuter(on) = &mut join.join_operator
+                && *on == JoinConstraint::None
+            {
+                *on = JoinConstraint::On(Expr::Value(Value::Boolean(true).into()));
+            }
+        }
         self.generators_in_from(select)?;
         for view in std::mem::take(&mut select.lateral_views) {
             let Expr::Function(function) = view.lateral_view else {
@@ -291,6 +326,40 @@ impl Settler {
         select.group_by = GroupByExpr::Expressions(Vec::new(), Vec::new());
         Ok(())
     }
+}
+
+/// Rows of VALUES, or names for their columns, of which there are too many or too few.
+pub(super) fn wrong_width(wanted: usize, found: usize) -> SqlError {
+    SqlError::new(
+        "INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH",
+        "42000",
+        format!("The rows of VALUES should have {wanted} columns, but there are {found}."),
+    )
+}
+
+/// `SORT BY`, `CLUSTER BY` and `DISTRIBUTE BY` order the rows of each part: here there is one.
+fn sort_by(query: &mut Query) {
+    let SetExpr::Select(select) = query.body.as_mut() else { return };
+    let mut keys = std::mem::take(&mut select.sort_by);
+    let others = select.cluster_by.drain(..).chain(select.distribute_by.drain(..));
+    let options = OrderByOptions { asc: None, nulls_first: None };
+    keys.extend(others.map(|expr| OrderByExpr { expr, options, with_fill: None }));
+    if !keys.is_empty() && query.order_by.is_none() {
+        query.order_by = Some(OrderBy { kind: OrderByKind::Expressions(keys), interpolate: None });
+    }
+}
+
+/// `ORDER BY ALL` of a select whose columns are known as an order by their positions.
+fn order_by_all(query: &mut Query) {
+    let (Some(order), SetExpr::Select(select)) = (&mut query.order_by, query.body.as_ref()) else { return };
+    let (OrderByKind::All(options), Some(width)) = (&order.kind, super::checks::width(select)) else { return };
+    let options = *options;
+    let keys = (1..=width).map(|i| OrderByExpr {
+        expr: ast::number(&i.to_string(), sqlparser::tokenizer::Span::empty()),
+        options,
+        with_fill: None,
+    });
+    order.kind = OrderByKind::Expressions(keys.collect());
 }
 
 /// RIGHT and FULL joins USING columns, and NATURAL ones, stand alone: their columns are not those of the left side.

@@ -10,8 +10,10 @@ mod casts;
 mod checks;
 mod coercion;
 mod context;
+mod dependent;
 mod errors;
 mod forms;
+mod grouping;
 mod lateral;
 mod names;
 mod never;
@@ -23,6 +25,8 @@ mod refuse;
 mod relations;
 mod rewrite;
 mod splice;
+mod subqueries;
+mod tuples;
 mod widen;
 
 use std::collections::BTreeMap;
@@ -47,6 +51,7 @@ pub(super) use never::NeverTrue;
 pub(super) use ordering::SparkOrder;
 pub(super) use recursion::RecursionLimits;
 pub(super) use splice::{Pieces, inserted};
+pub(super) use subqueries::SparkSubqueries;
 
 use super::error::SqlError;
 use super::session;
@@ -159,7 +164,7 @@ fn plan_tree(
         let known = errors::unresolved_column(&error);
         let place = known.or_else(|| lateral::find(&tree, &errors::unresolved_name(&error)?));
         if let Some(place) = place
-            && lateral::substitute(&mut tree, place)
+            && lateral::substitute(&mut tree, place)?
         {
             continue;
         }

@@ -11,6 +11,7 @@ use sqlparser::ast::{
 };
 
 use super::ast;
+use crate::local::engine::render;
 
 /// Under this key a field's metadata keeps a column's name as its table has it, where that is not in lower case.
 pub(in crate::local::engine) const WRITTEN_NAME: &str = "kiln.name";
@@ -173,6 +174,7 @@ fn text(expr: &Expr) -> String {
         Expr::Nested(inner) => text(inner),
         Expr::Value(value) => match &value.value {
             Value::SingleQuotedString(s) | Value::DoubleQuotedString(s) => s.clone(),
+            Value::Number(n, _) if n.contains(['e', 'E']) => n.parse().map_or_else(|_| n.clone(), render::double),
             Value::Number(n, _) => n.clone(),
             other => other.to_string(),
         },
@@ -230,6 +232,8 @@ fn text(expr: &Expr) -> String {
             name + " END"
         }
         Expr::Function(function) => called(function),
+        Expr::Struct { values, .. } => format!("struct({})", values.iter().map(text).collect::<Vec<_>>().join(", ")),
+        Expr::Named { expr, name } => format!("{} AS {}", text(expr), name.value),
         Expr::Subquery(_) => "scalarsubquery()".to_owned(),
         Expr::Lambda(lambda) => anonymous(lambda),
         other => other.to_string(),

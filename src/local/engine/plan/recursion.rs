@@ -25,6 +25,18 @@ const MOST_LEVELS: usize = 100;
 /// So many rows it may give.
 const MOST_ROWS: usize = 1_000_000;
 
+/// Between a CTE's name and the most levels that its query allows it.
+const LEVEL_MARK: &str = "#max";
+
+/// The name under which a CTE is planned that says how many levels it may have.
+pub(super) fn with_level(name: &str, level: usize) -> String {
+    format!("{name}{LEVEL_MARK}{level}")
+}
+
+fn level_of(name: &str) -> usize {
+    name.rsplit_once(LEVEL_MARK).and_then(|(_, level)| level.parse().ok()).unwrap_or(MOST_LEVELS)
+}
+
 /// Puts a guard on the recursive part of every recursive CTE.
 #[derive(Debug)]
 pub(in crate::local::engine) struct RecursionLimits;
@@ -32,12 +44,11 @@ pub(in crate::local::engine) struct RecursionLimits;
 impl PhysicalOptimizerRule for RecursionLimits {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
-            if !node.is::<RecursiveQueryExec>() {
-                return Ok(Transformed::no(node));
-            }
+            let Some(recursive) = node.downcast_ref::<RecursiveQueryExec>() else { return Ok(Transformed::no(node)) };
+            let most = level_of(recursive.name());
             let children: Vec<_> = node.children().into_iter().cloned().collect();
             let [first, again] = children.as_slice() else { return Ok(Transformed::no(node)) };
-            let again = Arc::new(Guard { input: again.clone(), counts: Arc::default() });
+            let again = Arc::new(Guard { input: again.clone(), most, counts: Arc::default() });
             Ok(Transformed::yes(node.replace_children(vec![first.clone(), again], recompute())?))
         })
         .map(|changed| changed.data)
@@ -66,12 +77,13 @@ struct Counts {
 #[derive(Debug)]
 struct Guard {
     input: Arc<dyn ExecutionPlan>,
+    most: usize,
     counts: Arc<Counts>,
 }
 
 impl DisplayAs for Guard {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RecursionLimits: levels={MOST_LEVELS}, rows={MOST_ROWS}")
+        write!(f, "RecursionLimits: levels={}, rows={MOST_ROWS}", self.most)
     }
 }
 
@@ -97,12 +109,12 @@ impl ExecutionPlan for Guard {
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
         let input = children.into_iter().next().unwrap_or_else(|| self.input.clone());
-        Ok(Arc::new(Self { input, counts: self.counts.clone() }))
+        Ok(Arc::new(Self { input, most: self.most, counts: self.counts.clone() }))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        if self.counts.levels.fetch_add(1, Ordering::Relaxed) >= MOST_LEVELS {
-            return Err(limit("RECURSION_LEVEL_LIMIT_EXCEEDED", &format!("level limit {MOST_LEVELS}")).into());
+        if self.counts.levels.fetch_add(1, Ordering::Relaxed) >= self.most {
+            return Err(limit("RECURSION_LEVEL_LIMIT_EXCEEDED", &format!("level limit {}", self.most)).into());
         }
         let counts = self.counts.clone();
         let stream = self.input.execute(partition, context)?.and_then(move |batch| {

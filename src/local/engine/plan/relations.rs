@@ -121,7 +121,7 @@ pub(super) fn merges(operator: &JoinOperator) -> bool {
 fn merged(left: LogicalPlan, right: LogicalPlan, full: bool, on: &JoinConstraint) -> Result<LogicalPlan> {
     let names = |plan: &LogicalPlan| plan.schema().fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>();
     let keys: Vec<String> = match on {
-        JoinConstraint::Using(names) => names.iter().map(last_name).collect(),
+        JoinConstraint::Using(names) => names.iter().map(ast::last_name).collect(),
         _ => names(&left).into_iter().filter(|name| names(&right).contains(name)).collect(),
     };
     let find = |plan: &LogicalPlan, key: &str| -> Result<Expr> {
@@ -148,7 +148,7 @@ fn merged(left: LogicalPlan, right: LogicalPlan, full: bool, on: &JoinConstraint
 }
 
 fn special(mut tree: TableWithJoins, context: &mut dyn RelationPlannerContext) -> Result<LogicalPlan> {
-    let Some(Join { relation, join_operator, .. }) = tree.joins.pop() else {
+    let Some(Join { relation, join_operator, global }) = tree.joins.pop() else {
         return Err(SqlError::internal("a join without a right side.").into());
     };
     let left = match tree.joins.is_empty() {
@@ -169,7 +169,8 @@ fn special(mut tree: TableWithJoins, context: &mut dyn RelationPlannerContext) -
         }
         (operator, right) => {
             let right = context.plan(right)?;
-            counted_apart(left, right, matches!(operator, JoinOperator::LeftArrayJoin))
+            let except = matches!(operator, JoinOperator::LeftArrayJoin);
+            if global { different(left, right, except) } else { counted_apart(left, right, except) }
         }
     }
 }
@@ -181,10 +182,6 @@ fn plain_args(args: Vec<FunctionArg>) -> Result<Vec<sql::Expr>> {
             other => Err(SqlError::unsupported(&format!("the argument {other} of a function in FROM")).into()),
         })
         .collect()
-}
-
-fn last_name(name: &sql::ObjectName) -> String {
-    name.0.last().and_then(sql::ObjectNamePart::as_ident).map(|i| i.value.to_lowercase()).unwrap_or_default()
 }
 
 /// The rows of `input`, each with those that a generator makes of it.
@@ -199,7 +196,7 @@ fn generated(
     let schema = input.schema().clone();
     let mut exprs =
         plain_args(args)?.into_iter().map(|arg| context.sql_to_expr(arg, &schema)).collect::<Result<Vec<_>>>()?;
-    let kind = match last_name(name).as_str() {
+    let kind = match ast::last_name(name).as_str() {
         "explode" => Kind::Explode { positions: false },
         "posexplode" => Kind::Explode { positions: true },
         "inline" => Kind::Inline,
@@ -271,7 +268,7 @@ fn from_call(
     alias: Option<TableAlias>,
     context: &mut dyn RelationPlannerContext,
 ) -> Result<(LogicalPlan, Option<TableAlias>)> {
-    let function = last_name(name);
+    let function = ast::last_name(name);
     if function == "range" {
         let bounds = plain_args(args)?
             .into_iter()
@@ -344,16 +341,18 @@ fn range(mut bounds: Vec<Expr>) -> Result<LogicalPlan> {
         .build()
 }
 
+/// EXCEPT and INTERSECT: different rows, with or without a counterpart.
+fn different(left: LogicalPlan, right: LogicalPlan, except: bool) -> Result<LogicalPlan> {
+    let (left, right) = super::widen::agreed(left, right)?;
+    super::widen::check_comparable(left.schema())?;
+    match except {
+        true => LogicalPlanBuilder::except(left, right, false),
+        false => LogicalPlanBuilder::intersect(left, right, false),
+    }
+}
+
 /// EXCEPT ALL and INTERSECT ALL: equal rows are numbered on each side, and rows are matched with their numbers.
 fn counted_apart(left: LogicalPlan, right: LogicalPlan, except: bool) -> Result<LogicalPlan> {
-    if left.schema().fields().len() != right.schema().fields().len() {
-        return Err(SqlError::new(
-            "NUM_COLUMNS_MISMATCH",
-            "42826",
-            "A set operation can only be performed on inputs with the same number of columns.",
-        )
-        .into());
-    }
     let (left, right) = super::widen::agreed(left, right)?;
     let numbered = |plan: LogicalPlan, side: &str| -> Result<(LogicalPlan, Vec<String>)> {
         let columns: Vec<_> = plan

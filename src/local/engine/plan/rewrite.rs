@@ -41,6 +41,17 @@ pub(super) fn rewrite(query: &mut Query, surroundings: &Surroundings<'_>) -> Res
 fn unique_output(body: &mut SetExpr) {
     match body {
         SetExpr::Select(select) => {
+            let named = |item: &SelectItem| match item {
+                SelectItem::UnnamedExpr(expr) => Some((names::label(expr).to_lowercase(), expr.clone())),
+                SelectItem::ExprWithAlias { expr, alias } => Some((alias.value.to_lowercase(), expr.clone())),
+                _ => None,
+            };
+            let all: Vec<_> = select.projection.iter().map(named).collect();
+            let is_name = |expr: &Expr| matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+            // A name that two columns have belongs to neither, unless they are the same column.
+            let unclear = |name: &str, expr: &Expr| {
+                all.iter().flatten().any(|(n, e)| n == name && (e.to_string() != expr.to_string() || !is_name(e)) && !std::ptr::eq(e, expr))
+            };
             let mut seen = std::collections::HashSet::new();
             // A star may bring any name: names beside it are made other than those.
             let starred = select
@@ -48,13 +59,9 @@ fn unique_output(body: &mut SetExpr) {
                 .iter()
                 .any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
             for (i, item) in select.projection.iter_mut().enumerate() {
-                let name = match item {
-                    SelectItem::UnnamedExpr(expr) => names::label(expr).to_lowercase(),
-                    SelectItem::ExprWithAlias { alias, .. } => alias.value.to_lowercase(),
-                    _ => continue,
-                };
-                let bare = matches!(item, SelectItem::UnnamedExpr(Expr::Identifier(_) | Expr::CompoundIdentifier(_)));
-                if !seen.insert(name.clone()) || starred && bare {
+                let Some((name, expr)) = &all[i] else { continue };
+                let bare = matches!(item, SelectItem::UnnamedExpr(expr) if is_name(expr));
+                if !seen.insert(name.clone()) || starred && bare || unclear(name, expr) {
                     let alias = Ident::with_quote('`', format!("{name}#{i}"));
                     if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
                         *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };

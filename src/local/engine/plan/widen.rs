@@ -2,7 +2,7 @@
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{Column, Result};
+use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::type_coercion::binary::type_union_coercion;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Union, cast};
 
@@ -13,8 +13,38 @@ use crate::local::engine::types;
 
 /// Gives both sides of a set operation the same types.
 pub(super) fn agreed(left: LogicalPlan, right: LogicalPlan) -> Result<(LogicalPlan, LogicalPlan)> {
+    if left.schema().fields().len() != right.schema().fields().len() {
+        return Err(SqlError::new(
+            "NUM_COLUMNS_MISMATCH",
+            "42826",
+            "A set operation can only be performed on inputs with the same number of columns.",
+        )
+        .into());
+    }
     let wanted = common([&left, &right])?;
     Ok((converted(left, &wanted)?, converted(right, &wanted)?))
+}
+
+/// Refuses maps where rows are compared.
+pub(super) fn check_comparable(schema: &DFSchema) -> Result<()> {
+    match schema.fields().iter().find(|field| holds_map(field.data_type())) {
+        None => Ok(()),
+        Some(field) => Err(SqlError::new(
+            "UNSUPPORTED_FEATURE.SET_OPERATION_ON_MAP_TYPE",
+            "0A000",
+            format!("Maps cannot be compared, so the column `{}` cannot be in DISTINCT or a set operation.", field.name()),
+        )
+        .into()),
+    }
+}
+
+fn holds_map(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Map(..) => true,
+        DataType::List(item) => holds_map(item.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| holds_map(field.data_type())),
+        _ => false,
+    }
 }
 
 /// Gives the sides of every UNION the same types.
@@ -32,7 +62,12 @@ pub(super) fn unions(plan: LogicalPlan) -> Result<LogicalPlan> {
             }
             Ok(Transformed::yes(LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?)))
         }
-        other => Ok(Transformed::yes(other.recompute_schema()?)),
+        other => {
+            if let LogicalPlan::Distinct(distinct) = &other {
+                check_comparable(distinct.input().schema())?;
+            }
+            Ok(Transformed::yes(other.recompute_schema()?))
+        }
     })
     .map(|changed| changed.data)
 }
