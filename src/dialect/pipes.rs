@@ -8,8 +8,7 @@ use sqlparser::ast::{
     AssignmentTarget, BinaryOperator, ExceptSelectItem, Expr, ExprWithAlias, GroupByExpr, Ident, Join, JoinOperator,
     LimitClause, ObjectNamePart, Offset, OffsetRows, OrderBy, OrderByKind, PipeOperator, Query, ReplaceSelectElement,
     ReplaceSelectItem, Select, SelectFlavor, SelectItem, SetExpr, SetOperator, SetQuantifier, TableAlias, TableFactor,
-    TableSampleKind, TableWithJoins, Value, VisitMut, VisitorMut,
-    WildcardAdditionalOptions,
+    TableSampleKind, TableWithJoins, Value, VisitMut, VisitorMut, WildcardAdditionalOptions,
     helpers::attached_token::AttachedToken,
 };
 

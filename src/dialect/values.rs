@@ -31,7 +31,8 @@ pub(super) fn in_parentheses(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             i += 1;
             continue;
         };
-        let aliased = tokens[end..].iter().map(|t| &t.token).find(|t| !matches!(t, Token::Whitespace(_))).is_some_and(is_alias);
+        let aliased =
+            tokens[end..].iter().map(|t| &t.token).find(|t| !matches!(t, Token::Whitespace(_))).is_some_and(is_alias);
         let wrapped = in_from || aliased;
         if at_top && aliased {
             put(&mut out, "SELECT * FROM", t.span);
@@ -176,7 +177,9 @@ fn is_clause(keyword: Keyword) -> bool {
 /// Whether a token begins a table's alias.
 fn is_alias(token: &Token) -> bool {
     match token {
-        Token::Word(word) => keyword(token) == Keyword::AS || word.quote_style.is_some() || word.keyword == Keyword::NoKeyword,
+        Token::Word(word) => {
+            keyword(token) == Keyword::AS || word.quote_style.is_some() || word.keyword == Keyword::NoKeyword
+        }
         _ => false,
     }
 }
@@ -194,7 +197,9 @@ pub(super) fn samples_last(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan>
             Some(next) if is_word(&tokens[next].token, "REPEATABLE") => parenthesised(&tokens, next + 1).unwrap_or(end),
             _ => end,
         });
-        let alias = sample_end.and_then(|end| Some((end, solid(&tokens, end)?))).filter(|(_, next)| is_alias(&tokens[*next].token));
+        let alias = sample_end
+            .and_then(|end| Some((end, solid(&tokens, end)?)))
+            .filter(|(_, next)| is_alias(&tokens[*next].token));
         let Some((end, start)) = alias else {
             i += 1;
             continue;

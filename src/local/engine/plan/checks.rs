@@ -5,8 +5,7 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     Cte, DataType, Expr, Function, GroupByExpr, LimitClause, OrderByKind, Query, Select, SelectItem, SetExpr,
-    SetOperator, SetQuantifier, Spanned, TableFactor, UnaryOperator,
-    Value, ValueWithSpan, Visit, Visitor, WindowType,
+    SetOperator, SetQuantifier, Spanned, TableFactor, UnaryOperator, Value, ValueWithSpan, Visit, Visitor, WindowType,
 };
 
 use super::ast;
@@ -46,7 +45,12 @@ impl Visitor for Checker {
     type Break = Box<SqlError>;
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Self::Break> {
-        broken(names_once(query).and_then(|()| recursions(query)).and_then(|()| limits(query)).and_then(|()| positions(query)))
+        broken(
+            names_once(query)
+                .and_then(|()| recursions(query))
+                .and_then(|()| limits(query))
+                .and_then(|()| positions(query)),
+        )
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Self::Break> {
@@ -125,7 +129,10 @@ fn limits(query: &Query) -> Result<(), SqlError> {
                 ("DATA_TYPE", "must be an integer")
             }
             Expr::Cast { data_type, .. }
-                if !matches!(data_type, DataType::Int(_) | DataType::Integer(_) | DataType::SmallInt(_) | DataType::TinyInt(_)) =>
+                if !matches!(
+                    data_type,
+                    DataType::Int(_) | DataType::Integer(_) | DataType::SmallInt(_) | DataType::TinyInt(_)
+                ) =>
             {
                 ("DATA_TYPE", "must be an integer")
             }

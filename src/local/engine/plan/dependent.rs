@@ -49,8 +49,7 @@ impl Domain {
     pub(super) fn of(outside: &LogicalPlan, subquery: &LogicalPlan, made: &mut usize) -> Result<Option<Self>> {
         let used = outer_columns(subquery)?.into_iter().filter(|column| outside.schema().has_column(column));
         *made += 1;
-        let columns: Vec<_> =
-            used.enumerate().map(|(i, column)| (column, format!("__outer_{made}_{i}"))).collect();
+        let columns: Vec<_> = used.enumerate().map(|(i, column)| (column, format!("__outer_{made}_{i}"))).collect();
         if columns.is_empty() {
             return Ok(None);
         }
@@ -140,21 +139,14 @@ impl Domain {
         Ok(outer_columns(plan)?.iter().any(|used| self.columns.iter().any(|(column, _)| column == used)))
     }
 
-    fn uses(&self, expr: &Expr) -> bool {
-        let ours = |part: &Expr| matches!(part, Expr::OuterReferenceColumn(_, c) if self.columns.iter().any(|(o, _)| o == c));
-        expr.exists(|part| Ok(ours(part))).unwrap_or(false)
-    }
-
     /// An expression with the values' columns in the place of those from outside.
     fn local(&self, expr: &Expr) -> Result<Expr> {
         expr.clone()
             .transform(|part| match &part {
-                Expr::OuterReferenceColumn(_, used) => {
-                    match self.columns.iter().find(|(column, _)| column == used) {
-                        Some((_, name)) => Ok(Transformed::yes(Expr::Column(Column::new_unqualified(name)))),
-                        None => Ok(Transformed::no(part)),
-                    }
-                }
+                Expr::OuterReferenceColumn(_, used) => match self.columns.iter().find(|(column, _)| column == used) {
+                    Some((_, name)) => Ok(Transformed::yes(Expr::Column(Column::new_unqualified(name)))),
+                    None => Ok(Transformed::no(part)),
+                },
                 _ => Ok(Transformed::no(part)),
             })
             .map(|changed| changed.data)
@@ -322,20 +314,16 @@ impl Domain {
 
     fn joined(&self, join: &Join) -> Result<LogicalPlan> {
         let (in_left, in_right) = (self.is_used(&join.left)?, self.is_used(&join.right)?);
-        let conditions = join.on.iter().flat_map(|(l, r)| [l, r]).chain(&join.filter);
-        let in_condition = conditions.into_iter().any(|expr| self.uses(expr));
         let (push_left, push_right) = match join.join_type {
-            JoinType::Inner => (in_left || in_condition && !in_right || !in_right, in_right),
+            JoinType::Inner => (in_left || !in_right, in_right),
             JoinType::Left | JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark => (true, in_right),
             JoinType::Right | JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => (in_left, true),
             JoinType::Full => {
                 return Err(SqlError::unsupported("FULL JOIN in a subquery that uses columns from outside").into());
             }
         };
-        let right_first = matches!(
-            join.join_type,
-            JoinType::Right | JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark
-        );
+        let right_first =
+            matches!(join.join_type, JoinType::Right | JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark);
         let mut left = if push_left { self.pushed(&join.left)? } else { join.left.as_ref().clone() };
         let mut right = if push_right { self.pushed(&join.right)? } else { join.right.as_ref().clone() };
         let mut on = Vec::new();
@@ -400,7 +388,8 @@ fn all_rows(plan: &LogicalPlan) -> Result<LogicalPlan> {
             if certain {
                 return Ok(plan.clone());
             }
-            Err(SqlError::unsupported("a correlated subquery beside a LIMIT inside a join, or beside random values").into())
+            Err(SqlError::unsupported("a correlated subquery beside a LIMIT inside a join, or beside random values")
+                .into())
         }
     }
 }

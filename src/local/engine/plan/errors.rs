@@ -287,7 +287,11 @@ fn plan(message: &str) -> SqlError {
         SqlError::new("ASSIGNMENT_ARITY_MISMATCH", "42802", format!("{line}."))
     } else if mentions(&["Invalid qualifier"]) {
         let name = line.rsplit("Invalid qualifier ").next().unwrap_or_default();
-        SqlError::new("CANNOT_RESOLVE_STAR_EXPAND", "42704", format!("Nothing in reach is called {name}, so {name}.* has no columns."))
+        SqlError::new(
+            "CANNOT_RESOLVE_STAR_EXPAND",
+            "42704",
+            format!("Nothing in reach is called {name}, so {name}.* has no columns."),
+        )
     } else if mentions(&["UNION queries have different number", "same number of columns"]) {
         SqlError::new("NUM_COLUMNS_MISMATCH", "42826", format!("{line}."))
     } else {

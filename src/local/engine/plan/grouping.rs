@@ -135,7 +135,8 @@ impl VisitorMut for Filler<'_> {
         let same = |a: &Expr, b: &Expr| a.to_string().eq_ignore_ascii_case(&b.to_string());
         if name == "grouping_id" && args.is_empty() {
             ast::set_arguments(function, keys.to_vec());
-        } else if name == "grouping_id" && !(args.len() == keys.len() && args.iter().zip(keys).all(|(a, b)| same(a, b))) {
+        } else if name == "grouping_id" && !(args.len() == keys.len() && args.iter().zip(keys).all(|(a, b)| same(a, b)))
+        {
             let text = "The columns of grouping_id must be those of the GROUP BY, in its order.";
             let error = SqlError::new("GROUPING_ID_COLUMN_MISMATCH", "42803", text).at(place);
             self.refused.get_or_insert(Box::new(error));

@@ -50,7 +50,9 @@ fn unique_output(body: &mut SetExpr) {
             let is_name = |expr: &Expr| matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
             // A name that two columns have belongs to neither, unless they are the same column.
             let unclear = |name: &str, expr: &Expr| {
-                all.iter().flatten().any(|(n, e)| n == name && (e.to_string() != expr.to_string() || !is_name(e)) && !std::ptr::eq(e, expr))
+                all.iter().flatten().any(|(n, e)| {
+                    n == name && (e.to_string() != expr.to_string() || !is_name(e)) && !std::ptr::eq(e, expr)
+                })
             };
             let mut seen = std::collections::HashSet::new();
             // A star may bring any name: names beside it are made other than those.

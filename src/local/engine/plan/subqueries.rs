@@ -247,16 +247,16 @@ impl<'a> Beside<'a> {
         })?;
         expr.data
             .transform_up(|part| match part {
-            Expr::ScalarSubquery(subquery) => match self.scalar(&subquery)? {
-                Some(value) => Ok(Transformed::yes(value)),
-                None => Ok(Transformed::no(Expr::ScalarSubquery(subquery))),
-            },
-            Expr::Exists(exists) => self.exists(&exists).map(Transformed::yes),
-            Expr::InSubquery(within) => self.within(within).map(Transformed::yes),
-            Expr::SetComparison(_) => Err(SqlError::unsupported("a comparison with ANY, SOME or ALL rows").into()),
-            other => Ok(Transformed::no(other)),
-        })
-        .map(|changed| changed.data)
+                Expr::ScalarSubquery(subquery) => match self.scalar(&subquery)? {
+                    Some(value) => Ok(Transformed::yes(value)),
+                    None => Ok(Transformed::no(Expr::ScalarSubquery(subquery))),
+                },
+                Expr::Exists(exists) => self.exists(&exists).map(Transformed::yes),
+                Expr::InSubquery(within) => self.within(within).map(Transformed::yes),
+                Expr::SetComparison(_) => Err(SqlError::unsupported("a comparison with ANY, SOME or ALL rows").into()),
+                other => Ok(Transformed::no(other)),
+            })
+            .map(|changed| changed.data)
     }
 
     fn scalar(&mut self, subquery: &Subquery) -> Result<Option<Expr>> {
@@ -412,9 +412,8 @@ fn is_plain_aggregate(plan: &LogicalPlan) -> Result<bool> {
     loop {
         plan = match plan {
             LogicalPlan::Projection(projection) => {
-                let columns = projection.expr.iter().all(|expr| {
-                    matches!(expr.clone().unalias_nested().data, Expr::Column(_))
-                });
+                let columns =
+                    projection.expr.iter().all(|expr| matches!(expr.clone().unalias_nested().data, Expr::Column(_)));
                 if !columns {
                     return Ok(false);
                 }

@@ -32,7 +32,10 @@ pub(super) fn check_comparable(schema: &DFSchema) -> Result<()> {
         Some(field) => Err(SqlError::new(
             "UNSUPPORTED_FEATURE.SET_OPERATION_ON_MAP_TYPE",
             "0A000",
-            format!("Maps cannot be compared, so the column `{}` cannot be in DISTINCT or a set operation.", field.name()),
+            format!(
+                "Maps cannot be compared, so the column `{}` cannot be in DISTINCT or a set operation.",
+                field.name()
+            ),
         )
         .into()),
     }
