@@ -12,6 +12,7 @@ use super::types::{self, Arithmetic};
 use super::{Column, DataType};
 use crate::diag::{Diagnostic, did_you_mean};
 use crate::dialect::functions::{self, FunctionKind, Returns, function, in_known_family};
+use crate::dialect::split_number;
 
 impl Resolver<'_> {
     /// Resolves the names in an expression and infers its type.
@@ -416,7 +417,18 @@ fn literal_type(value: &Value) -> Option<DataType> {
     Some(match value {
         Value::Number(text, true) => DataType::parse("bigint").filter(|_| !text.contains('.'))?,
         Value::Number(text, false) => {
-            if text.contains(['e', 'E']) {
+            let (text, suffix) = split_number(text);
+            if let Some(typed) = match suffix {
+                "Y" => Some(DataType::TinyInt),
+                "S" => Some(DataType::SmallInt),
+                "F" => Some(DataType::Float),
+                "D" => Some(DataType::Double),
+                _ => None,
+            } {
+                typed
+            } else if suffix == "BD" && !text.contains('.') {
+                DataType::parse(&format!("decimal({}, 0)", text.trim_start_matches('0').len().max(1)))?
+            } else if text.contains(['e', 'E']) {
                 DataType::Double
             } else if let Some((whole, fraction)) = text.split_once('.') {
                 let whole = whole.trim_start_matches('0').len();

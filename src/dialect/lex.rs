@@ -121,9 +121,9 @@ fn number_with_suffix(word: Word) -> Token {
     if !number {
         return Token::Word(word);
     }
-    // A floating number shows as one, so that its type is seen from its text.
-    let fraction = if matches!(suffix.as_str(), "F" | "D") { "e0" } else { "" };
-    Token::Number(format!("{digits}{fraction}"), suffix == "L")
+    // The suffix stays: the type is seen from it. That of BIGINT is a flag of its own.
+    let kept = if suffix == "L" { "" } else { &suffix };
+    Token::Number(format!("{digits}{kept}"), suffix == "L")
 }
 
 /// `1e20D`, `1.5E-3F` and `1e-7BD` are numbers too; the last is the decimal that it says.
@@ -131,7 +131,9 @@ fn exponent_with_suffix(number: &Token, suffix: &Token) -> Option<Token> {
     let (Token::Number(digits, false), Token::Word(suffix)) = (number, suffix) else { return None };
     let (mantissa, exponent) = digits.split_once(['e', 'E'])?;
     match suffix.value.to_ascii_uppercase().as_str() {
-        "D" | "F" if suffix.quote_style.is_none() => Some(Token::Number(digits.clone(), false)),
+        "D" | "F" if suffix.quote_style.is_none() => {
+            Some(Token::Number(format!("{digits}{}", suffix.value.to_ascii_uppercase()), false))
+        }
         "BD" if suffix.quote_style.is_none() => {
             let exponent: i32 = exponent.parse().ok().filter(|e: &i32| e.abs() <= 100)?;
             let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -142,10 +144,16 @@ fn exponent_with_suffix(number: &Token, suffix: &Token) -> Option<Token> {
                 Ok(point) if point > 0 => format!("{}.{}", &all[..point], &all[point..]),
                 _ => format!("0.{}{all}", "0".repeat(point.unsigned_abs() as usize)),
             };
-            Some(Token::Number(text, false))
+            Some(Token::Number(format!("{text}BD"), false))
         }
         _ => None,
     }
+}
+
+/// A number's digits, and the suffix that says its type: `Y`, `S`, `F`, `D`, `BD`, or nothing.
+pub fn split_number(text: &str) -> (&str, &str) {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() && !matches!(c, 'e' | 'E'));
+    text.split_at(digits.len())
 }
 
 /// Finds raw strings, `r'…'` and `R"…"`, in which a backslash is a plain character.

@@ -11,7 +11,7 @@ mod types;
 mod values;
 
 pub use databricks::Databricks;
-pub use lex::TextMap;
+pub use lex::{TextMap, split_number};
 #[cfg(feature = "local")]
 pub(crate) use pipes::{derived, query_of, select_star};
 #[cfg(feature = "local")]

@@ -231,6 +231,24 @@ impl ScalarUDFImpl for Arithmetic {
     }
 }
 
+/// The error for a result that its type does not hold.
+fn exceeds(result: &DataType) -> SqlError {
+    match result {
+        DataType::Decimal128(..) => SqlError::new(
+            "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION",
+            "22003",
+            "The result of an operation on decimals has more digits than a DECIMAL holds. Use a `try_` function to get \
+             NULL instead.",
+        ),
+        DataType::Int8 | DataType::Int16 => SqlError::new(
+            "BINARY_ARITHMETIC_OVERFLOW",
+            "22003",
+            format!("The result does not fit {}. Use a `try_` function to get NULL instead.", types::shown(result)),
+        ),
+        _ => overflow(),
+    }
+}
+
 /// Why a row has no result.
 enum Failure {
     Zero,
@@ -278,7 +296,7 @@ impl Arithmetic {
                     .into());
                 }
                 Err(Failure::Zero) => return Err(divide_by_zero().into()),
-                Err(Failure::Overflow) => return Err(overflow().into()),
+                Err(Failure::Overflow) => return Err(exceeds(&R::DATA_TYPE).into()),
             }
         }
         Ok(builder.finish())
@@ -348,9 +366,12 @@ impl Arithmetic {
         let (s1, s2) = (i32::from(s1), i32::from(s2));
         if *result == DataType::Int64 {
             let array = self.rows::<Decimal128Type, Int64Type>(left, right, |a, b| {
+                if b == 0 {
+                    return Err(Failure::Zero);
+                }
                 let (a, b) = aligned(a, s1, b, s2)?;
-                let whole = a.checked_div(b).ok_or(if b == 0 { Failure::Zero } else { Failure::Overflow })?;
-                i64::try_from(whole).map_err(|_| Failure::Overflow)
+                // Spark takes the lowest 64 bits.
+                Ok(a.wrapping_div(b) as i64)
             })?;
             return Ok(Arc::new(array));
         }
@@ -361,16 +382,21 @@ impl Arithmetic {
         let array: Decimal128Array = self.rows::<Decimal128Type, Decimal128Type>(left, right, |a, b| {
             let value = match operation {
                 Operation::Add | Operation::Subtract => {
-                    let (a, b) = aligned(a, s1, b, s2)?;
-                    let value = if operation == Operation::Add { a.checked_add(b) } else { a.checked_sub(b) };
-                    rescaled(value.ok_or(Failure::Overflow)?, s1.max(s2), wanted)?
+                    let b = if operation == Operation::Add { b } else { -b };
+                    let near = aligned(a, s1, b, s2).ok().and_then(|(a, b)| a.checked_add(b));
+                    match near {
+                        Some(value) => rescaled(value, s1.max(s2), wanted)?,
+                        None => wide::sum((a, s1), (b, s2), wanted).ok_or(Failure::Overflow)?,
+                    }
                 }
                 Operation::Multiply => product(a, b, s1 + s2 - wanted)?,
                 _ if b == 0 => return Err(Failure::Zero),
                 Operation::Divide | Operation::IntegerDivide => quotient(a, b, wanted - s1 + s2)?,
                 Operation::Remainder | Operation::PositiveRemainder => {
-                    let (a, b) = aligned(a, s1, b, s2)?;
-                    let rest = a % b;
+                    let (rest, b) = match aligned(a, s1, b, s2) {
+                        Ok((a, b)) => (a % b, b),
+                        Err(_) => (wide::remainder((a, s1), (b, s2)).ok_or(Failure::Overflow)?, b),
+                    };
                     let positive = operation == Operation::PositiveRemainder && rest < 0;
                     let rest = if positive { (rest + b) % b } else { rest };
                     rescaled(rest, s1.max(s2), wanted)?
@@ -450,6 +476,30 @@ mod wide {
             return whole.checked_add(one);
         }
         Some(whole)
+    }
+
+    fn aligned(a: (i128, i32), b: (i128, i32)) -> Option<(i256, i256)> {
+        let scale = a.1.max(b.1);
+        let up = |(value, from): (i128, i32)| i256::from_i128(value).checked_mul(power(scale - from)?);
+        Some((up(a)?, up(b)?))
+    }
+
+    /// A sum with so many digits after the point.
+    pub(super) fn sum(a: (i128, i32), b: (i128, i32), wanted: i32) -> Option<i128> {
+        let scale = a.1.max(b.1);
+        let (a, b) = aligned(a, b)?;
+        let sum = a.checked_add(b)?;
+        if wanted < scale {
+            rounded(sum, power(scale - wanted)?)?.to_i128()
+        } else {
+            sum.checked_mul(power(wanted - scale)?)?.to_i128()
+        }
+    }
+
+    /// What a division leaves, with as many digits after the point as the finer of the two has.
+    pub(super) fn remainder(a: (i128, i32), b: (i128, i32)) -> Option<i128> {
+        let (a, b) = aligned(a, b)?;
+        a.checked_rem(b)?.to_i128()
     }
 
     pub(super) fn product(a: i128, b: i128, drop: i32) -> Option<i128> {

@@ -36,12 +36,14 @@ pub(in crate::local::engine) fn way(from: &DataType, to: &DataType) -> Way {
     }
     let is_time = |t: &DataType| matches!(t, DataType::Date32 | DataType::Timestamp(..));
     match (&from, &to) {
-        (DataType::Utf8, DataType::Binary) | (DataType::Binary, DataType::Utf8) => Way::Arrow,
+        (DataType::Utf8, DataType::Binary) => Way::Arrow,
+        (DataType::Binary, DataType::Utf8) => Way::Own,
         (DataType::Utf8, to) if to.is_numeric() || is_time(to) || *to == DataType::Boolean => Way::Own,
         (DataType::Utf8, DataType::Interval(_)) => Way::Arrow,
         (from, DataType::Utf8) if from.is_numeric() || is_time(from) => Way::Own,
         (DataType::Boolean, DataType::Utf8) => Way::Arrow,
         (DataType::List(_) | DataType::Struct(_) | DataType::Map(..), DataType::Utf8) => Way::Own,
+        (DataType::Boolean, DataType::Decimal128(..)) | (DataType::Decimal128(..), DataType::Boolean) => Way::Own,
         (DataType::Boolean, to) if to.is_numeric() => Way::Arrow,
         (from, DataType::Boolean) if from.is_numeric() => Way::Arrow,
         (from, to) if from.is_numeric() && to.is_numeric() => {
@@ -139,14 +141,35 @@ pub(in crate::local::engine) fn convert(array: &ArrayRef, target: &DataType, tol
         (from, DataType::Utf8) if from.is_nested() => Ok(Arc::new(complex_text::texts(&array)?)),
         (from, target) if from.is_nested() => complex_text::parts(&array, target, tolerant),
         (DataType::Utf8, target) => text(&array, target, tolerant),
+        (DataType::Binary, DataType::Utf8) => {
+            let texts = array.as_binary::<i32>().iter().map(|bytes| Some(String::from_utf8_lossy(bytes?).into_owned()));
+            Ok(Arc::new(StringArray::from_iter(texts)))
+        }
         (from, DataType::Utf8) => to_text(&array, from),
+        (DataType::Boolean, DataType::Decimal128(p, s)) => {
+            let truths = array.as_boolean();
+            each(
+                truths.len(),
+                |i| (!truths.is_null(i)).then(|| truths.value(i)),
+                tolerant,
+                |truth| {
+                    let digit = if truth { "1" } else { "0" };
+                    numbers::decimal(digit, *p, *s).ok_or_else(|| out_of_range(digit, target))
+                },
+            )
+            .and_then(|values| decimals(values, *p, *s))
+        }
+        (DataType::Decimal128(..), DataType::Boolean) => {
+            let values = array.as_primitive::<Decimal128Type>();
+            Ok(Arc::new(BooleanArray::from_iter(values.iter().map(|value| Some(value? != 0)))))
+        }
         (DataType::Float32 | DataType::Float64, DataType::Decimal128(p, s)) => {
             let values = cast(&array, &DataType::Float64)?;
             let values = values.as_primitive::<Float64Type>();
-            // The digits that are shown are the digits that count.
+            // The digits that are shown are the digits that count. What is no number has none: NULL, in Spark too.
             each(
                 values.len(),
-                |i| (!values.is_null(i)).then(|| values.value(i)),
+                |i| (!values.is_null(i)).then(|| values.value(i)).filter(|value| value.is_finite()),
                 tolerant,
                 |v: f64| {
                     numbers::decimal(&format!("{v:e}"), *p, *s).ok_or_else(|| out_of_range(&render::double(v), target))
@@ -179,6 +202,10 @@ pub(in crate::local::engine) fn convert(array: &ArrayRef, target: &DataType, tol
                 let seconds: Float64Array = micros.unary(|v| v as f64 / 1e6);
                 return Ok(cast(&seconds, target)?);
             }
+            if let DataType::Decimal128(..) = target {
+                let seconds = micros.unary::<_, Decimal128Type>(i128::from).with_precision_and_scale(20, 6)?;
+                return arrow(&(Arc::new(seconds) as ArrayRef), target, tolerant);
+            }
             let seconds: Int64Array = micros.unary(|v| v.div_euclid(1_000_000));
             arrow(&(Arc::new(seconds) as ArrayRef), target, tolerant)
         }
@@ -188,7 +215,18 @@ pub(in crate::local::engine) fn convert(array: &ArrayRef, target: &DataType, tol
                 seconds.as_primitive::<Int64Type>().unary(|v| v.saturating_mul(1_000_000))
             } else {
                 let seconds = cast(&array, &DataType::Float64)?;
-                seconds.as_primitive::<Float64Type>().unary(|v| (v * 1e6) as i64)
+                let seconds = seconds.as_primitive::<Float64Type>();
+                let micros = each(
+                    seconds.len(),
+                    |i| (!seconds.is_null(i)).then(|| seconds.value(i)),
+                    tolerant,
+                    |v: f64| match v * 1e6 {
+                        v if !v.is_finite() => Err(unreadable(&render::double(v), from, target)),
+                        v if v.abs() >= 9.3e18 => Err(cast_overflow(&render::double(v), from, target)),
+                        v => Ok(v as i64),
+                    },
+                )?;
+                TimestampMicrosecondArray::from(micros)
             };
             Ok(Arc::new(micros.with_timezone(zone.as_ref())))
         }
@@ -345,6 +383,19 @@ pub(super) fn malformed(text: &str, target: &DataType) -> SqlError {
             "The value '{text}' of the type \"STRING\" cannot be cast to {} because it is malformed. Correct the value \
              as per the syntax, or change its target type. Use `try_cast` to tolerate malformed input and return NULL \
              instead.",
+            types::shown(target)
+        ),
+    )
+}
+
+/// A number that is none of the type.
+fn unreadable(value: &str, from: &DataType, target: &DataType) -> SqlError {
+    SqlError::new(
+        "CAST_INVALID_INPUT",
+        "22018",
+        format!(
+            "The value {value} of the type {} cannot be cast to {}. Use `try_cast` to tolerate it and return NULL instead.",
+            types::shown(from),
             types::shown(target)
         ),
     )

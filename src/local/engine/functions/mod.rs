@@ -31,6 +31,7 @@ pub(super) mod rows;
 pub(super) mod sample;
 mod sequence;
 mod session;
+mod signs;
 mod simple;
 mod strings;
 mod sum;
@@ -86,6 +87,11 @@ pub(super) fn window(name: &str) -> Option<Arc<WindowUDF>> {
     WINDOWS.get(name).cloned()
 }
 
+/// A day from text as `CAST` reads it, in days.
+pub(super) fn parse_date(text: &str) -> Option<i32> {
+    moments::parse_date(text)
+}
+
 /// An instant from text as `CAST` reads it, in microseconds.
 pub(super) fn parse_timestamp(text: &str) -> Option<i64> {
     moments::parse_timestamp(text, true)
@@ -109,6 +115,7 @@ fn all_simple() -> impl Iterator<Item = simple::Simple> {
         strings::functions(),
         regex::functions(),
         math::functions(),
+        signs::functions(),
         session::functions(),
     ]
     .into_iter()
@@ -132,16 +139,12 @@ fn scalars() -> HashMap<&'static str, Arc<ScalarUDF>> {
         ("least", datafusion::functions::core::least()),
         ("get_field", fields::field()),
         ("named_struct", datafusion::functions::core::named_struct()),
-        ("abs", spark::math::abs()),
-        ("ceil", spark::math::ceil()),
-        ("floor", spark::math::floor()),
-        ("round", round::round(false)),
-        ("bround", round::round(true)),
-        ("negative", spark::math::negative()),
+        ("round", round::round(round::To::HalfUp)),
+        ("bround", round::round(round::To::HalfEven)),
+        ("ceil_to", round::round(round::To::Above)),
+        ("floor_to", round::round(round::To::Below)),
         ("expm1", spark::math::expm1()),
-        ("hex", spark::math::hex()),
         ("unhex", spark::math::unhex()),
-        ("bin", spark::math::bin()),
         ("atan2", spark::math::atan2()),
         ("bit_not", spark::bitwise::bitwise_not()),
         ("rand", session::chance(false)),

@@ -1,4 +1,4 @@
-//! `round` (half up) and `bround` (half to even), as Spark types and computes them.
+//! `round` (half up), `bround` (half to even), and `ceil` and `floor` with a scale, as Spark types and computes them.
 
 use std::sync::Arc;
 
@@ -15,20 +15,38 @@ use crate::local::engine::error::SqlError;
 use crate::local::engine::plan::overflow;
 use crate::local::engine::types;
 
-/// The function; `even` rounds halves to the even neighbour.
-pub(super) fn round(even: bool) -> Arc<ScalarUDF> {
-    Arc::new(ScalarUDF::new_from_impl(Round { even, signature: Signature::user_defined(Volatility::Immutable) }))
+/// Where a value between two goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum To {
+    /// To the nearer; a half away from zero.
+    HalfUp,
+    /// To the nearer; a half to the even one.
+    HalfEven,
+    /// To the greater.
+    Above,
+    /// To the less.
+    Below,
+}
+
+/// The function that rounds so.
+pub(super) fn round(to: To) -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::new_from_impl(Round { to, signature: Signature::user_defined(Volatility::Immutable) }))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Round {
-    even: bool,
+    to: To,
     signature: Signature,
 }
 
 impl ScalarUDFImpl for Round {
     fn name(&self) -> &str {
-        if self.even { "bround" } else { "round" }
+        match self.to {
+            To::HalfUp => "round",
+            To::HalfEven => "bround",
+            To::Above => "ceil",
+            To::Below => "floor",
+        }
     }
 
     fn signature(&self) -> &Signature {
@@ -39,7 +57,15 @@ impl ScalarUDFImpl for Round {
         if !(1..=2).contains(&given.len()) {
             return Err(wrong_number(self.name(), 1, 2, given.len()).into());
         }
+        // `ceil` and `floor` with a scale compute in decimals.
+        let decimal = matches!(self.to, To::Above | To::Below);
         let value = match types::canonical(&given[0]) {
+            DataType::Utf8 | DataType::Null | DataType::Float64 if decimal => DataType::Decimal128(30, 15),
+            DataType::Float32 if decimal => DataType::Decimal128(14, 7),
+            number if decimal && number.is_numeric() => {
+                let (precision, scale) = types::decimal_of(&number).unwrap_or((38, 18));
+                DataType::Decimal128(precision, scale)
+            }
             DataType::Utf8 | DataType::Null => DataType::Float64,
             number if number.is_numeric() => number,
             other => {
@@ -145,14 +171,17 @@ impl Round {
         let back = u32::try_from(to - places.min(from)).ok().and_then(|n| 10_i128.checked_pow(n));
         values.try_unary::<_, Decimal128Type, datafusion::common::DataFusionError>(|value| match unit {
             // So many digits fall away that nothing is left.
-            None => Ok(0),
+            None if matches!(self.to, To::HalfUp | To::HalfEven) || value == 0 => Ok(0),
+            None => Err(overflow().into()),
             Some(unit) => {
                 let (whole, rest) = (value / unit, (value % unit).unsigned_abs());
                 let (rest, size) = (rest, unit.unsigned_abs());
-                let up = match rest.cmp(&(size - rest)) {
-                    std::cmp::Ordering::Less => false,
-                    std::cmp::Ordering::Greater => true,
-                    std::cmp::Ordering::Equal => !self.even || whole % 2 != 0,
+                let up = match (self.to, rest.cmp(&(size - rest))) {
+                    (To::Above, _) => value > 0,
+                    (To::Below, _) => value < 0,
+                    (_, std::cmp::Ordering::Less) => false,
+                    (_, std::cmp::Ordering::Greater) => true,
+                    (to, std::cmp::Ordering::Equal) => to == To::HalfUp || whole % 2 != 0,
                 };
                 let rounded = if rest > 0 && up { whole + value.signum() } else { whole };
                 back.and_then(|back| rounded.checked_mul(back)).ok_or_else(|| overflow().into())
@@ -179,7 +208,7 @@ impl Round {
         let (head, tail) = digits.split_at(keep);
         let half = tail[0] == b'5' && tail[1..].iter().all(|d| *d == b'0');
         let odd = head.last().is_some_and(|d| d % 2 == 1);
-        let up = if self.even && half { odd } else { tail[0] >= b'5' };
+        let up = if self.to == To::HalfEven && half { odd } else { tail[0] >= b'5' };
         let kept = String::from_utf8_lossy(head).into_owned();
         let whole: u64 = if kept.is_empty() { 0 } else { kept.parse().unwrap_or(0) };
         let whole = whole + u64::from(up);

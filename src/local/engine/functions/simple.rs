@@ -40,6 +40,10 @@ pub(super) enum Takes {
     Seconds,
     /// A wall clock; an instant shows that of UTC.
     WallClock,
+    /// A number or an interval as it is; text as DOUBLE.
+    Number,
+    /// Bytes or text as they are, whole numbers as BIGINT; of all else the text.
+    Bits,
     /// Anything, unchanged.
     Any,
 }
@@ -76,6 +80,15 @@ impl Takes {
             }
             Self::Seconds => (is_text || from.is_numeric()).then_some(DataType::Decimal128(16, 6)),
             Self::WallClock => (is_text || is_time).then(types::timestamp_ntz),
+            Self::Number if is_text => Some(DataType::Float64),
+            Self::Number => {
+                (from.is_numeric() || matches!(from, DataType::Interval(_))).then(|| types::canonical(from))
+            }
+            Self::Bits => match types::canonical(from) {
+                DataType::Binary => Some(DataType::Binary),
+                from if from.is_numeric() => Some(DataType::Int64),
+                from => Self::Text.coerce(&from),
+            },
             Self::Any => Some(types::canonical(from)),
         }
     }
@@ -92,6 +105,8 @@ impl Takes {
             Self::Binary => "\"BINARY\"",
             Self::Seconds => "\"DECIMAL(16, 6)\"",
             Self::WallClock => "\"TIMESTAMP_NTZ\"",
+            Self::Number => "\"NUMERIC\"",
+            Self::Bits => "(\"BIGINT\" or \"BINARY\" or \"STRING\")",
             Self::Any => "any type",
         }
     }

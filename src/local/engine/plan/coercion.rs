@@ -78,7 +78,20 @@ fn agreed(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             Ok(Transformed::new_transformed(Expr::InList(InList { expr, list, negated }), changed))
         }
         Expr::Case(case) => branches(case, schema),
+        Expr::Not(inner) => {
+            let (inner, changed) = condition(*inner, schema, "NOT")?;
+            Ok(Transformed::new_transformed(Expr::Not(Box::new(inner)), changed))
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::And | Operator::Or), right }) => {
+            let (left, first) = condition(*left, schema, &op.to_string())?;
+            let (right, second) = condition(*right, schema, &op.to_string())?;
+            let both = Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)));
+            Ok(Transformed::new_transformed(both, first || second))
+        }
         Expr::ScalarFunction(call) if matches!(call.func.name(), "coalesce" | "greatest" | "least" | "nanvl") => {
+            if matches!(call.func.name(), "greatest" | "least") {
+                same_kind(&call, schema)?;
+            }
             let (args, changed) = unified(call.args, schema)?;
             let call = ScalarFunction::new_udf(call.func, args);
             Ok(Transformed::new_transformed(Expr::ScalarFunction(call), changed))
@@ -108,6 +121,47 @@ fn of_bytes(call: &ScalarFunction, schema: &DFSchema) -> Result<Option<ScalarFun
         args.insert(1, lit(1_i64));
     }
     Ok(functions::scalar(name).map(|function| ScalarFunction::new_udf(function, args)))
+}
+
+/// Something that has to be true or false: text is read, other types are refused.
+fn condition(expr: Expr, schema: &DFSchema, of: &str) -> Result<(Expr, bool)> {
+    match types::canonical(&expr.get_type(schema)?) {
+        DataType::Boolean | DataType::Null => Ok((expr, false)),
+        DataType::Utf8 => Ok((cast(expr, DataType::Boolean), true)),
+        other => Err(SqlError::new(
+            "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+            "42K09",
+            format!(
+                "Cannot resolve \"{of}\" due to data type mismatch: it requires the \"BOOLEAN\" type, but was given {}.",
+                types::shown(&other)
+            ),
+        )
+        .into()),
+    }
+}
+
+/// `greatest` and `least` do not compare text with anything else.
+fn same_kind(call: &ScalarFunction, schema: &DFSchema) -> Result<()> {
+    let mut all = Vec::new();
+    for arg in &call.args {
+        all.push(types::canonical(&arg.get_type(schema)?));
+    }
+    let known: Vec<_> = all.iter().filter(|t| **t != DataType::Null).collect();
+    let texts = known.iter().filter(|t| types::is_string(t)).count();
+    if texts == 0 || texts == known.len() {
+        return Ok(());
+    }
+    let shown: Vec<String> = all.iter().map(types::shown).collect();
+    Err(SqlError::new(
+        "DATATYPE_MISMATCH.DATA_DIFF_TYPES",
+        "42K09",
+        format!(
+            "Cannot resolve \"{}\" due to data type mismatch: its arguments should have one type, but they are [{}].",
+            call.func.name(),
+            shown.join(", ")
+        ),
+    )
+    .into())
 }
 
 fn is_comparison(op: Operator) -> bool {
@@ -170,7 +224,15 @@ fn branches(case: Case, schema: &DFSchema) -> Result<Transformed<Expr>> {
             let conditions = all.split_off(1);
             (all.pop().map(Box::new), conditions)
         }
-        None => (None, conditions),
+        None => {
+            let mut judged = Vec::with_capacity(conditions.len());
+            for one in conditions {
+                let (one, cast) = condition(one, schema, "CASE WHEN")?;
+                changed |= cast;
+                judged.push(one);
+            }
+            (None, judged)
+        }
     };
     let pairs = conditions.into_iter().zip(results).map(|(w, t)| (Box::new(w), Box::new(t))).collect();
     Ok(Transformed::new_transformed(Expr::Case(Case::new(expr, pairs, otherwise)), changed))

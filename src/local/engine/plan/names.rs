@@ -175,7 +175,7 @@ fn text(expr: &Expr) -> String {
         Expr::Value(value) => match &value.value {
             Value::SingleQuotedString(s) | Value::DoubleQuotedString(s) => s.clone(),
             Value::Number(n, _) if n.contains(['e', 'E']) => n.parse().map_or_else(|_| n.clone(), render::double),
-            Value::Number(n, _) => n.clone(),
+            Value::Number(n, _) => crate::dialect::split_number(n).0.to_owned(),
             other => other.to_string(),
         },
         Expr::BinaryOp { left, op, right } => match op {

@@ -218,8 +218,11 @@ impl Rewriter<'_> {
                     let text =
                         if matches!(data_type, DataType::Int(_)) { "-2147483648" } else { "-9223372036854775808" };
                     *expr = ast::cast(ast::string(text, span), data_type);
+                } else if !is_literal(inner) {
+                    *expr = ast::call("negative", vec![(**inner).clone()], span);
                 }
             }
+            Expr::TypedString(typed) => invalid_literal(typed, span)?,
             Expr::UnaryOp { op: UnaryOperator::BitwiseNot, expr: inner } => {
                 *expr = ast::call("bit_not", vec![(**inner).clone()], span);
             }
@@ -402,6 +405,27 @@ fn fold_except(options: &mut sqlparser::ast::WildcardAdditionalOptions) {
 
 /// A number literal of Spark's type, where the planner would take another: whole numbers are INT if they fit.
 fn typed_number(text: &str, long: bool, span: sqlparser::tokenizer::Span) -> Option<Expr> {
+    use sqlparser::ast::ExactNumberInfo;
+    let (text, suffix) = crate::dialect::split_number(text);
+    let whole = u64::try_from(text.trim_start_matches('0').len().max(1)).unwrap_or(38);
+    let suffixed = match suffix {
+        "Y" => Some(DataType::TinyInt(None)),
+        "S" => Some(DataType::SmallInt(None)),
+        "F" => Some(DataType::Float(ExactNumberInfo::None)),
+        "D" => Some(DataType::Double(ExactNumberInfo::None)),
+        "BD" => Some(DataType::Decimal(match text.split_once('.') {
+            None => ExactNumberInfo::PrecisionAndScale(whole, 0),
+            Some((before, after)) => {
+                let before = before.trim_start_matches('0').len();
+                let scale = i64::try_from(after.len()).unwrap_or(38);
+                ExactNumberInfo::PrecisionAndScale(u64::try_from(before + after.len()).unwrap_or(38), scale)
+            }
+        })),
+        _ => None,
+    };
+    if let Some(data_type) = suffixed {
+        return Some(ast::cast(ast::string(text, span), data_type));
+    }
     if text.contains(['e', 'E']) {
         return Some(ast::cast(ast::string(text, span), DataType::Double(sqlparser::ast::ExactNumberInfo::None)));
     }
@@ -421,6 +445,38 @@ fn typed_number(text: &str, long: bool, span: sqlparser::tokenizer::Span) -> Opt
 
 fn is_null(expr: &Expr) -> bool {
     matches!(expr, Expr::Value(ValueWithSpan { value: Value::Null, .. }))
+}
+
+/// Whether it is a number that is written out.
+fn is_literal(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(ValueWithSpan { value: Value::Number(..), .. }) => true,
+        Expr::Cast { expr: inner, .. } => {
+            is_literal(inner)
+                || matches!(inner.as_ref(), Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. })
+                    if text.parse::<f64>().is_ok())
+        }
+        _ => false,
+    }
+}
+
+/// Refuses `DATE'…'` and `TIMESTAMP'…'` with a text that says none.
+fn invalid_literal(typed: &sqlparser::ast::TypedString, span: sqlparser::tokenizer::Span) -> Result<(), SqlError> {
+    let (Value::SingleQuotedString(text) | Value::DoubleQuotedString(text)) = &typed.value.value else { return Ok(()) };
+    let is_one = match typed.data_type {
+        DataType::Date => functions::parse_date(text).is_some(),
+        DataType::Timestamp(..) => functions::parse_timestamp(text).is_some(),
+        _ => true,
+    };
+    if is_one {
+        return Ok(());
+    }
+    Err(SqlError::new(
+        "INVALID_TYPED_LITERAL",
+        "42604",
+        format!("The value of the typed literal {} is invalid: '{text}'.", typed.data_type),
+    )
+    .at(ast::start(span)))
 }
 
 /// Takes the type off a number literal again.
