@@ -372,6 +372,8 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
         ("array_agg", 1) => ast::rename(function, "collect_list"),
         ("last_day", 1) | ("count", _) => {}
         ("ceiling", 1) => ast::rename(function, "ceil"),
+        ("ceil" | "ceiling", 2) => ast::rename(function, "ceil_to"),
+        ("floor", 2) => ast::rename(function, "floor_to"),
         ("ucase", 1) => ast::rename(function, "upper"),
         ("lcase", 1) => ast::rename(function, "lower"),
         ("char_length" | "character_length" | "len", 1) => ast::rename(function, "length"),
@@ -387,7 +389,6 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
         ("to_unix_timestamp", 1 | 2) => ast::rename(function, "unix_timestamp"),
         ("to_timestamp_ltz", 1 | 2) => ast::rename(function, "to_timestamp"),
         ("like" | "ilike", 2 | 3) => return like(&name, args, span).map(Some),
-        ("positive", 1) => return Ok(Some(args.remove(0))),
         ("btrim", 1 | 2) => ast::rename(function, "trim"),
         // Called as a function, it takes what is cut off first.
         ("ltrim" | "rtrim", 2) => {
@@ -562,11 +563,12 @@ fn like(name: &str, mut args: Vec<Expr>, span: Span) -> Result<Expr, SqlError> {
         Some(Expr::Value(value)) => Some(value.clone()),
         Some(_) => return Err(SqlError::unsupported("a computed escape character in like").at(ast::start(span))),
     };
-    let (expr, pattern) = (Box::new(args.remove(0)), Box::new(args.remove(0)));
+    let (expr, mut pattern) = (Box::new(args.remove(0)), Box::new(args.remove(0)));
+    super::rewrite::unescaped(&mut pattern, escape_char).map_err(|e| e.at(ast::start(span)))?;
     Ok(if name == "like" {
-        Expr::Like { negated: false, any: false, expr, pattern, escape_char }
+        Expr::Like { negated: false, any: false, expr, pattern, escape_char: None }
     } else {
-        Expr::ILike { negated: false, any: false, expr, pattern, escape_char }
+        Expr::ILike { negated: false, any: false, expr, pattern, escape_char: None }
     })
 }
 

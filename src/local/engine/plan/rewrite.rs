@@ -226,8 +226,18 @@ impl Rewriter<'_> {
             Expr::UnaryOp { op: UnaryOperator::BitwiseNot, expr: inner } => {
                 *expr = ast::call("bit_not", vec![(**inner).clone()], span);
             }
+            Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
+                unescaped(pattern, escape_char.take()).map_err(|e| e.at(place))?;
+            }
             Expr::RLike { negated, expr: text, pattern, .. } => {
-                let call = ast::call("regexp_like", vec![(**text).clone(), (**pattern).clone()], span);
+                // The parser takes a bare NULL here for a name.
+                let pattern = match pattern.as_ref() {
+                    Expr::Identifier(name) if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("null") => {
+                        Expr::Value(ValueWithSpan { value: Value::Null, span })
+                    }
+                    other => other.clone(),
+                };
+                let call = ast::call("regexp_like", vec![(**text).clone(), pattern], span);
                 *expr = if *negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(call) } } else { call };
             }
             Expr::Extract { field, expr: inner, .. } if calls::is_second(&ast::string(&field.to_string(), span)) => {
@@ -445,6 +455,50 @@ fn typed_number(text: &str, long: bool, span: sqlparser::tokenizer::Span) -> Opt
 
 fn is_null(expr: &Expr) -> bool {
     matches!(expr, Expr::Value(ValueWithSpan { value: Value::Null, .. }))
+}
+
+/// Writes a pattern of LIKE with the escape character that the engine knows, the backslash.
+pub(super) fn unescaped(pattern: &mut Expr, escape: Option<ValueWithSpan>) -> Result<(), SqlError> {
+    let escape_char = match escape.as_ref().map(|escape| &escape.value) {
+        None => '\\',
+        Some(Value::SingleQuotedString(text) | Value::DoubleQuotedString(text)) if text.chars().count() == 1 => {
+            text.chars().next().unwrap_or('\\')
+        }
+        Some(_) => {
+            let text = "The escape character of LIKE must be a string of one character.";
+            return Err(SqlError::new("INVALID_ESCAPE_CHAR", "42604", text));
+        }
+    };
+    let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) = pattern else {
+        return match escape {
+            None => Ok(()),
+            Some(_) => Err(SqlError::unsupported("LIKE … ESCAPE with a computed pattern")),
+        };
+    };
+    let mut written = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c == escape_char {
+            let invalid = |condition: &str, what: &str| {
+                let text = format!("The format is invalid: '{text}'. The escape character is {what}.");
+                SqlError::new(format!("INVALID_FORMAT.{condition}"), "42601", text)
+            };
+            match chars.next() {
+                Some(next) if matches!(next, '_' | '%') || next == escape_char => {
+                    written.push('\\');
+                    written.push(next);
+                }
+                Some(_) => return Err(invalid("ESC_IN_THE_MIDDLE", "not allowed before this character")),
+                None => return Err(invalid("ESC_AT_THE_END", "not allowed at the end")),
+            }
+        } else if c == '\\' {
+            written.push_str("\\\\");
+        } else {
+            written.push(c);
+        }
+    }
+    *text = written;
+    Ok(())
 }
 
 /// Whether it is a number that is written out.
