@@ -28,6 +28,10 @@ pub enum Statement {
     CreateTable(CreateTable),
     /// `CREATE [OR REPLACE] VIEW …`
     CreateView(CreateView),
+    /// `CREATE TABLE … CLONE …`
+    Clone(CloneTable),
+    /// `COPY INTO …`
+    CopyInto(CopyInto),
     /// `CREATE SCHEMA …`
     CreateSchema {
         /// The schema.
@@ -399,6 +403,48 @@ pub struct CreateTable {
     pub constraints: Vec<Constraint>,
     /// `LIKE t`
     pub like: Option<Name>,
+}
+
+/// `CREATE TABLE … [SHALLOW | DEEP] CLONE …`
+#[derive(Clone, Debug, PartialEq)]
+pub struct CloneTable {
+    /// The table that is made.
+    pub name: Name,
+    /// `OR REPLACE`
+    pub or_replace: bool,
+    /// `IF NOT EXISTS`
+    pub if_not_exists: bool,
+    /// `SHALLOW`: the files stay where they are.
+    pub shallow: bool,
+    /// The table whose rows and definition it gets.
+    pub source: Name,
+    /// Which version of it; the last one unless said otherwise.
+    pub version: Option<TableVersion>,
+    /// `TBLPROPERTIES`
+    pub properties: Vec<(String, String)>,
+}
+
+/// `COPY INTO t FROM …`
+#[derive(Clone, Debug, PartialEq)]
+pub struct CopyInto {
+    /// The table.
+    pub table: Name,
+    /// The expressions of `FROM (SELECT … FROM 'path')`; all columns if it is a path alone.
+    pub select: Option<Part>,
+    /// The file or folder.
+    pub path: String,
+    /// Where the path stands.
+    pub range: Range<usize>,
+    /// `FILEFORMAT`, in upper case.
+    pub format: String,
+    /// `FILES = (…)`
+    pub files: Vec<String>,
+    /// `PATTERN = '…'`
+    pub pattern: Option<String>,
+    /// `FORMAT_OPTIONS (…)`
+    pub format_options: Vec<(String, String)>,
+    /// `COPY_OPTIONS (…)`
+    pub copy_options: Vec<(String, String)>,
 }
 
 /// How a table is clustered.

@@ -4,7 +4,8 @@ use sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
 use super::{
-    ClusterBy, ColumnDefinition, Constraint, CreateTable, CreateView, Generated, Rule, Statement, StatementError,
+    CloneTable, ClusterBy, ColumnDefinition, Constraint, CreateTable, CreateView, Generated, Rule, Statement,
+    StatementError, upkeep,
 };
 use crate::dialect::query::SyntaxError;
 use crate::dialect::types::DataType;
@@ -77,6 +78,21 @@ fn create_table(c: &mut Cursor<'_>, or_replace: bool) -> Result<Statement, State
         return Err(SyntaxError::at(c.here(), "OR REPLACE and IF NOT EXISTS exclude each other").into());
     }
     let name = c.name("a table's name")?;
+    let shallow = c.eat("shallow clone");
+    if shallow || c.eat("deep clone") || c.eat("clone") {
+        let source = c.name("a table's name")?;
+        let version = upkeep::version(c)?;
+        let properties = if c.eat("tblproperties") { c.properties()? } else { Vec::new() };
+        return Ok(Statement::Clone(CloneTable {
+            name,
+            or_replace,
+            if_not_exists,
+            shallow,
+            source,
+            version,
+            properties,
+        }));
+    }
     let mut table = CreateTable {
         name,
         or_replace,
@@ -119,7 +135,7 @@ fn create_table(c: &mut Cursor<'_>, or_replace: bool) -> Result<Statement, State
             break;
         }
     }
-    for clause in ["location", "options", "clustered", "shallow", "deep", "clone", "default", "with"] {
+    for clause in ["location", "options", "clustered", "default", "with"] {
         if c.is_word(0, clause) {
             return Err(c.unsupported(format!("CREATE TABLE … {}", clause.to_ascii_uppercase())));
         }

@@ -30,6 +30,8 @@ pub(super) fn read(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
         upkeep::optimize(c)?
     } else if c.eat("vacuum") {
         upkeep::vacuum(c)?
+    } else if c.eat("copy into") {
+        upkeep::copy_into(c)?
     } else if c.eat("restore") {
         upkeep::restore(c)?
     } else if c.eat("describe") || c.eat("desc") {
@@ -57,7 +59,7 @@ pub(super) fn read(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
 
 /// First words of statements that the language has and that are not read here.
 const OTHERS: &[&str] = &[
-    "use", "set", "reset", "copy", "analyze", "deny", "truncate", "undrop", "cache", "uncache", "clear", "msck",
+    "use", "set", "reset", "analyze", "deny", "truncate", "undrop", "cache", "uncache", "clear", "msck",
     "fsck", "repair", "reorg", "convert", "generate", "execute", "call", "declare", "begin", "commit", "rollback",
     "list", "put", "get", "remove", "sync", "load", "reduce", "pivot", "unpivot",
 ];

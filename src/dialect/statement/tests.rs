@@ -134,7 +134,7 @@ fn what_is_not_read_yet_is_named() {
         let Err(StatementError::Unsupported { construct: found, .. }) = parse_statement(text) else { panic!("{text}") };
         assert_eq!(found, construct);
     }
-    assert!(matches!(parse("copy into t from '/x'"), Statement::Other { words, .. } if words == "COPY INTO"));
+    assert!(matches!(parse("cache table t"), Statement::Other { words, .. } if words == "CACHE TABLE"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
-use super::{Statement, StatementError, TableVersion};
+use super::{CopyInto, Statement, StatementError, TableVersion};
 use crate::dialect::query::SyntaxError;
 
 pub(super) fn optimize(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
@@ -48,18 +48,93 @@ pub(super) fn restore(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
     c.eat("table");
     let table = c.name("a table's name")?;
     c.eat("to");
-    let version = if c.eat("version as of") {
-        TableVersion::Number(number(c, "a version")?)
-    } else {
-        c.expect("TIMESTAMP AS OF")?;
-        if !matches!(c.peek(0).map(|l| &l.token), Some(Token::SingleQuotedString(_) | Token::DoubleQuotedString(_)))
-            && c.peek(0).is_some()
-        {
-            return Err(c.unsupported("RESTORE … TIMESTAMP AS OF an expression that is no string"));
+    match version(c)? {
+        Some(version) => Ok(Statement::Restore { table, version }),
+        None => Err(c.unexpected("VERSION AS OF or TIMESTAMP AS OF")),
+    }
+}
+
+/// `VERSION AS OF n`, `TIMESTAMP AS OF '…'`, or nothing.
+pub(super) fn version(c: &mut Cursor<'_>) -> Result<Option<TableVersion>, StatementError> {
+    if c.eat("version as of") {
+        return Ok(Some(TableVersion::Number(number(c, "a version")?)));
+    }
+    if !c.eat("timestamp as of") {
+        return Ok(None);
+    }
+    if !matches!(c.peek(0).map(|l| &l.token), Some(Token::SingleQuotedString(_) | Token::DoubleQuotedString(_)))
+        && c.peek(0).is_some()
+    {
+        return Err(c.unsupported("TIMESTAMP AS OF an expression that is no string"));
+    }
+    Ok(Some(TableVersion::Time(c.string()?)))
+}
+
+/// `COPY INTO t FROM {'path' | (SELECT … FROM 'path')} FILEFORMAT = … …`
+pub(super) fn copy_into(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
+    let table = c.name("a table's name")?;
+    c.eat("by position");
+    c.expect("FROM")?;
+    let mut select = None;
+    let parenthesis = c.eat_token(&Token::LParen);
+    if parenthesis {
+        c.expect("SELECT")?;
+        let start = c.here().start;
+        while c.peek(0).is_some() && !c.is_word(0, "from") {
+            if c.peek(0).is_some_and(|l| l.token == Token::LParen) {
+                c.parenthesised()?;
+            } else {
+                c.next();
+            }
         }
-        TableVersion::Time(c.string()?)
+        select = Some(c.part(start..c.before()));
+        c.expect("FROM")?;
+    }
+    let range = c.here();
+    let path = c.string()?;
+    if parenthesis {
+        c.expect_token(&Token::RParen)?;
+    }
+    let mut copy = CopyInto {
+        table,
+        select,
+        path,
+        range,
+        format: String::new(),
+        files: Vec::new(),
+        pattern: None,
+        format_options: Vec::new(),
+        copy_options: Vec::new(),
     };
-    Ok(Statement::Restore { table, version })
+    loop {
+        if c.eat("fileformat") {
+            c.expect_token(&Token::Eq)?;
+            copy.format = c.identifier("a format")?.to_ascii_uppercase();
+        } else if c.eat("files") {
+            c.expect_token(&Token::Eq)?;
+            c.expect_token(&Token::LParen)?;
+            copy.files.push(c.string()?);
+            while c.eat_token(&Token::Comma) {
+                copy.files.push(c.string()?);
+            }
+            c.expect_token(&Token::RParen)?;
+        } else if c.eat("pattern") {
+            c.expect_token(&Token::Eq)?;
+            copy.pattern = Some(c.string()?);
+        } else if c.eat("format_options") {
+            copy.format_options = c.properties()?;
+        } else if c.eat("copy_options") {
+            copy.copy_options = c.properties()?;
+        } else if c.is_word(0, "validate") || c.is_word(0, "with") {
+            return Err(c.unsupported(format!("COPY INTO … {}", c.slice(c.here()).to_ascii_uppercase())));
+        } else {
+            break;
+        }
+    }
+    if copy.format.is_empty() {
+        return Err(c.unexpected("FILEFORMAT = and a format"));
+    }
+    Ok(Statement::CopyInto(copy))
 }
 
 fn number<T: std::str::FromStr>(c: &mut Cursor<'_>, what: &str) -> Result<T, StatementError> {

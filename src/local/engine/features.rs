@@ -17,8 +17,6 @@ use super::write::Definition;
 pub(super) const CONSTRAINT: &str = "delta.constraints.";
 /// How columns are named in the files.
 pub(super) const MAPPING: &str = "delta.columnMapping.mode";
-/// Whether changes are kept row by row.
-pub(super) const CHANGES: &str = "delta.enableChangeDataFeed";
 /// A property that allows defaults of columns.
 pub(super) const DEFAULTS_ALLOWED: &str = "delta.feature.allowColumnDefaults";
 /// Under this key of a column's metadata stands the expression that makes its values.
@@ -51,9 +49,6 @@ pub(super) fn protocol(definition: &Definition, old: Option<&Protocol>) -> Resul
     }
     if definition.schema.fields().any(|field| field.metadata().contains_key(GENERATION)) {
         writer.insert("generatedColumns".to_owned());
-    }
-    if is_on(CHANGES) {
-        writer.insert("changeDataFeed".to_owned());
     }
     if is_on("delta.appendOnly") {
         writer.insert("appendOnly".to_owned());
@@ -180,6 +175,18 @@ fn field_in_files(field: &Field) -> Field {
 pub(super) fn name_in_files(schema: &Schema, name: &str) -> String {
     let field = schema.fields().iter().find(|field| field.name() == name);
     field.and_then(|f| f.metadata().get(PHYSICAL)).cloned().unwrap_or_else(|| name.to_owned())
+}
+
+/// Refuses what would have to be heeded when rows are written, and is not.
+pub(super) fn check(properties: &[(String, String)]) -> Result<(), SqlError> {
+    let refused = |(key, value): &&(String, String)| {
+        ["delta.enableChangeDataFeed", "delta.enableDeletionVectors", "delta.enableRowTracking"].contains(&key.as_str())
+            && value.eq_ignore_ascii_case("true")
+    };
+    match properties.iter().find(refused) {
+        Some((key, _)) => Err(SqlError::unsupported(&format!("tables with {key}"))),
+        None => Ok(()),
+    }
 }
 
 /// Whether a property is one that the protocol or this module looks after, and that no statement may change as it likes.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
 use deltalake::datafile::writer::{DeltaWriter, WriterConfig};
-use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TableReference, TransactionError};
 use deltalake::kernel::{
     Action, Add, Metadata, MetadataExt as _, MetadataValue, StructField, StructType, new_metadata,
 };
@@ -31,6 +31,8 @@ use super::run;
 
 /// Under this key of a commit stands what the history calls it, where the library's name is another.
 pub(super) const OPERATION: &str = "kilnOperation";
+/// Under this key of a commit stand the files that a `COPY INTO` took.
+pub(super) const COPIED: &str = "kilnCopied";
 /// Rows that are written together.
 const ROWS: usize = 8192;
 /// Files grow to about this size.
@@ -47,6 +49,13 @@ pub(super) struct Files {
     pub(super) also: Vec<Action>,
     /// Removes them unless they are committed.
     cleanup: Cleanup,
+}
+
+impl Files {
+    /// No files, of a table in this folder: what is put there from now on is removed again unless it is committed.
+    pub(super) fn beside(dir: &Path) -> Self {
+        Self { adds: Vec::new(), rows: 0, also: Vec::new(), cleanup: Cleanup::new(dir) }
+    }
 }
 
 /// Removes the files that were not there before, unless told that all went well.
@@ -317,6 +326,20 @@ pub(super) async fn add(
     made
 }
 
+/// Adds rows that came from files; the commit says from which.
+pub(super) async fn copied(table: &DeltaTable, dir: &Path, files: Files, from: &[String]) -> Result<(), SqlError> {
+    let (actions, mut cleanup) = taken(Some(files));
+    let fail = |e: DeltaTableError| commit_error(dir, &e);
+    let snapshot = table.snapshot().map_err(fail)?;
+    let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
+    let told = [(COPIED.to_owned(), from.into()), (OPERATION.to_owned(), "COPY INTO".into())];
+    let builder = CommitBuilder::from(CommitProperties::default().with_metadata(told)).with_actions(actions);
+    let made = builder.build(Some(snapshot as &dyn TableReference), table.log_store(), operation).await;
+    let made = made.map(|_| ()).map_err(fail);
+    disarm(&mut cleanup, &made);
+    made
+}
+
 /// Puts these rows in the place of all rows; the history calls it by the operation.
 pub(super) async fn rewrite(
     table: &DeltaTable,
@@ -423,6 +446,10 @@ async fn commit(table: &DeltaTable, actions: Vec<Action>, operation: DeltaOperat
 /// An error of a commit.
 pub(super) fn commit_error(dir: &Path, error: &DeltaTableError) -> SqlError {
     let text = error.to_string();
+    if let DeltaTableError::Transaction { source: TransactionError::DeltaTableAppendOnly } = error {
+        let text = "This table is configured to only allow appends: set 'delta.appendOnly' to 'false' to change its rows.";
+        return SqlError::new("DELTA_CANNOT_MODIFY_APPEND_ONLY", "42809", text);
+    }
     if text.to_lowercase().contains("conflict") || text.to_lowercase().contains("concurrent") {
         let error = SqlError::new(
             "DELTA_CONCURRENT_WRITE",

@@ -1,4 +1,4 @@
-//! `round` (half up), `bround` (half to even), and `ceil` and `floor` with a scale, as Spark types and computes them.
+//! `round` (half up), `bround` (half to even), `ceil` and `floor`, as Spark types and computes them.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::simple::wrong_number;
+use super::signs;
+use super::simple::{Takes, wrong_number};
 use crate::local::engine::error::SqlError;
 use crate::local::engine::plan::overflow;
 use crate::local::engine::types;
@@ -57,8 +58,12 @@ impl ScalarUDFImpl for Round {
         if !(1..=2).contains(&given.len()) {
             return Err(wrong_number(self.name(), 1, 2, given.len()).into());
         }
-        // `ceil` and `floor` with a scale compute in decimals.
         let decimal = matches!(self.to, To::Above | To::Below);
+        if decimal && given.len() == 1 {
+            let coerced = Takes::Number.coerce(&given[0]).filter(|t| t.is_numeric());
+            return Ok(vec![coerced.ok_or_else(|| self.no_number(&given[0]))?]);
+        }
+        // `ceil` and `floor` with a scale compute in decimals.
         let value = match types::canonical(&given[0]) {
             DataType::Utf8 | DataType::Null | DataType::Float64 if decimal => DataType::Decimal128(30, 15),
             DataType::Float32 if decimal => DataType::Decimal128(14, 7),
@@ -68,19 +73,7 @@ impl ScalarUDFImpl for Round {
             }
             DataType::Utf8 | DataType::Null => DataType::Float64,
             number if number.is_numeric() => number,
-            other => {
-                return Err(SqlError::new(
-                    "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
-                    "42K09",
-                    format!(
-                        "Cannot resolve \"{}\" due to data type mismatch: The first parameter requires the \"NUMERIC\" \
-                         type, however it has the type {}.",
-                        self.name(),
-                        types::shown(&other)
-                    ),
-                )
-                .into());
-            }
+            other => return Err(self.no_number(&other).into()),
         };
         Ok(std::iter::once(value).chain(given.get(1).map(|_| DataType::Int64)).collect())
     }
@@ -90,6 +83,10 @@ impl ScalarUDFImpl for Round {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        if self.takes_fraction(args.arg_fields.len()) {
+            let whole = signs::whole(args.arg_fields[0].data_type());
+            return Ok(Arc::new(Field::new(self.name(), whole, true)));
+        }
         let places = match args.scalar_arguments.get(1) {
             None => 0,
             Some(Some(places)) => constant(places)?,
@@ -99,6 +96,15 @@ impl ScalarUDFImpl for Round {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        if self.takes_fraction(args.args.len()) {
+            return match &args.args[0] {
+                ColumnarValue::Array(array) => signs::rounded(array, self.to == To::Above).map(ColumnarValue::Array),
+                ColumnarValue::Scalar(scalar) => {
+                    let array = signs::rounded(&scalar.to_array()?, self.to == To::Above)?;
+                    ScalarValue::try_from_array(&array, 0).map(ColumnarValue::Scalar)
+                }
+            };
+        }
         let places = match args.args.get(1) {
             None => 0,
             Some(ColumnarValue::Scalar(places)) => constant(places)?,
@@ -141,6 +147,24 @@ fn result_type(value: &DataType, places: i32) -> DataType {
 }
 
 impl Round {
+    /// Whether it gives whole numbers: `ceil` and `floor` without a scale.
+    fn takes_fraction(&self, arguments: usize) -> bool {
+        arguments == 1 && matches!(self.to, To::Above | To::Below)
+    }
+
+    fn no_number(&self, given: &DataType) -> SqlError {
+        SqlError::new(
+            "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+            "42K09",
+            format!(
+                "Cannot resolve \"{}\" due to data type mismatch: The first parameter requires the \"NUMERIC\" type, \
+                 however it has the type {}.",
+                self.name(),
+                types::shown(given)
+            ),
+        )
+    }
+
     fn compute(&self, array: &ArrayRef, places: i32, target: &DataType) -> Result<ArrayRef> {
         match target {
             DataType::Float32 | DataType::Float64 => {

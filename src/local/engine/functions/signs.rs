@@ -1,4 +1,4 @@
-//! Functions of a number that change its sign or take its fraction away, and the digits of what it is stored as.
+//! Functions of a number that change its sign, and the digits of what it is stored as.
 
 use std::sync::Arc;
 
@@ -37,8 +37,6 @@ pub(super) fn functions() -> Vec<Simple> {
             returns: same,
             eval: |a| Ok(Arc::clone(&a[0])),
         },
-        Simple { name: "ceil", takes: &[Takes::Number], required: 1, returns: whole, eval: |a| rounded(&a[0], true) },
-        Simple { name: "floor", takes: &[Takes::Number], required: 1, returns: whole, eval: |a| rounded(&a[0], false) },
         Simple {
             name: "hex",
             takes: &[Takes::Bits],
@@ -102,10 +100,10 @@ fn signed(array: &ArrayRef, sign: Sign) -> Result<ArrayRef> {
 }
 
 /// Whole numbers are BIGINT, those of decimals decimals with one digit more.
-fn whole(args: &[DataType]) -> DataType {
-    match args.first() {
-        Some(whole @ DataType::Decimal128(_, 0)) => whole.clone(),
-        Some(DataType::Decimal128(p, s)) => {
+pub(super) fn whole(value: &DataType) -> DataType {
+    match value {
+        DataType::Decimal128(_, 0) => value.clone(),
+        DataType::Decimal128(p, s) => {
             let digits = i16::from(*p) - i16::from(*s) + 1;
             DataType::Decimal128(u8::try_from(digits.clamp(1, 38)).unwrap_or(38), 0)
         }
@@ -113,7 +111,8 @@ fn whole(args: &[DataType]) -> DataType {
     }
 }
 
-fn rounded(array: &ArrayRef, up: bool) -> Result<ArrayRef> {
+/// Takes the fraction away, to the next number above or below.
+pub(super) fn rounded(array: &ArrayRef, up: bool) -> Result<ArrayRef> {
     match array.data_type() {
         DataType::Decimal128(_, s) => {
             let unit = 10_i128.pow(u32::try_from(*s).unwrap_or(0));
@@ -122,7 +121,7 @@ fn rounded(array: &ArrayRef, up: bool) -> Result<ArrayRef> {
                 if up && value.rem_euclid(unit) != 0 { down + 1 } else { down }
             };
             let values = array.as_primitive::<Decimal128Type>().unary::<_, Decimal128Type>(toward);
-            let DataType::Decimal128(p, _) = whole(&[array.data_type().clone()]) else { return Ok(Arc::clone(array)) };
+            let DataType::Decimal128(p, _) = whole(array.data_type()) else { return Ok(Arc::clone(array)) };
             Ok(Arc::new(values.with_precision_and_scale(p, 0)?))
         }
         DataType::Float32 | DataType::Float64 => {

@@ -50,7 +50,7 @@ pub(super) enum Takes {
 
 impl Takes {
     /// The type to which an argument is converted; `None` if it cannot be.
-    fn coerce(self, from: &DataType) -> Option<DataType> {
+    pub(super) fn coerce(self, from: &DataType) -> Option<DataType> {
         let is_time = matches!(from, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..));
         let is_text = types::is_string(from) || *from == DataType::Null;
         match self {

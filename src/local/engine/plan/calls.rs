@@ -371,9 +371,7 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
         ("variance", 1) => ast::rename(function, "var_samp"),
         ("array_agg", 1) => ast::rename(function, "collect_list"),
         ("last_day", 1) | ("count", _) => {}
-        ("ceiling", 1) => ast::rename(function, "ceil"),
-        ("ceil" | "ceiling", 2) => ast::rename(function, "ceil_to"),
-        ("floor", 2) => ast::rename(function, "floor_to"),
+        ("ceiling", 1 | 2) => ast::rename(function, "ceil"),
         ("ucase", 1) => ast::rename(function, "upper"),
         ("lcase", 1) => ast::rename(function, "lower"),
         ("char_length" | "character_length" | "len", 1) => ast::rename(function, "length"),

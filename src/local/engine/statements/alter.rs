@@ -153,6 +153,7 @@ async fn set_properties(
     if kind == Kind::View {
         return describe_view(engine, name, |view| view.properties.extend(properties));
     }
+    features::check(&properties)?;
     alter_table(engine, name, "SET TBLPROPERTIES", |definition| {
         let was_mapped = features::is_mapped(definition);
         for (key, value) in &properties {

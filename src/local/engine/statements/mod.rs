@@ -1,7 +1,9 @@
 //! What each kind of statement does.
 
 mod alter;
+mod clone;
 mod columns;
+mod copy;
 mod descriptions;
 mod evolve;
 mod keys;
@@ -59,6 +61,8 @@ pub(super) async fn execute(
         }
         Statement::CreateView(view) => views::create_view(engine, &scope, view).await,
         Statement::Refresh { kind, name } => views::refresh(engine, &scope, kind, &name, cancel).await,
+        Statement::Clone(table) => clone::clone(engine, &scope, table).await,
+        Statement::CopyInto(copy) => copy::copy_into(engine, &scope, copy, cancel).await,
         Statement::CreateSchema { name, if_not_exists, comment } => {
             namespaces::create_schema(engine, &scope, &name, if_not_exists, comment.as_deref())
         }

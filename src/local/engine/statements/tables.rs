@@ -43,6 +43,7 @@ pub(super) async fn create_table(
         (None, Some(source)) => like(engine, scope, source, &table).await?,
         (None, None) => definition(&table, columns::defined(&table, scope)?, scope)?,
     };
+    features::check(&definition.properties).map_err(|e| e.at(scope.place(&table.name)))?;
     features::map_columns(&mut definition, false)?;
     let schema = columns::arrow(&definition.schema)?;
     let rules = Rules::of(&definition, &schema);

@@ -1,5 +1,6 @@
 //! The engine as a whole: statements in, answers out.
 
+mod copy;
 mod queries;
 mod spark;
 mod upkeep;
