@@ -176,7 +176,12 @@ pub(super) fn functions() -> Vec<Simple> {
             required: 1,
             returns: |_| DataType::Date32,
             eval: |args| {
-                let instants = to_timestamp(args)?;
+                let mut args = args.to_vec();
+                if args[0].data_type().is_numeric() {
+                    // A number is no count of seconds here: its digits are read.
+                    args[0] = super::cast::convert(&args[0], &DataType::Utf8, false)?;
+                }
+                let instants = to_timestamp(&args)?;
                 let micros = instants.as_primitive::<TimestampMicrosecondType>();
                 let days: Date32Array =
                     micros.iter().map(|v| v.and_then(|v| i32::try_from(v.div_euclid(DAY)).ok())).collect();
@@ -230,7 +235,10 @@ pub(super) fn functions() -> Vec<Simple> {
                     }
                     other => other.to_vec(),
                 };
-                seconds(&to_timestamp(&args)?)
+                // Unlike `unix_seconds`, it cuts fractions off towards zero.
+                let micros = to_timestamp(&args)?;
+                let micros = micros.as_primitive::<TimestampMicrosecondType>();
+                Ok(Arc::new(micros.unary::<_, Int64Type>(|v| v / 1_000_000)))
             },
         },
         long("unix_seconds", &[Takes::Timestamp], |a| seconds(&a[0])),

@@ -114,7 +114,8 @@ fn matches<'t>(regex: &Regex, text: &'t str) -> Vec<Captures<'t>> {
     found
 }
 
-/// The parts between matches; an empty match at the beginning parts nothing.
+/// The parts between matches; an empty match at the beginning parts nothing, nor does one of the empty pattern at the
+/// end.
 fn split(regex: &Regex, text: &str, limit: usize, add: &mut dyn FnMut(&str)) {
     let (mut start, mut count) = (0, 1);
     for captures in matches(regex, text) {
@@ -122,7 +123,7 @@ fn split(regex: &Regex, text: &str, limit: usize, add: &mut dyn FnMut(&str)) {
         if count >= limit {
             break;
         }
-        if whole.is_empty() && (whole.start() == 0 || whole.start() == text.len()) {
+        if whole.is_empty() && (whole.start() == 0 || whole.start() == text.len() && regex.as_str().is_empty()) {
             continue;
         }
         add(&text[start..whole.start()]);

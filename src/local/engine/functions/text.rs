@@ -84,13 +84,7 @@ pub(super) fn functions() -> Vec<Simple> {
         int("length", &[TEXT], |a| count(a, |t, _| t[0].chars().count())),
         int("ascii", &[TEXT], |a| count(a, |t, _| t[0].chars().next().map_or(0, |c| c as usize))),
         int("instr", &[TEXT, TEXT], |a| count(a, |t, _| position(t[1], t[0], 1))),
-        Simple {
-            name: "locate",
-            takes: &[TEXT, TEXT, COUNT],
-            required: 2,
-            returns: |_| DataType::Int32,
-            eval: |a| count(a, |t, n| position(t[0], t[1], n.get(2).copied().unwrap_or(1))),
-        },
+        Simple { name: "locate", takes: &[TEXT, TEXT, COUNT], required: 2, returns: |_| DataType::Int32, eval: locate },
         truth("startswith", |a| test(a, |t| Ok(t[0].starts_with(t[1])))),
         truth("endswith", |a| test(a, |t| Ok(t[0].ends_with(t[1])))),
         truth("contains", |a| test(a, |t| Ok(t[0].contains(t[1])))),
@@ -248,6 +242,20 @@ fn substring_index(text: &str, delimiter: &str, n: i64) -> String {
 /// Where a delimiter begins; it may begin within another.
 fn overlapping<'a>(text: &'a str, delimiter: &'a str) -> impl Iterator<Item = usize> + 'a {
     text.char_indices().map(|(i, _)| i).filter(move |i| text[*i..].starts_with(delimiter))
+}
+
+/// The place of the first text in the second; 0 if where to begin is NULL, whatever the texts are.
+fn locate(args: &[ArrayRef]) -> Result<ArrayRef> {
+    let found: Int32Array = (0..args[0].len())
+        .map(|i| {
+            if args.get(2).is_some_and(|from| from.is_null(i)) {
+                return Some(0);
+            }
+            let (texts, numbers) = row(args, i)?;
+            i32::try_from(position(texts[0], texts[1], numbers.get(2).copied().unwrap_or(1))).ok()
+        })
+        .collect();
+    Ok(Arc::new(found))
 }
 
 /// Where a text begins in another, from 1; 0 if nowhere.
