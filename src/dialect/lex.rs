@@ -96,6 +96,13 @@ fn segment(text: &str, range: Range<usize>, map: &TextMap, tokens: &mut Vec<Toke
             token => token,
         };
         let span = Span::new(shift(span.start), shift(span.end));
+        // PostgreSQL's LIKE; here the complement of a complement.
+        if token == Token::DoubleTilde {
+            let middle = Location::new(span.start.line, span.start.column + 1);
+            tokens.push(TokenWithSpan { token: Token::Tilde, span: Span::new(span.start, middle) });
+            tokens.push(TokenWithSpan { token: Token::Tilde, span: Span::new(middle, span.end) });
+            continue;
+        }
         if let Some(last) = tokens.last_mut()
             && last.span.end == span.start
             && let Some(number) = exponent_with_suffix(&last.token, &token)

@@ -17,8 +17,12 @@ use super::results::{Results, TooLarge};
 use super::server::WAREHOUSE_ID;
 use crate::databricks::wire::{Format, HistoryQuery, QueryTag, ServiceError, StatementState, StatementStatus};
 
-/// How many statements run at once; others wait as `PENDING`.
-const SLOTS: usize = 10;
+/// How many statements run at once; others wait as `PENDING`. Those that wait for another writer of their table count
+/// too, so there must be enough left for readers.
+const SLOTS: usize = 64;
+
+/// How long a cancelled statement has to come to an end.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// For how long the result of a finished statement can be fetched.
 const KEEP_FOR: TimeDelta = TimeDelta::hours(1);
@@ -95,6 +99,10 @@ impl Statement {
         self.state()
     }
 
+    fn is_old(&self, now: DateTime<Utc>) -> bool {
+        self.state.borrow().1.is_some_and(|ended| now - ended > KEEP_FOR)
+    }
+
     fn bytes(&self) -> usize {
         match &self.state.borrow().0 {
             State::Succeeded(results) => results.bytes,
@@ -120,6 +128,8 @@ struct Kept {
     by_id: HashMap<String, Arc<Statement>>,
     /// Oldest first.
     order: VecDeque<Arc<Statement>>,
+    /// What the results of all of them hold.
+    bytes: usize,
 }
 
 impl Statements {
@@ -170,8 +180,9 @@ impl Statements {
     /// Returns a statement that is still kept.
     pub(super) fn get(&self, id: &str) -> Option<Arc<Statement>> {
         let mut kept = self.kept();
-        kept.sweep((self.clock)());
-        kept.by_id.get(id).cloned()
+        let now = (self.clock)();
+        kept.sweep(now);
+        kept.by_id.get(id).filter(|statement| !statement.is_old(now)).cloned()
     }
 
     /// Returns what the history knows of a statement that is not kept any more: it ended, and its result is gone.
@@ -192,6 +203,10 @@ impl Statements {
     /// Drops a statement's result; one that still runs is cancelled.
     pub(super) fn close(&self, statement: &Statement) {
         statement.cancel.cancel();
+        let mut kept = self.kept();
+        if kept.by_id.contains_key(&statement.id) {
+            kept.bytes -= statement.bytes();
+        }
         statement.state.send_if_modified(|(state, _)| {
             let closes = matches!(state, State::Succeeded(_));
             if closes {
@@ -228,7 +243,16 @@ impl Statements {
             // A task of its own, so that a fault in the engine fails this statement and nothing else.
             let engine = self.engine.clone();
             let (request, token) = (submission.request, cancel.clone());
-            let outcome = tokio::spawn(async move { engine.execute(request, token).await }).await;
+            let mut work = tokio::spawn(async move { engine.execute(request, token).await });
+            let outcome = tokio::select! {
+                biased;
+                outcome = &mut work => outcome,
+                () = overdue(cancel) => {
+                    // It ends as soon as it gives way; until then nobody waits for it.
+                    work.abort();
+                    return (State::Canceled, "OTHER");
+                }
+            };
             drop(slot);
             match outcome {
                 Ok(outcome) => ended(outcome, submission.format, submission.byte_limit),
@@ -259,8 +283,10 @@ impl Statements {
         entry.duration = entry.query_start_time_ms.map(|start| now.timestamp_millis() - start);
         // The history first: who sees the final state may look there at once.
         self.history.note(entry);
+        let mut kept = self.kept();
         statement.state.send_replace((state, Some(now)));
-        self.kept().sweep(now);
+        kept.bytes += statement.bytes();
+        kept.sweep(now);
     }
 
     fn keep(&self, statement: Arc<Statement>) {
@@ -275,24 +301,31 @@ impl Statements {
 }
 
 impl Kept {
-    /// Forgets what ended long ago, and the oldest of what is too much. What still runs stays.
+    /// Forgets what ended long ago, and the oldest of what is too much. What still runs stays. Looks no further than it
+    /// must: it is called with every statement.
     fn sweep(&mut self, now: DateTime<Utc>) {
-        let mut bytes: usize = self.order.iter().map(|statement| statement.bytes()).sum();
-        let mut count = self.order.len();
-        let by_id = &mut self.by_id;
-        self.order.retain(|statement| {
-            let ended = statement.state.borrow().1;
-            let old = ended.is_some_and(|ended| now - ended > KEEP_FOR);
+        let mut at = 0;
+        while let Some(statement) = self.order.get(at) {
+            let ended = statement.state.borrow().1.is_some();
             // The newest result, which somebody is about to fetch, stays: no result alone is too much.
-            let too_much = ended.is_some() && (count > MOST_STATEMENTS || bytes > MOST_BYTES);
-            if old || too_much {
-                bytes -= statement.bytes();
-                count -= 1;
-                by_id.remove(&statement.id);
+            let too_much = self.order.len() > MOST_STATEMENTS || self.bytes > MOST_BYTES;
+            if !ended {
+                at += 1;
+            } else if too_much || statement.is_old(now) {
+                self.bytes -= statement.bytes();
+                self.by_id.remove(&statement.id);
+                self.order.remove(at);
+            } else {
+                break;
             }
-            !(old || too_much)
-        });
+        }
     }
+}
+
+/// Waits until a statement has been cancelled and yet has not ended for a while.
+async fn overdue(cancel: &CancellationToken) {
+    cancel.cancelled().await;
+    tokio::time::sleep(GRACE).await;
 }
 
 /// What the engine's answer makes of a statement, and the kind of statement it was.

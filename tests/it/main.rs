@@ -11,6 +11,8 @@ mod databricks_client;
 #[cfg(feature = "local")]
 mod databricks_sdk;
 #[cfg(feature = "local")]
+mod durability;
+#[cfg(feature = "local")]
 mod embedded_fivetran;
 #[cfg(feature = "local")]
 mod examples;

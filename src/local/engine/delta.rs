@@ -71,9 +71,7 @@ impl Engine {
 
     /// Opens a table at its latest version.
     pub(super) async fn open_table(&self, name: &TableName) -> Result<DeltaTable, SqlError> {
-        let dir = self.folder().table_dir(name);
-        let builder = DeltaTableBuilder::from_url(address(&dir)?).map_err(|e| explain(&dir, &e))?;
-        builder.load().await.map_err(|e| explain(&dir, &e))
+        self.inner.opened.latest(&self.folder().table_dir(name)).await
     }
 
     /// Opens a table at a version.

@@ -122,12 +122,12 @@ impl SqlError {
         text.push('.');
         let mut full = Self::new("PARSE_SYNTAX_ERROR", "42601", text);
         let (line, column) = place;
-        let shown = statement.lines().nth(line - 1).unwrap_or_default();
+        let (shown, before) = around(statement.lines().nth(line - 1).unwrap_or_default(), column - 1);
         let _ = write!(
             full.message,
             " (line {line}, pos {})\n\n== SQL ==\n{shown}\n{}^^^\n",
             column - 1,
-            "-".repeat(column - 1)
+            "-".repeat(before)
         );
         full.position = Some(place);
         full
@@ -144,6 +144,20 @@ pub(super) fn line_column(text: &str, offset: usize) -> (usize, usize) {
 /// Line and column of the beginning of a range.
 pub(super) fn place(text: &str, range: &Range<usize>) -> Option<(usize, usize)> {
     Some(line_column(text, range.start))
+}
+
+/// What of a line is shown round a place in it, and how much of that stands before the place.
+fn around(line: &str, at: usize) -> (String, usize) {
+    const MOST: usize = 200;
+    let skipped = at.saturating_sub(MOST);
+    let mut chars = line.chars().skip(skipped);
+    let mut shown = if skipped > 0 { "…".to_owned() } else { String::new() };
+    let before = at - skipped + shown.chars().count();
+    shown.extend(chars.by_ref().take(2 * MOST));
+    if chars.next().is_some() {
+        shown.push('…');
+    }
+    (shown, before)
 }
 
 fn one_line(text: &str) -> String {

@@ -14,6 +14,7 @@ mod error;
 mod features;
 mod functions;
 mod information_schema;
+mod opened;
 mod plan;
 mod render;
 mod rules;
@@ -43,6 +44,7 @@ pub use spool::{Piece, Spool};
 
 use crate::ids::TableName;
 use catalog::{Folder, Kind, quoted};
+use opened::Opened;
 
 /// The embedded warehouse. Cheap to clone; all clones share one folder, memory budget and set of write locks.
 #[derive(Clone, Debug)]
@@ -55,6 +57,7 @@ struct Inner {
     folder: Folder,
     settings: Settings,
     state: SessionState,
+    opened: Opened,
     locks: Mutex<HashMap<TableName, Arc<tokio::sync::Mutex<()>>>>,
 }
 
@@ -78,7 +81,9 @@ impl Engine {
             };
         }
         let state = session::state(&scratch, settings.memory_limit)?;
-        let engine = Self { inner: Arc::new(Inner { folder, settings, state, locks: Mutex::default() }) };
+        let engine = Self {
+            inner: Arc::new(Inner { folder, settings, state, opened: Opened::default(), locks: Mutex::default() }),
+        };
         let setup = |e: SqlError| OpenError::Setup(e.message);
         if engine.folder().catalogs().map_err(setup)?.is_empty() {
             engine.ensure_schema(plan::DEFAULT_CATALOG, plan::DEFAULT_SCHEMA).await.map_err(setup)?;
