@@ -48,10 +48,28 @@ pub enum DataType {
 impl DataType {
     /// Reads a type as Databricks writes it, in any case: `decimal(12, 2)`, `ARRAY<STRING>`, `struct<a:int>`.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut reader = Reader { text, at: 0 };
+        let mut reader = Reader::of(text);
         let data_type = reader.data_type(0)?;
-        reader.spaces();
-        (reader.at == text.len()).then_some(data_type)
+        reader.at_end().then_some(data_type)
+    }
+
+    /// Reads a schema of records: a type, or columns as a table has them, `a INT, b STRING`, which are a struct. Tells
+    /// whether it has texts of a limited length in it.
+    pub fn parse_schema(text: &str) -> Option<(Self, bool)> {
+        let mut reader = Reader::of(text);
+        if let Some(data_type) = reader.data_type(0)
+            && reader.at_end()
+        {
+            return Some((data_type, reader.limited));
+        }
+        let mut reader = Reader::of(text);
+        let mut columns = Vec::new();
+        while columns.is_empty() || reader.eat(',').is_some() {
+            let name = reader.name()?;
+            columns.push((name, Some(reader.data_type(1)?)));
+            reader.details()?;
+        }
+        reader.at_end().then_some((Self::Struct(columns), reader.limited))
     }
 
     /// Tells whether it is a number.
@@ -77,9 +95,45 @@ const MAX_DEPTH: usize = 50;
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// Whether a CHAR or a VARCHAR has been read.
+    limited: bool,
 }
 
 impl<'a> Reader<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text, at: 0, limited: false }
+    }
+
+    fn at_end(&mut self) -> bool {
+        self.spaces();
+        self.at == self.text.len()
+    }
+
+    /// Reads a word if it is this one.
+    fn keyword(&mut self, wanted: &str) -> Option<()> {
+        let before = self.at;
+        let found = self.word().is_some_and(|word| word.eq_ignore_ascii_case(wanted));
+        if !found {
+            self.at = before;
+        }
+        found.then_some(())
+    }
+
+    /// `NOT NULL` and `COMMENT 'text'` after a field's type.
+    fn details(&mut self) -> Option<()> {
+        if self.keyword("not").is_some() {
+            self.keyword("null")?;
+        }
+        if self.keyword("comment").is_some() {
+            self.spaces();
+            let quote = self.text[self.at..].chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+            self.eat(quote)?;
+            self.at += self.text[self.at..].find(quote)?;
+            self.eat(quote)?;
+        }
+        Some(())
+    }
+
     fn spaces(&mut self) {
         let rest = &self.text[self.at..];
         self.at += rest.len() - rest.trim_start().len();
@@ -156,16 +210,14 @@ impl<'a> Reader<'a> {
                 _ => return None,
             },
             "STRING" => {
-                let before = self.at;
-                if self.word().is_some_and(|w| w.eq_ignore_ascii_case("collate")) {
+                if self.keyword("collate").is_some() {
                     self.word()?;
-                } else {
-                    self.at = before;
                 }
                 DataType::String
             }
             "VARCHAR" | "CHAR" | "CHARACTER" => {
                 self.numbers()?;
+                self.limited = true;
                 DataType::String
             }
             "BINARY" => DataType::Binary,
@@ -218,12 +270,7 @@ impl<'a> Reader<'a> {
             // Spark writes a colon; a blank is accepted as well.
             let _ = self.eat(':');
             fields.push((name, Some(self.data_type(depth + 1)?)));
-            let before = self.at;
-            if self.word().is_some_and(|w| w.eq_ignore_ascii_case("not")) {
-                self.word()?;
-            } else {
-                self.at = before;
-            }
+            self.details()?;
         }
         Some(fields)
     }
@@ -270,7 +317,7 @@ impl fmt::Display for DataType {
 
 /// A field's name as a type shows it: bare where it is a word.
 fn field_name(name: &str) -> String {
-    let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if plain { name.to_owned() } else { format!("`{}`", name.replace('`', "``")) }
 }
 
@@ -295,6 +342,21 @@ mod tests {
             let data_type = DataType::parse(text).unwrap_or_else(|| panic!("{text} is not read"));
             assert_eq!(data_type.to_string(), shown);
             assert_eq!(DataType::parse(shown), Some(data_type), "{shown} does not read back");
+        }
+    }
+
+    #[test]
+    fn columns_are_a_schema_too() {
+        for (text, shown, limited) in [
+            ("a INT, `b c` STRING NOT NULL COMMENT 'x, y'", "STRUCT<a: INT, `b c`: STRING>", false),
+            ("array<int>", "ARRAY<INT>", false),
+            ("a VARCHAR(3)", "STRUCT<a: STRING>", true),
+        ] {
+            let (schema, found) = DataType::parse_schema(text).unwrap_or_else(|| panic!("{text} is not read"));
+            assert_eq!((schema.to_string().as_str(), found), (shown, limited));
+        }
+        for text in ["", "a", "a: INT", "a INT,", "a INT b INT", "a INT NOT", "a INT COMMENT 'x"] {
+            assert_eq!(DataType::parse_schema(text), None, "{text}");
         }
     }
 

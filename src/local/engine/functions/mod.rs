@@ -9,13 +9,13 @@ pub(super) mod cast;
 pub(super) mod common_type;
 pub(super) mod compare;
 mod complex_text;
+pub(super) mod csv;
 pub(super) mod datetime;
 pub(super) mod fields;
 mod groups;
 mod hash;
 mod instants;
-mod json;
-mod json_text;
+pub(super) mod json;
 pub(super) mod lambdas;
 pub(super) mod maps;
 mod math;
@@ -25,6 +25,7 @@ mod numbers;
 pub(super) mod only_row;
 mod patterns;
 mod percentile;
+mod records;
 mod regex;
 mod round;
 pub(super) mod rows;
@@ -133,6 +134,7 @@ fn scalars() -> HashMap<&'static str, Arc<ScalarUDF>> {
     all.extend(arrays::functions());
     all.extend(maps::functions());
     all.extend(json::functions());
+    all.extend(csv::functions());
     all.extend([
         ("coalesce", datafusion::functions::core::coalesce()),
         ("greatest", datafusion::functions::core::greatest()),

@@ -263,16 +263,11 @@ fn json_tuple(arrays: &[ArrayRef], rows: usize, fields: &Fields) -> Result<ListA
     let texts = arrays[0].as_string::<i32>();
     let mut columns: Vec<_> = fields.iter().map(|_| StringBuilder::new()).collect();
     for row in 0..rows {
-        let value: Option<serde_json::Value> =
-            if texts.is_null(row) { None } else { serde_json::from_str(texts.value(row)).ok() };
+        let found = if texts.is_null(row) { None } else { super::json::fields(texts.value(row)) };
         for (column, keys) in columns.iter_mut().zip(&arrays[1..]) {
             let keys = keys.as_string::<i32>();
-            let found = value.as_ref().filter(|_| keys.is_valid(row)).and_then(|value| value.get(keys.value(row)));
-            match found {
-                None | Some(serde_json::Value::Null) => column.append_null(),
-                Some(serde_json::Value::String(text)) => column.append_value(text),
-                Some(other) => column.append_value(other.to_string()),
-            }
+            let value = found.iter().flatten().find(|(name, _)| keys.is_valid(row) && name == keys.value(row));
+            column.append_option(value.and_then(|(_, value)| value.as_deref()));
         }
     }
     let columns = columns.into_iter().map(|mut column| Arc::new(column.finish()) as ArrayRef).collect();

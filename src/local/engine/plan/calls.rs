@@ -6,8 +6,8 @@ use sqlparser::ast::{
 };
 use sqlparser::tokenizer::Span;
 
-use super::ast;
 use super::rewrite::Surroundings;
+use super::{ast, records};
 use crate::dialect::functions::FunctionKind;
 use crate::local::engine::catalog::quoted;
 use crate::local::engine::error::SqlError;
@@ -267,6 +267,9 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
             // As an operator it sees which of its operands are written out.
             let right = args.pop().unwrap_or_else(|| ast::null(span));
             return Ok(Some(ast::binary(args.remove(0), BinaryOperator::Custom(name), right)));
+        }
+        ("from_json" | "from_csv", 2 | 3) | ("to_json" | "to_csv", 2) | ("schema_of_json" | "schema_of_csv", 1 | 2) => {
+            return records::rewrite(function, &name, &args, span).map_err(|e| e.at(ast::start(span)));
         }
         ("map", _) => ast::rename(function, functions::maps::MAP),
         ("named_struct", n) if n % 2 == 1 => {

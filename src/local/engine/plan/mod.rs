@@ -20,6 +20,7 @@ mod never;
 mod operators;
 mod ordering;
 mod pivot;
+mod records;
 mod recursion;
 mod refuse;
 mod relations;

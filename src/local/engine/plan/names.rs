@@ -236,7 +236,18 @@ fn text(expr: &Expr) -> String {
         Expr::Named { expr, name } => format!("{} AS {}", text(expr), name.value),
         Expr::Subquery(_) => "scalarsubquery()".to_owned(),
         Expr::Lambda(lambda) => anonymous(lambda),
+        Expr::Struct { values, fields } if fields.is_empty() => {
+            format!("struct({})", values.iter().map(part).collect::<Vec<_>>().join(", "))
+        }
         other => other.to_string(),
+    }
+}
+
+/// A value of a struct, with its name.
+fn part(value: &Expr) -> String {
+    match value {
+        Expr::Named { expr, name } => format!("{} AS {}", text(expr), name.value),
+        other => text(other),
     }
 }
 
@@ -268,6 +279,13 @@ fn called(function: &Function) -> String {
         for default in ["1", "NULL"].iter().skip(args.len().saturating_sub(1)) {
             args.push((*default).to_owned());
         }
+    }
+    match called.as_str() {
+        // What must be constant is no part of the name.
+        "from_json" | "from_csv" | "to_json" | "to_csv" | "schema_of_json" | "schema_of_csv" => args.truncate(1),
+        "first" | "last" | "any_value" | "first_value" | "last_value" => args.truncate(1),
+        "percentile" if args.len() == 2 => args.push("1".to_owned()),
+        _ => {}
     }
     let mut shown = format!("{name}({distinct}{})", args.join(", "));
     if called == "if" {

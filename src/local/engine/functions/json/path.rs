@@ -1,4 +1,4 @@
-//! JSON texts: parts of them by path, their size, their keys.
+//! Parts of JSON texts by path, their size, their keys.
 
 use std::sync::Arc;
 
@@ -6,25 +6,20 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int32Array, StringArray
 use datafusion::arrow::array::{ListBuilder, StringBuilder};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
-use datafusion::logical_expr::ScalarUDF;
 
-use super::json_text::Json;
-use super::nested::{Nested, element_field, list_of, udf};
+use super::super::nested::{Nested, element_field, list_of, unexpected};
+use super::text::{Grammar, Json};
 use crate::local::engine::error::SqlError;
 
 /// The functions, under Spark's names.
-pub(super) fn functions() -> impl Iterator<Item = (&'static str, Arc<ScalarUDF>)> {
-    FUNCTIONS.iter().copied().map(udf)
-}
-
-const FUNCTIONS: &[Nested] = &[
+pub(super) const FUNCTIONS: &[Nested] = &[
     Nested { name: "get_json_object", coerce: texts, returns: |_| DataType::Utf8, eval: at_path },
     Nested {
         name: "json_array_length",
         coerce: texts,
         returns: |_| DataType::Int32,
         eval: |args, _| {
-            let length = |text| match Json::parse(text)? {
+            let length = |text| match Json::parse(text, Grammar::LENIENT)? {
                 Json::Items(items) => i32::try_from(items.len()).ok(),
                 _ => None,
             };
@@ -39,7 +34,7 @@ const FUNCTIONS: &[Nested] = &[
         eval: |args, _| {
             let mut out = ListBuilder::new(StringBuilder::new()).with_field(element_field(&DataType::Utf8));
             for text in args[0].as_string::<i32>() {
-                match text.and_then(Json::parse) {
+                match text.and_then(|text| Json::parse(text, Grammar::LENIENT)) {
                     Some(Json::Fields(fields)) => {
                         fields.iter().for_each(|(name, _)| out.values().append_value(name));
                         out.append(true);
@@ -54,7 +49,7 @@ const FUNCTIONS: &[Nested] = &[
 
 fn texts(given: &[DataType]) -> Result<Vec<DataType>, SqlError> {
     match given.iter().find(|t| !(crate::local::engine::types::is_string(t) || **t == DataType::Null)) {
-        Some(other) => Err(super::nested::unexpected("a function of JSON", "first", "STRING", other)),
+        Some(other) => Err(unexpected("a function of JSON", "first", "STRING", other)),
         None => Ok(vec![DataType::Utf8; given.len()]),
     }
 }
@@ -112,7 +107,7 @@ fn at_path(args: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
             last = Some((text, path(text)));
         }
         let steps = last.as_ref().and_then(|(_, steps)| steps.as_ref());
-        found.push(steps.and_then(|steps| shown(&Json::parse(documents.value(i))?, steps)));
+        found.push(steps.and_then(|steps| shown(&Json::parse(documents.value(i), Grammar::LENIENT)?, steps)));
     }
     Ok(Arc::new(StringArray::from(found)))
 }
@@ -151,5 +146,13 @@ fn collect<'a>(value: &'a Json, steps: &[Step], found: &mut Vec<&'a Json>) {
         }
         (Step::Items, Json::Items(items)) => items.iter().for_each(|item| collect(item, rest, found)),
         _ => {}
+    }
+}
+
+/// The fields of an object with their values, each shown as a path to it would show it; none: it is no object.
+pub(in crate::local::engine::functions) fn fields(text: &str) -> Option<Vec<(String, Option<String>)>> {
+    match Json::parse(text, Grammar::LENIENT)? {
+        Json::Fields(fields) => Some(fields.into_iter().map(|(name, value)| (name, shown(&value, &[]))).collect()),
+        _ => None,
     }
 }
