@@ -18,9 +18,9 @@ pub(crate) use pipes::{derived, query_of, select_star};
 pub(crate) use query::recursion_level;
 pub use query::{SyntaxError, parse_expression, parse_query, parse_relation};
 pub use statement::{
-    AddedColumn, Alteration, Assignment, CloneTable, ClusterBy, ColumnChange, ColumnDefinition, ColumnPlace, Commented, Constraint,
-    CopyInto, CreateTable, CreateView, Generated, Grant, Insert, Merge, MergeAction, MergeClause, MergeWhen, Name,
-    NamespaceChange, Part, Relation, Replace, Rule, Securable, Statement, StatementError, TableVersion, Tags,
-    parse_statement,
+    AddedColumn, Alteration, Assignment, CloneTable, ClusterBy, ColumnChange, ColumnDefinition, ColumnPlace, Commented,
+    Constraint, CopyInto, CreateTable, CreateView, Generated, Grant, Insert, Merge, MergeAction, MergeClause,
+    MergeWhen, Name, NamespaceChange, Part, Relation, Replace, Rule, Securable, Statement, StatementError,
+    TableVersion, Tags, parse_statement,
 };
 pub use types::DataType;

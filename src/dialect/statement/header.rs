@@ -59,9 +59,9 @@ pub(super) fn read(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
 
 /// First words of statements that the language has and that are not read here.
 const OTHERS: &[&str] = &[
-    "use", "set", "reset", "analyze", "deny", "truncate", "undrop", "cache", "uncache", "clear", "msck",
-    "fsck", "repair", "reorg", "convert", "generate", "execute", "call", "declare", "begin", "commit", "rollback",
-    "list", "put", "get", "remove", "sync", "load", "reduce", "pivot", "unpivot",
+    "use", "set", "reset", "analyze", "deny", "truncate", "undrop", "cache", "uncache", "clear", "msck", "fsck",
+    "repair", "reorg", "convert", "generate", "execute", "call", "declare", "begin", "commit", "rollback", "list",
+    "put", "get", "remove", "sync", "load", "reduce", "pivot", "unpivot",
 ];
 
 fn other(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {

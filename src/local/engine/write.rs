@@ -447,7 +447,8 @@ async fn commit(table: &DeltaTable, actions: Vec<Action>, operation: DeltaOperat
 pub(super) fn commit_error(dir: &Path, error: &DeltaTableError) -> SqlError {
     let text = error.to_string();
     if let DeltaTableError::Transaction { source: TransactionError::DeltaTableAppendOnly } = error {
-        let text = "This table is configured to only allow appends: set 'delta.appendOnly' to 'false' to change its rows.";
+        let text =
+            "This table is configured to only allow appends: set 'delta.appendOnly' to 'false' to change its rows.";
         return SqlError::new("DELTA_CANNOT_MODIFY_APPEND_ONLY", "42809", text);
     }
     if text.to_lowercase().contains("conflict") || text.to_lowercase().contains("concurrent") {

@@ -3,12 +3,12 @@
 //! Whole numbers and decimals are added in 128 bits; what does not fit the result's type in the end is an error. Other
 //! types are DataFusion's business.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Float64Type, Int64Type};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -78,6 +78,7 @@ impl AggregateUDFImpl for Sum {
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         match Exact::of(args.return_type()) {
+            None if *args.return_type() == DataType::Float64 => Ok(Box::new(Sliding::default())),
             None => self.plain.create_sliding_accumulator(args),
             Some(_) => self.accumulator(args),
         }
@@ -92,6 +93,46 @@ impl AggregateUDFImpl for Sum {
             None => self.plain.create_groups_accumulator(args)?,
             Some(exact) => Box::new(Groups { exact, totals: Vec::new(), seen: Vec::new() }),
         })
+    }
+}
+
+/// The DOUBLEs of a frame that moves. They are added anew each time: what is too small beside another leaves no trace
+/// in a sum from which that other could be taken away.
+#[derive(Debug, Default)]
+struct Sliding {
+    values: VecDeque<Option<f64>>,
+}
+
+impl Accumulator for Sliding {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.values.extend(values[0].as_primitive::<Float64Type>());
+        Ok(())
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.values.drain(..values[0].len().min(self.values.len()));
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let known = self.values.iter().flatten();
+        Ok(ScalarValue::Float64(known.fold(None, |sum, value| Some(sum.unwrap_or(0.0) + value))))
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self) + self.values.capacity() * size_of::<Option<f64>>()
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        Ok(vec![self.evaluate()?])
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        self.update_batch(states)
     }
 }
 

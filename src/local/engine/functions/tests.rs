@@ -6,10 +6,18 @@ use std::collections::BTreeSet;
 const INTERNAL: &[&str] = &[
     "[]",
     "array_sort_by",
+    "avg_of_frame",
     "binary_lpad",
     "binary_rpad",
     "binary_substring",
+    "bit_and_of_frame",
     "bit_not",
+    "bit_or_of_frame",
+    "bool_and_of_frame",
+    "bool_or_of_frame",
+    "corr_of_frame",
+    "covar_pop_of_frame",
+    "covar_samp_of_frame",
     "div",
     "extract_second",
     "get_field",
@@ -18,8 +26,12 @@ const INTERNAL: &[&str] = &[
     "percentile_disc_desc",
     "percentile_weighted",
     "regexp_like",
+    "stddev_of_frame",
+    "stddev_pop_of_frame",
     "timestampadd",
     "timestampdiff",
+    "var_pop_of_frame",
+    "var_samp_of_frame",
 ];
 
 #[test]

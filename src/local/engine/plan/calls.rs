@@ -2,13 +2,12 @@
 
 use sqlparser::ast::{
     BinaryOperator, DataType, Expr, Function, Ident, NullTreatment, OneOrManyWithParens, Spanned, TimezoneInfo, Value,
-    ValueWithSpan, WindowType,
+    ValueWithSpan,
 };
 use sqlparser::tokenizer::Span;
 
 use super::rewrite::Surroundings;
-use super::{ast, records};
-use crate::dialect::functions::FunctionKind;
+use super::{ast, records, windows};
 use crate::local::engine::catalog::quoted;
 use crate::local::engine::error::SqlError;
 use crate::local::engine::functions;
@@ -191,7 +190,7 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
         return known(function, &name).map(|()| None);
     };
     check_count(&name, args.len()).map_err(|e| e.at(ast::start(span)))?;
-    check_window(function, &name).map_err(|e| e.at(ast::start(span)))?;
+    windows::check(function, &name, &args).map_err(|e| e.at(ast::start(span)))?;
     check_lambdas(function, &name, &args).map_err(|e| e.at(ast::start(span)))?;
     if args.is_empty()
         && let Some(value) = constant(&name, span, surroundings)
@@ -310,7 +309,7 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
                 ast::rename(function, "percentile_disc_desc");
             }
         }
-        ("listagg" | "string_agg", 1 | 2) => listagg(function, args, span)?,
+        ("listagg" | "string_agg", 1 | 2) => windows::listagg(function, args, span)?,
         ("try_avg", 1) => ast::rename(function, "avg"),
         ("count", 2..) if ast::is_distinct(function) => {
             // Rows in which one is NULL do not count.
@@ -422,38 +421,9 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
         ("cardinality", 1) => ast::rename(function, "size"),
         _ => {}
     }
+    windows::recompute(function);
     let name = ast::function_name(function);
     known(function, &name).map(|()| None)
-}
-
-/// Texts in an order: what orders them goes with them as arguments, after a text that says how.
-fn listagg(function: &mut Function, mut args: Vec<Expr>, span: Span) -> Result<(), SqlError> {
-    let orders = std::mem::take(&mut function.within_group);
-    if args.len() == 1 {
-        args.push(ast::string("", span));
-    }
-    if !orders.is_empty() {
-        if ast::is_distinct(function) && orders.iter().any(|order| order.expr != args[0]) {
-            return Err(SqlError::new(
-                "INVALID_WITHIN_GROUP_EXPRESSION.MISMATCH_WITH_DISTINCT_INPUT",
-                "42K0K",
-                "Invalid function `listagg` with WITHIN GROUP. The function is invoked with DISTINCT and WITHIN GROUP \
-                 but expressions are mismatched.",
-            )
-            .at(ast::start(span)));
-        }
-        let how = orders.iter().map(|order| match (order.options.asc, order.options.nulls_first) {
-            (Some(false), Some(true)) => "df",
-            (Some(false), _) => "dl",
-            (_, Some(false)) => "al",
-            _ => "af",
-        });
-        args.push(ast::string(&how.collect::<String>(), span));
-        args.extend(orders.into_iter().map(|order| order.expr));
-    }
-    ast::set_arguments(function, args);
-    ast::rename(function, "listagg");
-    Ok(())
 }
 
 /// Refuses too few and too many arguments, as the catalogue has them.
@@ -464,39 +434,6 @@ fn check_count(name: &str, given: usize) -> Result<(), SqlError> {
         return Ok(());
     }
     Err(functions::wrong_number(name, known.min_args, most, given))
-}
-
-/// Refuses OVER where it makes no sense, and its absence where it is needed.
-fn check_window(function: &Function, name: &str) -> Result<(), SqlError> {
-    let Some(known) = crate::dialect::functions::function(name) else { return Ok(()) };
-    let error = |condition: &str, state, text: String| Err(SqlError::new(condition, state, text));
-    match (&function.over, known.kind) {
-        (None, FunctionKind::Window) => error(
-            "WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE",
-            "42601",
-            format!("Window function \"{name}()\" requires an OVER clause."),
-        ),
-        (Some(_), FunctionKind::Scalar | FunctionKind::Table) => error(
-            "UNSUPPORTED_EXPR_FOR_WINDOW",
-            "42P20",
-            format!("Expression \"{name}()\" not supported within a window function."),
-        ),
-        (Some(_), FunctionKind::Aggregate) if ast::is_distinct(function) => error(
-            "DISTINCT_WINDOW_FUNCTION_UNSUPPORTED",
-            "0A000",
-            format!("Distinct window functions are not supported: \"{name}(DISTINCT …)\"."),
-        ),
-        (Some(WindowType::WindowSpec(window)), FunctionKind::Window)
-            if window.order_by.is_empty() && window.window_name.is_none() && name != "nth_value" =>
-        {
-            error(
-                "WINDOW_FUNCTION_FRAME_NOT_ORDERED",
-                "42601",
-                format!("Window function {name}() requires window to be ordered, please add ORDER BY clause."),
-            )
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Refuses lambdas where no function takes them, and lambdas with other parameters than are given to them.

@@ -4,13 +4,17 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr::{Case, ScalarFunction};
+use datafusion::logical_expr::expr::{Case, ScalarFunction, WindowFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{merge_schema, split_conjunction_owned};
-use datafusion::logical_expr::{Expr, ExprSchemable, Filter, LogicalPlan, cast, lit};
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, Filter, LogicalPlan, WindowFrameBound, WindowFrameUnits, cast, lit,
+};
 use datafusion::optimizer::AnalyzerRule;
 
+use crate::local::engine::error::SqlError;
 use crate::local::engine::functions::cast::{self as casting, Way};
+use crate::local::engine::types;
 
 /// Replaces casts that Arrow does in another way than Spark; refuses those that Spark does not have; keeps conditions
 /// that may fail behind those that guard them.
@@ -47,6 +51,9 @@ impl AnalyzerRule for SparkCasts {
 }
 
 fn replace(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    if let Expr::WindowFunction(call) = &expr {
+        check_frame(call, schema)?;
+    }
     let (inner, target, tolerant) = match &expr {
         Expr::Cast(cast) => (&cast.expr, cast.field.data_type(), false),
         Expr::TryCast(cast) => (&cast.expr, cast.field.data_type(), true),
@@ -62,6 +69,36 @@ fn replace(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             Ok(Transformed::yes(Expr::ScalarFunction(call)))
         }
     }
+}
+
+/// Refuses frames of values so far apart where the order is of a type that knows no distance.
+fn check_frame(call: &WindowFunction, schema: &DFSchema) -> Result<()> {
+    let (frame, order) = (&call.params.window_frame, &call.params.order_by);
+    let distant = |bound: &WindowFrameBound| match bound {
+        WindowFrameBound::Preceding(n) | WindowFrameBound::Following(n) => !n.is_null(),
+        WindowFrameBound::CurrentRow => false,
+    };
+    if frame.units != WindowFrameUnits::Range || !(distant(&frame.start_bound) || distant(&frame.end_bound)) {
+        return Ok(());
+    }
+    let Some(key) = order.first() else { return Ok(()) };
+    let data_type = key.expr.get_type(schema)?;
+    let is_moment = matches!(data_type, DataType::Date32 | DataType::Timestamp(..));
+    let is_span = matches!(data_type, DataType::Interval(_) | DataType::Duration(_));
+    if data_type.is_numeric() || is_moment || is_span {
+        return Ok(());
+    }
+    Err(SqlError::new(
+        "DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_UNACCEPTED_TYPE",
+        "42K09",
+        format!(
+            "Cannot resolve the window of {} due to data type mismatch: a RANGE frame cannot be over values of the type \
+             {}.",
+            call.fun.name(),
+            types::shown(&data_type)
+        ),
+    )
+    .into())
 }
 
 /// A condition of which parts may fail: each such part is computed only for rows that pass the parts to its left.

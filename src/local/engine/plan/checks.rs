@@ -293,7 +293,7 @@ fn is_aggregate(function: &Function) -> bool {
 }
 
 /// The first call of this kind in an expression, subqueries left out.
-fn first(expr: &Expr, wanted: impl Fn(&Function) -> bool) -> Option<Function> {
+pub(super) fn first(expr: &Expr, wanted: impl Fn(&Function) -> bool) -> Option<Function> {
     struct Finder<F> {
         wanted: F,
         depth: usize,

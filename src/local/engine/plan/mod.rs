@@ -29,6 +29,7 @@ mod splice;
 mod subqueries;
 mod tuples;
 mod widen;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -232,7 +232,6 @@ fn text(expr: &Expr) -> String {
             name + " END"
         }
         Expr::Function(function) => called(function),
-        Expr::Struct { values, .. } => format!("struct({})", values.iter().map(text).collect::<Vec<_>>().join(", ")),
         Expr::Named { expr, name } => format!("{} AS {}", text(expr), name.value),
         Expr::Subquery(_) => "scalarsubquery()".to_owned(),
         Expr::Lambda(lambda) => anonymous(lambda),

@@ -80,18 +80,19 @@ pub(super) fn rewrite(
     let encoded = encode(&options);
     if name.starts_with("schema_of_") {
         let text = literal(name, args.first())?;
-        let schema = if json {
-            functions::json::schema(&text, &encoded)?
-        } else {
-            functions::csv::schema(&text, &encoded)?
-        };
+        let schema =
+            if json { functions::json::schema(&text, &encoded)? } else { functions::csv::schema(&text, &encoded)? };
         return Ok(Some(ast::string(&schema.to_string(), span)));
     }
     let mut args = args.to_vec();
     if !writes {
         let schema = args.get(1).and_then(constant).ok_or_else(|| {
             let what = "The expression must be a constant STRING that is the schema.";
-            SqlError::new("INVALID_SCHEMA.NON_STRING_LITERAL", "42K07", format!("The input schema is not valid. {what}"))
+            SqlError::new(
+                "INVALID_SCHEMA.NON_STRING_LITERAL",
+                "42K07",
+                format!("The input schema is not valid. {what}"),
+            )
         })?;
         args[1] = ast::string(&schema_of(name, &schema, &options)?.to_string(), span);
     }
@@ -189,9 +190,9 @@ fn schema_of(name: &str, text: &str, options: &BTreeMap<String, String>) -> Resu
                 ));
             }
             if name == "from_csv"
-                && let Some((field, Some(nested))) = fields.iter().find(|(_, t)| {
-                    matches!(t, Some(DataType::Array(_) | DataType::Map(..) | DataType::Struct(_)))
-                })
+                && let Some((field, Some(nested))) = fields
+                    .iter()
+                    .find(|(_, t)| matches!(t, Some(DataType::Array(_) | DataType::Map(..) | DataType::Struct(_))))
             {
                 let what = format!("Unsupported data type \"{nested}\" of the field {field} in CSV.");
                 return Err(SqlError::new("UNSUPPORTED_DATATYPE", "0A000", what));

@@ -47,8 +47,7 @@ pub(super) async fn clone(engine: &Engine, scope: &Scope, statement: CloneTable)
     features::check(&definition.properties).map_err(|e| e.at(at))?;
     let store = table.log_store();
     let snapshot = table.snapshot().map_err(|e| explain(&from, &e))?.snapshot();
-    let views: Vec<_> =
-        snapshot.file_views(&store, None).try_collect().await.map_err(|e| explain(&from, &e))?;
+    let views: Vec<_> = snapshot.file_views(&store, None).try_collect().await.map_err(|e| explain(&from, &e))?;
     let sizes: i64 = views.iter().map(|file| file.size()).sum();
     let base = address(&from)?;
     let mut cloned = write::Files::beside(&to);
@@ -66,11 +65,19 @@ pub(super) async fn clone(engine: &Engine, scope: &Scope, statement: CloneTable)
         if statement.shallow {
             add.path = base.join(&add.path).map_err(|e| SqlError::internal(e.to_string()))?.to_string();
         } else if add.path.contains("://") {
-            return Err(SqlError::unsupported("a deep clone of a shallow clone: clone the table it was made from").at(at));
+            return Err(
+                SqlError::unsupported("a deep clone of a shallow clone: clone the table it was made from").at(at)
+            );
         } else {
             let place = file.object_store_path();
             let failed = |e: &dyn std::fmt::Display| SqlError::io(format!("A file of {source} cannot be copied: {e}."));
-            let bytes = read.get_opts(&place, Default::default()).await.map_err(|e| failed(&e))?.bytes().await.map_err(|e| failed(&e))?;
+            let bytes = read
+                .get_opts(&place, Default::default())
+                .await
+                .map_err(|e| failed(&e))?
+                .bytes()
+                .await
+                .map_err(|e| failed(&e))?;
             written.put_opts(&place, bytes.into(), Default::default()).await.map_err(|e| failed(&e))?;
         }
         cloned.also.push(Action::Add(add));

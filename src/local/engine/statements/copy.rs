@@ -57,13 +57,13 @@ pub(super) async fn copy_into(
     let taken = taken(&table, &dir).await?;
     let force = is_on(&copy.copy_options, "force");
     let files: Vec<PathBuf> = found(&copy).map_err(|e| e.at(at))?;
-    let fresh: Vec<String> = files
-        .iter()
-        .map(|file| file.display().to_string())
-        .filter(|file| force || !taken.contains(file))
-        .collect();
+    let fresh: Vec<String> =
+        files.iter().map(|file| file.display().to_string()).filter(|file| force || !taken.contains(file)).collect();
     if fresh.is_empty() {
-        return Ok(counters("COPY", &[("num_affected_rows", 0), ("num_inserted_rows", 0), ("num_skipped_corrupt_files", 0)]));
+        return Ok(counters(
+            "COPY",
+            &[("num_affected_rows", 0), ("num_inserted_rows", 0), ("num_skipped_corrupt_files", 0)],
+        ));
     }
 
     let mut definition = write::definition(&table, &dir)?;
@@ -79,7 +79,8 @@ pub(super) async fn copy_into(
                 .enumerate()
                 .map(|(i, name)| format!("`c{i}` AS {}", crate::ids::quote_identifier(name)))
                 .collect();
-            let text = format!("SELECT {} FROM (SELECT {} FROM {}) AS files", select.text(), named.join(", "), plan::ROWS);
+            let text =
+                format!("SELECT {} FROM (SELECT {} FROM {}) AS files", select.text(), named.join(", "), plan::ROWS);
             plan::over(engine, &text, scope, &rows).await?
         }
     };
@@ -93,7 +94,8 @@ pub(super) async fn copy_into(
         .iter()
         .map(|field| rows.names.iter().position(|name| name.eq_ignore_ascii_case(field.name())))
         .collect();
-    if let Some(strange) = rows.names.iter().find(|name| schema.fields().iter().all(|f| !f.name().eq_ignore_ascii_case(name)))
+    if let Some(strange) =
+        rows.names.iter().find(|name| schema.fields().iter().all(|f| !f.name().eq_ignore_ascii_case(name)))
     {
         return Err(SqlError::new(
             "COPY_INTO_SCHEMA_MISMATCH_WITH_TARGET_TABLE",
@@ -116,7 +118,10 @@ pub(super) async fn copy_into(
         written.also = write::redefinition(&table, &definition, &dir)?;
     }
     write::copied(&table, &dir, written, &fresh).await?;
-    Ok(counters("COPY", &[("num_affected_rows", count), ("num_inserted_rows", count), ("num_skipped_corrupt_files", 0)]))
+    Ok(counters(
+        "COPY",
+        &[("num_affected_rows", count), ("num_inserted_rows", count), ("num_skipped_corrupt_files", 0)],
+    ))
 }
 
 /// The files that commits of the table say they took.
@@ -137,13 +142,7 @@ fn found(copy: &CopyInto) -> Result<Vec<PathBuf>, SqlError> {
         return Err(SqlError::unsupported(&format!("reading {}: the files must be on this machine", copy.path)));
     }
     let path = Path::new(text);
-    let missing = || {
-        SqlError::new(
-            "PATH_NOT_FOUND",
-            "42K03",
-            format!("Path does not exist: {}.", path.display()),
-        )
-    };
+    let missing = || SqlError::new("PATH_NOT_FOUND", "42K03", format!("Path does not exist: {}.", path.display()));
     if !path.exists() {
         return Err(missing());
     }
@@ -158,7 +157,11 @@ fn found(copy: &CopyInto) -> Result<Vec<PathBuf>, SqlError> {
         for file in &copy.files {
             let file = path.join(file);
             if !file.is_file() {
-                return Err(SqlError::new("PATH_NOT_FOUND", "42K03", format!("Path does not exist: {}.", file.display())));
+                return Err(SqlError::new(
+                    "PATH_NOT_FOUND",
+                    "42K03",
+                    format!("Path does not exist: {}.", file.display()),
+                ));
             }
             found.push(file);
         }

@@ -14,7 +14,10 @@ async fn copy_into_takes_each_file_once() {
     let from = |rest: &str| format!("COPY INTO t FROM '{}' FILEFORMAT = CSV {rest}", files.display());
     let csv = from("FORMAT_OPTIONS ('header' = 'true', 'delimiter' = ';')");
     assert_eq!(w.rows(&csv).await, ["3|3|0"]);
-    assert_eq!(w.rows("SELECT * FROM t ORDER BY id").await, ["1|a;b|2024-01-31", "2|NULL|2024-02-29", "3|c|2024-03-01"]);
+    assert_eq!(
+        w.rows("SELECT * FROM t ORDER BY id").await,
+        ["1|a;b|2024-01-31", "2|NULL|2024-02-29", "3|c|2024-03-01"]
+    );
 
     // The same files again bring nothing; a new one its rows alone; with force all come again.
     assert_eq!(w.rows(&csv).await, ["0|0|0"]);
@@ -38,8 +41,11 @@ async fn copy_into_reads_chosen_files_and_computes_columns() {
     let w = Warehouse::new().await;
     let files = w.dir.path().join("landing");
     fs_err::create_dir_all(&files).unwrap();
-    fs_err::write(files.join("x-1.json"), "{\"id\": 1, \"total\": 2.5}\n{\"id\": 2, \"total\": null, \"extra\": \"e\"}\n")
-        .unwrap();
+    fs_err::write(
+        files.join("x-1.json"),
+        "{\"id\": 1, \"total\": 2.5}\n{\"id\": 2, \"total\": null, \"extra\": \"e\"}\n",
+    )
+    .unwrap();
     fs_err::write(files.join("y-1.json"), "{\"id\": 3, \"total\": 1.0}\n").unwrap();
     let path = files.display();
     w.run("CREATE TABLE t (id BIGINT, total DOUBLE)").await;

@@ -92,7 +92,9 @@ fn field(text: &str, format: &Format, options: &Options) -> SqlType {
         SqlType::Decimal(digits, 0)
     } else if double(text, options).is_some() {
         SqlType::Double
-    } else if options.is_on("preferdate", true) && options.moment(text, &DataType::Date32).is_some() && is_day(text, options)
+    } else if options.is_on("preferdate", true)
+        && options.moment(text, &DataType::Date32).is_some()
+        && is_day(text, options)
     {
         SqlType::Date
     } else if options.moment(text, &types::timestamp()).is_some() {

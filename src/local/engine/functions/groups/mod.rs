@@ -1,6 +1,7 @@
 //! Aggregates that look at all values of a group at once.
 
 mod choose;
+mod frames;
 mod gather;
 mod histogram;
 mod moments;
@@ -21,7 +22,7 @@ use crate::local::engine::types;
 
 /// The functions, under Spark's names and those to which calls of some are changed.
 pub(super) fn functions() -> impl Iterator<Item = (&'static str, Arc<AggregateUDF>)> {
-    [choose::FUNCTIONS, histogram::FUNCTIONS, moments::FUNCTIONS, rank::FUNCTIONS, text::FUNCTIONS]
+    [choose::FUNCTIONS, frames::FUNCTIONS, histogram::FUNCTIONS, moments::FUNCTIONS, rank::FUNCTIONS, text::FUNCTIONS]
         .into_iter()
         .flatten()
         .map(|group| (group.name, gather::udaf(*group)))

@@ -42,6 +42,15 @@ pub(super) const FUNCTIONS: &[Group] = &[
     double("regr_sxy", |all, _| pairs(all, |p| Some(p.xy))),
     double("regr_slope", |all, _| pairs(all, Pairs::slope)),
     double("regr_intercept", |all, _| pairs(all, |p| Some(p.y_mean - p.slope()? * p.x_mean))),
+    double("stddev_of_frame", |all, _| spread(&all[0], 1.0, f64::sqrt)),
+    double("stddev_pop_of_frame", |all, _| spread(&all[0], 0.0, f64::sqrt)),
+    double("var_samp_of_frame", |all, _| spread(&all[0], 1.0, |v| v)),
+    double("var_pop_of_frame", |all, _| spread(&all[0], 0.0, |v| v)),
+    double("covar_samp_of_frame", |all, _| pairs(all, |p| (p.count > 1.0).then(|| p.xy / (p.count - 1.0)))),
+    double("covar_pop_of_frame", |all, _| pairs(all, |p| Some(p.xy / p.count))),
+    double("corr_of_frame", |all, _| {
+        pairs(all, |p| (p.count > 1.0 && p.xx != 0.0 && p.yy != 0.0).then(|| p.xy / (p.xx * p.yy).sqrt()))
+    }),
     double("regr_r2", |all, _| {
         pairs(all, |p| match (p.xx == 0.0, p.yy == 0.0) {
             (true, _) => None,
@@ -76,6 +85,12 @@ impl Moments {
         }
         m
     }
+}
+
+/// A measure of the distance from the mean; none: there are too few values.
+fn spread(values: &ArrayRef, fewer: f64, measure: fn(f64) -> f64) -> Result<ArrayRef> {
+    let m = Moments::of(values);
+    Ok(one_double((m.count > fewer).then(|| measure(m.second / (m.count - fewer)))))
 }
 
 /// The same for pairs of which both are known; the first argument is y.

@@ -9,7 +9,8 @@ use super::super::numbers;
 use super::super::records::{Cell, Options, Read, Reader};
 use super::text::{Grammar, Json, is_whole};
 
-pub(super) const FROM_JSON: Reader = Reader { name: "from_json", read: |text, target, options| Ok(record(text, target, options)) };
+pub(super) const FROM_JSON: Reader =
+    Reader { name: "from_json", read: |text, target, options| Ok(record(text, target, options)) };
 
 /// The grammar that options ask for.
 pub(super) fn grammar(options: &Options) -> Grammar {
@@ -89,9 +90,8 @@ fn value(json: &Json, target: &DataType, options: &Options) -> Read {
         }
         (DataType::Map(..), Json::Fields(fields)) => {
             let item = entry_of(target).1;
-            let named = |cells: Vec<Cell>| {
-                Cell::Entries(fields.iter().map(|(name, _)| name.clone()).zip(cells).collect())
-            };
+            let named =
+                |cells: Vec<Cell>| Cell::Entries(fields.iter().map(|(name, _)| name.clone()).zip(cells).collect());
             all(fields.iter().map(|(_, one)| value(one, &item, options)), named)
         }
         (DataType::Struct(fields), Json::Fields(found)) => row(fields, found, options),

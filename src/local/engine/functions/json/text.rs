@@ -160,10 +160,9 @@ impl Reader<'_> {
             }
             let after = if let Some(comment) = self.rest.strip_prefix("/*") {
                 comment.split_once("*/").map(|(_, rest)| rest)
-            } else if let Some(comment) = self.rest.strip_prefix("//") {
-                Some(comment.split_once('\n').map_or("", |(_, rest)| rest))
             } else {
-                None
+                let comment = self.rest.strip_prefix("//");
+                comment.map(|comment| comment.split_once('\n').map_or("", |(_, rest)| rest))
             };
             match after {
                 Some(rest) => self.rest = rest,

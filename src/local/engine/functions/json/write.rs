@@ -98,9 +98,7 @@ impl Writer {
             }
             DataType::Utf8 => Json::Text(array.as_string::<i32>().value(i).to_owned()),
             DataType::Binary => Json::Text(BASE64_STANDARD.encode(array.as_binary::<i32>().value(i))),
-            DataType::Date32 => {
-                Json::Text(self.options.show_date(array.as_primitive::<Date32Type>().value(i))?)
-            }
+            DataType::Date32 => Json::Text(self.options.show_date(array.as_primitive::<Date32Type>().value(i))?),
             DataType::Timestamp(_, zone) => {
                 let micros = array.as_primitive::<TimestampMicrosecondType>().value(i);
                 Json::Text(self.options.show_timestamp(micros, zone.is_some())?)

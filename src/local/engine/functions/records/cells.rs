@@ -89,7 +89,8 @@ pub(in crate::local::engine::functions) fn column(cells: &[&Cell], target: &Data
             Arc::new(texts.collect::<StringArray>())
         }
         DataType::Binary => {
-            let all = cells.iter().map(|cell| if let Cell::Bytes(bytes) = cell { Some(bytes.as_slice()) } else { None });
+            let all =
+                cells.iter().map(|cell| if let Cell::Bytes(bytes) = cell { Some(bytes.as_slice()) } else { None });
             Arc::new(all.collect::<BinaryArray>())
         }
         DataType::List(field) => {
@@ -113,7 +114,8 @@ pub(in crate::local::engine::functions) fn column(cells: &[&Cell], target: &Data
         }
         DataType::Struct(fields) => {
             let null = Cell::Null;
-            let rows: Vec<_> = cells.iter().map(|cell| if let Cell::Row(row) = cell { Some(row) } else { None }).collect();
+            let rows: Vec<_> =
+                cells.iter().map(|cell| if let Cell::Row(row) = cell { Some(row) } else { None }).collect();
             let nulls = NullBuffer::from_iter(rows.iter().map(Option::is_some));
             if fields.is_empty() {
                 return Ok(Arc::new(StructArray::new_empty_fields(cells.len(), Some(nulls))));

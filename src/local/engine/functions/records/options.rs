@@ -104,5 +104,9 @@ impl Options {
 }
 
 fn too_far(value: i64) -> SqlError {
-    SqlError::new("DATETIME_OVERFLOW", "22008", format!("Datetime operation overflow: the moment {value} is too far away."))
+    SqlError::new(
+        "DATETIME_OVERFLOW",
+        "22008",
+        format!("Datetime operation overflow: the moment {value} is too far away."),
+    )
 }
