@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
 
-use sqlparser::ast::{Cte, Expr, Ident, Query, SetExpr, TableFactor, VisitMut, VisitorMut};
+use sqlparser::ast::{Expr, Ident, Query, SetExpr, TableFactor, VisitMut, VisitorMut};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
@@ -87,7 +87,7 @@ fn note_levels(query: &mut Query, levels: &HashMap<Location, String>) {
 
 /// How often the recursive part of a CTE may run at most, if the query says so.
 #[cfg(feature = "local")]
-pub(crate) fn recursion_level(cte: &Cte) -> Option<usize> {
+pub(crate) fn recursion_level(cte: &sqlparser::ast::Cte) -> Option<usize> {
     cte.alias.at.as_ref()?.value.parse().ok()
 }
 

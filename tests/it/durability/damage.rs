@@ -32,9 +32,12 @@ async fn a_missing_file_is_named_and_others_are_read() {
     assert_eq!(warehouse.rows("SELECT a FROM bad").await, ["9"]);
 }
 
+/// Does harm to a log, whose folder it is given.
+type Damage = fn(&Path);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_log_is_named_and_never_read_in_part() {
-    let damages: [(&str, fn(&Path)); 7] = [
+    let damages: [(&str, Damage); 7] = [
         ("the last entry is cut off", |log| cut(&log.join("00000000000000000002.json"))),
         ("the last entry is garbage", |log| put(&log.join("00000000000000000002.json"), b"\x00\xff garbage \x00")),
         ("the last entry is empty", |log| put(&log.join("00000000000000000002.json"), b"")),

@@ -25,6 +25,7 @@ mod numbers;
 pub(super) mod only_row;
 mod patterns;
 mod percentile;
+mod range;
 mod records;
 mod regex;
 mod round;
@@ -63,14 +64,11 @@ pub(super) fn scalar(name: &str) -> Option<Arc<ScalarUDF>> {
     SCALARS.get(name).cloned()
 }
 
+pub(super) use range::range;
+
 /// Whether the function takes its arguments in whatever type they have.
 pub(super) fn takes_any_type(name: &str) -> bool {
     ANY_TYPE.contains(name)
-}
-
-/// `sequence(start, stop[, step])`
-pub(super) fn sequence() -> Arc<ScalarUDF> {
-    sequence::sequence()
 }
 
 /// A function that takes lambdas, by its name in lower case.

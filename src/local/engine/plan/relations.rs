@@ -9,7 +9,7 @@ use datafusion::common::{NullEquality, NullHandling};
 use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
-use datafusion::logical_expr::{Expr, ExprFunctionExt, JoinType, LogicalPlan, LogicalPlanBuilder, cast, ident, lit};
+use datafusion::logical_expr::{Expr, ExprFunctionExt, JoinType, LogicalPlan, LogicalPlanBuilder, ident, lit};
 use sqlparser::ast::{
     self as sql, FunctionArg, FunctionArgExpr, Join, JoinConstraint, JoinOperator, PivotValueSource, TableAlias,
     TableFactor, TableSampleKind, TableSampleUnit, TableWithJoins,
@@ -20,7 +20,7 @@ use super::errors::unresolved;
 use super::pivot::{pivot, unpivot};
 use crate::local::engine::error::SqlError;
 use crate::local::engine::functions::rows::{self, Kind};
-use crate::local::engine::functions::{self, sample, sequence};
+use crate::local::engine::functions::{self, sample};
 
 /// Plans what Spark has in FROM.
 #[derive(Debug)]
@@ -322,23 +322,7 @@ fn range(mut bounds: Vec<Expr>) -> Result<LogicalPlan> {
             SqlError::new("FAILED_FUNCTION_CALL", "38000", "The call of range failed: the step cannot be 0.").into()
         );
     }
-    let last = numbers[1].saturating_sub(step.signum());
-    let empty = if step > 0 { numbers[0] > last } else { numbers[0] < last };
-    let array = match empty {
-        true => cast(
-            functions::scalar("array").map_or_else(
-                || lit(ScalarValue::Null),
-                |f| Expr::ScalarFunction(ScalarFunction::new_udf(f, Vec::new())),
-            ),
-            DataType::new_list(DataType::Int64, true),
-        ),
-        false => Expr::ScalarFunction(ScalarFunction::new_udf(sequence(), vec![lit(numbers[0]), lit(last), lit(step)])),
-    };
-    let options = UnnestOptions { null_handling: NullHandling::Drop, recursions: Vec::new() };
-    LogicalPlanBuilder::empty(true)
-        .project(vec![array.alias("id")])?
-        .unnest_column_with_options(Column::new_unqualified("id"), options)?
-        .build()
+    LogicalPlanBuilder::scan("range", functions::range(numbers[0], numbers[1], step)?, None)?.build()
 }
 
 /// EXCEPT and INTERSECT: different rows, with or without a counterpart.
