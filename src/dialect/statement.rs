@@ -83,9 +83,9 @@ pub enum Statement {
     Delete {
         /// The table.
         table: Name,
-        /// The statement as a query of the rows that it deletes: `SELECT*FROM t WHERE …`.
-        rows: Part,
-        /// The text of the condition.
+        /// Its name in the condition.
+        alias: Option<String>,
+        /// The condition, if any.
         condition: Option<Part>,
     },
     /// `UPDATE t SET … [WHERE …]`

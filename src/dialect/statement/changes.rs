@@ -77,28 +77,12 @@ fn replace(c: &mut Cursor<'_>) -> Result<Option<Replace>, StatementError> {
 }
 
 pub(super) fn delete(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
-    let start = c.here();
     c.expect("DELETE")?;
-    let from = c.here();
     c.expect("FROM")?;
     let table = c.name("a table's name")?;
-    if c.eat("as") {
-        c.identifier("an alias")?;
-    } else if c.peek(0).is_some() && !c.is_word(0, "where") {
-        c.identifier("WHERE")?;
-    }
-    let condition = if c.eat("where") { Some(c.rest("a condition")?) } else { None };
-    // DELETE is as long as SELECT, and at least one blank follows: places stay as they are.
-    let whole = c.part(start.start..c.end());
-    let mut padded: String = whole.padded[..whole.range.start].to_owned();
-    padded.push_str("SELECT*");
-    let gap = c.slice(start.end..from.start);
-    // The star takes the place of one blank; a line feed must stay one.
-    let blank = usize::from(!gap.starts_with('\n'));
-    padded.extend(gap.chars().skip(blank).map(|ch| if ch == '\n' { '\n' } else { ' ' }));
-    padded.push_str(c.slice(from.start..c.end()));
-    let rows = Part { range: whole.range.start..padded.len(), padded };
-    Ok(Statement::Delete { table, rows, condition })
+    let alias = alias(c, "where")?;
+    let condition = if c.eat("where") { Some(c.expression(&[], "a condition")?) } else { None };
+    Ok(Statement::Delete { table, alias, condition })
 }
 
 pub(super) fn update(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {

@@ -62,11 +62,13 @@ fn a_view_has_columns_with_comments() {
 }
 
 #[test]
-fn a_delete_reads_as_a_query_of_its_rows() {
-    let Statement::Delete { table, rows, condition } = parse("DELETE  FROM a.b AS x\nWHERE x.c > 1") else { panic!() };
-    assert_eq!(parts(&table), "a.b");
-    assert_eq!(rows.text(), "SELECT* FROM a.b AS x\nWHERE x.c > 1");
-    assert_eq!(condition.unwrap().text(), "x.c > 1");
+fn a_delete_names_its_table_and_keeps_the_condition_in_its_place() {
+    let text = "DELETE  FROM a.b AS x\nWHERE x.c > 1";
+    let Statement::Delete { table, alias, condition } = parse(text) else { panic!() };
+    assert_eq!((parts(&table).as_str(), alias.as_deref()), ("a.b", Some("x")));
+    let condition = condition.unwrap();
+    assert_eq!(condition.text(), "x.c > 1");
+    assert_eq!(condition.range.start, text.find("x.c").unwrap());
 }
 
 #[test]

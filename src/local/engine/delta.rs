@@ -20,7 +20,7 @@ use super::catalog::{Kind, quoted};
 use super::error::SqlError;
 use super::plan::{self, Scope, TableUse, Version};
 use super::scan::Judged;
-use super::{Engine, features, functions, information_schema, types};
+use super::{Engine, changes, features, functions, information_schema, types};
 use crate::dialect::{DataType, Part};
 use crate::ids::TableName;
 
@@ -75,22 +75,18 @@ impl Engine {
     }
 
     /// Opens a table at a version.
+    /// A [`Version::Time`] is the last one before that time.
     pub(super) async fn open_version(&self, name: &TableName, version: &Version) -> Result<DeltaTable, SqlError> {
         let dir = self.folder().table_dir(name);
         let latest = self.open_table(name).await?;
         let last = latest.version().unwrap_or(0);
         let wanted = match version {
             Version::Number(wanted) => *wanted,
+            Version::Target | Version::Changes(..) => {
+                return Err(SqlError::unsupported("this version of a table").at(None));
+            }
             Version::Time(text) => {
-                let at = functions::parse_timestamp(text).ok_or_else(|| {
-                    SqlError::new(
-                        "DELTA_INVALID_TIMESTAMP_FORMAT",
-                        "22007",
-                        format!(
-                            "The provided timestamp {text} does not match the expected syntax yyyy-MM-dd HH:mm:ss[.S]."
-                        ),
-                    )
-                })?;
+                let at = moment(text)?;
                 let history = history(&latest, &dir).await?;
                 let found = history.iter().find(|(_, info)| info.timestamp.is_some_and(|t| t * 1000 <= at));
                 found.map(|(version, _)| *version).ok_or_else(|| {
@@ -129,21 +125,38 @@ impl Engine {
             }
             Kind::View => self.view_source(name, scope).await,
             Kind::Table => {
+                if let Some(Version::Changes(from, to)) = &table.version {
+                    return changes::source(self, name, from, to.as_deref()).await;
+                }
                 let dir = self.folder().table_dir(name);
                 let delta = match &table.version {
                     Some(version) => self.open_version(name, version).await?,
                     None => self.open_table(name).await?,
                 };
-                let provider = delta
-                    .table_provider()
-                    .with_session(Arc::new(self.state().clone()))
-                    .build()
-                    .await
-                    .map_err(plan::explain)?;
+                let provider = delta.table_provider().with_session(Arc::new(self.state().clone()));
+                let provider = provider.build().await.map_err(plan::explain)?;
                 delta.update_datafusion_session(self.state()).map_err(|e| explain(&dir, &e))?;
                 folded(Arc::new(Judged(Arc::new(provider))))
             }
         }
+    }
+
+    /// The rows of a table, each with the address of its file in the column `file`; all of them, or those of some files.
+    pub(super) async fn rows_in_files(
+        &self,
+        table: &DeltaTable,
+        dir: &Path,
+        file: &str,
+        only: Option<&[String]>,
+    ) -> Result<Arc<dyn TableSource>, SqlError> {
+        let provider = table.table_provider().with_session(Arc::new(self.state().clone())).with_file_column(file);
+        let provider = match only {
+            Some(files) => provider.with_file_paths(files),
+            None => provider,
+        };
+        let provider = provider.build().await.map_err(plan::explain)?;
+        table.update_datafusion_session(self.state()).map_err(|e| explain(dir, &e))?;
+        folded(Arc::new(Judged(Arc::new(provider))))
     }
 
     /// A view: its query, with the columns that it had when it was made.
@@ -248,6 +261,17 @@ impl Engine {
     }
 }
 
+/// A moment that time travel names, in microseconds.
+pub(super) fn moment(text: &str) -> Result<i64, SqlError> {
+    functions::parse_timestamp(text).ok_or_else(|| {
+        SqlError::new(
+            "DELTA_INVALID_TIMESTAMP_FORMAT",
+            "22007",
+            format!("The provided timestamp {text} does not match the expected syntax yyyy-MM-dd HH:mm:ss[.S]."),
+        )
+    })
+}
+
 /// The versions of a table with what is known of each, newest first.
 pub(super) async fn history(table: &DeltaTable, dir: &Path) -> Result<Vec<(u64, CommitInfo)>, SqlError> {
     let infos: Vec<CommitInfo> = table.history(None).try_collect().await.map_err(|e| explain(dir, &e))?;
@@ -311,7 +335,7 @@ fn named(expr: Expr, written: &str) -> Expr {
 }
 
 /// A table whose columns have lower-case names and the types that the engine computes in.
-fn folded(provider: Arc<dyn TableProvider>) -> Result<Arc<dyn TableSource>, SqlError> {
+pub(super) fn folded(provider: Arc<dyn TableProvider>) -> Result<Arc<dyn TableSource>, SqlError> {
     let schema: SchemaRef = provider.schema();
     let plain = schema
         .fields()

@@ -10,6 +10,7 @@ use deltalake::kernel::{
     ArrayType, DataType, MapType, MetadataValue, Protocol, StructField, StructType, contains_timestampntz,
 };
 
+use super::changes;
 use super::error::SqlError;
 use super::write::Definition;
 
@@ -52,6 +53,10 @@ pub(super) fn protocol(definition: &Definition, old: Option<&Protocol>) -> Resul
     }
     if is_on("delta.appendOnly") {
         writer.insert("appendOnly".to_owned());
+    }
+    if changes::are_told(definition) {
+        changes::check(definition)?;
+        writer.insert("changeDataFeed".to_owned());
     }
     if is_mapped(definition) {
         writer.insert("columnMapping".to_owned());
@@ -180,13 +185,19 @@ pub(super) fn name_in_files(schema: &Schema, name: &str) -> String {
 /// Refuses what would have to be heeded when rows are written, and is not.
 pub(super) fn check(properties: &[(String, String)]) -> Result<(), SqlError> {
     let refused = |(key, value): &&(String, String)| {
-        ["delta.enableChangeDataFeed", "delta.enableDeletionVectors", "delta.enableRowTracking"].contains(&key.as_str())
+        ["delta.enableDeletionVectors", "delta.enableRowTracking"].contains(&key.as_str())
             && value.eq_ignore_ascii_case("true")
     };
-    match properties.iter().find(refused) {
-        Some((key, _)) => Err(SqlError::unsupported(&format!("tables with {key}"))),
-        None => Ok(()),
+    if let Some((key, _)) = properties.iter().find(refused) {
+        return Err(SqlError::unsupported(&format!("tables with {key}")));
     }
+    let has = |wanted: fn(&(String, String)) -> bool| properties.iter().any(wanted);
+    if has(|(k, v)| k == changes::ENABLED && v.eq_ignore_ascii_case("true"))
+        && has(|(k, v)| k == MAPPING && !v.eq_ignore_ascii_case("none"))
+    {
+        return Err(SqlError::unsupported("a change data feed of a table with column mapping"));
+    }
+    Ok(())
 }
 
 /// Whether a property is one that the protocol or this module looks after, and that no statement may change as it likes.

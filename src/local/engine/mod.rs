@@ -9,6 +9,8 @@
 
 mod api;
 mod catalog;
+mod changes;
+mod conflict;
 mod delta;
 mod error;
 mod features;

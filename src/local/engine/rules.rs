@@ -16,10 +16,11 @@ use datafusion::logical_expr::{
 use deltalake::kernel::{MetadataValue, StructField};
 
 use super::catalog::quoted;
+use super::changes::CHANGE;
 use super::error::SqlError;
 use super::features::{CONSTRAINT, DEFAULT, GENERATION, IDENTITY_MARK, IDENTITY_OPEN, IDENTITY_START, IDENTITY_STEP};
 use super::plan::{self, Planned, ROWS, Scope};
-use super::write::Definition;
+use super::write::{self, Definition};
 use super::{Engine, render, types};
 use crate::ids::TableName;
 
@@ -178,6 +179,7 @@ impl Rules {
         if straight && self.are_none() {
             return Ok(rows);
         }
+        let change = write::has_changes(&rows).then(|| rows.names.len() - 1);
         let (mut inner, mut outer) = (Vec::new(), Vec::new());
         let mut conditions = Vec::new();
         for (place, (column, from)) in self.columns.iter().zip(given).enumerate() {
@@ -219,6 +221,10 @@ impl Rules {
             };
             outer.push(format!("{value} AS {name}"));
         }
+        if let Some(i) = change {
+            inner.push(format!("`c{i}` AS {CHANGE}"));
+            outer.push(CHANGE.to_owned());
+        }
         conditions.extend(self.checks.iter().cloned());
         let text = format!("SELECT {} FROM (SELECT {} FROM {ROWS}) AS rows", outer.join(", "), inner.join(", "));
         let numbered = plan::over(engine, &text, scope, &rows).await?;
@@ -229,9 +235,10 @@ impl Rules {
         for (i, (_, condition)) in conditions.iter().enumerate() {
             let _ = write!(text, ", ({condition}) AS `__kiln_holds_{i}`");
         }
-        let _ = write!(text, " FROM (SELECT {} FROM {ROWS}) AS rows", self.named());
+        let last = if change.is_some() { format!(", `c{}` AS {CHANGE}", self.columns.len()) } else { String::new() };
+        let _ = write!(text, " FROM (SELECT {}{last} FROM {ROWS}) AS rows", self.named());
         let judged = plan::over(engine, &text, scope, &numbered).await?;
-        self.held(judged, &conditions)
+        self.held(judged, &conditions, change.is_some())
     }
 
     fn named(&self) -> String {
@@ -241,13 +248,13 @@ impl Rules {
     }
 
     /// The rows without the columns that judge them; a row of which one is false fails the statement.
-    fn held(&self, judged: Planned, conditions: &[(String, String)]) -> Result<Planned, SqlError> {
+    fn held(&self, judged: Planned, conditions: &[(String, String)], change: bool) -> Result<Planned, SqlError> {
         let schema = Arc::clone(judged.plan.schema());
         let column = |i: usize| {
             let (qualifier, field) = schema.qualified_field(i);
             Expr::Column(Column::new(qualifier.cloned(), field.name()))
         };
-        let width = self.columns.len();
+        let width = self.columns.len() + usize::from(change);
         let holds = ScalarUDF::new_from_impl(Holds::new());
         let mut builder = LogicalPlanBuilder::from(judged.plan);
         for (i, (name, condition)) in conditions.iter().enumerate() {
@@ -259,7 +266,8 @@ impl Rules {
         }
         let plan =
             builder.project((0..width).map(column)).and_then(LogicalPlanBuilder::build).map_err(plan::explain)?;
-        let names = self.columns.iter().map(|c| c.name.clone()).collect();
+        let change = change.then(|| CHANGE.to_owned());
+        let names = self.columns.iter().map(|c| c.name.clone()).chain(change).collect();
         Ok(Planned { plan, names, state: judged.state })
     }
 

@@ -7,11 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, RecordBatch};
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::compute::{filter_record_batch, is_not_null};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::error::ArrowError;
+use datafusion::execution::SendableRecordBatchStream;
 use deltalake::datafile::writer::{DeltaWriter, WriterConfig};
-use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TableReference, TransactionError};
+use deltalake::kernel::transaction::{
+    CommitBuilder, CommitConflictError, CommitProperties, TableReference, TransactionError,
+};
 use deltalake::kernel::{
-    Action, Add, Metadata, MetadataExt as _, MetadataValue, StructField, StructType, new_metadata,
+    Action, Add, AddCDCFile, Metadata, MetadataExt as _, MetadataValue, StructField, StructType, new_metadata,
 };
 use deltalake::logstore::LogStoreRef;
 use deltalake::operations::get_num_idx_cols_and_stats_columns;
@@ -24,10 +29,10 @@ use tokio_util::sync::CancellationToken;
 use super::catalog::quoted;
 use super::delta::{address, explain};
 use super::error::SqlError;
-use super::features;
 use super::functions::cast;
 use super::plan::{self, Planned};
 use super::run;
+use super::{changes, conflict, features};
 
 /// Under this key of a commit stands what the history calls it, where the library's name is another.
 pub(super) const OPERATION: &str = "kilnOperation";
@@ -97,7 +102,7 @@ fn data_files(dir: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs_err::read_dir(dir) else { return found };
     for path in entries.flatten().map(|entry| entry.path()) {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        if path.is_dir() && !name.starts_with('_') {
+        if path.is_dir() && (!name.starts_with('_') || name == changes::FOLDER) {
             found.extend(data_files(&path));
         } else if name.contains(".parquet") {
             found.push(path);
@@ -113,6 +118,8 @@ pub(super) fn log_store(dir: &Path) -> Result<LogStoreRef, SqlError> {
 }
 
 /// Runs a query into files of the schema: columns go by position, and are converted to its types.
+///
+/// A last column [`changes::CHANGE`] says what happened to a row, if anything: such rows go into the change data, too.
 pub(super) async fn files(
     planned: &Planned,
     dir: &Path,
@@ -121,52 +128,163 @@ pub(super) async fn files(
     cancel: &CancellationToken,
 ) -> Result<Files, SqlError> {
     let cleanup = Cleanup::new(dir);
-    let store = log_store(dir)?.object_store(None);
-    let partitions: Vec<String> = partitions.iter().map(|name| features::name_in_files(schema, name)).collect();
-    let (logical, schema) = (schema, &features::in_files(schema));
+    let mut files = Files { adds: Vec::new(), rows: 0, also: Vec::new(), cleanup };
+    let shape = Shape::new(dir, schema, partitions);
     let (_, streams) = run::streams(planned).await?;
     let mut writers = JoinSet::new();
-    for mut stream in streams {
+    for stream in streams {
+        let told = has_changes(planned).then(|| shape.change_writer()).transpose()?;
+        writers.spawn(shape.clone().write(stream, Some(shape.writer()?), told));
+    }
+    gather(&mut files, writers, cancel).await?;
+    Ok(files)
+}
+
+/// Adds rows that a statement takes away to the change data: their last column is [`changes::CHANGE`].
+pub(super) async fn changed(
+    files: &mut Files,
+    planned: &Planned,
+    dir: &Path,
+    schema: &SchemaRef,
+    partitions: &[String],
+    cancel: &CancellationToken,
+) -> Result<(), SqlError> {
+    let shape = Shape::new(dir, schema, partitions);
+    let (_, streams) = run::streams(planned).await?;
+    let mut writers = JoinSet::new();
+    for stream in streams {
+        writers.spawn(shape.clone().write(stream, None, Some(shape.change_writer()?)));
+    }
+    gather(files, writers, cancel).await
+}
+
+/// Whether the last column of a query says what happens to its rows.
+pub(super) fn has_changes(planned: &Planned) -> bool {
+    planned.names.last().is_some_and(|name| name == changes::CHANGE)
+}
+
+/// How rows go into the files of a table.
+#[derive(Clone, Debug)]
+struct Shape {
+    dir: PathBuf,
+    /// The columns as statements call them.
+    logical: SchemaRef,
+    /// The columns as the files call them.
+    physical: SchemaRef,
+    partitions: Vec<String>,
+}
+
+/// What a writer leaves: files, how many rows they hold, and files of changes.
+type Written = (Vec<Add>, u64, Vec<Add>);
+
+impl Shape {
+    fn new(dir: &Path, schema: &SchemaRef, partitions: &[String]) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            logical: Arc::clone(schema),
+            physical: features::in_files(schema),
+            partitions: partitions.iter().map(|name| features::name_in_files(schema, name)).collect(),
+        }
+    }
+
+    fn writer(&self) -> Result<DeltaWriter, SqlError> {
+        self.writer_into(&self.dir, Arc::clone(&self.physical))
+    }
+
+    fn change_writer(&self) -> Result<DeltaWriter, SqlError> {
+        self.writer_into(&self.dir.join(changes::FOLDER), self.with_change())
+    }
+
+    fn writer_into(&self, dir: &Path, schema: SchemaRef) -> Result<DeltaWriter, SqlError> {
         let (indexed, statistics) = get_num_idx_cols_and_stats_columns(None, HashMap::new());
         let config = WriterConfig::new(
-            Arc::clone(schema),
-            partitions.clone(),
+            schema,
+            self.partitions.clone(),
             None,
             std::num::NonZeroU64::new(FILE_BYTES),
             Some(ROWS),
             indexed,
             statistics,
         );
-        let mut writer = DeltaWriter::new(Arc::clone(&store), config);
-        let (schema, logical, dir) = (Arc::clone(schema), Arc::clone(logical), dir.to_owned());
-        writers.spawn(async move {
-            let mut rows = 0;
-            loop {
-                match stream.try_next().await.map_err(plan::explain) {
-                    Ok(Some(batch)) if batch.num_rows() == 0 => {}
-                    Ok(Some(batch)) => {
-                        let written = match conform(&batch, &logical, &schema) {
-                            Ok(batch) => writer.write(&batch).await.map_err(|e| explain(&dir, &e)),
-                            Err(error) => Err(error),
-                        };
-                        if let Err(error) = written {
-                            let _ = writer.abort().await;
-                            return Err(error);
-                        }
-                        rows += batch.num_rows() as u64;
+        Ok(DeltaWriter::new(log_store(dir)?.object_store(None), config))
+    }
+
+    /// The columns of files of changes.
+    fn with_change(&self) -> SchemaRef {
+        let change = Arc::new(Field::new(changes::CHANGE, DataType::Utf8, true));
+        let fields: Vec<_> = self.physical.fields().iter().cloned().chain([change]).collect();
+        Arc::new(Schema::new(fields))
+    }
+
+    async fn write(
+        self,
+        mut stream: SendableRecordBatchStream,
+        mut data: Option<DeltaWriter>,
+        mut told: Option<DeltaWriter>,
+    ) -> Result<Written, SqlError> {
+        let mut rows = 0;
+        let failed = loop {
+            match stream.try_next().await.map_err(plan::explain) {
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+                Ok(Some(batch)) if batch.num_rows() == 0 => {}
+                Ok(Some(batch)) => {
+                    if let Err(error) = self.put(&batch, data.as_mut(), told.as_mut()).await {
+                        break Some(error);
                     }
-                    Ok(None) => break,
-                    Err(error) => {
-                        let _ = writer.abort().await;
-                        return Err(error);
-                    }
+                    rows += batch.num_rows() as u64;
                 }
             }
-            let adds = writer.close().await.map_err(|e| explain(&dir, &e))?;
-            Ok((adds, rows))
-        });
+        };
+        if let Some(error) = failed {
+            for writer in [data, told].into_iter().flatten() {
+                let _ = writer.abort().await;
+            }
+            return Err(error);
+        }
+        let fail = |e: DeltaTableError| explain(&self.dir, &e);
+        let adds = match data {
+            Some(writer) => writer.close().await.map_err(fail)?,
+            None => Vec::new(),
+        };
+        let told = match told {
+            Some(writer) => writer.close().await.map_err(fail)?,
+            None => Vec::new(),
+        };
+        Ok((adds, rows, told))
     }
-    let mut files = Files { adds: Vec::new(), rows: 0, also: Vec::new(), cleanup };
+
+    async fn put(
+        &self,
+        batch: &RecordBatch,
+        data: Option<&mut DeltaWriter>,
+        told: Option<&mut DeltaWriter>,
+    ) -> Result<(), SqlError> {
+        let rows = conform(batch, &self.logical, &self.physical)?;
+        if let Some(writer) = data {
+            writer.write(&rows).await.map_err(|e| explain(&self.dir, &e))?;
+        }
+        let Some(writer) = told else { return Ok(()) };
+        let fail = |e: ArrowError| plan::explain(e.into());
+        let change =
+            cast::convert(batch.column(batch.num_columns() - 1), &DataType::Utf8, false).map_err(plan::explain)?;
+        let happened = is_not_null(&change).map_err(fail)?;
+        let columns = rows.columns().iter().cloned().chain([change]).collect();
+        let rows = RecordBatch::try_new(self.with_change(), columns).map_err(fail)?;
+        let rows = filter_record_batch(&rows, &happened).map_err(fail)?;
+        if rows.num_rows() > 0 {
+            writer.write(&rows).await.map_err(|e| explain(&self.dir, &e))?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits for writers, and takes what they leave.
+async fn gather(
+    files: &mut Files,
+    mut writers: JoinSet<Result<Written, SqlError>>,
+    cancel: &CancellationToken,
+) -> Result<(), SqlError> {
     loop {
         let next = tokio::select! {
             biased;
@@ -177,10 +295,13 @@ pub(super) async fn files(
             next = writers.join_next() => next,
         };
         match next {
-            None => return Ok(files),
-            Some(Ok(Ok((adds, rows)))) => {
+            None => return Ok(()),
+            Some(Ok(Ok((adds, rows, told)))) => {
+                if !adds.is_empty() || told.is_empty() {
+                    files.rows += rows;
+                }
                 files.adds.extend(adds);
-                files.rows += rows;
+                files.also.extend(told.into_iter().map(change_file));
             }
             Some(Ok(Err(error))) => {
                 writers.shutdown().await;
@@ -192,6 +313,17 @@ pub(super) async fn files(
             }
         }
     }
+}
+
+/// A file of changes in a commit.
+fn change_file(file: Add) -> Action {
+    Action::Cdc(AddCDCFile {
+        path: format!("{}/{}", changes::FOLDER, file.path),
+        size: file.size,
+        partition_values: file.partition_values,
+        data_change: false,
+        tags: None,
+    })
 }
 
 /// Converts a batch to the schema of a table as its files have it, and holds it to NOT NULL.
@@ -298,7 +430,7 @@ pub(super) async fn replace(
     }
     actions.push(Action::Metadata(metadata));
     actions.extend(removals(table).await.map_err(fail)?);
-    let made = commit(table, actions, operation).await.map_err(fail);
+    let made = commit_alone(table, dir, actions, CommitProperties::default(), operation).await;
     disarm(&mut cleanup, &made);
     made
 }
@@ -321,7 +453,7 @@ pub(super) async fn add(
     operation: DeltaOperation,
 ) -> Result<(), SqlError> {
     let (actions, mut cleanup) = taken(Some(files));
-    let made = commit(table, actions, operation).await.map_err(|e| commit_error(dir, &e));
+    let made = commit_beside(table, dir, &actions, &[], operation).await;
     disarm(&mut cleanup, &made);
     made
 }
@@ -329,13 +461,9 @@ pub(super) async fn add(
 /// Adds rows that came from files; the commit says from which.
 pub(super) async fn copied(table: &DeltaTable, dir: &Path, files: Files, from: &[String]) -> Result<(), SqlError> {
     let (actions, mut cleanup) = taken(Some(files));
-    let fail = |e: DeltaTableError| commit_error(dir, &e);
-    let snapshot = table.snapshot().map_err(fail)?;
     let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
     let told = [(COPIED.to_owned(), from.into()), (OPERATION.to_owned(), "COPY INTO".into())];
-    let builder = CommitBuilder::from(CommitProperties::default().with_metadata(told)).with_actions(actions);
-    let made = builder.build(Some(snapshot as &dyn TableReference), table.log_store(), operation).await;
-    let made = made.map(|_| ()).map_err(fail);
+    let made = commit_beside(table, dir, &actions, &told, operation).await;
     disarm(&mut cleanup, &made);
     made
 }
@@ -347,10 +475,21 @@ pub(super) async fn rewrite(
     rows: Option<Files>,
     operation: DeltaOperation,
 ) -> Result<(), SqlError> {
+    let gone = removals(table).await.map_err(|e| commit_error(dir, &e))?;
+    exchange(table, dir, gone, rows, operation).await
+}
+
+/// Puts these rows in the place of files that go; the history calls it by the operation.
+pub(super) async fn exchange(
+    table: &DeltaTable,
+    dir: &Path,
+    gone: Vec<Action>,
+    rows: Option<Files>,
+    operation: DeltaOperation,
+) -> Result<(), SqlError> {
     let (mut actions, mut cleanup) = taken(rows);
-    let fail = |e: DeltaTableError| commit_error(dir, &e);
-    actions.extend(removals(table).await.map_err(fail)?);
-    let made = commit(table, actions, operation).await.map_err(fail);
+    actions.extend(gone);
+    let made = commit_alone(table, dir, actions, CommitProperties::default(), operation).await;
     disarm(&mut cleanup, &made);
     made
 }
@@ -363,14 +502,10 @@ pub(super) async fn alter(
     called: &str,
     told: &[(String, String)],
 ) -> Result<(), SqlError> {
-    let fail = |e: DeltaTableError| commit_error(dir, &e);
-    let snapshot = table.snapshot().map_err(fail)?;
     let operation = DeltaOperation::SetTableProperties { properties: told.iter().cloned().collect() };
     // The library has no name for most of what can be altered.
     let properties = CommitProperties::default().with_metadata([(OPERATION.to_owned(), called.into())]);
-    let builder = CommitBuilder::from(properties).with_actions(redefinition(table, definition, dir)?);
-    builder.build(Some(snapshot as &dyn TableReference), table.log_store(), operation).await.map_err(fail)?;
-    Ok(())
+    commit_alone(table, dir, redefinition(table, definition, dir)?, properties, operation).await
 }
 
 /// What gives a table another definition.
@@ -429,35 +564,81 @@ fn disarm(cleanup: &mut Option<Cleanup>, made: &Result<impl Sized, SqlError>) {
 }
 
 /// What takes all files out of a table.
-async fn removals(table: &DeltaTable) -> Result<Vec<Action>, DeltaTableError> {
+pub(super) async fn removals(table: &DeltaTable) -> Result<Vec<Action>, DeltaTableError> {
     let store = table.log_store();
     let snapshot = table.snapshot()?.snapshot();
     let files = snapshot.file_views(&store, None);
     files.map_ok(|file| Action::Remove(file.remove_action(true))).try_collect().await
 }
 
-async fn commit(table: &DeltaTable, actions: Vec<Action>, operation: DeltaOperation) -> Result<(), DeltaTableError> {
-    let snapshot = table.snapshot()?;
-    let builder = CommitBuilder::from(CommitProperties::default()).with_actions(actions);
-    builder.build(Some(snapshot as &dyn TableReference), table.log_store(), operation).await?;
-    Ok(())
+/// Commits what only adds rows: it holds whatever rows have come or gone since.
+async fn commit_beside(
+    table: &DeltaTable,
+    dir: &Path,
+    actions: &[Action],
+    told: &[(String, serde_json::Value)],
+    operation: DeltaOperation,
+) -> Result<(), SqlError> {
+    let fail = |e: DeltaTableError| commit_error(dir, &e);
+    let mut table = table.clone();
+    let read = table.snapshot().map_err(fail)?.metadata().clone();
+    loop {
+        let snapshot = table.snapshot().map_err(fail)?;
+        if *snapshot.metadata() != read {
+            return Err(conflict::found(dir, &CommitConflictError::MetadataChanged));
+        }
+        let properties = CommitProperties::default().with_metadata(told.iter().cloned());
+        let builder = CommitBuilder::from(properties).with_actions(actions.to_vec());
+        let made = builder.build(Some(snapshot as &dyn TableReference), table.log_store(), operation.clone()).await;
+        match made {
+            Ok(_) => return Ok(()),
+            // The library takes an append for something that has read the table.
+            Err(DeltaTableError::Transaction {
+                source: TransactionError::CommitConflict(CommitConflictError::ConcurrentDeleteRead),
+            }) => table.update_state().await.map_err(fail)?,
+            Err(error) => return Err(fail(error)),
+        }
+    }
+}
+
+/// Commits what is only true of the version that was read: fails if there is a newer one.
+async fn commit_alone(
+    table: &DeltaTable,
+    dir: &Path,
+    actions: Vec<Action>,
+    properties: CommitProperties,
+    operation: DeltaOperation,
+) -> Result<(), SqlError> {
+    let snapshot = table.snapshot().map_err(|e| commit_error(dir, &e))?;
+    let gone: HashSet<String> = actions.iter().filter_map(removed).map(str::to_owned).collect();
+    // The library would read predicates in its own dialect to find out whether a newer version matters.
+    let builder = CommitBuilder::from(properties).with_max_retries(0).with_actions(actions);
+    let made = builder.build(Some(snapshot as &dyn TableReference), table.log_store(), operation).await;
+    match made {
+        Ok(_) => Ok(()),
+        Err(DeltaTableError::Transaction { source: TransactionError::MaxCommitAttempts(_) }) => {
+            Err(conflict::with_newer(table, dir, &gone).await)
+        }
+        Err(error) => Err(commit_error(dir, &error)),
+    }
+}
+
+fn removed(action: &Action) -> Option<&str> {
+    match action {
+        Action::Remove(remove) => Some(&remove.path),
+        _ => None,
+    }
 }
 
 /// An error of a commit.
 pub(super) fn commit_error(dir: &Path, error: &DeltaTableError) -> SqlError {
-    let text = error.to_string();
-    if let DeltaTableError::Transaction { source: TransactionError::DeltaTableAppendOnly } = error {
-        let text =
-            "This table is configured to only allow appends: set 'delta.appendOnly' to 'false' to change its rows.";
-        return SqlError::new("DELTA_CANNOT_MODIFY_APPEND_ONLY", "42809", text);
+    match error {
+        DeltaTableError::Transaction { source: TransactionError::DeltaTableAppendOnly } => {
+            let text =
+                "This table is configured to only allow appends: set 'delta.appendOnly' to 'false' to change its rows.";
+            SqlError::new("DELTA_CANNOT_MODIFY_APPEND_ONLY", "42809", text)
+        }
+        DeltaTableError::Transaction { source: TransactionError::CommitConflict(found) } => conflict::found(dir, found),
+        other => explain(dir, other),
     }
-    if text.to_lowercase().contains("conflict") || text.to_lowercase().contains("concurrent") {
-        let error = SqlError::new(
-            "DELTA_CONCURRENT_WRITE",
-            "2D521",
-            format!("A concurrent transaction has changed the table in {} since it was read: {text}.", dir.display()),
-        );
-        return SqlError { error_code: "ABORTED", ..error };
-    }
-    explain(dir, error)
 }

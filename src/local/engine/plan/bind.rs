@@ -201,7 +201,28 @@ pub(in crate::local::engine) enum Version {
     Number(u64),
     /// `TIMESTAMP AS OF …`, as text.
     Time(String),
+    /// `table_changes('t', from [, to])`: the rows that came and went, from one version or time to another.
+    Changes(Box<Version>, Option<Box<Version>>),
+    /// The rows that a statement of ours reads of the table that it changes: see [`TARGET`].
+    Target,
 }
+
+impl Version {
+    /// What tells references to several versions of a table apart.
+    fn tag(&self) -> String {
+        match self {
+            Self::Number(n) => format!("v{n}"),
+            Self::Time(text) => text.clone(),
+            Self::Changes(from, to) => {
+                format!("changes {} {}", from.tag(), to.as_ref().map(|to| to.tag()).unwrap_or_default())
+            }
+            Self::Target => TARGET.to_owned(),
+        }
+    }
+}
+
+/// In texts of ours, the time of the table whose rows a statement changes: each of its rows comes with its file.
+pub(in crate::local::engine) const TARGET: &str = "__kiln_target";
 
 /// A table that a query reads.
 #[derive(Clone, Debug)]
@@ -268,11 +289,8 @@ impl Binder<'_> {
         let version = version.take().map(|version| self.version(version)).transpose()?;
         let mut reference = [table.catalog.clone(), table.schema.clone(), table.name.clone()];
         if let Some(version) = &version {
-            let tag = match version {
-                Version::Number(n) => format!("@v{n}"),
-                Version::Time(text) => format!("@{text}"),
-            };
-            reference[2].push_str(&tag);
+            reference[2].push('@');
+            reference[2].push_str(&version.tag());
         }
         if alias.is_none() && version.is_some() {
             *alias = Some(ast::table_alias(&table.name));
@@ -302,6 +320,56 @@ impl Binder<'_> {
         Ok(parts)
     }
 
+    /// `table_changes('t', from [, to])` becomes a version of the table.
+    fn changes(&mut self, factor: &mut TableFactor) -> Result<(), SqlError> {
+        let TableFactor::Table { name, alias, args, .. } = factor else { return Ok(()) };
+        let at = ast::start(ast::name_span(name));
+        let given = args.take().map(|args| args.args).unwrap_or_default();
+        let wrong = || {
+            SqlError::new(
+                "INVALID_PARAMETER_VALUE.TABLE_CHANGES",
+                "22023",
+                "table_changes takes the table's name as a string, and the first and maybe the last version (or \
+                 timestamp) of the changes, as literals.",
+            )
+            .at(at)
+        };
+        let mut values = Vec::new();
+        for arg in &given {
+            let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = arg else { return Err(wrong()) };
+            values.push(expr);
+        }
+        let (table, from, to) = match values.as_slice() {
+            [table, from] => (table, from, None),
+            [table, from, to] => (table, from, Some(to)),
+            _ => return Err(wrong()),
+        };
+        let parts = split(&self.scope.constant(table).ok_or_else(wrong)?);
+        let bound = |expr: &Expr| match expr {
+            Expr::Value(ValueWithSpan { value: Value::Number(text, _), .. }) => text.parse().ok().map(Version::Number),
+            Expr::Value(ValueWithSpan { value: Value::Placeholder(marker), .. }) => {
+                let text = self.scope.parameters.get(&marker_name(marker))?.value.clone()?;
+                Some(text.parse().map_or(Version::Time(text), Version::Number))
+            }
+            Expr::TypedString(typed) => match &typed.value.value {
+                Value::SingleQuotedString(text) | Value::DoubleQuotedString(text) => Some(Version::Time(text.clone())),
+                _ => None,
+            },
+            Expr::Cast { expr, .. } => self.scope.constant(expr).map(Version::Time),
+            expr => self.scope.constant(expr).map(Version::Time),
+        };
+        let from = Box::new(bound(from).ok_or_else(wrong)?);
+        let to = to.map(|to| bound(to).ok_or_else(wrong)).transpose()?.map(Box::new);
+        let table = self.scope.qualify(&parts).ok_or_else(|| too_many_parts(&parts)).map_err(|e| e.at(at))?;
+        let version = Version::Changes(from, to);
+        let reference = [table.catalog.clone(), table.schema.clone(), format!("{}@{}", table.name, version.tag())];
+        *name = ast::object_name(&[&reference[0], &reference[1], &reference[2]], ast::name_span(name));
+        alias.get_or_insert_with(|| ast::table_alias("table_changes"));
+        let used = TableUse { name: table, version: Some(version), written: parts, position: at, aliased: false };
+        self.tables.entry(reference).or_insert(used);
+        Ok(())
+    }
+
     fn version(&self, version: TableVersion) -> Result<Version, SqlError> {
         let unsupported = || SqlError::unsupported("this form of time travel: use a literal version or timestamp");
         match version {
@@ -319,7 +387,10 @@ impl Binder<'_> {
             TableVersion::TimestampAsOf(Expr::Cast { expr, .. }) => {
                 self.scope.constant(&expr).map(Version::Time).ok_or_else(unsupported)
             }
-            TableVersion::TimestampAsOf(expr) => self.scope.constant(&expr).map(Version::Time).ok_or_else(unsupported),
+            TableVersion::TimestampAsOf(expr) => match self.scope.constant(&expr).ok_or_else(unsupported)? {
+                text if text == TARGET => Ok(Version::Target),
+                text => Ok(Version::Time(text)),
+            },
             _ => Err(unsupported()),
         }
     }
@@ -391,6 +462,14 @@ impl VisitorMut for Binder<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Self::Break> {
+        let is_changes = matches!(factor, TableFactor::Table { name, args: Some(_), .. }
+            if ast::last_name(name) == "table_changes");
+        if is_changes {
+            return match self.changes(factor) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => ControlFlow::Break(Box::new(error)),
+            };
+        }
         if let TableFactor::Table { name, alias, args: None, version, .. } = factor
             && let Err(error) = self.table(name, alias, version)
         {

@@ -4,14 +4,13 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr::{Case, ScalarFunction, WindowFunction};
+use datafusion::logical_expr::expr::{ScalarFunction, WindowFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::{merge_schema, split_conjunction_owned};
-use datafusion::logical_expr::{
-    Expr, ExprSchemable, Filter, LogicalPlan, WindowFrameBound, WindowFrameUnits, cast, lit,
-};
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable, Filter, LogicalPlan, WindowFrameBound, WindowFrameUnits};
 use datafusion::optimizer::AnalyzerRule;
 
+use super::guards;
 use crate::local::engine::error::SqlError;
 use crate::local::engine::functions::cast::{self as casting, Way};
 use crate::local::engine::types;
@@ -34,14 +33,25 @@ impl AnalyzerRule for SparkCasts {
                 schema.merge(&source);
             }
             let names = NamePreserver::new(&node);
+            // The parts of these stay apart: joins find their keys among them, filters what can be judged earlier.
+            let apart = matches!(node, LogicalPlan::Join(_) | LogicalPlan::Filter(_));
             let node = node.map_expressions(|expr| {
                 let name = names.save(&expr);
-                let changed = expr.transform_up(|expr| replace(expr, &schema))?;
+                let mut changed = expr.transform_up(|expr| replace(expr, &schema))?;
+                if !apart {
+                    let before = changed.data.clone();
+                    changed = changed.map_data(guards::expression)?;
+                    changed.transformed |= changed.data != before;
+                }
                 Ok(changed.update_data(|expr| name.restore(expr)))
             })?;
             node.map_data(LogicalPlan::recompute_schema)?.map_data(|node| match node {
                 LogicalPlan::Filter(filter) => {
-                    Filter::try_new(guarded(filter.predicate), filter.input).map(LogicalPlan::Filter)
+                    Filter::try_new(guards::filter(filter.predicate)?, filter.input).map(LogicalPlan::Filter)
+                }
+                LogicalPlan::Join(mut join) => {
+                    join.filter = join.filter.map(guards::join).transpose()?;
+                    Ok(LogicalPlan::Join(join))
                 }
                 other => Ok(other),
             })
@@ -99,35 +109,4 @@ fn check_frame(call: &WindowFunction, schema: &DFSchema) -> Result<()> {
         ),
     )
     .into())
-}
-
-/// A condition of which parts may fail: each such part is computed only for rows that pass the parts to its left.
-fn guarded(predicate: Expr) -> Expr {
-    let parts = split_conjunction_owned(predicate);
-    if parts.len() < 2 || !parts[1..].iter().any(may_fail) {
-        return parts.into_iter().reduce(Expr::and).unwrap_or_else(|| lit(true));
-    }
-    let mut done: Vec<Expr> = Vec::new();
-    for part in parts {
-        let before = done.iter().cloned().reduce(Expr::and);
-        match before {
-            Some(before) if may_fail(&part) => {
-                // As a number: a choice between truth values would be turned into AND and OR again.
-                let part = Box::new(cast(part, DataType::Int8));
-                let case = Case::new(None, vec![(Box::new(before), part)], Some(Box::new(lit(0_i8))));
-                done.push(Expr::Case(case).eq(lit(1_i8)));
-            }
-            _ => done.push(part),
-        }
-    }
-    done.into_iter().reduce(Expr::and).unwrap_or_else(|| lit(true))
-}
-
-/// Whether an expression may be an error for some rows.
-fn may_fail(expr: &Expr) -> bool {
-    expr.exists(|part| {
-        Ok(matches!(part, Expr::ScalarFunction(call)
-            if matches!(call.func.name(), "divide" | "remainder" | "div" | "pmod" | "cast" | "to_date" | "to_timestamp")))
-    })
-    .unwrap_or(false)
 }

@@ -14,6 +14,7 @@ mod dependent;
 mod errors;
 mod forms;
 mod grouping;
+mod guards;
 mod lateral;
 mod names;
 mod never;
@@ -35,15 +36,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::common::Column;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::execution::SessionState;
-use datafusion::functions_aggregate::expr_fn::count as count_of;
-use datafusion::logical_expr::{Expr, Filter, LogicalPlan, LogicalPlanBuilder, TableSource, lit};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableSource};
 use datafusion::sql::planner::{NullOrdering, ParserOptions, SqlToRel};
 use sqlparser::ast::{Query, Statement};
 
-pub(super) use bind::{DEFAULT_CATALOG, DEFAULT_SCHEMA, Scope, TableUse, Version};
+pub(super) use bind::{DEFAULT_CATALOG, DEFAULT_SCHEMA, Scope, TARGET, TableUse, Version};
 pub(super) use calls::USER;
 pub(super) use casts::SparkCasts;
 pub(super) use coercion::SparkCoercion;
@@ -87,33 +86,58 @@ pub(super) async fn query(engine: &Engine, part: &Part, scope: &Scope) -> Result
         ));
     }
     let query = parse_query(&part.padded).map_err(|e| SqlError::syntax(&e, &part.padded))?;
-    tree(engine, query, scope).await
+    tree(engine, query, scope, &Given::default()).await
+}
+
+/// What our texts read beside the tables of the engine.
+#[derive(Clone, Default)]
+pub(super) struct Given {
+    /// What [`ROWS`] stands for.
+    rows: Option<Arc<dyn TableSource>>,
+    /// What a table at the version [`TARGET`] stands for.
+    target: Option<Arc<dyn TableSource>>,
+}
+
+impl Given {
+    /// The table whose rows a statement changes.
+    pub(super) fn target(source: &Arc<dyn TableSource>) -> Self {
+        Self { rows: None, target: Some(Arc::clone(source)) }
+    }
+
+    /// The same, and the rows of a query: their columns are `c0`, `c1`, … there.
+    pub(super) fn and_rows(self, rows: &Planned) -> Result<Self, SqlError> {
+        let schema = rows.plan.schema();
+        let columns = (0..schema.fields().len()).map(|i| {
+            let (qualifier, field) = schema.qualified_field(i);
+            Expr::Column(Column::new(qualifier.cloned(), field.name())).alias(format!("c{i}"))
+        });
+        let plan = LogicalPlanBuilder::from(rows.plan.clone()).project(columns).and_then(LogicalPlanBuilder::build);
+        let source = provider_as_source(Arc::new(ViewTable::new(plan.map_err(explain)?, None)));
+        Ok(Self { rows: Some(source), ..self })
+    }
+
+    fn source(&self, table: &TableUse) -> Option<&Arc<dyn TableSource>> {
+        match &table.version {
+            Some(Version::Target) => self.target.as_ref(),
+            None if table.name.name == ROWS.trim_matches('`') => self.rows.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 /// Plans a text of ours over the rows of a query, which it calls [`ROWS`].
 pub(super) async fn over(engine: &Engine, text: &str, scope: &Scope, rows: &Planned) -> Result<Planned, SqlError> {
+    reading(engine, text, scope, &Given::default().and_rows(rows)?).await
+}
+
+/// Plans a text of ours that reads what is given.
+pub(super) async fn reading(engine: &Engine, text: &str, scope: &Scope, given: &Given) -> Result<Planned, SqlError> {
     let query = parse_query(text).map_err(|e| SqlError::syntax(&e, text))?;
-    let schema = rows.plan.schema();
-    let columns = (0..schema.fields().len()).map(|i| {
-        let (qualifier, field) = schema.qualified_field(i);
-        Expr::Column(Column::new(qualifier.cloned(), field.name())).alias(format!("c{i}"))
-    });
-    let plan = LogicalPlanBuilder::from(rows.plan.clone()).project(columns).and_then(LogicalPlanBuilder::build);
-    let source = provider_as_source(Arc::new(ViewTable::new(plan.map_err(explain)?, None)));
-    tree_over(engine, query, scope, Some(source)).await.map_err(SqlError::without_place)
+    tree(engine, query, scope, given).await.map_err(SqlError::without_place)
 }
 
 /// Plans a query that is parsed already.
-async fn tree(engine: &Engine, tree: Query, scope: &Scope) -> Result<Planned, SqlError> {
-    tree_over(engine, tree, scope, None).await
-}
-
-async fn tree_over(
-    engine: &Engine,
-    mut tree: Query,
-    scope: &Scope,
-    rows: Option<Arc<dyn TableSource>>,
-) -> Result<Planned, SqlError> {
+async fn tree(engine: &Engine, mut tree: Query, scope: &Scope, given: &Given) -> Result<Planned, SqlError> {
     refuse::check(&tree)?;
     checks::check(&tree)?;
     forms::settle(&mut tree)?;
@@ -121,9 +145,9 @@ async fn tree_over(
     let uses = bind::bind(&mut tree, scope)?;
     let mut tables = BTreeMap::new();
     for (reference, table) in uses {
-        let source = match &rows {
-            Some(rows) if ROWS.trim_matches('`') == table.name.name => Arc::clone(rows),
-            _ => Box::pin(engine.source(&table, scope)).await.map_err(|e| e.at(table.position))?,
+        let source = match given.source(&table) {
+            Some(source) => Arc::clone(source),
+            None => Box::pin(engine.source(&table, scope)).await.map_err(|e| e.at(table.position))?,
         };
         tables.insert(reference, source);
     }
@@ -178,30 +202,4 @@ fn plan_tree(
         }
         return Err(error);
     }
-}
-
-/// How many rows a query has.
-pub(super) fn count(planned: &Planned) -> Result<Planned, SqlError> {
-    let plan = LogicalPlanBuilder::from(planned.plan.clone())
-        .aggregate(Vec::<Expr>::new(), vec![count_of(lit(1_i64))])
-        .and_then(LogicalPlanBuilder::build)
-        .map_err(explain)?;
-    Ok(Planned { plan, names: vec!["count".to_owned()], state: planned.state.clone() })
-}
-
-/// The rows that `SELECT * FROM t WHERE condition` leaves out: those for which the condition is not true.
-pub(super) fn complement(plan: LogicalPlan) -> Result<LogicalPlan, SqlError> {
-    let mut found = 0;
-    let changed = plan
-        .transform_down(|node| match node {
-            LogicalPlan::Filter(filter) if found == 0 => {
-                found += 1;
-                let stays = Expr::IsNotTrue(Box::new(filter.predicate));
-                let filter = Filter::try_new(stays, filter.input)?;
-                Ok(Transformed::new(LogicalPlan::Filter(filter), true, TreeNodeRecursion::Stop))
-            }
-            other => Ok(Transformed::no(other)),
-        })
-        .map_err(explain)?;
-    if found == 1 { Ok(changed.data) } else { Err(SqlError::unsupported("this condition in DELETE")) }
 }

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{Expr, Ident, ObjectNamePart, Query, SetExpr, TableFactor, VisitMut, VisitorMut};
 
-use super::{Planned, Scope, bind, tree};
+use super::{Given, Planned, Scope, bind, tree};
 use crate::dialect::{Part, parse_expression, parse_query, parse_relation};
 use crate::local::engine::Engine;
 use crate::local::engine::error::SqlError;
@@ -59,10 +59,21 @@ impl Pieces {
         text: &str,
         scope: &Scope,
     ) -> Result<Planned, SqlError> {
+        self.reading(engine, text, scope, &Given::default()).await
+    }
+
+    /// Plans a text of ours with the pieces in their places; it may read what is given.
+    pub(in crate::local::engine) async fn reading(
+        &self,
+        engine: &Engine,
+        text: &str,
+        scope: &Scope,
+        given: &Given,
+    ) -> Result<Planned, SqlError> {
         let mut query: Query = parse_query(text).map_err(|e| SqlError::internal(format!("{e}: {text}")))?;
         let mut put = Put(self);
         let _ = VisitMut::visit(&mut query, &mut put);
-        tree(engine, query, scope).await
+        tree(engine, query, scope, given).await
     }
 }
 
@@ -90,7 +101,7 @@ pub(in crate::local::engine) async fn inserted(
             }
         }
     }
-    tree(engine, query, scope).await
+    tree(engine, query, scope, &Given::default()).await
 }
 
 struct Put<'a>(&'a Pieces);

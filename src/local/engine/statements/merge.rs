@@ -9,7 +9,8 @@ use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use deltalake::protocol::{DeltaOperation, MergePredicate};
 use tokio_util::sync::CancellationToken;
 
-use super::rows::{counters, is_default, numbers, set_once, target, written};
+use super::rows::{counters, is_default, set_once, target};
+use super::touched::{self, FILE, Target};
 use super::{columns, evolve};
 use crate::dialect::{Assignment, Merge, MergeAction, MergeClause, MergeWhen, Part};
 use crate::local::engine::api::Output;
@@ -17,7 +18,7 @@ use crate::local::engine::catalog::quoted;
 use crate::local::engine::error::{SqlError, place};
 use crate::local::engine::plan::{Pieces, Scope};
 use crate::local::engine::rules::{By, Rules};
-use crate::local::engine::{Engine, types, write};
+use crate::local::engine::{Engine, changes, types, write};
 
 /// The number of pairs of which the row of the table stays as it is.
 const STAYS: i64 = 0;
@@ -28,6 +29,13 @@ const SKIPPED: i64 = -1;
 const ROW: &str = "`__kiln_row`";
 const FOUND: &str = "`__kiln_found`";
 const ACTION: &str = "`__kiln_action`";
+/// Not NULL where a row of the table has a partner in the source.
+const MET: &str = "`__kiln_met`";
+
+/// A column as it was before.
+fn old(column: usize) -> String {
+    format!("`__kiln_old_{column}`")
+}
 
 pub(super) async fn merge(
     engine: &Engine,
@@ -53,7 +61,8 @@ pub(super) async fn merge(
     let evolved = definition.schema.fields().count() > known;
     let schema = columns::arrow(&definition.schema)?;
     let rules = Rules::of(&definition, &schema);
-    let mut join = Join::new(engine, scope, merge, &schema, &owner, &rules, known).await?;
+    let target = Target::new(engine, scope, &merge.table, &table, dir.clone())?;
+    let mut join = Join::new(engine, scope, merge, &schema, &owner, &rules, target).await?;
     let pairs = join.pairs(merge).await?;
 
     let of = |wanted: fn(&MergeClause) -> bool| {
@@ -66,17 +75,18 @@ pub(super) async fn merge(
     let matched = of(|c| c.when == MergeWhen::Matched);
     let rows_with = |among: &[i64]| format!("CASE WHEN {} THEN {ROW} END", is_among(among));
     let counts = format!(
-        "SELECT count(DISTINCT {0}) AS u, count(DISTINCT {1}) AS d, count_if({2}) AS i, count({3}) AS m, \
-         count(DISTINCT {3}) AS r, count({ROW}) AS pairs, count(DISTINCT {ROW}) AS kept FROM {pairs} AS p",
+        "SELECT {FILE} AS f, count(DISTINCT {0}) AS u, count(DISTINCT {1}) AS d, count_if({2}) AS i, count({3}) AS m, \
+         count(DISTINCT {3}) AS r, count({ROW}) AS pairs, count(DISTINCT {ROW}) AS kept, count({MET}) AS met \
+         FROM {pairs} AS p GROUP BY {FILE}",
         rows_with(&updates),
         rows_with(&deletes),
         is_among(&inserts),
         rows_with(&matched),
     );
-    let counts = numbers(join.pieces.plan(engine, &counts, scope).await?, cancel).await?;
-    let [updated, deleted, inserted, acts, acted_on, found, rows] = counts[..] else {
-        return Err(SqlError::internal("MERGE could not count its rows."));
-    };
+    let all = join.target.all().await?;
+    let counts = touched::by_file(join.pieces.reading(engine, &counts, scope, &all).await?, cancel).await?;
+    let total = |i: usize| counts.iter().map(|(_, counts)| counts.get(i).copied().unwrap_or(0)).sum::<u64>();
+    let (updated, deleted, inserted, acts, acted_on) = (total(0), total(1), total(2), total(3), total(4));
     // Deleting a row twice is deleting it.
     let only_deletes = matches!(merge.clauses.iter().filter(|c| c.when == MergeWhen::Matched).collect::<Vec<_>>()[..],
         [one] if one.action == MergeAction::Delete && one.condition.is_none());
@@ -102,8 +112,14 @@ pub(super) async fn merge(
         also = write::redefinition(&table, &definition, &dir)?;
     }
     let partitions = &definition.partitions;
+    let tells = changes::are_told(&definition);
     if updated + deleted > 0 {
-        let gone: Vec<i64> = deletes.iter().copied().chain([SKIPPED]).collect();
+        // A row of the source has a partner, or none, in the files that are read as it has in all.
+        let touched = |counts: &[u64]| counts[0] + counts[1] > 0 || inserted > 0 && counts[7] > 0;
+        let touched: Vec<_> = counts.into_iter().filter(|(_, counts)| touched(counts)).collect();
+        let (found, rows) = touched.iter().fold((0, 0), |(f, r), (_, counts)| (f + counts[5], r + counts[6]));
+        let (source, gone) = join.target.files(touched.into_iter().filter_map(|(file, _)| file).collect()).await?;
+        let dropped: Vec<i64> = deletes.iter().copied().chain([SKIPPED]).collect();
         // A row of the table that met several rows of the source stays one row: the one that a clause acted on.
         let once = found > rows;
         let (from, only) = if once {
@@ -115,15 +131,38 @@ pub(super) async fn merge(
         } else {
             (pairs, String::new())
         };
-        let text = format!("SELECT {columns} FROM {from} AS p WHERE NOT {} {only}", is_among(&gone));
-        let planned = join.pieces.plan(engine, &text, scope).await?;
+        let change = match tells {
+            true => format!(
+                ", CASE WHEN {} THEN 'update_postimage' WHEN {} THEN 'insert' END AS {}",
+                is_among(&updates),
+                is_among(&inserts),
+                changes::CHANGE
+            ),
+            false => String::new(),
+        };
+        let text = format!("SELECT {columns}{change} FROM {from} AS p WHERE NOT {} {only}", is_among(&dropped));
+        let planned = join.pieces.reading(engine, &text, scope, &source).await?;
         let planned = rules.applied(engine, scope, planned, &given, By::Merge).await?;
         let mut files = write::files(&planned, &dir, &schema, partitions, cancel).await?;
-        files.also = also;
-        write::rewrite(&table, &dir, Some(files), operation(merge)).await?;
+        files.also.extend(also);
+        if tells {
+            let old: Vec<_> = (0..schema.fields().len()).map(old).collect();
+            let text = format!(
+                "SELECT {}, CASE WHEN {} THEN 'delete' ELSE 'update_preimage' END AS {} FROM {from} AS p \
+                 WHERE ({} OR {}) {only}",
+                old.join(", "),
+                is_among(&deletes),
+                changes::CHANGE,
+                is_among(&deletes),
+                is_among(&updates),
+            );
+            let told = join.pieces.reading(engine, &text, scope, &source).await?;
+            write::changed(&mut files, &told, &dir, &schema, partitions, cancel).await?;
+        }
+        write::exchange(&table, &dir, gone, Some(files), operation(merge)).await?;
     } else if inserted > 0 {
         let text = format!("SELECT {columns} FROM {pairs} AS p WHERE {}", is_among(&inserts));
-        let planned = join.pieces.plan(engine, &text, scope).await?;
+        let planned = join.pieces.reading(engine, &text, scope, &all).await?;
         let planned = rules.applied(engine, scope, planned, &given, By::Merge).await?;
         let mut files = write::files(&planned, &dir, &schema, partitions, cancel).await?;
         files.also = also;
@@ -212,8 +251,8 @@ struct Join<'a> {
     rules: &'a Rules,
     /// Whether the table's columns follow those of the source.
     evolves: bool,
-    /// How many columns the table has had: those behind them are new.
-    known: usize,
+    /// The table.
+    target: Target<'a>,
     /// The columns that some clause gives a value.
     assigned: BTreeSet<usize>,
 }
@@ -226,7 +265,7 @@ impl<'a> Join<'a> {
         schema: &'a SchemaRef,
         table: &'a str,
         rules: &'a Rules,
-        known: usize,
+        target: Target<'a>,
     ) -> Result<Self, SqlError> {
         let mut pieces = Pieces::default();
         let (relation, source) = pieces.relation(&merge.source)?;
@@ -243,7 +282,7 @@ impl<'a> Join<'a> {
             relation,
             rules,
             evolves: merge.evolves,
-            known,
+            target,
             assigned: BTreeSet::new(),
         })
     }
@@ -297,19 +336,21 @@ impl<'a> Join<'a> {
                     None => {}
                 }
             }
-            let own = match j < self.known {
+            let own = match j < self.target.width() {
                 true => quoted(&[self.table, field.name()]),
                 false => format!("CAST(NULL AS {sql_type})"),
             };
+            columns.push(format!("{own} AS {}", old(j)));
             let value = if cases.is_empty() { own } else { format!("CASE {action}{cases} ELSE {own} END") };
             columns.push(format!("{value} AS {}", quoted(&[field.name()])));
         }
         Ok(format!(
-            "(SELECT {}, {table}.{ROW} AS {ROW}, {action} AS {ACTION} \
+            "(SELECT {}, {table}.{ROW} AS {ROW}, {table}.{FILE} AS {FILE}, {action} AS {ACTION}, \
+             CASE WHEN {source}.{FOUND} THEN {table}.{ROW} END AS {MET} \
              FROM (SELECT *, row_number() OVER (ORDER BY 'any') AS {ROW} FROM {}) AS {table} \
              FULL JOIN (SELECT *, true AS {FOUND} FROM {}) AS {source} ON {on})",
             columns.join(", "),
-            written(self.scope, &merge.table)?,
+            self.target.text,
             self.relation,
         ))
     }

@@ -14,6 +14,7 @@ mod privileges;
 mod restructure;
 mod rows;
 mod tables;
+mod touched;
 mod upkeep;
 mod views;
 
@@ -86,8 +87,8 @@ pub(super) async fn execute(
             privileges::show_grants(engine, &scope, principal.as_deref(), on, &name)
         }
         Statement::Insert(insert) => rows::insert(engine, &scope, insert, cancel).await,
-        Statement::Delete { table, rows, condition } => {
-            rows::delete(engine, &scope, &table, &rows, condition.as_ref(), cancel).await
+        Statement::Delete { table, alias, condition } => {
+            rows::delete(engine, &scope, &table, alias.as_deref(), condition.as_ref(), cancel).await
         }
         Statement::Update { table, alias, assignments, condition } => {
             rows::update(engine, &scope, &table, alias.as_deref(), &assignments, condition.as_ref(), cancel).await

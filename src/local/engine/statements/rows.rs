@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use deltalake::DeltaTable;
+use deltalake::kernel::Action;
 use deltalake::kernel::engine::arrow_conversion::TryIntoArrow as _;
-use deltalake::protocol::DeltaOperation;
+use deltalake::protocol::{DeltaOperation, SaveMode};
 use tokio_util::sync::CancellationToken;
 
+use super::touched::{self, FILE, Target};
 use super::{columns, evolve};
 use crate::dialect::{Assignment, Insert, Name, Part, Replace};
 use crate::ids::TableName;
@@ -18,7 +20,7 @@ use crate::local::engine::error::SqlError;
 use crate::local::engine::plan::{self, Pieces, Planned, Scope};
 use crate::local::engine::rules::{By, Rules};
 use crate::local::engine::write::Definition;
-use crate::local::engine::{Engine, run, types, write};
+use crate::local::engine::{Engine, changes, run, types, write};
 
 /// A result of counters.
 pub(super) fn counters(statement_type: &'static str, counts: &[(&str, u64)]) -> Output {
@@ -116,22 +118,41 @@ pub(super) async fn insert(
     }
     let given = given(&planned, &schema, &insert, &name, &rules)?;
     let planned = rules.applied(engine, scope, planned, &given, By::Insert).await?;
-    let (planned, kept) = match replaced(&insert, &statics) {
-        Some(replace) => replacing(engine, scope, &name, &schema, planned, &replace, cancel).await?,
-        None => (planned, None),
+    // What else the commit changes, once so many rows are written.
+    let redefined = |rows: u64| match rules.counted(&definition, &given, By::Insert, rows)? {
+        Some(counted) => write::redefinition(&table, &counted, &dir),
+        None if evolved => write::redefinition(&table, &definition, &dir),
+        None => Ok(Vec::new()),
     };
-    let mut files = write::files(&planned, &dir, &schema, &definition.partitions, cancel).await?;
-    let rows = files.rows - kept.unwrap_or(0);
-    if let Some(counted) = rules.counted(&definition, &given, By::Insert, rows)? {
-        files.also = write::redefinition(&table, &counted, &dir)?;
-    } else if evolved {
-        files.also = write::redefinition(&table, &definition, &dir)?;
+    let partitions = &definition.partitions;
+    let Some(replace) = replaced(&insert, &statics) else {
+        let mut files = write::files(&planned, &dir, &schema, partitions, cancel).await?;
+        let rows = files.rows;
+        files.also = redefined(rows)?;
+        if rows > 0 || insert.overwrite || evolved {
+            write::append(&table, &dir, files, insert.overwrite).await?;
+        }
+        return Ok(inserted(rows));
+    };
+    let target = Target::new(engine, scope, &insert.table, &table, dir.clone())?;
+    let replaced = replacing(engine, scope, &target, (&name, &definition, &schema), planned, &replace, cancel).await?;
+    let mut files = write::files(&replaced.rows, &dir, &schema, partitions, cancel).await?;
+    let rows = files.rows - replaced.kept;
+    files.also.extend(redefined(rows)?);
+    if let Some(told) = &replaced.told {
+        write::changed(&mut files, told, &dir, &schema, partitions, cancel).await?;
     }
-    let overwrite = insert.overwrite || kept.is_some();
-    if rows > 0 || overwrite || evolved {
-        write::append(&table, &dir, files, overwrite).await?;
-    }
-    Ok(counters("INSERT", &[("num_affected_rows", rows), ("num_inserted_rows", rows)]))
+    let operation = DeltaOperation::Write {
+        mode: SaveMode::Overwrite,
+        partition_by: (!partitions.is_empty()).then(|| partitions.clone()),
+        predicate: replaced.predicate,
+    };
+    write::exchange(&table, &dir, replaced.gone, Some(files), operation).await?;
+    Ok(inserted(rows))
+}
+
+fn inserted(rows: u64) -> Output {
+    counters("INSERT", &[("num_affected_rows", rows), ("num_inserted_rows", rows)])
 }
 
 /// The partition columns whose value a `PARTITION` clause gives, with these.
@@ -174,21 +195,41 @@ fn replaced(insert: &Insert, statics: &[(String, Part)]) -> Option<Replace> {
     Some(Replace::Where(Part { range: 0..text.len(), padded: text }))
 }
 
-/// The new rows and those of the table that stay; and how many these are.
+/// What `INSERT … REPLACE` does beside adding rows.
+struct Replaced {
+    /// The new rows, and those that stay in the files that go.
+    rows: Planned,
+    /// How many stay.
+    kept: u64,
+    /// The rows that go, for the change data.
+    told: Option<Planned>,
+    /// What takes the files out of the table.
+    gone: Vec<Action>,
+    /// What the history tells.
+    predicate: Option<String>,
+}
+
+/// Finds the rows that are replaced by those of `planned`.
 async fn replacing(
     engine: &Engine,
     scope: &Scope,
-    name: &TableName,
-    schema: &Schema,
+    target: &Target<'_>,
+    (table, definition, schema): (&TableName, &Definition, &SchemaRef),
     planned: Planned,
     replace: &Replace,
     cancel: &CancellationToken,
-) -> Result<(Planned, Option<u64>), SqlError> {
-    let names: Vec<String> = schema.fields().iter().map(|field| quoted(&[field.name()])).collect();
+) -> Result<Replaced, SqlError> {
+    let names: Vec<String> = definition.schema.fields().map(|field| quoted(&[field.name()])).collect();
     let renamed: Vec<String> = names.iter().enumerate().map(|(i, name)| format!("`c{i}` AS {name}")).collect();
     let fresh = format!("(SELECT {} FROM {})", renamed.join(", "), plan::ROWS);
-    let table = name.to_sql();
-    let stay = match replace {
+    let own: Vec<String> = (schema.fields().iter().zip(&names).enumerate())
+        .map(|(i, (field, name))| match i < target.width() {
+            true => format!("t.{name} AS {name}"),
+            false => format!("CAST(NULL AS {}) AS {name}", types::from_arrow(field.data_type())),
+        })
+        .collect();
+    let (names, own) = (names.join(", "), own.join(", "));
+    let (goes, predicate) = match replace {
         Replace::Where(condition) => {
             let condition = condition.text();
             let text = format!("SELECT count(*) AS n FROM {fresh} AS t WHERE NOT coalesce(({condition}), false)");
@@ -200,23 +241,49 @@ async fn replacing(
                     format!("Written data does not conform to the partial table overwrite condition ({condition})."),
                 ));
             }
-            format!("NOT coalesce(({condition}), false)")
+            (format!("coalesce(({condition}), false)"), Some(condition.to_owned()))
         }
         Replace::Using(columns) => {
             for column in columns {
-                if !schema.fields().iter().any(|field| field.name().eq_ignore_ascii_case(column)) {
-                    return Err(super::alter::no_column(column, name));
+                if !definition.schema.fields().any(|field| field.name().eq_ignore_ascii_case(column)) {
+                    return Err(super::alter::no_column(column, table));
                 }
             }
             let pairs: Vec<_> = columns.iter().map(|c| format!("n.{0} <=> t.{0}", quoted(&[c]))).collect();
-            format!("NOT EXISTS (SELECT 1 FROM {fresh} AS n WHERE {})", pairs.join(" AND "))
+            (format!("EXISTS (SELECT 1 FROM {fresh} AS n WHERE {})", pairs.join(" AND ")), None)
         }
     };
-    let kept = format!("SELECT {} FROM {table} AS t WHERE {stay}", names.join(", "));
-    let count = plan::over(engine, &format!("SELECT count(*) AS n FROM ({kept}) AS k"), scope, &planned).await?;
-    let count = numbers(count, cancel).await?.first().copied().unwrap_or(0);
-    let text = format!("{kept} UNION ALL SELECT {} FROM {fresh} AS f", names.join(", "));
-    Ok((plan::over(engine, &text, scope, &planned).await?, Some(count)))
+    let from = format!("FROM {} AS t", target.text);
+    let given = target.all().await?.and_rows(&planned)?;
+    let text = format!("SELECT {FILE} AS f, count(*) AS n {from} WHERE {goes} GROUP BY {FILE}");
+    let found = touched::by_file(plan::reading(engine, &text, scope, &given).await?, cancel).await?;
+    let (given, gone) = target.files(found.into_iter().filter_map(|(file, _)| file).collect()).await?;
+    let given = given.and_rows(&planned)?;
+    let text = format!("SELECT count(*) AS n {from} WHERE NOT {goes}");
+    // Without files there is nothing that stays in them.
+    let kept = match gone.is_empty() {
+        true => 0,
+        false => {
+            let counted = numbers(plan::reading(engine, &text, scope, &given).await?, cancel).await?;
+            counted.first().copied().unwrap_or(0)
+        }
+    };
+    let tells = changes::are_told(definition);
+    let change = |what: &str| if tells { format!(", {what} AS {}", changes::CHANGE) } else { String::new() };
+    let mut text = format!("SELECT {names}{} FROM {fresh} AS f", change("'insert'"));
+    if kept > 0 {
+        let nothing = change("CAST(NULL AS STRING)");
+        text = format!("SELECT {own}{nothing} {from} WHERE NOT {goes} UNION ALL {text}");
+    }
+    let rows = plan::reading(engine, &text, scope, &given).await?;
+    let told = match tells && !gone.is_empty() {
+        true => {
+            let text = format!("SELECT {own}{} {from} WHERE {goes}", change("'delete'"));
+            Some(plan::reading(engine, &text, scope, &given).await?)
+        }
+        false => None,
+    };
+    Ok(Replaced { rows, kept, told, gone, predicate })
 }
 
 /// The columns that an INSERT without a list of columns gives: all, or all but those that the table computes.
@@ -306,35 +373,58 @@ fn given(
 pub(super) async fn delete(
     engine: &Engine,
     scope: &Scope,
-    written: &Name,
-    rows: &Part,
+    named: &Name,
+    alias: Option<&str>,
     condition: Option<&Part>,
     cancel: &CancellationToken,
 ) -> Result<Output, SqlError> {
-    let name = scope.table(written)?;
+    let name = scope.table(named)?;
     let _writing = engine.write_lock(&name).await;
-    let (name, table) = target(engine, scope, written).await?;
+    let (name, table) = target(engine, scope, named).await?;
     let dir = engine.table_dir(&name);
+    let definition = write::definition(&table, &dir)?;
     let schema = schema_of(&table)?;
-    let planned = plan::query(engine, rows, scope).await?;
-    let doomed = plan::count(&planned)?;
-    let state = doomed.state.clone();
-    let deleted = numbers(doomed, cancel).await?.first().copied().unwrap_or(0);
+    let owner = alias.unwrap_or(&name.name);
+    let mut pieces = Pieces::default();
+    let holds = match condition {
+        Some(part) => pieces.expression(part)?,
+        None => "true".to_owned(),
+    };
+    let target = Target::new(engine, scope, named, &table, dir.clone())?;
+    let from = format!("FROM {} AS {}", target.text, quoted(&[owner]));
+    let doomed = format!("SELECT {FILE} AS f, count(*) AS n {from} WHERE {holds} GROUP BY {FILE}");
+    let doomed = touched::by_file(pieces.reading(engine, &doomed, scope, &target.all().await?).await?, cancel).await?;
+    let deleted = doomed.iter().flat_map(|(_, counts)| counts).sum();
     if deleted > 0 {
-        let remaining = match condition {
-            None => None,
-            Some(_) => {
-                // A row stays unless the condition is true for it.
-                let plan = plan::complement(planned.plan)?;
-                let planned = Planned { plan, names: planned.names, state };
-                let partitions = write::definition(&table, &dir)?.partitions;
-                Some(write::files(&planned, &dir, &schema, &partitions, cancel).await?)
+        let (given, gone) = target.files(doomed.into_iter().filter_map(|(file, _)| file).collect()).await?;
+        let mut remaining = None;
+        if condition.is_some() {
+            let own = own_columns(&schema, owner);
+            // A row stays unless the condition is true for it.
+            let text = format!("SELECT {own} {from} WHERE ({holds}) IS NOT TRUE");
+            let stay = pieces.reading(engine, &text, scope, &given).await?;
+            let mut files = write::files(&stay, &dir, &schema, &definition.partitions, cancel).await?;
+            if changes::are_told(&definition) {
+                let text = format!("SELECT {own}, 'delete' AS {} {from} WHERE {holds}", changes::CHANGE);
+                let told = pieces.reading(engine, &text, scope, &given).await?;
+                write::changed(&mut files, &told, &dir, &schema, &definition.partitions, cancel).await?;
             }
-        };
+            remaining = Some(files);
+        }
         let predicate = condition.map(|part| part.text().to_owned());
-        write::rewrite(&table, &dir, remaining, DeltaOperation::Delete { predicate }).await?;
+        write::exchange(&table, &dir, gone, remaining, DeltaOperation::Delete { predicate }).await?;
     }
     Ok(counters("DELETE", &[("num_affected_rows", deleted), ("num_deleted_rows", deleted)]))
+}
+
+/// The columns of a table that goes by this name in a query of ours.
+fn own_columns(schema: &Schema, owner: &str) -> String {
+    let columns: Vec<_> = schema
+        .fields()
+        .iter()
+        .map(|field| format!("{} AS {}", quoted(&[owner, field.name()]), quoted(&[field.name()])))
+        .collect();
+    columns.join(", ")
 }
 
 /// The first row of a query of counts; NULL is none.
@@ -446,18 +536,35 @@ pub(super) async fn update(
         };
         columns.push(format!("{value} AS {}", quoted(&[field.name()])));
     }
-    let from = format!("FROM {} AS {}", written(scope, named)?, quoted(&[owner]));
-    let rows = pieces.plan(engine, &format!("SELECT {} {from}", columns.join(", ")), scope).await?;
-    let changed = pieces.plan(engine, &format!("SELECT count(*) AS n {from} WHERE {holds}"), scope).await?;
-    let changed = numbers(changed, cancel).await?.first().copied().unwrap_or(0);
+    let tells = changes::are_told(&definition);
+    if tells {
+        columns.push(format!("CASE WHEN {holds} THEN 'update_postimage' END AS {}", changes::CHANGE));
+    }
+    let target = Target::new(engine, scope, named, &table, dir.clone())?;
+    let from = format!("FROM {} AS {}", target.text, quoted(&[owner]));
+    let changed = format!("SELECT {FILE} AS f, count(*) AS n {from} WHERE {holds} GROUP BY {FILE}");
+    let rows = format!("SELECT {} {from}", columns.join(", "));
+    let all = target.all().await?;
+    // Planned before anything is counted, so that a mistake is one whatever the table holds.
+    pieces.reading(engine, &rows, scope, &all).await?;
+    let found = touched::by_file(pieces.reading(engine, &changed, scope, &all).await?, cancel).await?;
+    let changed = found.iter().flat_map(|(_, counts)| counts).sum();
     if changed > 0 {
+        let (source, gone) = target.files(found.into_iter().filter_map(|(file, _)| file).collect()).await?;
         // What is computed is computed again, unless the statement says what it shall be.
         let given: Vec<_> =
             (0..schema.fields().len()).map(|i| (!rules.is_generated(i) || places.contains(&i)).then_some(i)).collect();
+        let rows = pieces.reading(engine, &rows, scope, &source).await?;
         let rows = rules.applied(engine, scope, rows, &given, By::Update).await?;
-        let files = write::files(&rows, &dir, &schema, &definition.partitions, cancel).await?;
+        let mut files = write::files(&rows, &dir, &schema, &definition.partitions, cancel).await?;
+        if tells {
+            let (own, change) = (own_columns(&schema, owner), changes::CHANGE);
+            let text = format!("SELECT {own}, 'update_preimage' AS {change} {from} WHERE {holds}");
+            let told = pieces.reading(engine, &text, scope, &source).await?;
+            write::changed(&mut files, &told, &dir, &schema, &definition.partitions, cancel).await?;
+        }
         let predicate = condition.map(|part| part.text().to_owned());
-        write::rewrite(&table, &dir, Some(files), DeltaOperation::Update { predicate }).await?;
+        write::exchange(&table, &dir, gone, Some(files), DeltaOperation::Update { predicate }).await?;
     }
     Ok(counters("UPDATE", &[("num_affected_rows", changed)]))
 }

@@ -4,6 +4,7 @@ mod copy;
 mod queries;
 mod spark;
 mod upkeep;
+mod writers;
 
 use std::path::Path;
 use std::process::Command;
