@@ -14,6 +14,7 @@ mod conflict;
 mod delta;
 mod error;
 mod features;
+mod files;
 mod functions;
 mod information_schema;
 mod opened;

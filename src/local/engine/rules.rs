@@ -20,8 +20,8 @@ use super::changes::CHANGE;
 use super::error::SqlError;
 use super::features::{CONSTRAINT, DEFAULT, GENERATION, IDENTITY_MARK, IDENTITY_OPEN, IDENTITY_START, IDENTITY_STEP};
 use super::plan::{self, Planned, ROWS, Scope};
-use super::write::{self, Definition};
-use super::{Engine, render, types};
+use super::write::Definition;
+use super::{Engine, files, render, types};
 use crate::ids::TableName;
 
 /// The rules of one table.
@@ -179,7 +179,7 @@ impl Rules {
         if straight && self.are_none() {
             return Ok(rows);
         }
-        let change = write::has_changes(&rows).then(|| rows.names.len() - 1);
+        let change = files::has_changes(&rows).then(|| rows.names.len() - 1);
         let (mut inner, mut outer) = (Vec::new(), Vec::new());
         let mut conditions = Vec::new();
         for (place, (column, from)) in self.columns.iter().zip(given).enumerate() {

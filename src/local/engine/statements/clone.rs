@@ -7,14 +7,13 @@ use futures::TryStreamExt;
 use super::descriptions::{answer, table_only};
 use super::tables::{exists, wrong_kind};
 use crate::dialect::{CloneTable, TableVersion};
-use crate::local::engine::Engine;
 use crate::local::engine::api::Output;
 use crate::local::engine::catalog::{About, Kind, check_name};
 use crate::local::engine::delta::{address, explain};
 use crate::local::engine::error::SqlError;
-use crate::local::engine::features;
 use crate::local::engine::plan::{Scope, Version};
 use crate::local::engine::write;
+use crate::local::engine::{Engine, features, files};
 
 /// `CREATE [OR REPLACE] TABLE … CLONE …`
 pub(super) async fn clone(engine: &Engine, scope: &Scope, statement: CloneTable) -> Result<Output, SqlError> {
@@ -50,8 +49,8 @@ pub(super) async fn clone(engine: &Engine, scope: &Scope, statement: CloneTable)
     let views: Vec<_> = snapshot.file_views(&store, None).try_collect().await.map_err(|e| explain(&from, &e))?;
     let sizes: i64 = views.iter().map(|file| file.size()).sum();
     let base = address(&from)?;
-    let mut cloned = write::Files::beside(&to);
-    let (read, written) = (store.object_store(None), write::log_store(&to)?.object_store(None));
+    let mut cloned = files::Files::beside(&to);
+    let (read, written) = (store.object_store(None), files::log_store(&to)?.object_store(None));
     for file in &views {
         let mut add = Add {
             path: file.path().into_owned(),

@@ -19,7 +19,7 @@ use crate::local::engine::delta;
 use crate::local::engine::error::{SqlError, line_column};
 use crate::local::engine::plan::{self, Planned, Scope};
 use crate::local::engine::rules::{By, Rules};
-use crate::local::engine::{Engine, write};
+use crate::local::engine::{Engine, files, write};
 
 /// `COPY INTO`
 pub(super) async fn copy_into(
@@ -110,7 +110,7 @@ pub(super) async fn copy_into(
     }
     let rules = Rules::of(&definition, &schema);
     let planned = rules.applied(engine, scope, rows, &given, By::Insert).await?;
-    let mut written = write::files(&planned, &dir, &schema, &definition.partitions, cancel).await?;
+    let mut written = files::write(&planned, &dir, &schema, &definition.partitions, cancel).await?;
     let count = written.rows;
     if let Some(counted) = rules.counted(&definition, &given, By::Insert, count)? {
         written.also = write::redefinition(&table, &counted, &dir)?;

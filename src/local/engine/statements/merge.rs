@@ -18,7 +18,7 @@ use crate::local::engine::catalog::quoted;
 use crate::local::engine::error::{SqlError, place};
 use crate::local::engine::plan::{Pieces, Scope};
 use crate::local::engine::rules::{By, Rules};
-use crate::local::engine::{Engine, changes, types, write};
+use crate::local::engine::{Engine, changes, files, types, write};
 
 /// The number of pairs of which the row of the table stays as it is.
 const STAYS: i64 = 0;
@@ -143,7 +143,7 @@ pub(super) async fn merge(
         let text = format!("SELECT {columns}{change} FROM {from} AS p WHERE NOT {} {only}", is_among(&dropped));
         let planned = join.pieces.reading(engine, &text, scope, &source).await?;
         let planned = rules.applied(engine, scope, planned, &given, By::Merge).await?;
-        let mut files = write::files(&planned, &dir, &schema, partitions, cancel).await?;
+        let mut files = files::write(&planned, &dir, &schema, partitions, cancel).await?;
         files.also.extend(also);
         if tells {
             let old: Vec<_> = (0..schema.fields().len()).map(old).collect();
@@ -157,14 +157,14 @@ pub(super) async fn merge(
                 is_among(&updates),
             );
             let told = join.pieces.reading(engine, &text, scope, &source).await?;
-            write::changed(&mut files, &told, &dir, &schema, partitions, cancel).await?;
+            files::write_changes(&mut files, &told, &dir, &schema, partitions, cancel).await?;
         }
         write::exchange(&table, &dir, gone, Some(files), operation(merge)).await?;
     } else if inserted > 0 {
         let text = format!("SELECT {columns} FROM {pairs} AS p WHERE {}", is_among(&inserts));
         let planned = join.pieces.reading(engine, &text, scope, &all).await?;
         let planned = rules.applied(engine, scope, planned, &given, By::Merge).await?;
-        let mut files = write::files(&planned, &dir, &schema, partitions, cancel).await?;
+        let mut files = files::write(&planned, &dir, &schema, partitions, cancel).await?;
         files.also = also;
         write::add(&table, &dir, files, operation(merge)).await?;
     }

@@ -6,6 +6,7 @@ mod columns;
 mod copy;
 mod descriptions;
 mod evolve;
+mod insert;
 mod keys;
 mod listings;
 mod merge;
@@ -86,7 +87,7 @@ pub(super) async fn execute(
         Statement::ShowGrants { principal, on, name } => {
             privileges::show_grants(engine, &scope, principal.as_deref(), on, &name)
         }
-        Statement::Insert(insert) => rows::insert(engine, &scope, insert, cancel).await,
+        Statement::Insert(insert) => insert::insert(engine, &scope, insert, cancel).await,
         Statement::Delete { table, alias, condition } => {
             rows::delete(engine, &scope, &table, alias.as_deref(), condition.as_ref(), cancel).await
         }

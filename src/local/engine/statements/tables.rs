@@ -6,15 +6,14 @@ use tokio_util::sync::CancellationToken;
 use super::{columns, done, keys};
 use crate::dialect::{ClusterBy, CreateTable, Name, Relation, Rule};
 use crate::ids::TableName;
-use crate::local::engine::Engine;
 use crate::local::engine::api::Output;
 use crate::local::engine::catalog::{About, Kind, check_name, quoted};
 use crate::local::engine::delta::CLUSTERING;
 use crate::local::engine::error::{SqlError, place};
-use crate::local::engine::features;
 use crate::local::engine::plan::{self, Scope};
 use crate::local::engine::rules::{By, Rules};
 use crate::local::engine::write::{self, Definition};
+use crate::local::engine::{Engine, features, files};
 
 /// `CREATE [OR REPLACE] TABLE`
 pub(super) async fn create_table(
@@ -53,7 +52,7 @@ pub(super) async fn create_table(
         Some(planned) => {
             let given: Vec<_> = (0..schema.fields().len()).map(Some).collect();
             let planned = rules.applied(engine, scope, planned, &given, By::Update).await?;
-            Some(write::files(&planned, &dir, &schema, &definition.partitions, cancel).await?)
+            Some(files::write(&planned, &dir, &schema, &definition.partitions, cancel).await?)
         }
         None => None,
     };

@@ -14,7 +14,7 @@ use crate::local::engine::catalog::{About, Kind, ViewColumn, ViewFile, check_nam
 use crate::local::engine::error::SqlError;
 use crate::local::engine::plan::{self, Planned, Scope};
 use crate::local::engine::write::{self, Definition};
-use crate::local::engine::{Engine, types};
+use crate::local::engine::{Engine, files, types};
 
 /// `CREATE [OR REPLACE] VIEW`
 pub(super) async fn create_view(engine: &Engine, scope: &Scope, view: CreateView) -> Result<Output, SqlError> {
@@ -183,7 +183,7 @@ async fn fill(
     let definition = definition(schema);
     let dir = engine.folder().table_dir(name);
     let arrow = columns::arrow(&definition.schema)?;
-    let files = write::files(&planned, &dir, &arrow, &[], cancel).await?;
+    let files = files::write(&planned, &dir, &arrow, &[], cancel).await?;
     before()?;
     match engine.folder().kind(name) {
         Some(_) => write::replace(&engine.open_table(name).await?, &dir, definition, Some(files)).await,

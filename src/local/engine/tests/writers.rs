@@ -8,7 +8,7 @@ use super::*;
 use crate::local::engine::write;
 
 /// The data files of the latest version.
-async fn files(w: &Warehouse, table: &str) -> BTreeSet<String> {
+async fn files_of(w: &Warehouse, table: &str) -> BTreeSet<String> {
     let table = w.engine.open_table(&TableName::new("main", "default", table)).await.unwrap();
     let gone = write::removals(&table).await.unwrap();
     gone.iter()
@@ -26,7 +26,7 @@ async fn only_files_with_changed_rows_are_written_anew() {
     for i in 0..4 {
         w.run(&format!("INSERT INTO t VALUES ({i}, DATE'2024-01-0{}'), ({i}0, DATE'2024-01-0{0}')", i + 1)).await;
     }
-    let all = files(&w, "t").await;
+    let all = files_of(&w, "t").await;
     assert_eq!(all.len(), 4);
     for (sql, stay) in [
         ("UPDATE t SET id = 7 WHERE id = 10", 3),
@@ -35,18 +35,18 @@ async fn only_files_with_changed_rows_are_written_anew() {
         ("INSERT INTO t REPLACE WHERE id = 0 VALUES (0, NULL)", 0),
     ] {
         w.run(sql).await;
-        let now = files(&w, "t").await;
+        let now = files_of(&w, "t").await;
         assert_eq!(now.intersection(&all).count(), stay, "{sql}: {now:?}");
     }
     assert_eq!(
         w.rows("SELECT id, day FROM t ORDER BY id").await,
         ["0|NULL", "1|2024-01-02", "7|2024-01-02", "30|2024-01-04", "33|2024-01-04"]
     );
-    let before = files(&w, "t").await;
+    let before = files_of(&w, "t").await;
     w.run("UPDATE t SET id = 1 WHERE id = 1000").await;
     w.run("MERGE INTO t USING (SELECT 50 AS id) s ON t.id = s.id WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)")
         .await;
-    assert!(files(&w, "t").await.is_superset(&before));
+    assert!(files_of(&w, "t").await.is_superset(&before));
 }
 
 /// What a writer is told whose version is not the latest any more: it removes all files of the version that it read.
@@ -90,10 +90,10 @@ async fn rows_that_are_only_added_do_not_conflict_with_others_unless_the_table_c
     let read = w.engine.open_table(&name).await.unwrap();
     w.run("INSERT INTO t VALUES (2)").await;
     w.run("DELETE FROM t WHERE a = 1").await;
-    write::add(&read, &dir, write::Files::beside(&dir), append()).await.unwrap();
+    write::add(&read, &dir, files::Files::beside(&dir), append()).await.unwrap();
     assert_eq!(w.rows("SELECT a FROM t").await, ["2"]);
     let read = w.engine.open_table(&name).await.unwrap();
     w.run("ALTER TABLE t ADD COLUMN b INT").await;
-    let error = write::add(&read, &dir, write::Files::beside(&dir), append()).await.unwrap_err();
+    let error = write::add(&read, &dir, files::Files::beside(&dir), append()).await.unwrap_err();
     assert_eq!(error.condition, "DELTA_METADATA_CHANGED", "{}", error.message);
 }
