@@ -57,6 +57,39 @@ async fn readers_do_not_wait_for_writers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn cancelling_ends_each_kind_of_statement_within_a_second() {
+    let project = Project::tiny();
+    let warehouse = Warehouse::serve(&project, &[]);
+    warehouse.rows("CREATE TABLE t AS SELECT id AS a FROM range(10)").await;
+    for sql in [
+        ENDLESS.to_owned(),
+        format!("SELECT count(DISTINCT x) FROM ({ENDLESS})"),
+        format!("SELECT x FROM ({ENDLESS}) ORDER BY x DESC LIMIT 3"),
+        format!("SELECT sum(x) OVER (ORDER BY x) AS s FROM ({ENDLESS})"),
+        format!("CREATE TABLE new AS {ENDLESS}"),
+        format!("INSERT INTO t {ENDLESS}"),
+        format!("CREATE OR REPLACE TABLE t AS {ENDLESS}"),
+        format!("MERGE INTO t USING ({ENDLESS}) s ON t.a = s.x WHEN NOT MATCHED THEN INSERT (a) VALUES (s.x)"),
+        format!("DELETE FROM t WHERE a IN (SELECT x + 100 FROM ({ENDLESS}))"),
+    ] {
+        let id = warehouse.start(&sql).await;
+        warehouse.until(&id, &["RUNNING"]).await;
+        // Its answer comes once the planner and the writers have had some of the processor.
+        warehouse.rows("SELECT count(*) FROM t").await;
+        let begun = Instant::now();
+        warehouse.cancel(&id).await;
+        let end = warehouse.until(&id, &["CANCELED", "SUCCEEDED", "FAILED"]).await;
+        let took = begun.elapsed();
+        assert_eq!(end["status"]["state"], "CANCELED", "{sql}: {end}");
+        assert!(took < Duration::from_secs(1), "{sql} went on for {took:?}");
+        // The table is not locked any more, and as it was.
+        warehouse.rows("UPDATE t SET a = a WHERE a = 1").await;
+        assert_eq!(warehouse.rows("SELECT count(*), sum(a) FROM t").await, ["10|45"], "{sql}");
+    }
+    assert!(!warehouse.rows("SHOW TABLES").await.iter().any(|line| line.contains("new")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_process_on_the_folder_is_refused_and_does_no_harm() {
     let project = Project::tiny();
     let warehouse = Warehouse::serve(&project, &[]);

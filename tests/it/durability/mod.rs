@@ -1,7 +1,8 @@
-//! What the embedded warehouse bears: `kill -9`, many statements at once, damaged tables, a full disk. Each
+//! What the embedded warehouse bears: `kill -9`, many statements at once, damaged tables, a full disk, hostile SQL. Each
 //! test talks over HTTP to a `kiln local serve` of its own.
 
 mod damage;
+mod hostile;
 mod kill;
 mod load;
 
