@@ -96,8 +96,8 @@ fn run(command: Command, output: &Output) -> Result<Status, Error> {
 fn to_the_end(work: impl Future<Output = Result<Status, Error>>) -> Result<Status, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        // Deep SQL is parsed and planned by recursion, on these threads.
-        .thread_stack_size(8 << 20)
+        // Long chains of operators are planned by recursion, on these threads. Of the stack only what is used takes memory.
+        .thread_stack_size(1 << 30)
         .build()
         .map_err(|error| Error::refused(format!("cannot start: {error}")))?;
     let result = runtime.block_on(work);

@@ -15,6 +15,21 @@ const MAX_BYTES: usize = 16 << 20;
 /// a tree as deep as the chain is long, and trees are walked by recursion.
 const MAX_CHAIN: usize = 4000;
 
+/// How often a statement may have a construct that makes its plan deeper: beyond that, planning takes minutes or all of
+/// the stack.
+const MOST: [(&str, &[Keyword], usize); 4] = [
+    ("EXCEPT and INTERSECT", &[Keyword::EXCEPT, Keyword::INTERSECT, Keyword::MINUS], 64),
+    ("LATERAL", &[Keyword::LATERAL], 64),
+    ("UNION", &[Keyword::UNION], 500),
+    ("JOIN", &[Keyword::JOIN], 500),
+];
+
+/// So many pipes may follow each other: see [`MOST`].
+const MAX_PIPES: usize = 200;
+
+/// So many complements may follow each other: the query engine looks at each twice.
+const MAX_TILDES: usize = 8;
+
 /// So many subscripts may follow each other: `a[0][1]`.
 const MAX_ACCESSES: usize = 100;
 
@@ -22,25 +37,48 @@ const MAX_ACCESSES: usize = 100;
 #[derive(Clone, Debug)]
 pub struct TextMap {
     text: String,
-    lines: Vec<usize>,
+    /// The first byte and the first character of each line, counted from the beginning of the text.
+    lines: Vec<(usize, usize)>,
+    /// Where every [`STEP`]th character begins: a line may be as long as the text.
+    marks: Vec<usize>,
 }
+
+/// So many characters lie between two marks.
+const STEP: usize = 64;
 
 impl TextMap {
     /// Reads where the lines begin.
     pub fn new(text: &str) -> Self {
-        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
-        Self { text: text.to_owned(), lines }
+        let (mut lines, mut marks) = (vec![(0, 0)], Vec::with_capacity(text.len() / STEP + 1));
+        for (n, (at, c)) in text.char_indices().enumerate() {
+            if n % STEP == 0 {
+                marks.push(at);
+            }
+            if c == '\n' {
+                lines.push((at + 1, n + 1));
+            }
+        }
+        Self { text: text.to_owned(), lines, marks }
     }
 
     /// Returns the byte offset of a line and column, both counted from 1, columns in characters.
     pub fn offset(&self, location: Location) -> usize {
-        let Some(&start) = usize::try_from(location.line).ok().and_then(|line| self.lines.get(line.checked_sub(1)?))
-        else {
-            return self.text.len();
-        };
+        let line = usize::try_from(location.line).ok().and_then(|line| self.lines.get(line.checked_sub(1)?));
+        let Some((_, first)) = line else { return self.text.len() };
         let column = usize::try_from(location.column.saturating_sub(1)).unwrap_or(usize::MAX);
-        let rest = &self.text[start..];
-        start + rest.char_indices().nth(column).map_or(rest.len(), |(i, _)| i)
+        let wanted = first.saturating_add(column);
+        let Some(mark) = self.marks.get(wanted / STEP) else { return self.text.len() };
+        let rest = &self.text[*mark..];
+        mark + rest.char_indices().nth(wanted % STEP).map_or(rest.len(), |(i, _)| i)
+    }
+
+    /// Line and column of a byte offset, counted from 1.
+    fn location(&self, offset: usize) -> Location {
+        let line = self.lines.partition_point(|(start, _)| *start <= offset);
+        let mark = self.marks.partition_point(|mark| *mark <= offset).saturating_sub(1);
+        let start = self.marks.get(mark).copied().unwrap_or(0);
+        let character = mark * STEP + self.text[start..offset].chars().count();
+        Location::new(line as u64, (character - self.lines[line - 1].1) as u64 + 1)
     }
 
     /// Returns the bytes that a span of the syntax tree covers; the end of the text for an empty span.
@@ -61,18 +99,11 @@ pub(super) fn tokens(text: &str, map: &TextMap) -> Result<Vec<TokenWithSpan>, Sy
         segment(text, at..raw.start, map, &mut tokens)?;
         at = raw.end;
         let token = Token::SingleQuotedString(text[raw.start + 2..raw.end - 1].to_owned());
-        tokens.push(TokenWithSpan { token, span: Span::new(location(text, raw.start), location(text, raw.end)) });
+        tokens.push(TokenWithSpan { token, span: Span::new(map.location(raw.start), map.location(raw.end)) });
     }
     segment(text, at..text.len(), map, &mut tokens)?;
     check_chains(&tokens, map)?;
     Ok(tokens)
-}
-
-/// Line and column of a byte offset, counted from 1.
-fn location(text: &str, offset: usize) -> Location {
-    let before = &text[..offset];
-    let line = before.rfind('\n').map_or(0, |i| i + 1);
-    Location::new(before.matches('\n').count() as u64 + 1, before[line..].chars().count() as u64 + 1)
 }
 
 /// Tokens of a part of the text that holds no raw string.
@@ -80,7 +111,7 @@ fn segment(text: &str, range: Range<usize>, map: &TextMap, tokens: &mut Vec<Toke
     if range.is_empty() {
         return Ok(());
     }
-    let base = location(text, range.start);
+    let base = map.location(range.start);
     let shift = |at: Location| match at.line {
         1 => Location::new(base.line, base.column + at.column - 1),
         line => Location::new(base.line + line - 1, at.column),
@@ -229,7 +260,33 @@ fn check_chains(tokens: &[TokenWithSpan], map: &TextMap) -> Result<(), SyntaxErr
     let mut open = Vec::new();
     let mut run = 0;
     let mut accesses = 0;
+    let (mut found, mut pipes, mut tildes) = ([0; MOST.len()], 0, 0);
     for token in tokens {
+        let deeper = match &token.token {
+            Token::VerticalBarRightAngleBracket => {
+                pipes += 1;
+                (pipes > MAX_PIPES).then_some(("|>", MAX_PIPES))
+            }
+            Token::Word(word) => MOST.iter().zip(&mut found).find_map(|((what, words, most), found)| {
+                *found += usize::from(words.contains(&word.keyword));
+                (*found > *most).then_some((*what, *most))
+            }),
+            _ => None,
+        };
+        if let Some((what, most)) = deeper {
+            return Err(SyntaxError {
+                help: Some("Write intermediate results into tables.".to_owned()),
+                ..SyntaxError::at(map.range(token.span), format!("the query has {what} more than {most} times"))
+            });
+        }
+        match &token.token {
+            Token::Tilde => tildes += 1,
+            Token::Whitespace(_) | Token::LParen => {}
+            _ => tildes = 0,
+        }
+        if tildes > MAX_TILDES {
+            return Err(SyntaxError::at(map.range(token.span), "too many complements follow each other"));
+        }
         match &token.token {
             Token::LBracket => accesses += 1,
             Token::Whitespace(_) | Token::RBracket | Token::Period | Token::Number(..) => {}

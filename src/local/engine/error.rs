@@ -1,5 +1,6 @@
 //! Why a statement failed, in the words of Databricks: a condition, an SQLSTATE and a text.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -22,11 +23,23 @@ pub struct SqlError {
     pub error_code: &'static str,
 }
 
+/// The longest text of an error, in bytes. Names and values in it may be as long as a statement.
+const MOST_TEXT: usize = 4000;
+
+/// The text, cut in the middle if it is very long: what to do stands at the end.
+fn shortened(text: &str) -> Cow<'_, str> {
+    if text.len() <= MOST_TEXT {
+        return text.into();
+    }
+    let (head, tail) = (text.floor_char_boundary(MOST_TEXT / 2), text.ceil_char_boundary(text.len() - MOST_TEXT / 2));
+    format!("{} […] {}", &text[..head], &text[tail..]).into()
+}
+
 impl SqlError {
     /// A mistake in the statement.
     pub(super) fn new(condition: impl Into<String>, sqlstate: &'static str, text: impl AsRef<str>) -> Self {
         let condition = condition.into();
-        let message = format!("[{condition}] {} SQLSTATE: {sqlstate}", text.as_ref());
+        let message = format!("[{condition}] {} SQLSTATE: {sqlstate}", shortened(text.as_ref()));
         Self { condition, sqlstate, message, position: None, error_code: "BAD_REQUEST" }
     }
 

@@ -140,3 +140,17 @@ SELECT count(*) FROM VALUES (DATE'2024-01-01'), (NULL) AS t(d) WHERE d IS NULL;
 SELECT * FROM VALUES (array(1), map('a', 1), named_struct('x', 1)) AS t(a, m, s);
 --> a array<int>	m map<string,int>	s struct<x:int>
 --> [1]	{a -> 1}	{1}
+
+-- calls without aliases, side by side
+SELECT count(*) AS n FROM range(2) CROSS JOIN range(3);
+--> n bigint
+--> 6
+SELECT * FROM range(2), range(1);
+--> id bigint	id bigint
+--> 0	0
+--> 1	0
+SELECT 1 FROM range(1) CROSS JOIN range(1) CROSS JOIN range(1);
+--> 1 int
+--> 1
+SELECT id FROM range(2), range(1);
+--! AMBIGUOUS_REFERENCE 42704

@@ -19,8 +19,8 @@ use super::simple::wrong_number;
 use crate::local::engine::error::SqlError;
 use crate::local::engine::types;
 
-/// No array is longer than this.
-const MOST: usize = i32::MAX as usize - 15;
+/// The most elements of the arrays of all rows that are computed together.
+const MOST: usize = 1 << 28;
 
 /// The function.
 pub(super) fn sequence() -> Arc<ScalarUDF> {
@@ -162,7 +162,9 @@ fn too_long() -> SqlError {
     SqlError::new(
         "COLLECTION_SIZE_LIMIT_EXCEEDED.FUNCTION",
         "54000",
-        "Can't create array with more elements than an array may have, in `sequence`.",
+        format!(
+            "Can't create arrays with more than {MOST} elements at once, in `sequence`. In FROM, `range` makes rows."
+        ),
     )
 }
 
@@ -171,12 +173,13 @@ fn numbers(values: &mut Vec<i64>, start: i64, stop: i64, step: Option<i64>) -> R
     if step == 0 && start != stop || step > 0 && start > stop || step < 0 && start < stop {
         return Err(boundaries(start, stop, step));
     }
+    let steps = if step == 0 { 0 } else { (i128::from(stop) - i128::from(start)) / i128::from(step) };
+    if steps >= (MOST - values.len().min(MOST)) as i128 {
+        return Err(too_long());
+    }
     let mut at = start;
     loop {
         values.push(at);
-        if values.len() > MOST {
-            return Err(too_long());
-        }
         match at.checked_add(step).filter(|next| step != 0 && if step > 0 { *next <= stop } else { *next >= stop }) {
             Some(next) => at = next,
             None => return Ok(()),

@@ -52,8 +52,8 @@ pub(super) fn functions() -> Vec<Simple> {
                 Ok(Some(t[0].chars().skip(skip).collect()))
             })
         }),
-        text("repeat", &[TEXT, COUNT], 2, |a| rows(a, |t, n| Ok(Some(t[0].repeat(length(n[1])))))),
-        text("space", &[COUNT], 1, |a| rows(a, |_, n| Ok(Some(" ".repeat(length(n[0])))))),
+        text("repeat", &[TEXT, COUNT], 2, |a| rows(a, |t, n| repeated(t[0], n[1]).map(Some))),
+        text("space", &[COUNT], 1, |a| rows(a, |_, n| repeated(" ", n[0]).map(Some))),
         text("lpad", &[TEXT, COUNT, TEXT], 2, |a| pad(a, true)),
         text("rpad", &[TEXT, COUNT, TEXT], 2, |a| pad(a, false)),
         text("replace", &[TEXT, TEXT, TEXT], 2, |a| {
@@ -92,6 +92,22 @@ pub(super) fn functions() -> Vec<Simple> {
 }
 
 /// A count from a number: nothing below zero.
+fn repeated(text: &str, n: i64) -> Result<String, SqlError> {
+    fits(text.len().saturating_mul(length(n)))?;
+    Ok(text.repeat(length(n)))
+}
+
+/// The most bytes of text that a function makes of the rows that it is given at once.
+const MOST_BYTES: usize = 1 << 29;
+
+/// Refuses more text than is held in memory.
+fn fits(bytes: usize) -> Result<(), SqlError> {
+    if bytes <= MOST_BYTES {
+        return Ok(());
+    }
+    Err(SqlError::unsupported(&format!("strings of {bytes} bytes: at most {MOST_BYTES} are made at once")))
+}
+
 fn length(n: i64) -> usize {
     usize::try_from(n).unwrap_or(0)
 }
@@ -126,7 +142,11 @@ pub(super) fn rows(
     let mut builder = StringBuilder::new();
     for i in 0..args[0].len() {
         match row(args, i) {
-            Some((texts, numbers)) => builder.append_option(f(&texts, &numbers)?),
+            Some((texts, numbers)) => {
+                let made = f(&texts, &numbers)?;
+                fits(builder.values_slice().len() + made.as_ref().map_or(0, String::len))?;
+                builder.append_option(made);
+            }
             None => builder.append_null(),
         }
     }
@@ -204,6 +224,7 @@ fn pad(args: &[ArrayRef], left: bool) -> Result<ArrayRef> {
         if size >= wanted || fill.is_empty() {
             return Ok(Some(t[0].chars().take(wanted).collect()));
         }
+        fits(t[0].len() + (wanted - size).saturating_mul(4))?;
         let filling: String = fill.chars().cycle().take(wanted - size).collect();
         Ok(Some(if left { filling + t[0] } else { t[0].to_owned() + &filling }))
     })

@@ -458,6 +458,21 @@ impl VisitorMut for Binder<'_> {
                 *alias = Some(ast::table_alias(&name));
             }
         }
+        // Calls of functions, side by side, may give columns of one name.
+        let mut calls: Vec<_> = factors(select)
+            .into_iter()
+            .filter_map(|factor| match factor {
+                TableFactor::Table { name, alias: alias @ None, args: Some(_), .. } => {
+                    Some((alias, ast::last_name(name)))
+                }
+                _ => None,
+            })
+            .collect();
+        if calls.len() > 1 {
+            for (i, (alias, name)) in calls.iter_mut().enumerate() {
+                **alias = Some(ast::table_alias(&format!("{name}#{i}")));
+            }
+        }
         ControlFlow::Continue(())
     }
 
