@@ -52,6 +52,17 @@ impl Dialect for Databricks {
 
     /// `a DIV b`, integer division.
     fn parse_infix(&self, parser: &mut Parser, expr: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
+        // `a >>> b`: the parser's tokens are `>>` and `>`.
+        let [first, second] = [0, 1].map(|n| parser.peek_nth_token(n));
+        if first.token == Token::ShiftRight && second.token == Token::Gt && first.span.end == second.span.start {
+            parser.advance_token();
+            parser.advance_token();
+            return Some(parser.parse_subexpr(precedence).map(|right| Expr::BinaryOp {
+                left: Box::new(expr.clone()),
+                op: BinaryOperator::Custom(">>>".to_owned()),
+                right: Box::new(right),
+            }));
+        }
         if !parser.parse_keyword(Keyword::DIV) {
             return None;
         }

@@ -285,7 +285,8 @@ scalar 2-3 STRING : array_join
 scalar 1 element : array_max array_min flatten
 scalar 2 element : element_at try_element_at get
 scalar 2 BIGINT : array_position
-scalar 0+ ? : arrays_zip named_struct struct
+scalar 0+ ? : named_struct struct
+scalar 1+ ? : arrays_zip
 scalar 3-4 ? : aggregate reduce
 scalar 2 ? : transform transform_keys transform_values
 scalar 3 ? : zip_with map_zip_with

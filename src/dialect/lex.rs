@@ -95,11 +95,17 @@ pub(super) fn tokens(text: &str, map: &TextMap) -> Result<Vec<TokenWithSpan>, Sy
     }
     let mut tokens = Vec::new();
     let mut at = 0;
-    for raw in raw_strings(text) {
-        segment(text, at..raw.start, map, &mut tokens)?;
-        at = raw.end;
-        let token = Token::SingleQuotedString(text[raw.start + 2..raw.end - 1].to_owned());
-        tokens.push(TokenWithSpan { token, span: Span::new(map.location(raw.start), map.location(raw.end)) });
+    for string in own_strings(text) {
+        segment(text, at..string.start, map, &mut tokens)?;
+        at = string.end;
+        let token = match text.as_bytes()[string.start] {
+            b'r' | b'R' => Token::SingleQuotedString(text[string.start + 2..string.end - 1].to_owned()),
+            quote => {
+                let value = unescaped(&text[string.start + 1..string.end - 1], char::from(quote));
+                if quote == b'"' { Token::DoubleQuotedString(value) } else { Token::SingleQuotedString(value) }
+            }
+        };
+        tokens.push(TokenWithSpan { token, span: Span::new(map.location(string.start), map.location(string.end)) });
     }
     segment(text, at..text.len(), map, &mut tokens)?;
     check_chains(&tokens, map)?;
@@ -194,8 +200,79 @@ pub fn split_number(text: &str) -> (&str, &str) {
     text.split_at(digits.len())
 }
 
-/// Finds raw strings, `r'…'` and `R"…"`, in which a backslash is a plain character.
-fn raw_strings(text: &str) -> Vec<Range<usize>> {
+/// What a string with escapes says: `\u00e9`, `\U0001F600` and `\101` among them.
+fn unescaped(text: &str, quote: char) -> String {
+    // Characters beyond 16 bits may be written as two of them.
+    let mut units: Vec<u16> = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        rest = &rest[c.len_utf8()..];
+        let mut said = c;
+        if c == quote {
+            // It stands twice.
+            rest = rest.strip_prefix(quote).unwrap_or(rest);
+        } else if c == '\\' {
+            if let Some((code, length)) = numbered(rest) {
+                rest = &rest[length..];
+                match (u16::try_from(code), char::from_u32(code)) {
+                    (Ok(unit), _) => units.push(unit),
+                    (_, Some(c)) => units.extend_from_slice(c.encode_utf16(&mut [0; 2])),
+                    _ => units.push(0xfffd),
+                }
+                continue;
+            }
+            let Some(escaped) = rest.chars().next() else { break };
+            rest = &rest[escaped.len_utf8()..];
+            said = match escaped {
+                '0' => '\0',
+                'b' => '\u{8}',
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                'Z' => '\u{1a}',
+                // Patterns of LIKE keep these.
+                '%' | '_' => {
+                    units.push(u16::from(b'\\'));
+                    escaped
+                }
+                other => other,
+            };
+        }
+        units.extend_from_slice(said.encode_utf16(&mut [0; 2]));
+    }
+    String::from_utf16_lossy(&units)
+}
+
+/// The character that an escape names by its number, and the length of the escape behind the backslash.
+fn numbered(escape: &str) -> Option<(u32, usize)> {
+    let digits = |from: usize, count: usize, radix: u32| {
+        let digits = escape.get(from..from + count).filter(|d| d.chars().all(|c| c.is_digit(radix)))?;
+        Some((u32::from_str_radix(digits, radix).ok()?, from + count))
+    };
+    match escape.as_bytes().first()? {
+        b'u' => digits(1, 4, 16),
+        b'U' => digits(1, 8, 16),
+        b'0' | b'1' => digits(0, 3, 8),
+        _ => None,
+    }
+}
+
+/// Whether a string has such an escape.
+fn has_numbered(text: &str) -> bool {
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let escape = &rest[at + 1..];
+        if numbered(escape).is_some() {
+            return true;
+        }
+        rest = &escape[escape.chars().next().map_or(0, char::len_utf8)..];
+    }
+    false
+}
+
+/// Finds strings that the parser's tokenizer would read otherwise: raw ones, `r'…'` and `R"…"`, in which a backslash is
+/// a plain character, and those with numbers of characters, `'\u00e9'`.
+fn own_strings(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let mut at = 0;
@@ -204,7 +281,16 @@ fn raw_strings(text: &str) -> Vec<Range<usize>> {
         match rest[0] {
             b'-' if rest.starts_with(b"--") => at += line_end(rest),
             b'/' if rest.starts_with(b"/*") => at += comment_end(rest),
-            quote @ (b'\'' | b'"') => at += string_end(rest, quote, true),
+            quote @ (b'\'' | b'"') => {
+                let mut end = at + string_end(rest, quote, true);
+                while bytes.get(end) == Some(&quote) {
+                    end += string_end(&bytes[end..], quote, true);
+                }
+                if end > at + 1 && bytes[end - 1] == quote && has_numbered(&text[at + 1..end - 1]) {
+                    found.push(at..end);
+                }
+                at = end;
+            }
             b'`' => at += string_end(rest, b'`', false),
             b'r' | b'R' if matches!(rest.get(1), Some(b'\'' | b'"')) && !is_word(text, at) => {
                 let end = at + 1 + string_end(&rest[1..], rest[1], false);

@@ -40,6 +40,11 @@ pub(super) fn written_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             continue;
         }
         let keyword = keyword(&t.token);
+        let side = matches!(last(&out).map(self::keyword), Some(Keyword::BOTH | Keyword::LEADING | Keyword::TRAILING));
+        if keyword == Keyword::FROM && side {
+            // What is cut off, if nothing else is said.
+            put(&mut out, "' '", t.span);
+        }
         if keyword == Keyword::TABLE && begins_query(&out) && names_table(&tokens[i + 1..]) {
             put(&mut out, "SELECT * FROM", t.span);
             continue;

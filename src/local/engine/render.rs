@@ -1,6 +1,6 @@
 //! Result cells as the `JSON_ARRAY` format prints them: every value a text, NULL apart.
 
-use chrono::{DateTime, NaiveDate, TimeDelta};
+use chrono::DateTime;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
@@ -153,10 +153,7 @@ pub(super) fn decimal(value: i128, scale: i8) -> String {
 
 /// A day as `2026-01-31`.
 pub(super) fn date(days: i32) -> String {
-    match NaiveDate::default().checked_add_signed(TimeDelta::days(days.into())) {
-        Some(date) => date.format("%Y-%m-%d").to_string(),
-        None => days.to_string(),
-    }
+    super::functions::show_date(days.into())
 }
 
 /// An instant as `2026-01-31T10:00:00.000Z`; with six digits where milliseconds do not say it all.

@@ -13,6 +13,7 @@ use datafusion::arrow::datatypes::{
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
+use super::number_pattern::digit;
 use super::{complex_text, moments, numbers};
 use crate::local::engine::error::SqlError;
 use crate::local::engine::{render, types};
@@ -296,10 +297,12 @@ fn text(array: &ArrayRef, target: &DataType, tolerant: bool) -> Result<ArrayRef>
         }
         DataType::Decimal128(p, s) => {
             let found = each(texts.len(), value, tolerant, |text| {
-                if numbers::double(text).is_none() {
+                // Digits of any script count.
+                let plain: String = text.trim().chars().map(|c| digit(c).map_or(c, |d| char::from(b'0' + d))).collect();
+                if numbers::double(&plain).is_none() {
                     return Err(malformed(text));
                 }
-                numbers::decimal(text.trim(), *p, *s).ok_or_else(|| out_of_range(text, target))
+                numbers::decimal(&plain, *p, *s).ok_or_else(|| out_of_range(text, target))
             })?;
             decimals(found, *p, *s)
         }

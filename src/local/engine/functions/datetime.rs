@@ -5,14 +5,14 @@ use std::sync::Arc;
 use chrono::{Datelike, NaiveDate, Timelike, Weekday};
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, PrimitiveArray,
-    StringArray, TimestampMicrosecondArray,
+    TimestampMicrosecondArray,
 };
 use datafusion::arrow::datatypes::{ArrowPrimitiveType, DataType, Date32Type, Int64Type, TimestampMicrosecondType};
 use datafusion::common::Result;
 use datafusion::logical_expr::ScalarUDF;
 
+use super::instants;
 use super::moments::{self, DAY, Zone};
-use super::patterns;
 use super::simple::{Simple, Takes, udf};
 use crate::local::engine::error::SqlError;
 use crate::local::engine::plan::overflow;
@@ -170,77 +170,6 @@ pub(super) fn functions() -> Vec<Simple> {
             returns: |_| DataType::Date32,
             eval: make_date,
         },
-        Simple {
-            name: "to_date",
-            takes: &[Takes::Any, Takes::Text],
-            required: 1,
-            returns: |_| DataType::Date32,
-            eval: |args| {
-                let mut args = args.to_vec();
-                if args[0].data_type().is_numeric() {
-                    // A number is no count of seconds here: its digits are read.
-                    args[0] = super::cast::convert(&args[0], &DataType::Utf8, false)?;
-                }
-                let instants = to_timestamp(&args)?;
-                let micros = instants.as_primitive::<TimestampMicrosecondType>();
-                let days: Date32Array =
-                    micros.iter().map(|v| v.and_then(|v| i32::try_from(v.div_euclid(DAY)).ok())).collect();
-                Ok(Arc::new(days))
-            },
-        },
-        Simple {
-            name: "to_timestamp",
-            takes: &[Takes::Any, Takes::Text],
-            required: 1,
-            returns: |_| types::timestamp(),
-            eval: to_timestamp,
-        },
-        Simple {
-            name: "date_format",
-            takes: &[Takes::Timestamp, Takes::Text],
-            required: 2,
-            returns: |_| DataType::Utf8,
-            eval: |args| {
-                let (micros, formats) =
-                    (args[0].as_primitive::<TimestampMicrosecondType>(), args[1].as_string::<i32>());
-                format(micros, |i| formats.is_valid(i).then(|| formats.value(i)))
-            },
-        },
-        Simple {
-            name: "from_unixtime",
-            takes: &[Takes::Integer, Takes::Text],
-            required: 1,
-            returns: |_| DataType::Utf8,
-            eval: |args| {
-                let micros: TimestampMicrosecondArray =
-                    args[0].as_primitive::<Int64Type>().unary(|v| v.saturating_mul(1_000_000));
-                let formats = args.get(1).map(|a| a.as_string::<i32>());
-                format(&micros, |i| match formats {
-                    Some(formats) => formats.is_valid(i).then(|| formats.value(i)),
-                    None => Some("yyyy-MM-dd HH:mm:ss"),
-                })
-            },
-        },
-        Simple {
-            name: "unix_timestamp",
-            takes: &[Takes::Any, Takes::Text],
-            required: 1,
-            returns: |_| DataType::Int64,
-            eval: |args| {
-                let args = match args {
-                    // Text without a pattern has this one.
-                    [text] if types::is_string(text.data_type()) => {
-                        let pattern: ArrayRef = Arc::new(StringArray::from(vec!["yyyy-MM-dd HH:mm:ss"; text.len()]));
-                        vec![Arc::clone(text), pattern]
-                    }
-                    other => other.to_vec(),
-                };
-                // Unlike `unix_seconds`, it cuts fractions off towards zero.
-                let micros = to_timestamp(&args)?;
-                let micros = micros.as_primitive::<TimestampMicrosecondType>();
-                Ok(Arc::new(micros.unary::<_, Int64Type>(|v| v / 1_000_000)))
-            },
-        },
         long("unix_seconds", &[Takes::Timestamp], |a| seconds(&a[0])),
         long("unix_millis", &[Takes::Timestamp], |a| scaled(&a[0], 1000)),
         long("unix_micros", &[Takes::Timestamp], |a| scaled(&a[0], 1)),
@@ -341,7 +270,14 @@ fn date_part(args: &[ArrayRef]) -> Result<ArrayRef> {
             "DOY" => small(t.ordinal()),
             "HOUR" | "H" | "HOURS" | "HR" | "HRS" => small(t.hour()),
             "MINUTE" | "M" | "MIN" | "MINS" | "MINUTES" => small(t.minute()),
-            _ => return Err(SqlError::unsupported(&format!("the field {field} in extract and date_part")).into()),
+            _ => {
+                return Err(SqlError::new(
+                    "INVALID_EXTRACT_FIELD",
+                    "42601",
+                    format!("Cannot extract `{field}` from a date or an instant."),
+                )
+                .into());
+            }
         }));
     }
     Ok(Arc::new(Int32Array::from(found)))
@@ -532,63 +468,6 @@ fn make_date(args: &[ArrayRef]) -> Result<ArrayRef> {
     Ok(Arc::new(Date32Array::from(found)))
 }
 
-/// Text by a pattern or by the rules of `CAST`; days and instants as they are.
-fn to_timestamp(args: &[ArrayRef]) -> Result<ArrayRef> {
-    let text = &args[0];
-    let target = types::timestamp();
-    if !types::is_string(text.data_type()) || args.len() == 1 {
-        let source = text.data_type();
-        return match super::cast::way(source, &target) {
-            super::cast::Way::Refused => Err(super::cast::refused(source, &target).into()),
-            _ => super::cast::convert(text, &target, false),
-        };
-    }
-    let (texts, formats) = (text.as_string::<i32>(), args[1].as_string::<i32>());
-    let mut pattern: Option<(&str, patterns::Pattern)> = None;
-    let mut found = Vec::with_capacity(texts.len());
-    for i in 0..texts.len() {
-        if texts.is_null(i) || formats.is_null(i) {
-            found.push(None);
-            continue;
-        }
-        let format = formats.value(i);
-        let current = match &pattern {
-            Some((known, pattern)) if *known == format => pattern,
-            _ => &pattern.insert((format, patterns::Pattern::new(format)?)).1,
-        };
-        let value = current.parse(texts.value(i)).ok_or_else(|| {
-            SqlError::new(
-                "CANNOT_PARSE_TIMESTAMP",
-                "22007",
-                format!(
-                    "Text '{}' could not be parsed by the pattern {format}. Use `try_to_timestamp` to tolerate invalid \
-                     input string and return NULL instead.",
-                    texts.value(i)
-                ),
-            )
-        })?;
-        found.push(Some(value));
-    }
-    Ok(Arc::new(TimestampMicrosecondArray::from(found).with_timezone(types::UTC)))
-}
-
-fn format<'a>(micros: &TimestampMicrosecondArray, pattern_of: impl Fn(usize) -> Option<&'a str>) -> Result<ArrayRef> {
-    let mut pattern: Option<(&str, patterns::Pattern)> = None;
-    let mut found = Vec::with_capacity(micros.len());
-    for i in 0..micros.len() {
-        let (true, Some(format)) = (micros.is_valid(i), pattern_of(i)) else {
-            found.push(None);
-            continue;
-        };
-        let current = match &pattern {
-            Some((known, pattern)) if *known == format => pattern,
-            _ => &pattern.insert((format, patterns::Pattern::new(format)?)).1,
-        };
-        found.push(Some(current.format(micros.value(i)).ok_or_else(overflow)?));
-    }
-    Ok(Arc::new(StringArray::from(found)))
-}
-
 fn scaled(micros: &ArrayRef, unit: i64) -> Result<ArrayRef> {
     let micros = micros.as_primitive::<TimestampMicrosecondType>();
     Ok(Arc::new(micros.unary::<_, Int64Type>(|v| v.div_euclid(unit))))
@@ -602,7 +481,7 @@ fn from_epoch(args: &[ArrayRef], unit: i64) -> Result<ArrayRef> {
     let counts = args[0].as_primitive::<Int64Type>();
     let mut found = Vec::with_capacity(counts.len());
     for n in counts {
-        found.push(n.map(|n| n.checked_mul(unit).ok_or_else(overflow)).transpose()?);
+        found.push(n.map(|n| n.checked_mul(unit).ok_or_else(instants::too_far)).transpose()?);
     }
     Ok(Arc::new(TimestampMicrosecondArray::from(found).with_timezone(types::UTC)))
 }

@@ -122,7 +122,6 @@ fn wall_clock([y, m, d, h, min]: [i64; 5], seconds: i128) -> Result<i64, SqlErro
 
 /// Seconds since 1970, perhaps with a fraction.
 fn from_seconds(args: &[ArrayRef]) -> Result<ArrayRef> {
-    let overflow = || SqlError::new("ARITHMETIC_OVERFLOW", "22003", "long overflow: the instant is too far away.");
     let mut found = Vec::with_capacity(args[0].len());
     match args[0].data_type() {
         DataType::Float32 | DataType::Float64 => {
@@ -148,14 +147,14 @@ fn from_seconds(args: &[ArrayRef]) -> Result<ArrayRef> {
                     .into());
                 }
                 let micros = if scale > 6 { Some(v / power) } else { v.checked_mul(power) };
-                found.push(Some(micros.and_then(|m| i64::try_from(m).ok()).ok_or_else(overflow)?));
+                found.push(Some(micros.and_then(|m| i64::try_from(m).ok()).ok_or_else(too_far)?));
             }
         }
         DataType::Null => found.resize(args[0].len(), None),
         t if types::is_integer(t) => {
             let seconds = cast(&args[0], &DataType::Int64)?;
             for v in seconds.as_primitive::<Int64Type>() {
-                found.push(v.map(|v| v.checked_mul(1_000_000).ok_or_else(overflow)).transpose()?);
+                found.push(v.map(|v| v.checked_mul(1_000_000).ok_or_else(too_far)).transpose()?);
             }
         }
         other => return Err(super::math::wrong_type("timestamp_seconds", "\"NUMERIC\"", other).into()),
@@ -177,4 +176,9 @@ fn convert(args: &[ArrayRef]) -> Result<ArrayRef> {
         found.push(from.instant(walls.value(i)).and_then(|instant| to.local(instant)));
     }
     Ok(Arc::new(TimestampMicrosecondArray::from(found)))
+}
+
+/// An instant that no TIMESTAMP holds.
+pub(super) fn too_far() -> SqlError {
+    SqlError::new("DATETIME_OVERFLOW", "22008", "Datetime operation overflow: the instant is too far away.")
 }

@@ -12,6 +12,8 @@ mod complex_text;
 pub(super) mod csv;
 pub(super) mod datetime;
 pub(super) mod fields;
+mod format_number;
+mod format_string;
 mod groups;
 mod hash;
 mod instants;
@@ -21,6 +23,7 @@ pub(super) mod maps;
 mod math;
 mod moments;
 mod nested;
+mod number_pattern;
 mod numbers;
 pub(super) mod only_row;
 mod patterns;
@@ -40,6 +43,9 @@ mod sum;
 #[cfg(test)]
 mod tests;
 pub(super) mod text;
+mod time_text;
+mod to_char;
+mod url;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
@@ -59,8 +65,14 @@ static ANY_TYPE: LazyLock<HashSet<&'static str>> =
 static AGGREGATES: LazyLock<HashMap<&'static str, Arc<AggregateUDF>>> = LazyLock::new(aggregate_functions);
 static WINDOWS: LazyLock<HashMap<&'static str, Arc<WindowUDF>>> = LazyLock::new(window_functions);
 
+const INCREASING_ID: &str = "monotonically_increasing_id";
+
 /// A scalar function by its name in lower case.
 pub(super) fn scalar(name: &str) -> Option<Arc<ScalarUDF>> {
+    if name == INCREASING_ID {
+        // Each use counts for itself.
+        return Some(session::increasing_id());
+    }
     SCALARS.get(name).cloned()
 }
 
@@ -91,6 +103,11 @@ pub(super) fn parse_date(text: &str) -> Option<i32> {
     moments::parse_date(text)
 }
 
+/// A day as text, from its number.
+pub(super) fn show_date(days: i64) -> String {
+    moments::show_date(days)
+}
+
 /// An instant from text as `CAST` reads it, in microseconds.
 pub(super) fn parse_timestamp(text: &str) -> Option<i64> {
     moments::parse_timestamp(text, true)
@@ -98,7 +115,8 @@ pub(super) fn parse_timestamp(text: &str) -> Option<i64> {
 
 /// Whether the engine has such a function.
 pub(super) fn exists(name: &str) -> bool {
-    SCALARS.contains_key(name)
+    name == INCREASING_ID
+        || SCALARS.contains_key(name)
         || HIGHER_ORDER.contains_key(name)
         || AGGREGATES.contains_key(name)
         || WINDOWS.contains_key(name)
@@ -109,9 +127,11 @@ pub(super) fn exists(name: &str) -> bool {
 fn all_simple() -> impl Iterator<Item = simple::Simple> {
     [
         datetime::functions(),
+        time_text::functions(),
         instants::functions(),
         text::functions(),
         strings::functions(),
+        url::functions(),
         regex::functions(),
         math::functions(),
         signs::functions(),
@@ -157,19 +177,17 @@ fn scalars() -> HashMap<&'static str, Arc<ScalarUDF>> {
         ("crc32", spark::hash::crc32()),
         ("concat_ws", spark::string::concat_ws()),
         ("base64", spark::string::base64()),
-        ("unbase64", spark::string::unbase64()),
-        ("char", spark::string::char()),
-        ("elt", spark::string::elt()),
-        ("format_string", spark::string::format_string()),
+        ("format_number", format_number::format_number()),
+        ("to_char", to_char::to_char()),
+        ("to_number", to_char::to_number(false)),
+        ("try_to_number", to_char::to_number(true)),
+        ("elt", text::elt()),
+        ("format_string", format_string::format_string()),
         ("luhn_check", spark::string::luhn_check()),
         ("is_valid_utf8", spark::string::is_valid_utf8()),
         ("make_valid_utf8", spark::string::make_valid_utf8()),
         ("quote", spark::string::quote()),
         ("soundex", spark::string::soundex()),
-        ("parse_url", spark::url::parse_url()),
-        ("try_parse_url", spark::url::try_parse_url()),
-        ("url_decode", spark::url::url_decode()),
-        ("try_url_decode", spark::url::try_url_decode()),
         ("url_encode", spark::url::url_encode()),
         ("uuid", string::uuid()),
         ("shuffle", spark::array::shuffle()),

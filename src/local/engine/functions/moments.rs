@@ -61,6 +61,7 @@ pub(super) fn whole_months(from: NaiveDateTime, to: NaiveDateTime) -> i64 {
 }
 
 /// A zone by region, offset or `UTC`.
+#[derive(Clone)]
 pub(super) enum Zone {
     Region(Tz),
     Offset(chrono::FixedOffset),
@@ -75,7 +76,7 @@ impl Zone {
             "Z" | "z" | "UTC" | "GMT" | "UT" => utc(),
             _ => {
                 let offset = ["UTC", "GMT", "UT"].iter().find_map(|p| trimmed.strip_prefix(p)).unwrap_or(trimmed);
-                parse_offset(offset).map(Self::Offset).or_else(|| trimmed.parse().ok().map(Self::Region))
+                parse_offset(offset).map(Self::Offset).or_else(|| region(trimmed).map(Self::Region))
             }
         };
         zone.ok_or_else(|| {
@@ -88,6 +89,11 @@ impl Zone {
                 ),
             )
         })
+    }
+
+    /// A zone so many seconds ahead of UTC, at most 18 hours.
+    pub(super) fn seconds(ahead: i32) -> Option<Self> {
+        chrono::FixedOffset::east_opt(ahead).filter(|_| ahead.abs() <= 18 * 3600).map(Self::Offset)
     }
 
     /// The wall clock there at an instant.
@@ -120,7 +126,43 @@ impl Zone {
     }
 }
 
-/// `+02:00`, `-3`, `+0530`
+/// A region by its name, or by one of the short names that Java has for some.
+fn region(name: &str) -> Option<Tz> {
+    let full = match name {
+        "ACT" => "Australia/Darwin",
+        "AET" => "Australia/Sydney",
+        "AGT" => "America/Argentina/Buenos_Aires",
+        "ART" => "Africa/Cairo",
+        "AST" => "America/Anchorage",
+        "BET" => "America/Sao_Paulo",
+        "BST" => "Asia/Dhaka",
+        "CAT" => "Africa/Harare",
+        "CNT" => "America/St_Johns",
+        "CST" => "America/Chicago",
+        "CTT" => "Asia/Shanghai",
+        "EAT" => "Africa/Addis_Ababa",
+        "ECT" => "Europe/Paris",
+        "EST" => "Etc/GMT+5",
+        "HST" => "Etc/GMT+10",
+        "IET" => "America/Indiana/Indianapolis",
+        "IST" => "Asia/Kolkata",
+        "JST" => "Asia/Tokyo",
+        "MIT" => "Pacific/Apia",
+        "MST" => "Etc/GMT+7",
+        "NET" => "Asia/Yerevan",
+        "NST" => "Pacific/Auckland",
+        "PLT" => "Asia/Karachi",
+        "PNT" => "America/Phoenix",
+        "PRT" => "America/Puerto_Rico",
+        "PST" => "America/Los_Angeles",
+        "SST" => "Pacific/Guadalcanal",
+        "VST" => "Asia/Ho_Chi_Minh",
+        name => name,
+    };
+    full.parse().ok()
+}
+
+/// `+02:00`, `-3`, `+0530`, `+01:30:15`
 fn parse_offset(text: &str) -> Option<chrono::FixedOffset> {
     let (sign, rest) = match text.as_bytes().first()? {
         b'+' => (1, &text[1..]),
@@ -132,28 +174,58 @@ fn parse_offset(text: &str) -> Option<chrono::FixedOffset> {
         None if rest.len() == 4 && rest.is_ascii() => rest.split_at(2),
         None => (rest, "0"),
     };
-    let digits = |text: &str| text.parse::<i32>().ok().filter(|_| !text.is_empty() && text.len() <= 2);
-    let (hours, minutes) = (digits(hours)?, digits(minutes)?);
-    if hours > 18 || minutes > 59 {
+    let (minutes, seconds) = minutes.split_once(':').unwrap_or((minutes, "0"));
+    let digits = |text: &str| {
+        let plain = (1..=2).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        text.parse::<i32>().ok().filter(|_| plain)
+    };
+    let (hours, minutes, seconds) = (digits(hours)?, digits(minutes)?, digits(seconds)?);
+    let total = hours * 3600 + minutes * 60 + seconds;
+    if total > 18 * 3600 || minutes > 59 || seconds > 59 {
         return None;
     }
-    chrono::FixedOffset::east_opt(sign * (hours * 3600 + minutes * 60))
+    chrono::FixedOffset::east_opt(sign * total)
+}
+
+/// The number of a day of the calendar, which goes on in both directions without end; `None` if there is no such day.
+fn civil_days(year: i64, month: u32, day: u32) -> Option<i64> {
+    // The calendar repeats itself after 400 years, that is 146,097 days.
+    let (era, within) = (year.div_euclid(400), i32::try_from(year.rem_euclid(400)).ok()?);
+    let date = NaiveDate::from_ymd_opt(within, month, day)?;
+    Some(era * 146_097 + date.signed_duration_since(NaiveDate::default()).num_days())
+}
+
+/// A day as `CAST` to STRING shows it; years of more than four digits have their sign.
+pub(in crate::local::engine) fn show_date(days: i64) -> String {
+    let base = NaiveDate::from_ymd_opt(0, 1, 1).unwrap_or_default();
+    let since = days - base.signed_duration_since(NaiveDate::default()).num_days();
+    let within = base.checked_add_days(Days::new(since.rem_euclid(146_097).unsigned_abs())).unwrap_or_default();
+    let year = i64::from(within.year()) + since.div_euclid(146_097) * 400;
+    let sign = match year {
+        ..0 => "-",
+        0..10_000 => "",
+        _ => "+",
+    };
+    format!("{sign}{:04}-{:02}-{:02}", year.unsigned_abs(), within.month(), within.day())
 }
 
 /// Reads a day: `2026`, `2026-1`, `2026-01-31`, and whatever follows a blank or a `T` after the whole day.
 pub(super) fn parse_date(text: &str) -> Option<i32> {
     let text = text.trim();
+    if text.eq_ignore_ascii_case("epoch") {
+        return Some(0);
+    }
     let (day, _) = text.split_once(['T', ' ']).filter(|(day, _)| day.matches('-').count() >= 2).unwrap_or((text, ""));
-    calendar_day(day).map(days)
+    calendar_day(day).and_then(|days| i32::try_from(days).ok())
 }
 
-fn calendar_day(text: &str) -> Option<NaiveDate> {
+fn calendar_day(text: &str) -> Option<i64> {
     let (sign, text) = match text.strip_prefix('-') {
         Some(rest) => (-1, rest),
         None => (1, text.strip_prefix('+').unwrap_or(text)),
     };
     let mut parts = text.split('-');
-    let year = parts.next().filter(|y| (4..=6).contains(&y.len()))?;
+    let year = parts.next().filter(|y| (4..=7).contains(&y.len()))?;
     let mut next = |least: u32| match parts.next() {
         None => Some(least),
         Some(text) if (1..=2).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
@@ -163,21 +235,26 @@ fn calendar_day(text: &str) -> Option<NaiveDate> {
     if parts.next().is_some() || !year.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    NaiveDate::from_ymd_opt(sign * year.parse::<i32>().ok()?, month, day)
+    civil_days(sign * year.parse::<i64>().ok()?, month, day)
 }
 
 /// Reads an instant; text without a zone is in UTC. A wall clock (`zoned` false) drops the zone.
 pub(super) fn parse_timestamp(text: &str, zoned: bool) -> Option<i64> {
     let text = text.trim();
+    if text.eq_ignore_ascii_case("epoch") {
+        return Some(0);
+    }
     let (day, rest) = match text.find(['T', ' ']) {
+        Some(i) if i + 1 == text.len() => return None,
         Some(i) => (&text[..i], text[i + 1..].trim()),
         None => (text, ""),
     };
-    let date = calendar_day(day)?;
+    let days = calendar_day(day)?;
     let end = rest.find(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '.'))).unwrap_or(rest.len());
     let (time, zone) = (&rest[..end], rest[end..].trim());
     let time = if time.is_empty() { NaiveTime::default() } else { time_of_day(time)? };
-    let wall = micros(date.and_time(time));
+    let time = i128::from(micros(NaiveDate::default().and_time(time)));
+    let wall = i64::try_from(i128::from(days) * i128::from(DAY) + time).ok()?;
     if zone.is_empty() || !zoned {
         return Some(wall);
     }
@@ -204,13 +281,14 @@ fn time_of_day(text: &str) -> Option<NaiveTime> {
 
 /// An instant as `CAST` to STRING shows it: `2026-01-31 10:00:00.5`.
 pub(super) fn show_timestamp(micros: i64) -> String {
-    let Some(time) = clock(micros) else { return micros.to_string() };
-    let fraction = micros.rem_euclid(1_000_000);
+    let (fraction, seconds) = (micros.rem_euclid(1_000_000), micros.rem_euclid(DAY) / 1_000_000);
+    let day = show_date(micros.div_euclid(DAY));
+    let time = format!("{day} {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
     if fraction == 0 {
-        return time.format("%Y-%m-%d %H:%M:%S").to_string();
+        return time;
     }
     let digits = format!("{fraction:06}");
-    format!("{}.{}", time.format("%Y-%m-%d %H:%M:%S"), digits.trim_end_matches('0'))
+    format!("{time}.{}", digits.trim_end_matches('0'))
 }
 
 /// The beginning of the unit that holds the wall clock; `None` for an unknown unit.

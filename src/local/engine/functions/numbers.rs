@@ -10,11 +10,35 @@ pub(super) fn double(text: &str) -> Option<f64> {
         }
         _ => {}
     }
+    if text.trim_start_matches(['+', '-']).starts_with(['0']) && text.contains(['x', 'X']) {
+        return hexadecimal(text);
+    }
     let plain = text.trim_end_matches(['d', 'D', 'f', 'F']);
     if !plain.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E')) {
         return None;
     }
     plain.parse().ok()
+}
+
+/// `0x1.8p1`: hexadecimal digits with a power of two.
+fn hexadecimal(text: &str) -> Option<f64> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let digits = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"))?;
+    let (mantissa, exponent) = digits.split_once(['p', 'P'])?;
+    let exponent = exponent.strip_suffix(['d', 'D', 'f', 'F']).unwrap_or(exponent);
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{fraction}");
+    if all.is_empty() || all.len() > 13 || !all.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let value = u64::from_str_radix(&all, 16).ok()? as f64;
+    let shift = exponent.parse::<i32>().ok()?.checked_sub(i32::try_from(fraction.len() * 4).ok()?)?;
+    // In two steps: the power alone may be too small for a double.
+    let scaled = value * 2_f64.powi(shift / 2) * 2_f64.powi(shift - shift / 2);
+    Some(if negative { -scaled } else { scaled })
 }
 
 /// A decimal from its digits, perhaps with an exponent, rounded half up to the scale; `None` if it is no number or too

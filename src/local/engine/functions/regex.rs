@@ -319,8 +319,34 @@ fn translated(pattern: &str) -> Result<String, SqlError> {
                     }
                     '1'..='9' | 'k' => return refuse("a reference back to a group"),
                     'Z' => return refuse("\\Z"),
-                    'G' | 'X' | 'N' | 'v' | 'V' | 'c' | '0' => return refuse(&format!("\\{next}")),
+                    'v' => out.push_str("[\\n\\x0B\\f\\r\\x{85}\\x{2028}\\x{2029}]"),
+                    'V' => out.push_str("[^\\n\\x0B\\f\\r\\x{85}\\x{2028}\\x{2029}]"),
+                    'c' => {
+                        let Some(control) = chars.next() else { return refuse("\\c") };
+                        let _ = write!(out, "\\x{{{:x}}}", u32::from(control) ^ 64);
+                    }
+                    '0' => {
+                        let mut code = 0;
+                        let mut left = 3;
+                        while left > 0
+                            && let Some(digit) = chars.peek().and_then(|c| c.to_digit(8))
+                            && code * 8 + digit <= 0o377
+                        {
+                            code = code * 8 + digit;
+                            left -= 1;
+                            chars.next();
+                        }
+                        if left == 3 {
+                            return refuse("\\0");
+                        }
+                        let _ = write!(out, "\\x{{{code:x}}}");
+                    }
+                    'G' | 'X' | 'N' => return refuse(&format!("\\{next}")),
                     c if c.is_ascii_alphanumeric() || c.is_ascii_punctuation() || c == ' ' => {
+                        if c == ' ' {
+                            out.push_str("\\x20");
+                            continue;
+                        }
                         // The engine's syntax knows no escape before some of these.
                         if c.is_ascii_alphanumeric() || regex::escape(&c.to_string()).len() > 1 {
                             out.push('\\');

@@ -65,7 +65,8 @@ impl ScalarUDFImpl for Round {
         }
         // `ceil` and `floor` with a scale compute in decimals.
         let value = match types::canonical(&given[0]) {
-            DataType::Utf8 | DataType::Null | DataType::Float64 if decimal => DataType::Decimal128(30, 15),
+            DataType::Utf8 | DataType::Null if decimal => DataType::Decimal128(38, 18),
+            DataType::Float64 if decimal => DataType::Decimal128(30, 15),
             DataType::Float32 if decimal => DataType::Decimal128(14, 7),
             number if decimal && number.is_numeric() => {
                 let (precision, scale) = types::decimal_of(&number).unwrap_or((38, 18));
@@ -121,6 +122,14 @@ impl ScalarUDFImpl for Round {
     }
 }
 
+fn too_large() -> SqlError {
+    SqlError::new(
+        "NUMERIC_VALUE_OUT_OF_RANGE.WITHOUT_SUGGESTION",
+        "22003",
+        "A rounded value has more digits than the 38 of a decimal.",
+    )
+}
+
 fn not_constant() -> SqlError {
     SqlError::new("DATATYPE_MISMATCH.NON_FOLDABLE_INPUT", "42K09", "The scale of round must be a constant.")
 }
@@ -146,6 +155,11 @@ fn result_type(value: &DataType, places: i32) -> DataType {
     DataType::Decimal128(u8::try_from(precision.min(38)).unwrap_or(38), i8::try_from(scale).unwrap_or(0))
 }
 
+/// A double with so many places, a half going away from zero.
+pub(super) fn half_up(value: f64, places: i32) -> f64 {
+    if value.is_finite() { double(value, places, To::HalfUp) } else { value }
+}
+
 impl Round {
     /// Whether it gives whole numbers: `ceil` and `floor` without a scale.
     fn takes_fraction(&self, arguments: usize) -> bool {
@@ -169,7 +183,7 @@ impl Round {
         match target {
             DataType::Float32 | DataType::Float64 => {
                 let wide = cast(array, &DataType::Float64)?;
-                let found: Float64Array = wide.as_primitive::<Float64Type>().unary(|v| self.double(v, places));
+                let found: Float64Array = wide.as_primitive::<Float64Type>().unary(|v| double(v, places, self.to));
                 Ok(cast(&found, target)?)
             }
             DataType::Decimal128(precision, scale) => {
@@ -184,7 +198,7 @@ impl Round {
             integer => {
                 let wide = cast(array, &DataType::Decimal128(20, 0))?;
                 let values = self.decimals(wide.as_primitive(), 0, places, 0)?.with_precision_and_scale(21, 0)?;
-                super::cast::convert(&(Arc::new(values) as ArrayRef), integer, false)
+                super::cast::convert(&(Arc::new(values) as ArrayRef), integer, false).map_err(|_| overflow().into())
             }
         }
     }
@@ -196,7 +210,7 @@ impl Round {
         values.try_unary::<_, Decimal128Type, datafusion::common::DataFusionError>(|value| match unit {
             // So many digits fall away that nothing is left.
             None if matches!(self.to, To::HalfUp | To::HalfEven) || value == 0 => Ok(0),
-            None => Err(overflow().into()),
+            None => Err(too_large().into()),
             Some(unit) => {
                 let (whole, rest) = (value / unit, (value % unit).unsigned_abs());
                 let (rest, size) = (rest, unit.unsigned_abs());
@@ -208,34 +222,35 @@ impl Round {
                     (to, std::cmp::Ordering::Equal) => to == To::HalfUp || whole % 2 != 0,
                 };
                 let rounded = if rest > 0 && up { whole + value.signum() } else { whole };
-                back.and_then(|back| rounded.checked_mul(back)).ok_or_else(|| overflow().into())
+                let found = back.and_then(|back| rounded.checked_mul(back));
+                found.filter(|found| found.unsigned_abs() < 10_u128.pow(38)).ok_or_else(|| too_large().into())
             }
         })
     }
+}
 
-    /// Rounds the digits that are shown, not the binary value behind them.
-    fn double(&self, value: f64, places: i32) -> f64 {
-        let text = format!("{:e}", value.abs());
-        let Some((mantissa, exponent)) = text.split_once('e') else { return value };
-        let Ok(exponent) = exponent.parse::<i32>() else { return value };
-        let digits: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
-        let Ok(count) = i32::try_from(digits.len()) else { return value };
-        // So many digits stay.
-        let keep = exponent + 1 + places;
-        if keep >= count {
-            return value;
-        }
-        if keep < 0 {
-            return 0.0_f64.copysign(value);
-        }
-        let keep = usize::try_from(keep).unwrap_or(0);
-        let (head, tail) = digits.split_at(keep);
-        let half = tail[0] == b'5' && tail[1..].iter().all(|d| *d == b'0');
-        let odd = head.last().is_some_and(|d| d % 2 == 1);
-        let up = if self.to == To::HalfEven && half { odd } else { tail[0] >= b'5' };
-        let kept = String::from_utf8_lossy(head).into_owned();
-        let whole: u64 = if kept.is_empty() { 0 } else { kept.parse().unwrap_or(0) };
-        let whole = whole + u64::from(up);
-        format!("{whole}e{}", -places).parse::<f64>().map_or(value, |v| v.copysign(value))
+/// Rounds the digits that are shown, not the binary value behind them.
+fn double(value: f64, places: i32, to: To) -> f64 {
+    let text = format!("{:e}", value.abs());
+    let Some((mantissa, exponent)) = text.split_once('e') else { return value };
+    let Ok(exponent) = exponent.parse::<i32>() else { return value };
+    let digits: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
+    let Ok(count) = i32::try_from(digits.len()) else { return value };
+    // So many digits stay.
+    let keep = exponent + 1 + places;
+    if keep >= count {
+        return value;
     }
+    if keep < 0 {
+        return 0.0_f64.copysign(value);
+    }
+    let keep = usize::try_from(keep).unwrap_or(0);
+    let (head, tail) = digits.split_at(keep);
+    let half = tail[0] == b'5' && tail[1..].iter().all(|d| *d == b'0');
+    let odd = head.last().is_some_and(|d| d % 2 == 1);
+    let up = if to == To::HalfEven && half { odd } else { tail[0] >= b'5' };
+    let kept = String::from_utf8_lossy(head).into_owned();
+    let whole: u64 = if kept.is_empty() { 0 } else { kept.parse().unwrap_or(0) };
+    let whole = whole + u64::from(up);
+    format!("{whole}e{}", -places).parse::<f64>().map_or(value, |v| v.copysign(value))
 }

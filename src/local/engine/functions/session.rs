@@ -1,8 +1,10 @@
 //! Functions that tell or fail: `typeof`, `assert_true`, `raise_error`, and the chance of `rand`.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, StringArray, new_null_array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, StringArray, new_null_array};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
@@ -60,6 +62,54 @@ pub(super) fn functions() -> Vec<Simple> {
             },
         },
     ]
+}
+
+/// `monotonically_increasing_id()`: every plan counts its rows from 0.
+pub(super) fn increasing_id() -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::new_from_impl(IncreasingId {
+        next: Arc::new(AtomicI64::new(0)),
+        signature: Signature::exact(Vec::new(), Volatility::Volatile),
+    }))
+}
+
+#[derive(Debug)]
+struct IncreasingId {
+    next: Arc<AtomicI64>,
+    signature: Signature,
+}
+
+impl PartialEq for IncreasingId {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.next, &other.next)
+    }
+}
+
+impl Eq for IncreasingId {}
+
+impl Hash for IncreasingId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.next).hash(state);
+    }
+}
+
+impl ScalarUDFImpl for IncreasingId {
+    fn name(&self) -> &str {
+        "monotonically_increasing_id"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _given: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Int64)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let rows = i64::try_from(args.number_rows).unwrap_or(0);
+        let first = self.next.fetch_add(rows, Ordering::Relaxed);
+        Ok(ColumnarValue::Array(Arc::new(Int64Array::from_iter_values(first..first + rows))))
+    }
 }
 
 fn raised(texts: &StringArray, i: usize) -> SqlError {

@@ -20,6 +20,10 @@ pub(super) enum Takes {
     Text,
     /// A whole number, as 64 bits.
     Integer,
+    /// A number, cut off to a whole one of 64 bits.
+    Truncated,
+    /// Bytes, or text as its bytes.
+    Bytes,
     /// A day; of a timestamp the day, of text what it says.
     Date,
     /// An instant; a day is its beginning in UTC.
@@ -59,6 +63,11 @@ impl Takes {
                 (simple || matches!(from, DataType::Binary)).then_some(DataType::Utf8)
             }
             Self::Integer => (is_text || from.is_integer()).then_some(DataType::Int64),
+            Self::Truncated => (is_text || from.is_numeric()).then_some(DataType::Int64),
+            Self::Bytes => match types::canonical(from) {
+                DataType::Utf8 | DataType::Binary | DataType::Null => Some(DataType::Binary),
+                _ => None,
+            },
             Self::Date => (is_text || is_time).then_some(DataType::Date32),
             Self::Timestamp => (is_text || is_time).then(types::timestamp),
             Self::AnyTimestamp => match from {
@@ -96,7 +105,8 @@ impl Takes {
     fn shown(self) -> &'static str {
         match self {
             Self::Text => "\"STRING\"",
-            Self::Integer => "\"INT\"",
+            Self::Integer | Self::Truncated => "\"INT\"",
+            Self::Bytes => "\"STRING\"",
             Self::Date => "\"DATE\"",
             Self::Timestamp | Self::AnyTimestamp => "\"TIMESTAMP\"",
             Self::Boolean => "\"BOOLEAN\"",

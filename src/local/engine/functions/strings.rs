@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base64::Engine as _;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, Int32Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, Float64Array, Int32Array, StringArray};
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::Result;
 
@@ -67,6 +67,23 @@ pub(super) fn functions() -> Vec<Simple> {
                 Ok(Some(head.iter().chain(&t[1].chars().collect::<Vec<_>>()).chain(tail).collect()))
             })
         }),
+        Simple {
+            name: "jaro_winkler_similarity",
+            takes: &[TEXT, TEXT],
+            required: 2,
+            returns: |_| DataType::Float64,
+            eval: |a| {
+                let found: Float64Array =
+                    (0..a[0].len()).map(|i| row(a, i).map(|(t, _)| strsim::jaro_winkler(t[0], t[1]))).collect();
+                Ok(Arc::new(found))
+            },
+        },
+        text("char", &[Takes::Truncated], 1, |a| rows(a, |_, n| Ok(Some(character(n[0]))))),
+        text("validate_utf8", &[Takes::Bytes], 1, |a| validated(a, false)),
+        text("try_validate_utf8", &[Takes::Bytes], 1, |a| validated(a, true)),
+        text("collation", &[TEXT], 1, |a| {
+            Ok(Arc::new(StringArray::from(vec!["SYSTEM.BUILTIN.UTF8_BINARY"; a[0].len()])))
+        }),
         text("mask", &[TEXT, TEXT, TEXT, TEXT, TEXT], 1, mask),
         bytes("encode", &[TEXT, TEXT], 2, |a| binaries(a, |t| encoded(t[0], t[1]).map(Some))),
         text("decode", &[Takes::Binary, TEXT], 2, decode),
@@ -89,6 +106,28 @@ pub(super) fn functions() -> Vec<Simple> {
         bytes("try_to_binary", &[TEXT, TEXT], 1, |a| {
             binaries(a, |t| binary_of(t[0], t.get(1).copied().unwrap_or("hex")))
         }),
+        bytes("unbase64", &[TEXT], 1, |a| {
+            binaries(a, |t| {
+                mime(t[0]).map(Some).ok_or_else(|| {
+                    SqlError::new(
+                        "CONVERSION_INVALID_INPUT",
+                        "22018",
+                        format!("The value '{}' cannot be converted to \"BINARY\" because it is malformed.", t[0]),
+                    )
+                })
+            })
+        }),
+        bytes("binary_overlay", &[Takes::Binary, Takes::Binary, COUNT, COUNT], 3, |a| {
+            let (values, others) = (a[0].as_binary::<i32>(), a[1].as_binary::<i32>());
+            each_binary(a, |i, n| {
+                let (value, other) = (values.value(i), others.value(i));
+                let count = n.get(3).copied().filter(|count| *count >= 0);
+                let count = count.unwrap_or(i64::try_from(other.len()).unwrap_or(i64::MAX));
+                let (head, tail) =
+                    (slice(value, 1, Some(n[2].saturating_sub(1))), slice(value, n[2].saturating_add(count), None));
+                Some([head, other, tail].concat())
+            })
+        }),
         bytes("binary_substring", &[Takes::Binary, COUNT, COUNT], 2, |a| {
             let values = a[0].as_binary::<i32>();
             each_binary(a, |i, n| Some(slice(values.value(i), n[1], n.get(2).copied()).to_vec()))
@@ -96,6 +135,35 @@ pub(super) fn functions() -> Vec<Simple> {
         bytes("binary_lpad", &[Takes::Binary, COUNT, Takes::Binary], 2, |a| pad(a, true)),
         bytes("binary_rpad", &[Takes::Binary, COUNT, Takes::Binary], 2, |a| pad(a, false)),
     ]
+}
+
+/// The character of a number, counted on from its last eight bits; none below zero.
+fn character(number: i64) -> String {
+    if number < 0 {
+        return String::new();
+    }
+    u8::try_from(number % 256).map(|byte| char::from(byte).to_string()).unwrap_or_default()
+}
+
+/// Text that is UTF-8; what is not is an error, or NULL if `tolerant`.
+fn validated(args: &[ArrayRef], tolerant: bool) -> Result<ArrayRef> {
+    let mut found = Vec::with_capacity(args[0].len());
+    for bytes in args[0].as_binary::<i32>() {
+        found.push(match bytes.map(std::str::from_utf8) {
+            None => None,
+            Some(Ok(text)) => Some(text),
+            Some(Err(_)) if tolerant => None,
+            Some(Err(_)) => {
+                return Err(SqlError::new(
+                    "INVALID_UTF8_STRING",
+                    "22029",
+                    "A string is no valid UTF-8. Use `try_validate_utf8` to have NULL instead.",
+                )
+                .into());
+            }
+        });
+    }
+    Ok(Arc::new(StringArray::from(found)))
 }
 
 /// The part of a sequence from a position, counted from 1 or from the end, and of a length.
@@ -110,6 +178,22 @@ fn slice<T>(all: &[T], from: i64, count: Option<i64>) -> &[T] {
     let start = start.clamp(0, size);
     let at = |n: i64| usize::try_from(n).unwrap_or(0);
     if end <= start { &[] } else { &all[at(start)..at(end)] }
+}
+
+/// Bytes from base 64; what is no letter of it is passed over. `None` if the letters end too early or go on behind their
+/// end.
+fn mime(text: &str) -> Option<Vec<u8>> {
+    let letter = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    let letters: String = text.chars().filter(letter).collect();
+    let digits = letters.trim_end_matches('=');
+    let padding = letters.len() - digits.len();
+    if digits.contains('=') || padding > 0 && !letters.len().is_multiple_of(4) || padding > 2 {
+        return None;
+    }
+    let config = base64::engine::GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(base64::engine::DecodePaddingMode::RequireNone);
+    base64::engine::GeneralPurpose::new(&base64::alphabet::STANDARD, config).decode(digits).ok()
 }
 
 fn numbers(args: &[ArrayRef], f: fn(&[&str], &[i64]) -> i32) -> Result<ArrayRef> {
@@ -174,6 +258,16 @@ fn pad(args: &[ArrayRef], left: bool) -> Result<ArrayRef> {
 fn mask(args: &[ArrayRef]) -> Result<ArrayRef> {
     let defaults = [Some('X'), Some('x'), Some('n'), None];
     let texts = args[0].as_string::<i32>();
+    for given in args[1..].iter().flat_map(|by| by.as_string::<i32>().iter().flatten()) {
+        if given.chars().count() != 1 {
+            return Err(SqlError::new(
+                "DATATYPE_MISMATCH.INPUT_SIZE_NOT_ONE",
+                "42K09",
+                format!("Length of what mask puts in must be 1, but it is '{given}'."),
+            )
+            .into());
+        }
+    }
     let mut found = Vec::with_capacity(texts.len());
     for i in 0..texts.len() {
         let by: Vec<Option<char>> = (0..4)
@@ -199,7 +293,7 @@ fn mask(args: &[ArrayRef]) -> Result<ArrayRef> {
             masked.collect::<String>()
         }));
     }
-    Ok(Arc::new(datafusion::arrow::array::StringArray::from(found)))
+    Ok(Arc::new(StringArray::from(found)))
 }
 
 /// The character sets that Spark has.
@@ -270,7 +364,7 @@ fn decode(args: &[ArrayRef]) -> Result<ArrayRef> {
         };
         found.push(Some(text.ok_or_else(|| malformed(&charset))?));
     }
-    Ok(Arc::new(datafusion::arrow::array::StringArray::from(found)))
+    Ok(Arc::new(StringArray::from(found)))
 }
 
 /// Bytes from hexadecimal digits, base 64, or the text itself; `None` if it is malformed.

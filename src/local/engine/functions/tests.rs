@@ -8,6 +8,7 @@ const INTERNAL: &[&str] = &[
     "array_sort_by",
     "avg_of_frame",
     "binary_lpad",
+    "binary_overlay",
     "binary_rpad",
     "binary_substring",
     "bit_and_of_frame",

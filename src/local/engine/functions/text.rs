@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array, StringArray, StringBuilder};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Int32Array, StringArray, StringBuilder, new_null_array,
+};
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
 use super::arrays;
-use super::simple::{Simple, Takes};
+use super::simple::{Simple, Takes, wrong_number};
 use crate::local::engine::error::SqlError;
 use crate::local::engine::types;
 
@@ -289,6 +291,72 @@ fn position(what: &str, text: &str, from: i64) -> usize {
     text[start..].find(what).map_or(0, |i| text[..start + i].chars().count() + 1)
 }
 
+/// BINARY if all are, else STRING.
+fn bytes_or_text(given: &[DataType]) -> DataType {
+    let all_bytes = !given.is_empty() && given.iter().all(|t| types::canonical(t) == DataType::Binary);
+    if all_bytes { DataType::Binary } else { DataType::Utf8 }
+}
+
+/// `elt(n, a, b, …)`: the n-th of the values.
+pub(super) fn elt() -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::new_from_impl(Elt { signature: Signature::user_defined(Volatility::Immutable) }))
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Elt {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Elt {
+    fn name(&self) -> &str {
+        "elt"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
+        let [_, values @ ..] = given else { return Err(wrong_number("elt", 2, usize::MAX, 0).into()) };
+        let value = bytes_or_text(values);
+        Ok(std::iter::once(DataType::Int64).chain(values.iter().map(|_| value.clone())).collect())
+    }
+
+    fn return_type(&self, given: &[DataType]) -> Result<DataType> {
+        Ok(given.get(1).cloned().unwrap_or(DataType::Utf8))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let all = args.args.iter().map(|arg| arg.to_array(args.number_rows)).collect::<Result<Vec<_>>>()?;
+        let [numbers, values @ ..] = all.as_slice() else { return Err(wrong_number("elt", 2, usize::MAX, 0).into()) };
+        let mut picked = Vec::with_capacity(args.number_rows);
+        for (i, number) in numbers.as_primitive::<Int64Type>().iter().enumerate() {
+            let at =
+                number.map(|n| usize::try_from(n).ok().and_then(|n| n.checked_sub(1)).filter(|n| *n < values.len()));
+            picked.push(match (at, number) {
+                // The last array holds one NULL.
+                (None, _) => (values.len(), 0),
+                (Some(Some(at)), _) => (at, i),
+                (Some(None), number) => {
+                    return Err(SqlError::new(
+                        "INVALID_ARRAY_INDEX",
+                        "22003",
+                        format!(
+                            "The index {} is out of bounds: there are {} values.",
+                            number.unwrap_or_default(),
+                            values.len()
+                        ),
+                    )
+                    .into());
+                }
+            });
+        }
+        let none = new_null_array(args.return_field.data_type(), 1);
+        let sources: Vec<&dyn Array> = values.iter().chain([&none]).map(AsRef::as_ref).collect();
+        Ok(ColumnarValue::Array(datafusion::arrow::compute::interleave(&sources, &picked)?))
+    }
+}
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Concat {
     signature: Signature,
@@ -308,15 +376,16 @@ impl ScalarUDFImpl for Concat {
             return Ok(arrays::concatenated_types(given)?);
         }
         for t in given {
-            if matches!(t, DataType::Struct(_) | DataType::Map(..) | DataType::Binary) {
+            if matches!(t, DataType::Struct(_) | DataType::Map(..)) {
                 return Err(SqlError::unsupported(&format!("concat of {}", types::shown(t))).into());
             }
         }
-        Ok(vec![DataType::Utf8; given.len()])
+        Ok(vec![bytes_or_text(given); given.len()])
     }
 
     fn return_type(&self, given: &[DataType]) -> Result<DataType> {
-        Ok(given.first().filter(|t| matches!(t, DataType::List(_))).cloned().unwrap_or(DataType::Utf8))
+        let kept = given.first().filter(|t| matches!(t, DataType::List(_) | DataType::Binary));
+        Ok(kept.cloned().unwrap_or(DataType::Utf8))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -326,17 +395,16 @@ impl ScalarUDFImpl for Concat {
         if let list @ DataType::List(_) = args.return_field.data_type() {
             return arrays::concatenated(&arrays, list).map(ColumnarValue::Array);
         }
-        let texts: Vec<_> = arrays.iter().map(|a| a.as_string::<i32>()).collect();
-        let mut builder = StringBuilder::new();
-        for i in 0..len {
-            if texts.iter().any(|t| t.is_null(i)) {
-                builder.append_null();
-            } else {
-                let text: String = texts.iter().map(|t| t.value(i)).collect();
-                builder.append_value(text);
-            }
-        }
-        let result: ArrayRef = Arc::new(builder.finish());
+        let null = |i: usize| arrays.iter().any(|a| a.is_null(i));
+        let result: ArrayRef = if *args.return_field.data_type() == DataType::Binary {
+            let values: Vec<_> = arrays.iter().map(|a| a.as_binary::<i32>()).collect();
+            let all = |i: usize| values.iter().flat_map(|v| v.value(i)).copied().collect::<Vec<u8>>();
+            Arc::new(BinaryArray::from_iter((0..len).map(|i| (!null(i)).then(|| all(i)))))
+        } else {
+            let texts: Vec<_> = arrays.iter().map(|a| a.as_string::<i32>()).collect();
+            let all = |i: usize| texts.iter().map(|t| t.value(i)).collect::<String>();
+            Arc::new(StringArray::from_iter((0..len).map(|i| (!null(i)).then(|| all(i)))))
+        };
         if constant {
             return ScalarValue::try_from_array(&result, 0).map(ColumnarValue::Scalar);
         }

@@ -150,6 +150,8 @@ fn constant(name: &str, span: Span, surroundings: &Surroundings<'_>) -> Option<E
         "current_catalog" => ast::string(surroundings.catalog, span),
         "current_schema" | "current_database" => ast::string(surroundings.schema, span),
         "current_user" | "session_user" | "user" => ast::string(USER, span),
+        // A statement is one piece of work, and its rows come from no file of their own.
+        "spark_partition_id" => ast::cast(ast::number("0", span), DataType::Int(None)),
         "pi" => ast::cast(ast::string("3.141592653589793", span), double()),
         "e" => ast::cast(ast::string("2.718281828459045", span), double()),
         _ => return None,
@@ -502,7 +504,7 @@ fn like(name: &str, mut args: Vec<Expr>, span: Span) -> Result<Expr, SqlError> {
         Some(_) => return Err(SqlError::unsupported("a computed escape character in like").at(ast::start(span))),
     };
     let (expr, mut pattern) = (Box::new(args.remove(0)), Box::new(args.remove(0)));
-    super::rewrite::unescaped(&mut pattern, escape_char).map_err(|e| e.at(ast::start(span)))?;
+    super::rewrite::unescaped(&mut pattern, escape_char, "INVALID_ESCAPE_CHAR").map_err(|e| e.at(ast::start(span)))?;
     Ok(if name == "like" {
         Expr::Like { negated: false, any: false, expr, pattern, escape_char: None }
     } else {
@@ -539,7 +541,7 @@ fn known(function: &Function, name: &str) -> Result<(), SqlError> {
 pub(super) fn unknown(function: &Function) -> SqlError {
     let place = ast::start(function.span());
     let name = ast::function_name(function);
-    if crate::dialect::functions::function(&name).is_some() {
+    if crate::dialect::functions::function(&name).is_some() || crate::dialect::functions::in_known_family(&name) {
         return SqlError::unsupported(&format!("the function {name}")).at(place);
     }
     let parts: Vec<String> =

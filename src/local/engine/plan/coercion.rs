@@ -110,6 +110,7 @@ fn of_bytes(call: &ScalarFunction, schema: &DFSchema) -> Result<Option<ScalarFun
         "substring" | "left" => "binary_substring",
         "lpad" => "binary_lpad",
         "rpad" => "binary_rpad",
+        "overlay" => "binary_overlay",
         _ => return Ok(None),
     };
     let Some(first) = call.args.first() else { return Ok(None) };

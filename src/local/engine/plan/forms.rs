@@ -90,6 +90,14 @@ impl VisitorMut for Settler {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
+        // The parser takes a bare NULL here for a name.
+        if let Expr::RLike { pattern, .. } = expr
+            && let Expr::Identifier(name) = pattern.as_ref()
+            && name.quote_style.is_none()
+            && name.value.eq_ignore_ascii_case("null")
+        {
+            **pattern = ast::null(name.span);
+        }
         if let Some(other) = quantified_like(expr) {
             *expr = other;
         }

@@ -65,13 +65,13 @@ impl ExprPlanner for SparkOperators {
         let is_interval = |t: &DataType| matches!(t, DataType::Interval(_) | DataType::Duration(_));
         let is_time = |t: &DataType| matches!(t, DataType::Date32 | DataType::Timestamp(..));
         match operation {
-            Operation::Add if !tolerant && left == DataType::Date32 && types::is_integer(&right) => {
+            Operation::Add if left == DataType::Date32 && types::is_integer(&right) => {
                 Ok(planned(datetime::date_add(), vec![raw.left, raw.right]))
             }
-            Operation::Add if !tolerant && right == DataType::Date32 && types::is_integer(&left) => {
+            Operation::Add if right == DataType::Date32 && types::is_integer(&left) => {
                 Ok(planned(datetime::date_add(), vec![raw.right, raw.left]))
             }
-            Operation::Subtract if !tolerant && left == DataType::Date32 && types::is_integer(&right) => {
+            Operation::Subtract if left == DataType::Date32 && types::is_integer(&right) => {
                 Ok(planned(datetime::date_sub(), vec![raw.left, raw.right]))
             }
             Operation::Subtract if is_time(&left) && is_time(&right) => Err(SqlError::unsupported(

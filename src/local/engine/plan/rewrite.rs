@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArguments, GroupByExpr, Ident,
-    JsonPathElem, LimitClause, OneOrManyWithParens, OrderByKind, Query, Select, SelectItem,
+    AccessExpr, BinaryOperator, CeilFloorKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArguments,
+    GroupByExpr, Ident, JsonPathElem, LimitClause, OneOrManyWithParens, OrderByKind, Query, Select, SelectItem,
     SelectItemQualifiedWildcardKind, SetExpr, Spanned, Subscript, TableAlias, TableFactor, TrimWhereField,
     UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut, WindowFrameBound, WindowType,
 };
@@ -194,10 +194,26 @@ impl Rewriter<'_> {
                 fields_of_parameters(&mut lambda.body, &names);
             }
             Expr::Value(ValueWithSpan { value, .. }) => match value {
+                Value::Number(text, false) if text.parse::<f64>().is_ok_and(f64::is_infinite) => {
+                    return Err(SqlError::new(
+                        "INVALID_NUMERIC_LITERAL_RANGE",
+                        "22003",
+                        format!("The numeric literal {text} is outside the range of a DOUBLE."),
+                    )
+                    .at(place));
+                }
                 Value::Number(text, long) => {
                     if let Some(typed) = typed_number(text, *long, span) {
                         *expr = typed;
                     }
+                }
+                Value::HexStringLiteral(text) if !text.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                    return Err(SqlError::new(
+                        "INVALID_TYPED_LITERAL",
+                        "42604",
+                        format!("The value of the typed literal \"X\" is invalid: '{text}'."),
+                    )
+                    .at(place));
                 }
                 Value::DoubleQuotedString(text) => *value = Value::SingleQuotedString(std::mem::take(text)),
                 _ => {}
@@ -223,21 +239,18 @@ impl Rewriter<'_> {
                 }
             }
             Expr::TypedString(typed) => invalid_literal(typed, span)?,
+            Expr::UnaryOp { op: op @ UnaryOperator::BangNot, .. } => *op = UnaryOperator::Not,
+            Expr::BinaryOp { left, op: BinaryOperator::Custom(op), right } if op == ">>>" => {
+                *expr = ast::call("shiftrightunsigned", vec![(**left).clone(), (**right).clone()], span);
+            }
             Expr::UnaryOp { op: UnaryOperator::BitwiseNot, expr: inner } => {
                 *expr = ast::call("bit_not", vec![(**inner).clone()], span);
             }
             Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
-                unescaped(pattern, escape_char.take()).map_err(|e| e.at(place))?;
+                unescaped(pattern, escape_char.take(), "INVALID_ESC").map_err(|e| e.at(place))?;
             }
             Expr::RLike { negated, expr: text, pattern, .. } => {
-                // The parser takes a bare NULL here for a name.
-                let pattern = match pattern.as_ref() {
-                    Expr::Identifier(name) if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("null") => {
-                        Expr::Value(ValueWithSpan { value: Value::Null, span })
-                    }
-                    other => other.clone(),
-                };
-                let call = ast::call("regexp_like", vec![(**text).clone(), pattern], span);
+                let call = ast::call("regexp_like", vec![(**text).clone(), (**pattern).clone()], span);
                 *expr = if *negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(call) } } else { call };
             }
             Expr::Extract { field, expr: inner, .. } if calls::is_second(&ast::string(&field.to_string(), span)) => {
@@ -247,15 +260,16 @@ impl Rewriter<'_> {
                 *expr = ast::call("date_part", vec![ast::string(&field.to_string(), span), (**inner).clone()], span);
             }
             Expr::Ceil { expr: inner, field } | Expr::Floor { expr: inner, field } => {
-                if !matches!(
-                    field,
-                    sqlparser::ast::CeilFloorKind::DateTimeField(sqlparser::ast::DateTimeField::NoDateTime)
-                ) {
-                    return Err(SqlError::unsupported("ceil and floor with a scale or a unit").at(place));
+                let mut args = vec![(**inner).clone()];
+                match field {
+                    CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) => {}
+                    CeilFloorKind::Scale(scale) => args.push(Expr::Value(scale.clone())),
+                    CeilFloorKind::DateTimeField(_) => {
+                        return Err(SqlError::unsupported("ceil and floor with a unit").at(place));
+                    }
                 }
-                let inner = (**inner).clone();
                 let name = if matches!(expr, Expr::Ceil { .. }) { "ceil" } else { "floor" };
-                *expr = ast::call(name, vec![inner], span);
+                *expr = ast::call(name, args, span);
             }
             Expr::Substring { expr: text, substring_from, substring_for, .. } => {
                 let mut args = vec![(**text).clone()];
@@ -458,7 +472,7 @@ fn is_null(expr: &Expr) -> bool {
 }
 
 /// Writes a pattern of LIKE with the escape character that the engine knows, the backslash.
-pub(super) fn unescaped(pattern: &mut Expr, escape: Option<ValueWithSpan>) -> Result<(), SqlError> {
+pub(super) fn unescaped(pattern: &mut Expr, escape: Option<ValueWithSpan>, wrong: &str) -> Result<(), SqlError> {
     let escape_char = match escape.as_ref().map(|escape| &escape.value) {
         None => '\\',
         Some(Value::SingleQuotedString(text) | Value::DoubleQuotedString(text)) if text.chars().count() == 1 => {
@@ -466,12 +480,13 @@ pub(super) fn unescaped(pattern: &mut Expr, escape: Option<ValueWithSpan>) -> Re
         }
         Some(_) => {
             let text = "The escape character of LIKE must be a string of one character.";
-            return Err(SqlError::new("INVALID_ESCAPE_CHAR", "42604", text));
+            return Err(SqlError::new(wrong, "42604", text));
         }
     };
     let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) = pattern else {
         return match escape {
             None => Ok(()),
+            Some(_) if is_null(pattern) => Ok(()),
             Some(_) => Err(SqlError::unsupported("LIKE … ESCAPE with a computed pattern")),
         };
     };
@@ -520,6 +535,14 @@ fn invalid_literal(typed: &sqlparser::ast::TypedString, span: sqlparser::tokeniz
     let is_one = match typed.data_type {
         DataType::Date => functions::parse_date(text).is_some(),
         DataType::Timestamp(..) => functions::parse_timestamp(text).is_some(),
+        DataType::Decimal(_) | DataType::Binary(_) | DataType::String(_) | DataType::Double(_) | DataType::Boolean => {
+            return Err(SqlError::new(
+                "UNSUPPORTED_TYPED_LITERAL",
+                "0A000",
+                format!("Literals of the type \"{}\" are not supported.", typed.data_type),
+            )
+            .at(ast::start(span)));
+        }
         _ => true,
     };
     if is_one {

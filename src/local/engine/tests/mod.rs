@@ -1,6 +1,7 @@
 //! The engine as a whole: statements in, answers out.
 
 mod copy;
+mod functions;
 mod queries;
 mod spark;
 mod upkeep;

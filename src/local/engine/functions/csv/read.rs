@@ -7,6 +7,7 @@ use super::super::records::{Cell, Options, Read, Reader, malformed};
 use super::text::Format;
 use crate::dialect::DataType as SqlType;
 use crate::local::engine::error::SqlError;
+use crate::local::engine::functions::patterns::Use;
 use crate::local::engine::types;
 
 pub(super) const FROM_CSV: Reader = Reader { name: "from_csv", read: record };
@@ -71,7 +72,7 @@ fn double(text: &str, options: &Options) -> Option<f64> {
 
 /// The type of a line, options written as a JSON object.
 pub(in crate::local::engine) fn schema(text: &str, options: &str) -> Result<SqlType, SqlError> {
-    let options = Options::decode(options)?;
+    let options = Options::decode(options, Use::Read)?;
     if text.is_empty() {
         return Err(malformed(text));
     }

@@ -11,6 +11,7 @@ use super::super::nested::{Nested, mismatch};
 use super::super::records::Options;
 use super::text::Format;
 use crate::local::engine::error::SqlError;
+use crate::local::engine::functions::patterns::Use;
 
 pub(super) const TO_CSV: Nested = Nested {
     name: "to_csv",
@@ -26,7 +27,7 @@ pub(super) const TO_CSV: Nested = Nested {
     returns: |_| DataType::Utf8,
     eval: |args, _| {
         let options = match args.get(1) {
-            Some(options) if !options.is_empty() => Options::decode(options.as_string::<i32>().value(0))?,
+            Some(options) if !options.is_empty() => Options::decode(options.as_string::<i32>().value(0), Use::Write)?,
             _ => Options::default(),
         };
         let format = Format::of(&options, true);

@@ -6,10 +6,11 @@ use super::read::grammar;
 use super::text::{Json, is_whole};
 use crate::dialect::DataType;
 use crate::local::engine::error::SqlError;
+use crate::local::engine::functions::patterns::Use;
 
 /// The type of the first value of a text, options written as a JSON object.
 pub(in crate::local::engine) fn schema(text: &str, options: &str) -> Result<DataType, SqlError> {
-    let options = Options::decode(options)?;
+    let options = Options::decode(options, Use::Read)?;
     if text.trim_matches([' ', '\t', '\n', '\r']).is_empty() {
         return Ok(DataType::String);
     }

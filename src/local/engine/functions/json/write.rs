@@ -14,6 +14,7 @@ use super::super::nested::{Nested, mismatch};
 use super::super::records::Options;
 use super::text::Json;
 use crate::local::engine::error::SqlError;
+use crate::local::engine::functions::patterns::Use;
 use crate::local::engine::{render, types};
 
 pub(super) const FUNCTIONS: &[Nested] = &[Nested {
@@ -28,7 +29,7 @@ pub(super) const FUNCTIONS: &[Nested] = &[Nested {
     returns: |_| DataType::Utf8,
     eval: |args, _| {
         let options = match args.get(1) {
-            Some(options) if !options.is_empty() => Options::decode(options.as_string::<i32>().value(0))?,
+            Some(options) if !options.is_empty() => Options::decode(options.as_string::<i32>().value(0), Use::Write)?,
             _ => Options::default(),
         };
         let writer = Writer {

@@ -19,6 +19,7 @@ pub(super) use self::options::Options;
 use super::nested::unexpected;
 use crate::dialect::DataType as SqlType;
 use crate::local::engine::error::SqlError;
+use crate::local::engine::functions::patterns::Use;
 use crate::local::engine::types;
 
 /// A function from text, a schema and options to values of that schema. Schema and options are constants: the schema
@@ -96,7 +97,7 @@ impl ScalarUDFImpl for FromText {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let options = match args.args.get(2) {
-            Some(ColumnarValue::Scalar(ScalarValue::Utf8(Some(options)))) => Options::decode(options)?,
+            Some(ColumnarValue::Scalar(ScalarValue::Utf8(Some(options)))) => Options::decode(options, Use::Read)?,
             _ => Options::default(),
         };
         let target = args.return_field.data_type();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use datafusion::arrow::datatypes::DataType;
 
 use super::super::moments::{self, DAY, Zone};
-use super::super::patterns::Pattern;
+use super::super::patterns::{Pattern, Use};
 use super::Cell;
 use crate::local::engine::error::SqlError;
 
@@ -20,11 +20,11 @@ pub(in crate::local::engine::functions) struct Options {
 }
 
 impl Options {
-    /// Reads options that were written as a JSON object.
-    pub(in crate::local::engine::functions) fn decode(json: &str) -> Result<Self, SqlError> {
+    /// Reads options that were written as a JSON object, for this use of their patterns.
+    pub(in crate::local::engine::functions) fn decode(json: &str, usage: Use) -> Result<Self, SqlError> {
         let texts: BTreeMap<String, String> =
             serde_json::from_str(json).map_err(|_| SqlError::internal("options are texts by name"))?;
-        let pattern = |name: &str| texts.get(name).map(|text| Pattern::new(text)).transpose();
+        let pattern = |name: &str| texts.get(name).map(|text| Pattern::new(text, usage)).transpose();
         Ok(Self {
             date: pattern("dateformat")?,
             timestamp: pattern("timestampformat")?,
