@@ -15,20 +15,8 @@ const MAX_BYTES: usize = 16 << 20;
 /// a tree as deep as the chain is long, and trees are walked by recursion.
 const MAX_CHAIN: usize = 4000;
 
-/// How often a statement may have a construct that makes its plan deeper: beyond that, planning takes minutes or all of
-/// the stack.
-const MOST: [(&str, &[Keyword], usize); 4] = [
-    ("EXCEPT and INTERSECT", &[Keyword::EXCEPT, Keyword::INTERSECT, Keyword::MINUS], 64),
-    ("LATERAL", &[Keyword::LATERAL], 64),
-    ("UNION", &[Keyword::UNION], 500),
-    ("JOIN", &[Keyword::JOIN], 500),
-];
-
-/// So many pipes may follow each other: see [`MOST`].
-const MAX_PIPES: usize = 200;
-
-/// So many complements may follow each other: the query engine looks at each twice.
-const MAX_TILDES: usize = 8;
+/// How deep the parser goes.
+pub(super) const MAX_DEPTH: usize = 100;
 
 /// So many subscripts may follow each other: `a[0][1]`.
 const MAX_ACCESSES: usize = 100;
@@ -341,38 +329,21 @@ fn string_end(rest: &[u8], quote: u8, escapes: bool) -> usize {
     rest.len()
 }
 
-/// Refuses chains of operators that are too long to walk.
+/// What is said of a text whose parts lie too deep in each other.
+pub(super) fn too_deep(range: Range<usize>) -> SyntaxError {
+    SyntaxError {
+        help: Some("Split the query into CTEs.".to_owned()),
+        ..SyntaxError::at(range, "the query is nested too deeply")
+    }
+}
+
+/// Refuses chains of operators that are too long to walk, and parentheses that are too deep for the parser: it would
+/// find that out only after it has tried every way to read them.
 fn check_chains(tokens: &[TokenWithSpan], map: &TextMap) -> Result<(), SyntaxError> {
     let mut open = Vec::new();
     let mut run = 0;
     let mut accesses = 0;
-    let (mut found, mut pipes, mut tildes) = ([0; MOST.len()], 0, 0);
     for token in tokens {
-        let deeper = match &token.token {
-            Token::VerticalBarRightAngleBracket => {
-                pipes += 1;
-                (pipes > MAX_PIPES).then_some(("|>", MAX_PIPES))
-            }
-            Token::Word(word) => MOST.iter().zip(&mut found).find_map(|((what, words, most), found)| {
-                *found += usize::from(words.contains(&word.keyword));
-                (*found > *most).then_some((*what, *most))
-            }),
-            _ => None,
-        };
-        if let Some((what, most)) = deeper {
-            return Err(SyntaxError {
-                help: Some("Write intermediate results into tables.".to_owned()),
-                ..SyntaxError::at(map.range(token.span), format!("the query has {what} more than {most} times"))
-            });
-        }
-        match &token.token {
-            Token::Tilde => tildes += 1,
-            Token::Whitespace(_) | Token::LParen => {}
-            _ => tildes = 0,
-        }
-        if tildes > MAX_TILDES {
-            return Err(SyntaxError::at(map.range(token.span), "too many complements follow each other"));
-        }
         match &token.token {
             Token::LBracket => accesses += 1,
             Token::Whitespace(_) | Token::RBracket | Token::Period | Token::Number(..) => {}
@@ -387,6 +358,9 @@ fn check_chains(tokens: &[TokenWithSpan], map: &TextMap) -> Result<(), SyntaxErr
             Token::LParen | Token::LBracket => {
                 open.push(run);
                 run = 0;
+                if open.len() > MAX_DEPTH {
+                    return Err(too_deep(map.range(token.span)));
+                }
             }
             Token::RParen | Token::RBracket => run = open.pop().unwrap_or(0),
             Token::Comma | Token::SemiColon => run = 0,

@@ -30,9 +30,6 @@ impl SyntaxError {
     }
 }
 
-/// How deep parentheses, calls and subqueries may nest.
-const MAX_DEPTH: usize = 100;
-
 /// Parses exactly one query; comments and trailing semicolons are allowed.
 pub fn parse_query(text: &str) -> Result<Query, SyntaxError> {
     let map = TextMap::new(text);
@@ -43,7 +40,8 @@ pub fn parse_query(text: &str) -> Result<Query, SyntaxError> {
     let (tokens, levels) = values::recursion_levels(tokens);
     let tokens = short::written_out(tokens);
     let dialect = Databricks::for_tokens(tokens.len());
-    let mut parser = Parser::new(&dialect).with_recursion_limit(MAX_DEPTH).with_tokens_with_locations(tokens.clone());
+    let mut parser =
+        Parser::new(&dialect).with_recursion_limit(lex::MAX_DEPTH).with_tokens_with_locations(tokens.clone());
     let mut query = parser.parse_query().map_err(|error| source.explain(&error))?;
     let mut semicolon = false;
     while parser.consume_token(&Token::SemiColon) {
@@ -110,7 +108,8 @@ fn parse_piece<T>(
     let tokens = lex::tokens(text, &map)?;
     let source = Source { map: &map, tokens: &tokens };
     let dialect = Databricks::for_tokens(tokens.len());
-    let mut parser = Parser::new(&dialect).with_recursion_limit(MAX_DEPTH).with_tokens_with_locations(tokens.clone());
+    let mut parser =
+        Parser::new(&dialect).with_recursion_limit(lex::MAX_DEPTH).with_tokens_with_locations(tokens.clone());
     let piece = parse(&mut parser).map_err(|error| source.explain(&error))?;
     let next = parser.peek_token();
     if next.token == Token::EOF { Ok(piece) } else { Err(source.unexpected(end, next.span.start)) }
@@ -158,11 +157,7 @@ impl Source<'_> {
         let message = match error {
             ParserError::TokenizerError(message) | ParserError::ParserError(message) => message,
             ParserError::RecursionLimitExceeded => {
-                let range = self.deepest();
-                return SyntaxError {
-                    help: Some("Split the query into CTEs.".to_owned()),
-                    ..SyntaxError::at(range, "the query is nested too deeply")
-                };
+                return lex::too_deep(self.deepest());
             }
         };
         let (message, location) = split_location(message);
@@ -203,7 +198,7 @@ impl Source<'_> {
             let source = Source { map: self.map, tokens };
             let dialect = Databricks::for_tokens(tokens.len());
             let mut parser =
-                Parser::new(&dialect).with_recursion_limit(MAX_DEPTH).with_tokens_with_locations(tokens.to_vec());
+                Parser::new(&dialect).with_recursion_limit(lex::MAX_DEPTH).with_tokens_with_locations(tokens.to_vec());
             match parser.parse_query() {
                 Err(error) => Some(source.explain(&error)),
                 Ok(_) => {

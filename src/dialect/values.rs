@@ -188,8 +188,8 @@ fn is_alias(token: &Token) -> bool {
 pub(super) fn samples_last(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let mut i = 0;
     while i < tokens.len() {
-        let behind = tokens[..i].iter().rev().map(|t| &t.token).find(|t| !matches!(t, Token::Whitespace(_)));
-        if keyword(&tokens[i].token) != Keyword::TABLESAMPLE || behind != Some(&Token::RParen) {
+        let behind = || tokens[..i].iter().rev().map(|t| &t.token).find(|t| !matches!(t, Token::Whitespace(_)));
+        if keyword(&tokens[i].token) != Keyword::TABLESAMPLE || behind() != Some(&Token::RParen) {
             i += 1;
             continue;
         }

@@ -105,6 +105,17 @@ impl SqlError {
         Self::new("UNSUPPORTED_FEATURE", "0A000", format!("The embedded warehouse does not support {what}."))
     }
 
+    /// A statement that has so many of one construct that planning would take minutes.
+    pub(super) fn too_much(what: &str, most: usize) -> Self {
+        Self::new(
+            "UNSUPPORTED_FEATURE",
+            "0A000",
+            format!(
+                "The embedded warehouse supports at most {most} of {what}. Write intermediate results into tables."
+            ),
+        )
+    }
+
     /// A statement that was stopped from outside.
     pub(super) fn canceled() -> Self {
         let error = Self::new("OPERATION_CANCELED", "HY008", "Operation has been canceled.");

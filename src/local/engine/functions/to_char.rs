@@ -39,7 +39,7 @@ fn constant(value: Option<&ScalarValue>, name: &str) -> Result<Option<String>, S
     }
 }
 
-fn only_constant<'a>(args: &'a [ColumnarValue]) -> Option<&'a ScalarValue> {
+fn only_constant(args: &[ColumnarValue]) -> Option<&ScalarValue> {
     match args.get(1) {
         Some(ColumnarValue::Scalar(scalar)) => Some(scalar),
         _ => None,

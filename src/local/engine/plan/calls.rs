@@ -302,6 +302,14 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
             ast::set_arguments(function, vec![order.expr]);
             ast::rename(function, if order.options.asc == Some(false) { "mode_desc" } else { "mode" });
         }
+        ("mode", 0) | ("percentile_disc" | "percentile_cont", 1) if function.within_group.is_empty() => {
+            return Err(SqlError::new(
+                "INVALID_WITHIN_GROUP_EXPRESSION.WITHIN_GROUP_MISSING",
+                "42K0K",
+                format!("Invalid function `{name}` with WITHIN GROUP. WITHIN GROUP is required for `{name}`."),
+            )
+            .at(ast::start(span)));
+        }
         ("percentile", 3) => ast::rename(function, "percentile_weighted"),
         ("percentile", 2) if ast::is_distinct(function) => ast::rename(function, "percentile_weighted"),
         ("percentile_disc", 1) if function.within_group.len() == 1 => {

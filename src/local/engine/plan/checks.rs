@@ -191,6 +191,13 @@ fn out_of_range<'a>(
 }
 
 fn clauses(select: &Select) -> Result<(), SqlError> {
+    let joins = select.from.iter().flat_map(|table| &table.joins);
+    for join in joins {
+        if let Some(found) = first(&join.join_operator, |f| f.over.is_some() || is_aggregate(f)) {
+            let text = format!("The condition of a join cannot contain {found}.");
+            return Err(SqlError::new("UNSUPPORTED_EXPR_FOR_OPERATOR", "42K0E", text).at(ast::start(found.span())));
+        }
+    }
     if let Some(condition) = &select.selection {
         if let Some(found) = first(condition, is_aggregate) {
             let text = format!("The WHERE condition contains the aggregate function {found}: use HAVING.");
@@ -198,8 +205,8 @@ fn clauses(select: &Select) -> Result<(), SqlError> {
         }
         if let Some(found) = first(condition, |function| function.over.is_some()) {
             return Err(SqlError::new(
-                "UNSUPPORTED_EXPR_FOR_OPERATOR",
-                "42K0E",
+                "WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE",
+                "42601",
                 format!("The WHERE clause cannot contain the window function {found}: use QUALIFY."),
             )
             .at(ast::start(found.span())));
@@ -293,7 +300,7 @@ fn is_aggregate(function: &Function) -> bool {
 }
 
 /// The first call of this kind in an expression, subqueries left out.
-pub(super) fn first(expr: &Expr, wanted: impl Fn(&Function) -> bool) -> Option<Function> {
+pub(super) fn first(tree: &impl Visit, wanted: impl Fn(&Function) -> bool) -> Option<Function> {
     struct Finder<F> {
         wanted: F,
         depth: usize,
@@ -320,6 +327,6 @@ pub(super) fn first(expr: &Expr, wanted: impl Fn(&Function) -> bool) -> Option<F
         }
     }
     let mut finder = Finder { wanted, depth: 0, found: None };
-    let _ = expr.visit(&mut finder);
+    let _ = tree.visit(&mut finder);
     finder.found
 }

@@ -16,6 +16,7 @@ mod forms;
 mod grouping;
 mod guards;
 mod lateral;
+mod limits;
 mod names;
 mod never;
 mod operators;
@@ -139,6 +140,7 @@ pub(super) async fn reading(engine: &Engine, text: &str, scope: &Scope, given: &
 /// Plans a query that is parsed already.
 async fn tree(engine: &Engine, mut tree: Query, scope: &Scope, given: &Given) -> Result<Planned, SqlError> {
     refuse::check(&tree)?;
+    limits::check(&tree)?;
     checks::check(&tree)?;
     forms::settle(&mut tree)?;
     let output = names::OutputNames::of(&tree);

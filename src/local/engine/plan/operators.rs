@@ -134,9 +134,13 @@ impl ExprPlanner for SparkOperators {
         })))
     }
 
-    /// Counts are BIGINT.
-    fn plan_aggregate(&self, raw: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>> {
+    /// Counts are BIGINT; the average of NULL is a DOUBLE.
+    fn plan_aggregate(&self, mut raw: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>> {
         let target = match raw.func.name() {
+            "avg" if matches!(raw.args[..], [Expr::Literal(ScalarValue::Null, _)]) => {
+                raw.args = vec![lit(ScalarValue::Float64(None))];
+                return Ok(PlannerResult::Original(raw));
+            }
             "approx_distinct" => DataType::Int64,
             "grouping" => DataType::Int8,
             _ => return Ok(PlannerResult::Original(raw)),

@@ -201,7 +201,10 @@ impl HigherOrderUDFImpl for Lambdas {
             }
             _ => {}
         }
-        Ok(found)
+        match given.get(found.len()) {
+            Some(value) => Err(unexpected(name, "last", "LAMBDA", value))?,
+            None => Ok(found),
+        }
     }
 
     fn lambda_parameters(
