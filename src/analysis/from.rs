@@ -5,11 +5,12 @@ use sqlparser::ast::{
     LateralView, ObjectName, ObjectNamePart, Spanned, TableAlias, TableFactor, TableWithJoins,
 };
 
-use super::expr::{integer, text};
+use super::expr::integer;
 use super::resolve::{Resolver, suggestion};
 use super::scope::{Output, Scope, Source, same};
 use super::{Column, DataType, Relation, TableRead};
 use crate::diag::{Diagnostic, did_you_mean};
+use crate::dialect;
 
 /// FROM as far as it has been read: the names it offers, and what `*` stands for.
 pub(super) struct From<'p> {
@@ -211,12 +212,9 @@ impl Resolver<'_> {
         for part in &name.0 {
             match part {
                 ObjectNamePart::Identifier(ident) => parts.push(ident.value.clone()),
-                ObjectNamePart::Function(function) => match function.args.as_slice() {
-                    [FunctionArg::Unnamed(FunctionArgExpr::Expr(e))] if text(e).is_some() => {
-                        let name = text(e).unwrap_or_default();
-                        parts.extend(name.split('.').map(|p| p.trim_matches('`').to_owned()));
-                    }
-                    _ => return (Vec::new(), Output::unknown()),
+                ObjectNamePart::Function(function) => match dialect::constant_text(&function.args, &|_| None) {
+                    Some(name) => parts.extend(dialect::name_parts(&name)),
+                    None => return (Vec::new(), Output::unknown()),
                 },
             }
         }

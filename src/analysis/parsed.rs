@@ -1,10 +1,11 @@
 //! A parsed query with the way back to the file it was written in.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use sqlparser::ast::Query;
+use sqlparser::ast::{FunctionArg, Query};
 
 use super::resolve::reads;
 use crate::diag::{Diagnostic, Diagnostics, Span};
@@ -64,8 +65,11 @@ pub fn parse_sql(
     origin: impl Fn(Range<usize>) -> Span + Send + Sync + 'static,
 ) -> Result<Parsed, Diagnostics> {
     match dialect::parse_query(text) {
-        Ok(query) => {
+        Ok(mut query) => {
             let map = TextMap::new(text);
+            let known =
+                |args: &[FunctionArg], _| Ok(dialect::constant_text(args, &|_| None).map(|t| dialect::name_parts(&t)));
+            let Ok(()) = dialect::put_names_in::<Infallible>(&mut query, known);
             let reads = reads(&query, &map, &origin);
             Ok(Parsed { query, map, origin: Arc::new(origin), reads })
         }

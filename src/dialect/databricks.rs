@@ -3,7 +3,11 @@
 use std::any::TypeId;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sqlparser::ast::{BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Ident, ObjectNamePart, Value};
+use sqlparser::ast::{
+    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart, ObjectNamePartFunction, TimezoneInfo,
+    TypedString, Value,
+};
 use sqlparser::dialect::{DatabricksDialect, Dialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -45,15 +49,31 @@ impl Dialect for Databricks {
         if out {
             return Some(Err(ParserError::ParserError(GIVEN_UP.to_owned())));
         }
-        let number = suffixed(parser)?;
-        parser.advance_token();
-        Some(Ok(number))
+        if let Some(number) = suffixed(parser) {
+            parser.advance_token();
+            return Some(Ok(number));
+        }
+        let [word, open] = [0, 1].map(|n| parser.peek_nth_token(n).token);
+        let Token::Word(Word { value, quote_style: None, .. }) = &word else { return None };
+        if let (true, Token::SingleQuotedString(_)) = (value.eq_ignore_ascii_case("timestamp_ltz"), &open) {
+            return Some(timestamp_with_zone(parser));
+        }
+        if open != Token::LParen {
+            return None;
+        }
+        match value.to_ascii_lowercase().as_str() {
+            "identifier" => Some(named_call(parser)),
+            "struct" if is_starred(parser) => {
+                Some(parser.parse_object_name(false).and_then(|name| parser.parse_function(name)))
+            }
+            _ => None,
+        }
     }
 
     /// `a DIV b`, integer division.
     fn parse_infix(&self, parser: &mut Parser, expr: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
         // `a >>> b`: the parser's tokens are `>>` and `>`.
-        let [first, second] = [0, 1].map(|n| parser.peek_nth_token(n));
+        let [first, second, third] = [0, 1, 2].map(|n| parser.peek_nth_token(n));
         if first.token == Token::ShiftRight && second.token == Token::Gt && first.span.end == second.span.start {
             parser.advance_token();
             parser.advance_token();
@@ -61,6 +81,18 @@ impl Dialect for Databricks {
                 left: Box::new(expr.clone()),
                 op: BinaryOperator::Custom(">>>".to_owned()),
                 right: Box::new(right),
+            }));
+        }
+        // The parser loses the NULL of `a RLIKE NULL`.
+        let negated = is_word(&first.token, &["not"]);
+        let [operator, pattern] = if negated { [&second.token, &third.token] } else { [&first.token, &second.token] };
+        if is_word(operator, &["rlike", "regexp"]) && is_word(pattern, &["null"]) {
+            (0..if negated { 2 } else { 1 }).for_each(|_| parser.advance_token());
+            return Some(parser.parse_subexpr(precedence).map(|pattern| Expr::RLike {
+                negated,
+                expr: Box::new(expr.clone()),
+                pattern: Box::new(pattern),
+                regexp: false,
             }));
         }
         if !parser.parse_keyword(Keyword::DIV) {
@@ -71,6 +103,20 @@ impl Dialect for Databricks {
             op: BinaryOperator::MyIntegerDivide,
             right: Box::new(right),
         }))
+    }
+
+    /// `||` binds as `+` does, shifts closer than `&`, and a path into JSON belongs to the value before it.
+    fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        let shift = self.prec_value(Precedence::Xor) + 1;
+        match &parser.peek_token_ref().token {
+            Token::StringConcat => Some(Ok(self.prec_value(Precedence::PlusMinus))),
+            Token::ShiftLeft | Token::ShiftRight => Some(Ok(shift)),
+            Token::Colon => match &parser.peek_nth_token_ref(1).token {
+                Token::SingleQuotedString(_) | Token::Number(..) => None,
+                _ => Some(Ok(self.prec_value(Precedence::DoubleColon))),
+            },
+            _ => None,
+        }
     }
 
     fn prec_value(&self, precedence: Precedence) -> u8 {
@@ -200,6 +246,62 @@ impl Dialect for Databricks {
     fn allow_extract_custom(&self) -> bool {
         true
     }
+}
+
+fn is_word(token: &Token, words: &[&str]) -> bool {
+    matches!(token, Token::Word(Word { value, quote_style: None, .. })
+        if words.iter().any(|word| value.eq_ignore_ascii_case(word)))
+}
+
+/// Whether a call has nothing or a star among its arguments: the parser reads neither as a struct.
+fn is_starred(parser: &Parser) -> bool {
+    let mut depth = 0;
+    let mut before = Token::LParen;
+    for n in 1.. {
+        let token = parser.peek_nth_token(n).token;
+        let begins = matches!(before, Token::LParen | Token::Comma | Token::Period);
+        match &token {
+            Token::LParen => depth += 1,
+            Token::RParen if depth == 1 => return before == Token::LParen,
+            Token::RParen => depth -= 1,
+            Token::Mul if depth == 1 && begins => return true,
+            Token::EOF => return false,
+            _ => {}
+        }
+        before = token;
+    }
+    false
+}
+
+/// `TIMESTAMP_LTZ'…'`, which is what TIMESTAMP is in Databricks.
+fn timestamp_with_zone(parser: &mut Parser) -> Result<Expr, ParserError> {
+    parser.advance_token();
+    let data_type = DataType::Timestamp(None, TimezoneInfo::None);
+    Ok(Expr::TypedString(TypedString { data_type, value: parser.parse_value()?, uses_odbc_syntax: false }))
+}
+
+/// `IDENTIFIER(text)`, or with more arguments behind it, where the text names a function.
+fn named_call(parser: &mut Parser) -> Result<Expr, ParserError> {
+    let name = parser.parse_identifier()?;
+    parser.expect_token(&Token::LParen)?;
+    let text = parser.parse_expr()?;
+    parser.expect_token(&Token::RParen)?;
+    let args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(text))];
+    if parser.peek_token_ref().token == Token::LParen {
+        let computed = ObjectNamePart::Function(ObjectNamePartFunction { name, args });
+        return parser.parse_function(ObjectName(vec![computed]));
+    }
+    let list = FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() };
+    Ok(Expr::Function(Function {
+        name: ObjectName(vec![ObjectNamePart::Identifier(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(list),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    }))
 }
 
 /// A number whose type is told by letters behind it: `1.5D`, `2S`, `3Y`, `1.5F`, `1BD`.

@@ -2,6 +2,7 @@
 
 mod databricks;
 pub mod functions;
+mod identifiers;
 mod lex;
 mod pipes;
 mod query;
@@ -11,6 +12,7 @@ mod types;
 mod values;
 
 pub use databricks::Databricks;
+pub use identifiers::{constant, constant_text, name_parts, put_names_in};
 pub use lex::{TextMap, split_number};
 #[cfg(feature = "local")]
 pub(crate) use pipes::{derived, query_of, select_star};

@@ -9,8 +9,6 @@ mod browser;
 mod cohort_sql;
 mod databricks_client;
 #[cfg(feature = "local")]
-mod databricks_sdk;
-#[cfg(feature = "local")]
 mod durability;
 #[cfg(feature = "local")]
 mod embedded_fivetran;
@@ -23,6 +21,8 @@ mod fivetran_client;
 mod http_faults;
 #[cfg(feature = "local")]
 mod interrupt;
+#[cfg(feature = "local")]
+mod other_clients;
 #[cfg(feature = "local")]
 mod support;
 #[cfg(feature = "local")]

@@ -82,7 +82,7 @@ fn type_of(base: &DataType, name: &str) -> Result<DataType, SqlError> {
 }
 
 /// Which field of a struct has the name, in any case.
-fn place(base: &DataType, name: &str) -> Result<usize, SqlError> {
+pub(in crate::local::engine) fn place(base: &DataType, name: &str) -> Result<usize, SqlError> {
     let DataType::Struct(fields) = base else { return Err(SqlError::internal("a struct was expected")) };
     let mut found = fields.iter().enumerate().filter(|(_, field)| field.name().eq_ignore_ascii_case(name));
     match (found.next(), found.next()) {

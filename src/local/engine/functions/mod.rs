@@ -6,6 +6,7 @@
 pub(super) mod arithmetic;
 pub(super) mod arrays;
 pub(super) mod cast;
+mod coalesce;
 pub(super) mod common_type;
 pub(super) mod compare;
 mod complex_text;
@@ -154,7 +155,7 @@ fn scalars() -> HashMap<&'static str, Arc<ScalarUDF>> {
     all.extend(json::functions());
     all.extend(csv::functions());
     all.extend([
-        ("coalesce", datafusion::functions::core::coalesce()),
+        ("coalesce", coalesce::coalesce()),
         ("greatest", datafusion::functions::core::greatest()),
         ("least", datafusion::functions::core::least()),
         ("get_field", fields::field()),

@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, CastKind, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, ObjectNamePart,
-    Query, Select, TableAlias, TableFactor, TableVersion, TableWithJoins, Value, ValueWithSpan, VisitMut, VisitorMut,
+    CastKind, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, Query, Select, TableAlias,
+    TableFactor, TableVersion, TableWithJoins, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use sqlparser::tokenizer::Span;
 
 use super::ast;
-use crate::dialect::{DataType, Name, parse_query};
+use crate::dialect::{self, DataType, Name, name_parts, parse_query};
 use crate::ids::TableName;
 use crate::local::engine::api::Parameter;
 use crate::local::engine::catalog::quoted;
@@ -80,7 +80,7 @@ impl Scope {
             Name::Computed { expression, .. } => {
                 let text = format!("SELECT {}", expression.text());
                 let query = parse_query(&text).map_err(|e| SqlError::syntax(&e, &text))?;
-                let parts = ast::only_expression(&query).and_then(|e| self.constant(e)).map(|text| split(&text));
+                let parts = ast::only_expression(&query).and_then(|e| self.constant(e)).map(|text| name_parts(&text));
                 parts.ok_or_else(|| not_constant().at(self.place(name)))
             }
         }
@@ -102,28 +102,17 @@ impl Scope {
 
     /// The text that a constant expression of strings and markers gives.
     fn constant(&self, expr: &Expr) -> Option<String> {
-        match expr {
-            Expr::Nested(inner) => self.constant(inner),
-            Expr::Value(ValueWithSpan { value, .. }) => match value {
-                Value::SingleQuotedString(text) | Value::DoubleQuotedString(text) => Some(text.clone()),
-                Value::Placeholder(marker) => self.parameters.get(&marker_name(marker))?.value.clone(),
-                _ => None,
-            },
-            Expr::BinaryOp { left, op: BinaryOperator::StringConcat, right } => {
-                Some(self.constant(left)? + &self.constant(right)?)
-            }
-            Expr::Function(function) if ast::function_name(function) == "concat" => {
-                let FunctionArguments::List(list) = &function.args else { return None };
-                list.args
-                    .iter()
-                    .map(|arg| match arg {
-                        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => self.constant(expr),
-                        _ => None,
-                    })
-                    .collect()
-            }
-            _ => None,
-        }
+        dialect::constant(expr, &|marker| self.value(marker))
+    }
+
+    fn value(&self, marker: &str) -> Option<String> {
+        self.parameters.get(&marker_name(marker))?.value.clone()
+    }
+
+    /// The parts of the name that `IDENTIFIER(args)` gives.
+    pub(super) fn computed_name(&self, args: &[FunctionArg]) -> Result<Vec<String>, SqlError> {
+        let text = dialect::constant_text(args, &|marker| self.value(marker));
+        text.map(|text| name_parts(&text)).ok_or_else(not_constant)
     }
 
     /// What a marker stands for: a typed literal.
@@ -178,20 +167,6 @@ fn too_many_parts(parts: &[String]) -> SqlError {
         "42601",
         format!("{} is not a valid identifier as it has more than 3 name parts.", quoted(&parts)),
     )
-}
-
-/// Splits `a.b.c` at its points, heeding back-quotes.
-fn split(text: &str) -> Vec<String> {
-    let (mut parts, mut part, mut quoted) = (Vec::new(), String::new(), false);
-    for c in text.trim().chars() {
-        match c {
-            '`' => quoted = !quoted,
-            '.' if !quoted => parts.push(std::mem::take(&mut part)),
-            c => part.push(c),
-        }
-    }
-    parts.push(part);
-    parts
 }
 
 /// Which version of a table.
@@ -308,12 +283,8 @@ impl Binder<'_> {
             match part {
                 ObjectNamePart::Identifier(ident) => parts.push(ident.value.clone()),
                 ObjectNamePart::Function(function) => {
-                    let text = match function.args.as_slice() {
-                        [FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))] => self.scope.constant(expr),
-                        _ => None,
-                    };
-                    let text = text.ok_or_else(|| not_constant().at(ast::start(function.name.span)))?;
-                    parts.extend(split(&text));
+                    let named = self.scope.computed_name(&function.args);
+                    parts.extend(named.map_err(|e| e.at(ast::start(function.name.span)))?);
                 }
             }
         }
@@ -344,11 +315,11 @@ impl Binder<'_> {
             [table, from, to] => (table, from, Some(to)),
             _ => return Err(wrong()),
         };
-        let parts = split(&self.scope.constant(table).ok_or_else(wrong)?);
+        let parts = name_parts(&self.scope.constant(table).ok_or_else(wrong)?);
         let bound = |expr: &Expr| match expr {
             Expr::Value(ValueWithSpan { value: Value::Number(text, _), .. }) => text.parse().ok().map(Version::Number),
             Expr::Value(ValueWithSpan { value: Value::Placeholder(marker), .. }) => {
-                let text = self.scope.parameters.get(&marker_name(marker))?.value.clone()?;
+                let text = self.scope.value(marker)?;
                 Some(text.parse().map_or(Version::Time(text), Version::Number))
             }
             Expr::TypedString(typed) => match &typed.value.value {

@@ -129,16 +129,19 @@ fn condition(expr: Expr, schema: &DFSchema, of: &str) -> Result<(Expr, bool)> {
     match types::canonical(&expr.get_type(schema)?) {
         DataType::Boolean | DataType::Null => Ok((expr, false)),
         DataType::Utf8 => Ok((cast(expr, DataType::Boolean), true)),
-        other => Err(SqlError::new(
-            "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
-            "42K09",
-            format!(
-                "Cannot resolve \"{of}\" due to data type mismatch: it requires the \"BOOLEAN\" type, but was given {}.",
-                types::shown(&other)
-            ),
-        )
-        .into()),
+        other => Err(no_truth(of, &other).into()),
     }
+}
+
+fn no_truth(of: &str, given: &DataType) -> SqlError {
+    SqlError::new(
+        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+        "42K09",
+        format!(
+            "Cannot resolve \"{of}\" due to data type mismatch: it requires the \"BOOLEAN\" type, but was given {}.",
+            types::shown(given)
+        ),
+    )
 }
 
 /// `greatest` and `least` do not compare text with anything else.
@@ -228,8 +231,11 @@ fn branches(case: Case, schema: &DFSchema) -> Result<Transformed<Expr>> {
         None => {
             let mut judged = Vec::with_capacity(conditions.len());
             for one in conditions {
-                let (one, cast) = condition(one, schema, "CASE WHEN")?;
-                changed |= cast;
+                // Text is not read here, as it is beside AND and OR.
+                let given = types::canonical(&one.get_type(schema)?);
+                if !matches!(given, DataType::Boolean | DataType::Null) {
+                    return Err(no_truth("CASE WHEN", &given).into());
+                }
                 judged.push(one);
             }
             (None, judged)

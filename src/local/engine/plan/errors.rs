@@ -37,6 +37,14 @@ pub(super) fn unresolved_name(error: &DataFusionError) -> Option<(Option<String>
     }
 }
 
+/// What we have sent through the planner as an error.
+pub(super) fn carried<T: std::error::Error + 'static>(error: &DataFusionError) -> Option<&T> {
+    match peel(error, None).1 {
+        DataFusionError::External(inner) => inner.downcast_ref(),
+        _ => None,
+    }
+}
+
 /// Says what an error of the query engine means.
 pub(in crate::local::engine) fn explain(error: DataFusionError) -> SqlError {
     let (place, inner) = peel(&error, None);
@@ -276,6 +284,13 @@ fn plan(message: &str) -> SqlError {
         SqlError::new("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09", format!("{line}."))
     } else if mentions(&["Cannot coerce arithmetic", "Cannot infer common argument type", "Incompatible inputs"]) {
         SqlError::new("DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES", "42K09", format!("{line}."))
+    } else if mentions(&["Unary operator 'NOT' requires"]) {
+        let text = "Cannot resolve \"NOT\" due to data type mismatch: it requires the \"BOOLEAN\" type. Compare the value \
+                    with something, or cast it.";
+        SqlError::new("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "42K09", text)
+    } else if mentions(&["Join condition must be boolean"]) {
+        let text = "The join condition must be BOOLEAN: compare the columns of both sides.";
+        SqlError::new("JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE", "42K0E", text)
     } else if mentions(&["ORDER BY expressions"]) && mentions(&["SELECT DISTINCT"]) {
         let name = message.split("expressions ").nth(1).and_then(|rest| rest.split(" must").next()).unwrap_or_default();
         SqlError::new(

@@ -451,7 +451,7 @@ fn applied(input: TableWithJoins, (function, keeps): Call, alias: TableAlias, ou
 }
 
 /// Items of FROM as one: the comma is a cross join.
-fn joined(mut from: Vec<TableWithJoins>) -> TableWithJoins {
+pub(super) fn joined(mut from: Vec<TableWithJoins>) -> TableWithJoins {
     if from.is_empty() {
         // One row without columns to speak of.
         let one = SelectItem::ExprWithAlias {
@@ -476,7 +476,8 @@ fn joined(mut from: Vec<TableWithJoins>) -> TableWithJoins {
     first
 }
 
-fn alone(relation: TableFactor) -> TableWithJoins {
+/// An item of FROM without joins.
+pub(super) fn alone(relation: TableFactor) -> TableWithJoins {
     TableWithJoins { relation, joins: Vec::new() }
 }
 

@@ -28,6 +28,7 @@ mod refuse;
 mod relations;
 mod rewrite;
 mod splice;
+mod stars;
 mod subqueries;
 mod tuples;
 mod widen;
@@ -57,7 +58,7 @@ pub(super) use subqueries::SparkSubqueries;
 
 use super::error::SqlError;
 use super::session;
-use crate::dialect::{Part, parse_query};
+use crate::dialect::{Part, parse_query, put_names_in};
 use crate::local::engine::Engine;
 
 /// In texts of ours, the rows that a query gives: its columns are `c0`, `c1`, … there.
@@ -143,7 +144,8 @@ async fn tree(engine: &Engine, mut tree: Query, scope: &Scope, given: &Given) ->
     limits::check(&tree)?;
     checks::check(&tree)?;
     forms::settle(&mut tree)?;
-    let output = names::OutputNames::of(&tree);
+    put_names_in(&mut tree, |args, span| scope.computed_name(args).map(Some).map_err(|e| e.at(ast::start(span))))?;
+    let mut written = tree.clone();
     let uses = bind::bind(&mut tree, scope)?;
     let mut tables = BTreeMap::new();
     for (reference, table) in uses {
@@ -155,17 +157,18 @@ async fn tree(engine: &Engine, mut tree: Query, scope: &Scope, given: &Given) ->
     }
     let now = engine.now();
     let state = session::at(engine.state(), now);
-    let plan = plan_tree(&tree, &tables, &state, scope, now)?;
+    let plan = plan_tree(&tree, &mut written, &tables, &state, scope, now)?;
     // Types are final only once the plan is analysed.
     let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {}).map_err(explain)?;
-    let names = output.resolve(plan.schema());
+    let names = names::OutputNames::of(&written).resolve(plan.schema());
     Ok(Planned { plan, names, state })
 }
 
 /// Rewrites and plans; where a name is an alias further left in the select list, puts in what it stands for and tries
-/// again.
+/// again. Stars that are written out are so in `written`, too.
 fn plan_tree(
     tree: &Query,
+    written: &mut Query,
     tables: &BTreeMap<[String; 3], Arc<dyn TableSource>>,
     state: &SessionState,
     scope: &Scope,
@@ -175,6 +178,7 @@ fn plan_tree(
     let surroundings = rewrite::Surroundings { now, catalog: &scope.catalog, schema: &scope.schema };
     loop {
         let mut rewritten = tree.clone();
+        stars::probe(&mut rewritten);
         rewrite::rewrite(&mut rewritten, &surroundings)?;
         let context = context::Context::new(state, tables);
         let options = ParserOptions::new()
@@ -189,6 +193,11 @@ fn plan_tree(
             Ok(plan) => return widen::unions(plan).map_err(explain),
             Err(error) => error,
         };
+        if let Some(columns) = errors::carried::<stars::Columns>(&error) {
+            stars::write_out(&mut tree, columns)?;
+            stars::write_out(written, columns)?;
+            continue;
+        }
         let known = errors::unresolved_column(&error);
         let place = known.or_else(|| lateral::find(&tree, &errors::unresolved_name(&error)?));
         if let Some(place) = place

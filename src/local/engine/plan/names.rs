@@ -1,8 +1,9 @@
 //! Names of result columns: as the query wrote them, or as Spark makes them up from an expression's text.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
+use datafusion::arrow::datatypes::Field;
 use datafusion::common::DFSchema;
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
@@ -30,7 +31,7 @@ impl OutputNames {
     pub(super) fn of(query: &Query) -> Self {
         let mut names = Self::default();
         if let Some(select) = outermost(&query.body) {
-            names.items = select.projection.iter().map(item).collect();
+            names.items = items(select);
         }
         let _ = query.visit(&mut names);
         names
@@ -58,20 +59,55 @@ impl OutputNames {
             .collect()
     }
 
-    fn written(&self, field: &datafusion::arrow::datatypes::Field) -> String {
+    fn written(&self, field: &Field) -> String {
         let name = unmarked(field.name());
-        match field.metadata().get(WRITTEN_NAME).filter(|written| written.to_lowercase() == name) {
-            Some(written) => written.clone(),
+        match written_name(field) {
+            Some(written) => written.to_owned(),
             None => self.aliases.get(name).cloned().unwrap_or_else(|| name.to_owned()),
         }
     }
+}
+
+/// A column's name as its table has it, where that is not the one it is planned under.
+pub(super) fn written_name(field: &Field) -> Option<&str> {
+    let written = field.metadata().get(WRITTEN_NAME)?;
+    (written.to_lowercase() == unmarked(field.name())).then_some(written)
+}
+
+/// The names under which the tables of a select are known, in lower case.
+pub(super) fn relations(select: &Select) -> HashSet<String> {
+    let mut open: Vec<&TableFactor> = Vec::new();
+    for table in &select.from {
+        open.push(&table.relation);
+        open.extend(table.joins.iter().map(|join| &join.relation));
+    }
+    let mut found = HashSet::new();
+    while let Some(factor) = open.pop() {
+        match factor {
+            TableFactor::NestedJoin { table_with_joins: table, alias: None } => {
+                open.push(&table.relation);
+                open.extend(table.joins.iter().map(|join| &join.relation));
+            }
+            TableFactor::Function { alias: Some(alias), .. }
+            | TableFactor::NestedJoin { alias: Some(alias), .. }
+            | TableFactor::Pivot { alias: Some(alias), .. }
+            | TableFactor::Unpivot { alias: Some(alias), .. } => {
+                found.insert(alias.name.value.to_lowercase());
+            }
+            TableFactor::Table { alias: None, args: Some(_), name, .. } => {
+                found.insert(ast::last_name(name));
+            }
+            other => found.extend(super::bind::own_name(other)),
+        }
+    }
+    found
 }
 
 impl Visitor for OutputNames {
     type Break = ();
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        for name in select.projection.iter().filter_map(item) {
+        for name in items(select).into_iter().flatten() {
             self.aliases.entry(name.to_lowercase()).or_insert(name);
         }
         ControlFlow::Continue(())
@@ -140,12 +176,33 @@ fn outermost(body: &SetExpr) -> Option<&Select> {
     }
 }
 
-fn item(item: &SelectItem) -> Option<String> {
-    match item {
-        SelectItem::UnnamedExpr(expr) => Some(label(expr)),
+/// The names of a select list's items; stars have none.
+pub(super) fn items(select: &Select) -> Vec<Option<String>> {
+    let relations = relations(select);
+    let name = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(expr) => Some(label_among(expr, &relations)),
         SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
         _ => None,
+    };
+    select.projection.iter().map(name).collect()
+}
+
+/// The name that an expression without an alias gets: the tables of its columns are no part of it.
+fn label_among(expr: &Expr, relations: &HashSet<String>) -> String {
+    if matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
+        return label(expr);
     }
+    let mut expr = expr.clone();
+    let _ = sqlparser::ast::visit_expressions_mut(&mut expr, |part| {
+        if let Expr::CompoundIdentifier(path) = part
+            && let Some(first) = path.first()
+            && relations.contains(&first.value.to_lowercase())
+        {
+            path.remove(0);
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    label(&expr)
 }
 
 /// The name that an expression without an alias gets.

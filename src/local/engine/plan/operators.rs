@@ -57,8 +57,12 @@ impl ExprPlanner for SparkOperators {
                     // A day is not 24 hours to the engine, and a month no number of days.
                     return Err(SqlError::unsupported("comparing intervals").into());
                 }
-                comparable(&raw, &left, &right)?;
+                let raw = truths(raw, &left, &right);
+                comparable(&raw, &type_of(&raw.left, schema)?, &type_of(&raw.right, schema)?)?;
                 return Ok(PlannerResult::Original(raw));
+            }
+            BinaryOperator::And | BinaryOperator::Or => {
+                return Ok(PlannerResult::Original(truths(raw, &left, &right)));
             }
             _ => return Ok(PlannerResult::Original(raw)),
         };
@@ -175,6 +179,14 @@ impl ExprPlanner for SparkOperators {
         };
         Ok(PlannerResult::Planned(cast(Expr::from(call), target)))
     }
+}
+
+/// Text beside a truth value is read as one.
+fn truths(raw: RawBinaryExpr, left: &DataType, right: &DataType) -> RawBinaryExpr {
+    let read = |expr: Expr, its: &DataType, other: &DataType| {
+        if types::is_string(its) && *other == DataType::Boolean { cast(expr, DataType::Boolean) } else { expr }
+    };
+    RawBinaryExpr { left: read(raw.left, left, right), right: read(raw.right, right, left), op: raw.op }
 }
 
 fn planned<T>(function: Arc<datafusion::logical_expr::ScalarUDF>, args: Vec<Expr>) -> PlannerResult<T> {

@@ -18,6 +18,7 @@ use sqlparser::ast::{
 use super::ast;
 use super::errors::unresolved;
 use super::pivot::{pivot, unpivot};
+use super::stars;
 use crate::local::engine::error::SqlError;
 use crate::local::engine::functions::rows::{self, Kind};
 use crate::local::engine::functions::{self, sample};
@@ -33,6 +34,12 @@ impl RelationPlanner for SparkRelations {
         context: &mut dyn RelationPlannerContext,
     ) -> Result<RelationPlanning> {
         let (plan, alias) = match relation {
+            probe if stars::is_probe(&probe) => {
+                let TableFactor::NestedJoin { table_with_joins, .. } = probe else {
+                    return Ok(RelationPlanning::Original(Box::new(probe)));
+                };
+                return Err(stars::found(&context.plan(TableFactor::NestedJoin { table_with_joins, alias: None })?));
+            }
             TableFactor::NestedJoin { table_with_joins, alias } if is_special(&table_with_joins) => {
                 (special(*table_with_joins, context)?, alias)
             }

@@ -3,14 +3,16 @@
 //! Names are folded to lower case, whole numbers become INT, calls take the form under which the function is
 //! registered, and items of select lists that have no name get Spark's.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, CeilFloorKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArguments,
-    GroupByExpr, Ident, JsonPathElem, LimitClause, OneOrManyWithParens, OrderByKind, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, Spanned, Subscript, TableAlias, TableFactor, TrimWhereField,
-    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut, WindowFrameBound, WindowType,
+    AccessExpr, BinaryOperator, CastKind, CeilFloorKind, DataType, DateTimeField, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, JsonPathElem, LimitClause, OneOrManyWithParens,
+    OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Spanned, Subscript, TableAlias,
+    TableFactor, TrimWhereField, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut, WindowFrameBound,
+    WindowType,
 };
 
 use super::{ast, calls, names};
@@ -41,12 +43,13 @@ pub(super) fn rewrite(query: &mut Query, surroundings: &Surroundings<'_>) -> Res
 fn unique_output(body: &mut SetExpr) {
     match body {
         SetExpr::Select(select) => {
-            let named = |item: &SelectItem| match item {
-                SelectItem::UnnamedExpr(expr) => Some((names::label(expr).to_lowercase(), expr.clone())),
-                SelectItem::ExprWithAlias { expr, alias } => Some((alias.value.to_lowercase(), expr.clone())),
+            let named = |(item, name): (&SelectItem, Option<String>)| match item {
+                SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+                    Some((name?.to_lowercase(), expr.clone()))
+                }
                 _ => None,
             };
-            let all: Vec<_> = select.projection.iter().map(named).collect();
+            let all: Vec<_> = select.projection.iter().zip(names::items(select)).map(named).collect();
             let is_name = |expr: &Expr| matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
             // A name that two columns have belongs to neither, unless they are the same column.
             let unclear = |name: &str, expr: &Expr| {
@@ -54,7 +57,7 @@ fn unique_output(body: &mut SetExpr) {
                     n == name && (e.to_string() != expr.to_string() || !is_name(e)) && !std::ptr::eq(e, expr)
                 })
             };
-            let mut seen = std::collections::HashSet::new();
+            let mut seen = HashSet::new();
             // A star may bring any name: names beside it are made other than those.
             let starred = select
                 .projection
@@ -72,7 +75,10 @@ fn unique_output(body: &mut SetExpr) {
             }
         }
         SetExpr::Query(query) => unique_output(&mut query.body),
-        SetExpr::SetOperation { left, .. } => unique_output(left),
+        SetExpr::SetOperation { left, right, .. } => {
+            unique_output(left);
+            unique_output(right);
+        }
         _ => {}
     }
 }
@@ -118,10 +124,12 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
-        for item in &mut select.projection {
+        let (names, relations) = (names::items(select), names::relations(select));
+        for (item, name) in select.projection.iter_mut().zip(names) {
             match item {
-                SelectItem::UnnamedExpr(expr) if !matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) => {
-                    let alias = Ident::with_quote_and_span('`', expr.span(), names::label(expr).to_lowercase());
+                SelectItem::UnnamedExpr(expr) if !is_column(expr, &relations) => {
+                    let name = name.unwrap_or_default().to_lowercase();
+                    let alias = Ident::with_quote_and_span('`', expr.span(), name);
                     *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
                 }
                 SelectItem::ExprWithAlias { alias, .. } => ast::fold(alias),
@@ -219,6 +227,15 @@ impl Rewriter<'_> {
                 _ => {}
             },
             Expr::Interval(interval) => plain(&mut interval.value),
+            // The sign belongs to the number before a cast behind it is made.
+            Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } if is_cast_number(inner) => {
+                if let Expr::Cast { expr: number, .. } = inner.as_mut() {
+                    let signed = Expr::UnaryOp { op: UnaryOperator::Minus, expr: number.clone() };
+                    **number = signed;
+                    self.expression(number)?;
+                }
+                *expr = (**inner).clone();
+            }
             Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => {
                 // The least numbers have a type of their own only with their sign.
                 let least = match inner.as_ref() {
@@ -365,6 +382,9 @@ impl Rewriter<'_> {
         if name.is_empty() {
             return Err(calls::unknown(function));
         }
+        if name == "count" && !ast::is_distinct(function) {
+            counted(function);
+        }
         for (i, arg) in ast::arguments_mut(function).into_iter().enumerate() {
             if !calls::is_typed_argument(&name, i) {
                 plain(arg);
@@ -395,6 +415,19 @@ impl Rewriter<'_> {
     }
 }
 
+/// `count(*)` is `count(1)`, also beside one.
+fn counted(function: &mut Function) {
+    if let FunctionArguments::List(list) = &mut function.args
+        && let [FunctionArg::Unnamed(arg)] = list.args.as_mut_slice()
+    {
+        match arg {
+            FunctionArgExpr::Wildcard => *arg = FunctionArgExpr::Expr(ast::number("1", function.name.span())),
+            FunctionArgExpr::Expr(expr) => plain(expr),
+            _ => {}
+        }
+    }
+}
+
 /// In a lambda `s.a` is a field of its parameter `s`.
 fn fields_of_parameters(body: &mut Expr, names: &[String]) {
     let _ = sqlparser::ast::visit_expressions_mut(body, |part| {
@@ -410,6 +443,20 @@ fn fields_of_parameters(body: &mut Expr, names: &[String]) {
         }
         ControlFlow::<()>::Continue(())
     });
+}
+
+/// `1::STRING`
+fn is_cast_number(expr: &Expr) -> bool {
+    matches!(expr, Expr::Cast { kind: CastKind::DoubleColon, expr, .. } if is_literal(expr))
+}
+
+/// Whether it names a column, and not a field of one.
+fn is_column(expr: &Expr, relations: &HashSet<String>) -> bool {
+    match expr {
+        Expr::Identifier(_) => true,
+        Expr::CompoundIdentifier(path) => path.len() == 2 && relations.contains(&path[0].value.to_lowercase()),
+        _ => false,
+    }
 }
 
 fn fold_alias(alias: &mut TableAlias) {
