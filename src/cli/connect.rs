@@ -7,11 +7,15 @@ use chrono::{DateTime, Utc};
 
 use super::error::Error;
 use super::lookup;
+use super::output::Output;
 #[cfg(feature = "local")]
 use crate::config::{self, Connection};
-use crate::config::{Project, Workspace};
+use crate::config::{Project, Remote, Workspace};
+use crate::databricks::{Explicit, Login, LoginError, Surroundings, system_programs};
 use crate::diag::sentence;
 use crate::execute::Connected;
+#[cfg(feature = "local")]
+use crate::http::Pace;
 use crate::http::{Clock, Options, base_address};
 #[cfg(feature = "local")]
 use crate::ids::ConnectionName;
@@ -27,21 +31,21 @@ pub(super) struct Environment {
     server: Option<crate::local::Server>,
 }
 
-/// Addresses and credentials of an environment.
-struct Access {
-    databricks: databricks::Credentials,
-    fivetran: Option<fivetran::Credentials>,
-}
-
 impl Environment {
     /// Connects to a project's environment, as far as a plan needs it.
-    pub(super) async fn connect(project: &Project, plan: &RunPlan) -> Result<Self, Error> {
+    pub(super) async fn connect(project: &Project, plan: &RunPlan, output: &Output) -> Result<Self, Error> {
         match &project.environment.workspace {
             Workspace::Embedded => Self::embedded(project).await,
-            Workspace::Host(host) => {
+            Workspace::Remote(remote) => {
                 let syncs = plan.steps.values().any(|step| matches!(step.action, Action::Sync(_)));
-                let access = remote(project, &host.value, syncs)?;
-                let connected = connect(&access, project).await?;
+                let options = options();
+                let login = login(remote, &options).await.map_err(|error| login_error(project, &error))?;
+                for warning in &login.warnings {
+                    output.status(&format!("warning: {warning}"));
+                }
+                let fivetran = fivetran(project, syncs, &options)?;
+                let databricks = databricks::Client::of(&login, options).map_err(|e| http_error(&e))?;
+                let connected = connect(databricks, fivetran, project, login.warehouse.as_deref()).await?;
                 Ok(Self {
                     connected,
                     #[cfg(feature = "local")]
@@ -58,11 +62,13 @@ impl Environment {
         let server = Server::start(settings).await.map_err(|error| start_error(&error))?;
         ensure_connections(&server, project)?;
         let base = base_address(&server.url()).map_err(|error| Error::refused(error.to_string()))?;
-        let access = Access {
-            databricks: databricks::Credentials { host: base.clone(), token: server.token().clone() },
-            fivetran: Some(fivetran::Credentials { base, key: Secret::new("local"), secret: server.token().clone() }),
-        };
-        let connected = connect(&access, project).await?;
+        let credentials = databricks::Credentials { host: base.clone(), token: server.token().clone() };
+        // It is this process itself: there is nobody to spare.
+        let options = Options { pace: Arc::new(Pace::unlimited()), ..options() };
+        let databricks = databricks::Client::new(&credentials, options.clone()).map_err(|e| http_error(&e))?;
+        let credentials = fivetran::Credentials { base, key: Secret::new("local"), secret: server.token().clone() };
+        let fivetran = fivetran::Client::new(&credentials, options).map_err(|e| http_error(&e))?;
+        let connected = connect(databricks, Some(fivetran), project, None).await?;
         Ok(Self { connected, server: Some(server) })
     }
 
@@ -148,43 +154,62 @@ fn declared(name: &ConnectionName, connection: &Connection, project: &Project) -
     }
 }
 
-/// Reads the credentials of a workspace elsewhere from the process environment.
-fn remote(project: &Project, host: &str, syncs: bool) -> Result<Access, Error> {
-    let name = &project.environment.name;
-    let host = base_address(host).map_err(|error| Error::refused(format!("environment `{name}`: {error}")))?;
-    let token = lookup::env("DATABRICKS_TOKEN").ok_or_else(|| {
-        Error::refused(format!("environment `{name}` needs a Databricks token"))
-            .with_help("Set DATABRICKS_TOKEN to a personal access token, or to an OAuth token, of that workspace.")
-    })?;
-    let fivetran = match (lookup::env("FIVETRAN_API_KEY"), lookup::env("FIVETRAN_API_SECRET")) {
-        (Some(key), Some(secret)) => {
-            let base = project.environment.fivetran.as_ref().map_or(fivetran::DEFAULT_ADDRESS, |base| &base.value);
-            let base = base_address(base).map_err(|error| Error::refused(format!("environment `{name}`: {error}")))?;
-            Some(fivetran::Credentials { base, key: Secret::new(key), secret: Secret::new(secret) })
-        }
-        _ if syncs => {
-            return Err(Error::refused(format!(
-                "environment `{name}` needs Fivetran's credentials, for the job syncs"
-            ))
-            .with_help("Set FIVETRAN_API_KEY and FIVETRAN_API_SECRET."));
-        }
-        _ => None,
-    };
-    Ok(Access { databricks: databricks::Credentials { host, token: Secret::new(token) }, fivetran })
+/// Limits of the requests, and who sends them.
+fn options() -> Options {
+    let cicd = [
+        ("GITHUB_ACTIONS", "github"),
+        ("GITLAB_CI", "gitlab"),
+        ("TF_BUILD", "azure-devops"),
+        ("JENKINS_URL", "jenkins"),
+    ];
+    let cicd = cicd.iter().find(|(variable, _)| lookup::env(variable).is_some());
+    let cicd = cicd.map(|(_, name)| format!(" cicd/{name}")).unwrap_or_default();
+    Options { user_agent_extra: format!("os/{}{cicd}", std::env::consts::OS), ..Options::new(Arc::new(WallClock)) }
 }
 
-/// Makes the clients, and proves with one request that the workspace answers and has the warehouse.
-async fn connect(access: &Access, project: &Project) -> Result<Connected, Error> {
-    let options = || Options::new(Arc::new(WallClock));
-    let client = databricks::Client::new(&access.databricks, options()).map_err(|e| http_error(&e))?;
-    let wanted = project.environment.warehouse.as_ref().map(|w| w.value.as_str());
-    let warehouse =
-        client.warehouses().resolve(wanted).await.map_err(|error| refused(error.to_string(), &error.help()))?;
-    let fivetran = match &access.fivetran {
-        Some(credentials) => Some(fivetran::Client::new(credentials, options()).map_err(|e| http_error(&e))?),
-        None => None,
+/// Decides about the login to a workspace elsewhere.
+async fn login(remote: &Remote, options: &Options) -> Result<Login, LoginError> {
+    let explicit = Explicit {
+        host: remote.host.as_ref().map(|host| host.value.clone()),
+        profile: remote.profile.clone(),
+        auth_type: remote.auth_type.clone(),
+        client_id: remote.client_id.clone(),
     };
-    Ok(Connected { databricks: client, warehouse: WarehouseId::new(warehouse.id), fivetran })
+    let around = Surroundings { env: Arc::new(lookup::env), run: system_programs(), options: options.clone() };
+    Login::choose(&explicit, &around).await
+}
+
+/// Makes a client of Fivetran with the credentials of the process environment, which a job that syncs cannot do without.
+fn fivetran(project: &Project, syncs: bool, options: &Options) -> Result<Option<fivetran::Client>, Error> {
+    let name = &project.environment.name;
+    let (Some(key), Some(secret)) = (lookup::env("FIVETRAN_API_KEY"), lookup::env("FIVETRAN_API_SECRET")) else {
+        if !syncs {
+            return Ok(None);
+        }
+        let error = Error::refused(format!("environment `{name}` needs Fivetran's credentials, for the job syncs"));
+        return Err(error.with_help("Set FIVETRAN_API_KEY and FIVETRAN_API_SECRET."));
+    };
+    let base = project.environment.fivetran.as_ref().map_or(fivetran::DEFAULT_ADDRESS, |base| &base.value);
+    let base = base_address(base).map_err(|error| Error::refused(format!("environment `{name}`: {error}")))?;
+    let credentials = fivetran::Credentials { base, key: Secret::new(key), secret: Secret::new(secret) };
+    fivetran::Client::new(&credentials, options.clone()).map(Some).map_err(|e| http_error(&e))
+}
+
+/// Proves with one request that the workspace answers and has the warehouse.
+async fn connect(
+    databricks: databricks::Client,
+    fivetran: Option<fivetran::Client>,
+    project: &Project,
+    default_warehouse: Option<&str>,
+) -> Result<Connected, Error> {
+    let wanted = project.environment.warehouse.as_ref().map(|w| w.value.as_str()).or(default_warehouse);
+    let warehouse = databricks.warehouses().resolve(wanted).await;
+    let warehouse = warehouse.map_err(|error| refused(error.to_string(), &error.help()))?;
+    Ok(Connected { databricks, warehouse: WarehouseId::new(warehouse.id), fivetran })
+}
+
+fn login_error(project: &Project, error: &LoginError) -> Error {
+    refused(format!("environment `{}`: {error}", project.environment.name), &error.help())
 }
 
 fn http_error(error: &crate::http::Error) -> Error {

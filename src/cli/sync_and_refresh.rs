@@ -38,7 +38,7 @@ const EVENT_BACKLOG: usize = 1024;
 pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let (project, manifest) = args.project.compile(output)?;
     let plan = plan::run(&manifest, args.job.as_deref())?;
-    let environment = Environment::connect(&project, &plan).await?;
+    let environment = Environment::connect(&project, &plan, output).await?;
     let run = new_run_id();
     let kiln_dir = connect::kiln_dir(&project);
     let recorder = Recorder::create(&kiln_dir, &run)?;

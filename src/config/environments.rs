@@ -5,10 +5,22 @@ use url::Url;
 
 use super::walk::{Fields, Walk, is_identifier};
 use super::yaml::{self, Key, Node};
-use super::{Environment, Workspace, secrets};
+use super::{Environment, Remote, Workspace, secrets};
 use crate::diag::{Diagnostic, Spanned, did_you_mean};
 
-const KEYS: [&str; 8] = ["workspace", "host", "warehouse", "catalog", "schema", "fivetran", "default", "variables"];
+const KEYS: [&str; 11] = [
+    "workspace",
+    "host",
+    "profile",
+    "auth_type",
+    "client_id",
+    "warehouse",
+    "catalog",
+    "schema",
+    "fivetran",
+    "default",
+    "variables",
+];
 
 /// Names that templates already use for something else.
 const RESERVED: [&str; 14] =
@@ -95,44 +107,7 @@ impl Chosen<'_> {
 
 fn read_one(walk: &mut Walk<'_>, name: &str, node: &Node) -> Option<Environment> {
     let fields = walk.fields(node, &format!("environment `{name}`"), &KEYS)?;
-    let workspace = match (fields.entry("workspace"), fields.entry("host")) {
-        (Some((key, _)), Some((host, _))) => {
-            let host = walk.span(&host.range);
-            let diagnostic = Diagnostic::error(
-                "two-workspaces",
-                format!("environment `{name}` has `workspace` and `host`"),
-            )
-            .related(host, "the other one")
-            .help(
-                "Write `workspace: local` for the embedded workspace, or `host: ADDRESS` for a Databricks workspace.",
-            );
-            walk.report(diagnostic, &key.range);
-            None
-        }
-        (Some((_, node)), None) => walk.text(node, "`workspace`").and_then(|text| {
-            if text == "local" {
-                return Some(Workspace::Embedded);
-            }
-            let diagnostic = Diagnostic::error("bad-workspace", format!("there is no workspace `{text}`")).help(
-                "Write `workspace: local` for the embedded workspace, or `host: ADDRESS` for a Databricks workspace.",
-            );
-            walk.report(diagnostic, &node.range);
-            None
-        }),
-        (None, Some((_, node))) => address(walk, node, "`host`").map(Workspace::Host),
-        (None, None) => {
-            let range = walk.first_line(&node.range);
-            let diagnostic = Diagnostic::error(
-                "missing-key",
-                format!("environment `{name}` has no `workspace` or `host`"),
-            )
-            .help(
-                "Write `workspace: local` for the embedded workspace, or `host: ADDRESS` for a Databricks workspace.",
-            );
-            walk.report(diagnostic, &range);
-            None
-        }
-    };
+    let workspace = workspace(walk, name, node, &fields);
     let warehouse = fields.get("warehouse").and_then(|node| {
         let value = walk.text(node, "`warehouse`")?;
         Some(Spanned { value, span: walk.span(&node.range) })
@@ -156,6 +131,44 @@ fn read_one(walk: &mut Walk<'_>, name: &str, node: &Node) -> Option<Environment>
         fivetran,
         span,
     })
+}
+
+/// What to write where it is not clear which workspace is meant.
+const WORKSPACE_HELP: &str = "Write `workspace: local` for the embedded workspace; `host: ADDRESS`, or `profile: NAME` of \
+     ~/.databrickscfg, for a Databricks workspace.";
+
+/// Reads which workspace an environment is, and what it says about the login there.
+fn workspace(walk: &mut Walk<'_>, name: &str, node: &Node, fields: &Fields<'_>) -> Option<Workspace> {
+    let mut text = |key: &str| -> Option<String> { walk.text(fields.get(key)?, &format!("`{key}`")) };
+    let (profile, auth_type, client_id) = (text("profile"), text("auth_type"), text("client_id"));
+    let host = fields.get("host").and_then(|node| address(walk, node, "`host`"));
+    let Some((key, embedded)) = fields.entry("workspace") else {
+        if fields.get("host").is_none() && fields.get("profile").is_none() {
+            let range = walk.first_line(&node.range);
+            let message = format!("environment `{name}` has no `workspace`, `host` or `profile`");
+            walk.report(Diagnostic::error("missing-key", message).help(WORKSPACE_HELP), &range);
+            return None;
+        }
+        // What is there and wrong has been reported.
+        if fields.get("host").is_some() && host.is_none() || fields.get("profile").is_some() && profile.is_none() {
+            return None;
+        }
+        return Some(Workspace::Remote(Remote { host, profile, auth_type, client_id }));
+    };
+    if let Some((other, _)) = ["host", "profile", "auth_type", "client_id"].iter().find_map(|key| fields.entry(key)) {
+        let related = walk.span(&other.range);
+        let message = format!("environment `{name}` has `workspace` and `{}`", other.text);
+        let diagnostic = Diagnostic::error("two-workspaces", message).related(related, "the other one");
+        walk.report(diagnostic.help(WORKSPACE_HELP), &key.range);
+        return None;
+    }
+    let text = walk.text(embedded, "`workspace`")?;
+    if text == "local" {
+        return Some(Workspace::Embedded);
+    }
+    let diagnostic = Diagnostic::error("bad-workspace", format!("there is no workspace `{text}`")).help(WORKSPACE_HELP);
+    walk.report(diagnostic, &embedded.range);
+    None
 }
 
 /// Reads the name of a catalog or schema.

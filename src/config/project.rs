@@ -59,8 +59,21 @@ pub struct Environment {
 pub enum Workspace {
     /// `workspace: local`: the embedded workspace, started by the command itself.
     Embedded,
-    /// `host: …`: a Databricks workspace by its address; credentials come from the process environment.
-    Host(Spanned<String>),
+    /// `host: …` or `profile: …`: a Databricks workspace elsewhere.
+    Remote(Remote),
+}
+
+/// What an environment says of a Databricks workspace and the login there. Secrets are never among it.
+#[derive(Clone, Debug, Default)]
+pub struct Remote {
+    /// `host`: its address; without it, the profile has one.
+    pub host: Option<Spanned<String>>,
+    /// `profile`: a profile of `~/.databrickscfg`.
+    pub profile: Option<String>,
+    /// `auth_type`: the only method to log in by.
+    pub auth_type: Option<String>,
+    /// `client_id`: the application id of a service principal.
+    pub client_id: Option<String>,
 }
 
 /// A Fivetran connection that jobs sync.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::wire::{ErrorBody, Me};
-use super::{Lakeview, Statements, Unity, Warehouses, Workspace};
+use super::{Lakeview, Login, Statements, Unity, Warehouses, Workspace};
 use crate::http::{self, Auth, Class, Http, Options, Refusal, Request, Service};
 use crate::secret::Secret;
 
@@ -42,6 +42,15 @@ impl Client {
     pub fn new(credentials: &Credentials, options: Options) -> Result<Self, http::Error> {
         let auth = Auth::Bearer(credentials.token.clone());
         Ok(Self { http: Http::new(&SERVICE, credentials.host.clone(), auth, options)? })
+    }
+
+    /// Makes a client of a login; no request is sent yet.
+    ///
+    /// # Errors
+    /// If the credentials cannot be sent, or TLS cannot be set up.
+    pub fn of(login: &Login, options: Options) -> Result<Self, http::Error> {
+        let options = Options { credentials: Some(login.credentials()), ..options };
+        Ok(Self { http: Http::new(&SERVICE, login.host.clone(), login.auth.clone(), options)? })
     }
 
     /// Returns the workspace's address, without a trailing slash.
@@ -85,6 +94,11 @@ impl Client {
     }
 }
 
+fn says_token_is_bad(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.contains("invalid access token") || text.contains("invalid token")
+}
+
 fn refusal(body: &[u8]) -> Option<Refusal> {
     let Ok(body) = serde_json::from_slice::<ErrorBody>(body) else {
         return plain_refusal(body);
@@ -95,9 +109,7 @@ fn refusal(body: &[u8]) -> Option<Refusal> {
         Some("ENDPOINT_NOT_FOUND") => Some(Class::Unreachable),
         Some("ALREADY_EXISTS" | "RESOURCE_ALREADY_EXISTS") => Some(Class::Conflict),
         // An expired token has been seen as a 403 of the statement API.
-        _ if body.text().is_some_and(|text| text.to_ascii_lowercase().contains("invalid access token")) => {
-            Some(Class::Auth)
-        }
+        _ if body.text().is_some_and(|text| says_token_is_bad(text)) => Some(Class::Auth),
         _ => None,
     };
     Some(Refusal {

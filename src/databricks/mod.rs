@@ -1,6 +1,6 @@
 //! Databricks' REST APIs: typed calls and the one place where a statement is awaited.
 //!
-//! [`Client`] gives an area each: [`Client::warehouses`], [`Client::statements`], [`Client::lakeview`],
+//! [`Login`] decides about the credentials. [`Client`] gives an area each: [`Client::warehouses`], [`Client::statements`], [`Client::lakeview`],
 //! [`Client::workspace`], [`Client::unity`]. [`Statements::execute`] is where statements are awaited,
 //! [`Lakeview::deploy`] where a dashboard is put in place and published.
 
@@ -10,6 +10,7 @@ mod error;
 mod failure;
 mod history;
 mod lakeview;
+mod login;
 mod statements;
 mod unity;
 mod warehouses;
@@ -21,6 +22,9 @@ pub use deploy::{Change, DashboardSpec, Deployed};
 pub use error::Error;
 pub use failure::{Position, StatementError};
 pub use lakeview::Lakeview;
+pub use login::{
+    Ended, Explicit, Login, LoginError, Method, NotRun, Origin, RunProgram, Surroundings, system_programs,
+};
 pub use statements::{Column, Progress, Statement, StatementResult, Statements};
 pub use unity::Unity;
 pub use warehouses::Warehouses;

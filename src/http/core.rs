@@ -1,5 +1,6 @@
 //! Sending: one loop for time limits, retries and the reading of answers.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +11,18 @@ use url::Url;
 
 use super::address::is_loopback;
 use super::answer::Answer;
-use super::auth::Auth;
+use super::auth::{self, Auth};
 use super::clock::Clock;
 use super::error::{Class, Details, Error, class_of_status};
-use super::request::{Method, Request};
+use super::pace::Pace;
+use super::request::{Body, Method, Request};
 use super::retry::{Fate, RetryPolicy};
+use crate::secret::Secret;
+
+/// How often a host is asked, as Databricks' own clients do it, …
+const REQUESTS_PER_SECOND: u32 = 15;
+/// … after so many requests at once.
+const BURST: u32 = 64;
 
 /// What the core has to know of a service; one constant each.
 #[derive(Debug)]
@@ -57,6 +65,10 @@ pub struct Options {
     pub user_agent_extra: String,
     /// Random numbers from 0 to 1, for the spread of pauses.
     pub chance: Arc<dyn Fn() -> f64 + Send + Sync>,
+    /// How fast each host is asked.
+    pub pace: Arc<Pace>,
+    /// What the credentials are called and where they come from, for messages, if it is not what the service says.
+    pub credentials: Option<String>,
 }
 
 impl Options {
@@ -71,6 +83,8 @@ impl Options {
             user_agent_extra: String::new(),
             // The low half of a random UUID is random but for two bits at its top.
             chance: Arc::new(|| f64::from(uuid::Uuid::new_v4().as_u128() as u32) / f64::from(u32::MAX)),
+            pace: Arc::new(Pace::new(REQUESTS_PER_SECOND, BURST)),
+            credentials: None,
         }
     }
 }
@@ -105,7 +119,7 @@ impl Http {
         let fail = |class, message: String| {
             Error::from(Details {
                 service: service.name,
-                credentials: service.credentials,
+                credentials: Cow::Borrowed(service.credentials),
                 class,
                 method: Method::Get,
                 origin: origin(&base),
@@ -117,16 +131,18 @@ impl Http {
                 fate: Fate::NotSent,
                 attempts: 0,
                 elapsed: Duration::ZERO,
+                help: None,
             })
         };
-        let Some(authorization) = auth.header() else {
+        let Ok(authorization) = auth.header() else {
             return Err(fail(Class::Auth, "the credentials hold characters that no request can carry".to_owned()));
         };
         let user_agent = format!("kiln/{} {}", env!("CARGO_PKG_VERSION"), options.user_agent_extra);
         let Ok(user_agent) = HeaderValue::from_str(user_agent.trim()) else {
             return Err(fail(Class::Bug, "the User-Agent holds characters that no request can carry".to_owned()));
         };
-        let headers = HeaderMap::from_iter([(AUTHORIZATION, authorization), (USER_AGENT, user_agent)]);
+        let mut headers = HeaderMap::from_iter([(USER_AGENT, user_agent)]);
+        headers.extend(authorization.map(|authorization| (AUTHORIZATION, authorization)));
         let mut builder = reqwest::Client::builder()
             .default_headers(headers)
             .connect_timeout(options.connect_timeout)
@@ -173,14 +189,30 @@ impl Http {
     /// # Errors
     /// If no attempt brought a good answer.
     pub async fn send<T: DeserializeOwned>(&self, request: Request) -> Result<Answer<T>, Error> {
-        let Inner { options, .. } = &*self.0;
+        let Inner { options, auth, .. } = &*self.0;
         let start = options.clock.instant();
         let mut attempts = 0;
+        let mut renewed = false;
         loop {
+            let token = match auth {
+                Auth::Tokens(tokens) => Some(tokens.current().await?),
+                _ => None,
+            };
+            let wait = options.pace.place(&self.host(), options.clock.instant());
+            let elapsed = since(&*options.clock, start);
+            if elapsed + wait > options.retry.budget {
+                let message = format!("the service wants no request for {} s", wait.as_secs());
+                let failure = Failure { fate: Fate::NotSent, ..Failure::new(Class::RateLimit, message) };
+                return Err(self.error(&request, failure, attempts.max(1), elapsed));
+            }
+            if !wait.is_zero() {
+                options.clock.sleep(wait).await;
+            }
             attempts += 1;
             let left = options.retry.budget.saturating_sub(since(&*options.clock, start));
             let limit = request.timeout.unwrap_or(options.attempt_timeout).min(left.max(Duration::from_secs(1)));
-            let failure = match tokio::time::timeout(limit, self.attempt(&request)).await {
+            let attempt = self.attempt(&request, token.as_ref().map(|(token, _)| token));
+            let failure = match tokio::time::timeout(limit, attempt).await {
                 Ok(Ok(answer)) => {
                     tracing::debug!(method = request.method.as_str(), path = request.path, attempts, "answered");
                     return Ok(answer);
@@ -194,6 +226,18 @@ impl Http {
                     message: format!("no answer within {} s", limit.as_secs_f64()),
                 },
             };
+            // A token that ended on the way, or was revoked: the request was not carried out, whatever its method.
+            if let (Auth::Tokens(tokens), Some((_, generation)), Class::Auth, false) =
+                (auth, token, failure.class, renewed)
+            {
+                tracing::debug!(method = request.method.as_str(), path = request.path, "the token was refused");
+                tokens.refused(generation);
+                renewed = true;
+                continue;
+            }
+            if let Fate::TurnedAway(Some(asked)) = failure.fate {
+                options.pace.close(&self.host(), options.clock.instant(), asked);
+            }
             let elapsed = since(&*options.clock, start);
             let pause = options.retry.pause(failure.fate, request.idempotent, attempts, elapsed, self.chance());
             tracing::debug!(
@@ -211,12 +255,16 @@ impl Http {
         }
     }
 
-    async fn attempt<T: DeserializeOwned>(&self, request: &Request) -> Result<Answer<T>, Failure> {
+    async fn attempt<T: DeserializeOwned>(
+        &self,
+        request: &Request,
+        token: Option<&Secret>,
+    ) -> Result<Answer<T>, Failure> {
         let Inner { client, base, .. } = &*self.0;
         let mut url = base.clone();
         url.set_path(&request.path);
         if !request.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(&request.query);
+            url.query_pairs_mut().extend_pairs(request.query.iter().map(|(name, value)| (name.as_ref(), value)));
         }
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
@@ -226,9 +274,17 @@ impl Http {
             Method::Delete => reqwest::Method::DELETE,
         };
         let mut builder = client.request(method, url).header(ACCEPT, request.accept);
-        if let Some(body) = &request.body {
-            builder = builder.json(body);
+        if let Some(token) = token {
+            let header = auth::bearer(token).map_err(|_| {
+                Failure::new(Class::Auth, "the token holds characters that no request can carry".to_owned())
+            })?;
+            builder = builder.header(AUTHORIZATION, header);
         }
+        builder = match &request.body {
+            Some(Body::Json(body)) => builder.json(body),
+            Some(Body::Form(fields)) => builder.form(fields),
+            None => builder,
+        };
         let response = builder.send().await.map_err(|error| Failure::of_connection(&error))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
@@ -285,22 +341,30 @@ impl Http {
     }
 
     fn error(&self, request: &Request, failure: Failure, attempts: u32, elapsed: Duration) -> Error {
-        let Inner { service, base, auth, .. } = &*self.0;
+        let Inner { service, base, auth, options, .. } = &*self.0;
+        let redact = |text: &str| auth::redact(&auth.redact(text), &request.secrets);
         Error::from(Details {
             service: service.name,
-            credentials: service.credentials,
+            credentials: options.credentials.clone().map_or(Cow::Borrowed(service.credentials), Cow::Owned),
             class: failure.class,
             method: request.method,
             origin: origin(base),
-            path: auth.redact(&request.path),
+            path: redact(&request.path),
             status: failure.status,
-            code: failure.refusal.code.map(|code| auth.redact(&code)),
-            message: auth.redact(failure.message.trim()),
+            code: failure.refusal.code.map(|code| redact(&code)),
+            message: redact(failure.message.trim()),
             request_id: failure.refusal.request_id,
             fate: failure.fate,
             attempts,
             elapsed,
+            help: None,
         })
+    }
+
+    /// Host and port, by which the pace is kept.
+    fn host(&self) -> String {
+        let base = &self.0.base;
+        format!("{}:{}", base.host_str().unwrap_or_default(), base.port_or_known_default().unwrap_or_default())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The one error of requests: what was asked, what came back, what it means and what to do.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -30,13 +31,13 @@ pub enum Class {
 }
 
 /// A request that did not work. `Display` names the service, the request and the reason; never a secret, never a query.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error(Box<Details>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Details {
     pub(super) service: &'static str,
-    pub(super) credentials: &'static str,
+    pub(super) credentials: Cow<'static, str>,
     pub(super) class: Class,
     pub(super) method: Method,
     /// Scheme, host and port.
@@ -49,6 +50,8 @@ pub(super) struct Details {
     pub(super) fate: Fate,
     pub(super) attempts: u32,
     pub(super) elapsed: Duration,
+    /// What to do, where it is not what the class suggests.
+    pub(super) help: Option<String>,
 }
 
 impl From<Details> for Error {
@@ -58,6 +61,26 @@ impl From<Details> for Error {
 }
 
 impl Error {
+    /// Says that a login did not work out: no token for `origin` could be got, before any request to the service itself.
+    pub fn of_login(service: &'static str, origin: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::from(Details {
+            service,
+            credentials: Cow::Borrowed(""),
+            class: Class::Auth,
+            method: Method::Get,
+            origin: origin.to_owned(),
+            path: String::new(),
+            status: None,
+            code: None,
+            message: message.into(),
+            request_id: None,
+            fate: Fate::NotSent,
+            attempts: 0,
+            elapsed: Duration::ZERO,
+            help: Some(help.into()),
+        })
+    }
+
     /// Returns what the error means.
     pub fn class(&self) -> Class {
         self.0.class
@@ -110,7 +133,10 @@ impl Error {
 
     /// Says what to do about it.
     pub fn help(&self) -> String {
-        let Details { service, credentials, origin, .. } = &*self.0;
+        let Details { service, credentials, origin, help, .. } = &*self.0;
+        if let Some(help) = help {
+            return help.clone();
+        }
         match self.0.class {
             Class::Auth => format!("check {credentials}, and that they belong to {origin}"),
             Class::Permission => {
@@ -131,6 +157,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Details { service, method, origin, path, status, code, message, request_id, attempts, elapsed, .. } =
             &*self.0;
+        if *attempts == 0 {
+            return write!(f, "{service}: {origin}: {message}");
+        }
         write!(f, "{service}: {} {origin}{path}: ", method.as_str())?;
         if let Some(status) = status {
             write!(f, "{status} ")?;

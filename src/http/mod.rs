@@ -10,8 +10,10 @@ mod clock;
 mod core;
 mod error;
 mod open_enum;
+mod pace;
 mod request;
 mod retry;
+mod tokens;
 
 pub use address::{AddressError, base_address};
 pub use answer::Answer;
@@ -20,5 +22,7 @@ pub use clock::Clock;
 pub use core::{Http, Options, Refusal, Service};
 pub use error::{Class, Error};
 pub(crate) use open_enum::open_enum;
+pub use pace::Pace;
 pub use request::{Method, Request};
 pub use retry::{Fate, RetryPolicy};
+pub use tokens::{Token, TokenSource, Tokens};

@@ -1,9 +1,12 @@
 //! A request before it is sent.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::secret::Secret;
 
 /// The methods the services use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,13 +36,31 @@ impl Method {
     }
 }
 
-/// A request: method, path, query, JSON body, and whether it may be sent twice.
+/// What a request carries.
+#[derive(Clone)]
+pub(super) enum Body {
+    /// JSON.
+    Json(Value),
+    /// `a=1&b=2`, as login services want it.
+    Form(Vec<(&'static str, String)>),
+}
+
+/// A body may hold secrets, and is never shown.
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[body]")
+    }
+}
+
+/// A request: method, path, query, body, and whether it may be sent twice.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub(super) method: Method,
     pub(super) path: String,
-    pub(super) query: Vec<(&'static str, String)>,
-    pub(super) body: Option<Value>,
+    pub(super) query: Vec<(Cow<'static, str>, String)>,
+    pub(super) body: Option<Body>,
+    /// What it carries and no message may repeat, beside the credentials.
+    pub(super) secrets: Vec<Secret>,
     pub(super) idempotent: bool,
     pub(super) timeout: Option<Duration>,
     pub(super) accept: &'static str,
@@ -53,6 +74,7 @@ impl Request {
             path: path.to_owned(),
             query: Vec::new(),
             body: None,
+            secrets: Vec::new(),
             idempotent: method == Method::Get,
             timeout: None,
             accept: "application/json",
@@ -102,8 +124,8 @@ impl Request {
     }
 
     /// Adds a query parameter.
-    pub fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.query.push((name, value.into()));
+    pub fn query(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
         self
     }
 
@@ -117,7 +139,20 @@ impl Request {
 
     /// Sets the body. Wire structs always become JSON: their keys are texts.
     pub fn json(mut self, body: &impl Serialize) -> Self {
-        self.body = Some(serde_json::to_value(body).expect("wire structs have text keys and serialise without error"));
+        let body = serde_json::to_value(body).expect("wire structs have text keys and serialise without error");
+        self.body = Some(Body::Json(body));
+        self
+    }
+
+    /// Sets the body to fields of a form.
+    pub fn form(mut self, fields: Vec<(&'static str, String)>) -> Self {
+        self.body = Some(Body::Form(fields));
+        self
+    }
+
+    /// Names a secret that the request carries, so that no message repeats it.
+    pub fn secret(mut self, secret: Secret) -> Self {
+        self.secrets.push(secret);
         self
     }
 

@@ -232,8 +232,11 @@ fn names_keys_and_steps_are_checked() {
 fn workspaces_and_addresses_are_checked() {
     let with = |keys: &str| format!("version: 1\nproject: x\nenvironments:\n  a: {{catalog: c, schema: s, {keys}}}\n");
     for (keys, expected) in [
-        ("warehouse: x", "4:6 error environment `a` has no `workspace` or `host` (Write"),
+        ("warehouse: x", "4:6 error environment `a` has no `workspace`, `host` or `profile` (Write"),
         ("workspace: local, host: x.y", "4:30 error environment `a` has `workspace` and `host`"),
+        ("profile: X, workspace: local", "4:42 error environment `a` has `workspace` and `profile`"),
+        ("auth_type: pat", "4:6 error environment `a` has no `workspace`, `host` or `profile`"),
+        ("profile: X, client_secret: hunter22", "4:42 error `client_secret` looks like a secret"),
         ("workspace: lokal", "4:41 error there is no workspace `lokal`"),
         (
             "host: 'http://dbc.example'",

@@ -201,7 +201,7 @@ fn names_of_the_process_environment_matter_only_where_they_are_used() {
 
     let with_defaults = WHOLE.replace("${SUFFIX}", "${SUFFIX:-x}").replace("CONNECTION_ID}", "CONNECTION_ID:-}");
     let (project, _) = load_with(folder(&with_defaults).path(), Some("prod"), &[]).unwrap();
-    let Workspace::Host(host) = &project.environment.workspace else { panic!() };
+    let Workspace::Remote(Remote { host: Some(host), .. }) = &project.environment.workspace else { panic!() };
     assert_eq!(host.value, "https://dbc-1.cloud.databricks.com");
     assert_eq!(project.environment.schema, "retention_x");
     assert_eq!(project.environment.fivetran.as_ref().unwrap().value, "http://localhost:9000");

@@ -6,6 +6,7 @@
 mod error;
 mod identity;
 mod lakeview;
+mod login;
 mod statements;
 mod unity;
 mod warehouses;
@@ -16,6 +17,7 @@ pub use identity::{Email, Me};
 pub use lakeview::{
     CreateDashboard, Dashboard, DashboardList, LifecycleState, Publish, Published, Revert, UpdateDashboard,
 };
+pub use login::{AzToken, CliToken, GithubToken, HostConfig, OauthError, OauthServer, OauthToken};
 pub use statements::{
     ChunkInfo, ColumnInfo, Disposition, ExternalLink, Format, HistoryPage, HistoryQuery, Manifest, OnWaitTimeout,
     Parameter, QueryTag, ResultData, ResultSchema, ServiceError, StatementRequest, StatementResponse, StatementState,
