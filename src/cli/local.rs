@@ -7,7 +7,7 @@ use super::connect;
 use super::error::Error;
 use super::output::{Format, Output};
 use super::{ProjectArgs, Status};
-use crate::local::{Server, Settings};
+use crate::local::{CLIENT_ID, Server, Settings};
 use crate::secret::Secret;
 
 /// The embedded workspace as a server
@@ -74,6 +74,7 @@ fn announce(server: &Server, output: &Output) {
         Format::Text | Format::Github => output.data(&format!(
             "serving the embedded workspace\n  address    {url}\n  token      {token}\n  warehouse  local\n\
              Databricks clients: DATABRICKS_HOST={url} DATABRICKS_TOKEN={token}\n\
+             with OAuth instead: DATABRICKS_CLIENT_ID={CLIENT_ID} DATABRICKS_CLIENT_SECRET={token}\n\
              Fivetran clients: the same address, key `local`, secret = the token"
         )),
     }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-pub use auth::FIVETRAN_KEY;
+pub use auth::{CLIENT_ID, FIVETRAN_KEY};
 pub use request_log::{LoggedRequest, Vendor};
 pub use server::{Server, Settings, StartError, WAREHOUSE_ID};
 

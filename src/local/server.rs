@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use axum::serve::ListenerExt as _;
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
@@ -16,10 +17,11 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Clock;
+use super::auth::{self, Logins};
 use super::engine::{self, Engine, OpenError};
 use super::fivetran::Fivetran;
 use super::history::History;
-use super::request_log::{LoggedRequest, RequestLog};
+use super::request_log::{LoggedRequest, RequestLog, Vendor};
 use super::routes;
 use super::statements::Statements;
 use super::store::{Store, StoreError};
@@ -121,6 +123,8 @@ fn process(pid: Option<u32>) -> String {
 /// What all routes share.
 pub(super) struct App {
     pub(super) token: Secret,
+    pub(super) logins: Logins,
+    pub(super) clock: Clock,
     pub(super) user_name: String,
     pub(super) address: SocketAddr,
     pub(super) requests: RequestLog,
@@ -131,6 +135,14 @@ pub(super) struct App {
     pub(super) fivetran: Fivetran,
     /// Whether the warehouse runs; a statement starts it.
     pub(super) warehouse_runs: AtomicBool,
+}
+
+impl App {
+    /// Tells whether a request may pass: with the workspace's token, or with one that the login service gave out for it.
+    pub(super) fn is_authorised(&self, vendor: Vendor, headers: &HeaderMap) -> bool {
+        auth::is_authorised(vendor, headers, &self.token)
+            || vendor == Vendor::Databricks && self.logins.knows(headers, (self.clock)())
+    }
 }
 
 /// A running embedded workspace. Dropping it stops it at once; [`Server::shutdown`] lets open requests end first.
@@ -166,10 +178,17 @@ impl Server {
         let history = Arc::new(History::open(Arc::clone(&store)).map_err(failed)?);
         let workspace = Workspace::open(store, Arc::clone(&clock), user_name.clone()).map_err(failed)?;
         let stop = CancellationToken::new();
-        let statements =
-            Arc::new(Statements::new(engine.clone(), Arc::clone(&history), clock, user_name.clone(), stop.clone()));
+        let statements = Arc::new(Statements::new(
+            engine.clone(),
+            Arc::clone(&history),
+            Arc::clone(&clock),
+            user_name.clone(),
+            stop.clone(),
+        ));
         let app = Arc::new(App {
             token: settings.token.unwrap_or_else(random_token),
+            logins: Logins::default(),
+            clock,
             user_name,
             address,
             requests: RequestLog::default(),

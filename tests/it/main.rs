@@ -21,6 +21,7 @@ mod fivetran_client;
 mod http_faults;
 #[cfg(feature = "local")]
 mod interrupt;
+mod login;
 #[cfg(feature = "local")]
 mod other_clients;
 #[cfg(feature = "local")]

@@ -4,11 +4,10 @@
 use std::sync::Arc;
 
 use super::super::server::App;
-use crate::databricks::wire::{Email, Me};
+use crate::databricks::wire::{Email, HostConfig, Me};
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use serde_json::{Value, json};
 
 /// The embedded workspace's id.
 const ORG_ID: &str = "1";
@@ -31,7 +30,10 @@ async fn me(State(app): State<Arc<App>>) -> ([(&'static str, &'static str); 1], 
     ([("x-databricks-org-id", ORG_ID)], Json(me))
 }
 
-/// There is no login service: who has the token is in.
-async fn host_config() -> Json<Value> {
-    Json(json!({"workspace_id": ORG_ID}))
+async fn host_config(State(app): State<Arc<App>>) -> Json<HostConfig> {
+    Json(HostConfig {
+        oidc_endpoint: Some(format!("http://{}/oidc", app.address)),
+        workspace_id: Some(ORG_ID.to_owned()),
+        ..HostConfig::default()
+    })
 }

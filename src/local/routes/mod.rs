@@ -5,6 +5,7 @@ mod form;
 mod history;
 mod lakeview;
 mod me;
+mod oidc;
 mod statements;
 mod unity;
 mod warehouses;
@@ -39,6 +40,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/_kiln/health", get(health))
         .route("/_kiln/requests", get(requests).delete(clear_requests))
         .merge(me::router())
+        .merge(oidc::router())
         .merge(statements::router())
         .merge(history::router())
         .merge(warehouses::router())
@@ -58,7 +60,7 @@ async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Resp
     let path = request.uri().path().to_owned();
     let vendor = Vendor::of(&path);
     if vendor == Vendor::Kiln {
-        let may = is_open(&path) || auth::is_authorised(vendor, request.headers(), &app.token);
+        let may = is_open(&path) || app.is_authorised(vendor, request.headers());
         return if may { next.run(request).await } else { auth::refusal(vendor) };
     }
     let sequence = app.requests.begin(vendor, request.method().as_str(), &path, request.uri().query());
@@ -72,7 +74,7 @@ async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Resp
 }
 
 async fn answer(app: &App, vendor: Vendor, sequence: u64, request: Request, next: Next) -> Response {
-    if !is_open(request.uri().path()) && !auth::is_authorised(vendor, request.headers(), &app.token) {
+    if !is_open(request.uri().path()) && !app.is_authorised(vendor, request.headers()) {
         return auth::refusal(vendor);
     }
     let (mut parts, body) = request.into_parts();
@@ -92,7 +94,8 @@ async fn answer(app: &App, vendor: Vendor, sequence: u64, request: Request, next
 /// Tells whether anybody may read the path: what clients ask before they have credentials, and links that are credentials
 /// themselves.
 fn is_open(path: &str) -> bool {
-    matches!(path, "/_kiln/health" | me::HOST_CONFIG) || path.starts_with("/_kiln/results/")
+    matches!(path, "/_kiln/health" | me::HOST_CONFIG | oidc::DISCOVERY | oidc::TOKEN)
+        || path.starts_with("/_kiln/results/")
 }
 
 /// Some clients send `/api/2.0/sql/statements/` where the documentation has no slash at the end; both are served.
