@@ -16,7 +16,7 @@ use crate::diag::sentence;
 use crate::execute::Connected;
 #[cfg(feature = "local")]
 use crate::http::Pace;
-use crate::http::{Clock, Options, base_address};
+use crate::http::{Clock, Options, RetryPolicy, base_address};
 #[cfg(feature = "local")]
 use crate::ids::ConnectionName;
 use crate::ids::WarehouseId;
@@ -24,30 +24,52 @@ use crate::plan::{Action, RunPlan};
 use crate::secret::Secret;
 use crate::{databricks, fivetran};
 
-/// A connected environment. The embedded workspace lives as long as this does.
-pub(super) struct Environment {
-    pub(super) connected: Connected,
+/// The clients of an environment; no request was sent by them yet. The embedded workspace lives as long as this does.
+pub(super) struct Clients {
+    pub(super) databricks: databricks::Client,
+    /// None if there are no credentials for it.
+    pub(super) fivetran: Option<fivetran::Client>,
+    /// How the login was decided about; none for the embedded workspace, which has a token of its own.
+    pub(super) login: Option<Login>,
     #[cfg(feature = "local")]
     server: Option<crate::local::Server>,
 }
 
-impl Environment {
-    /// Connects to a project's environment, as far as a plan needs it.
-    pub(super) async fn connect(project: &Project, plan: &RunPlan, output: &Output) -> Result<Self, Error> {
+/// A connected environment.
+pub(super) struct Environment {
+    pub(super) connected: Connected,
+    clients: Clients,
+}
+
+/// Why there are no clients.
+pub(super) enum NoClients {
+    /// There is no login.
+    Login(LoginError),
+    /// Something else.
+    Other(Error),
+}
+
+impl From<Error> for NoClients {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl Clients {
+    /// Decides about the login, or starts the embedded workspace. A policy other than the usual one is for those who want
+    /// to know soon.
+    pub(super) async fn of(project: &Project, retry: RetryPolicy) -> Result<Self, NoClients> {
         match &project.environment.workspace {
-            Workspace::Embedded => Self::embedded(project).await,
+            Workspace::Embedded => Ok(Self::embedded(project, retry).await?),
             Workspace::Remote(remote) => {
-                let syncs = plan.steps.values().any(|step| matches!(step.action, Action::Sync(_)));
-                let options = options();
-                let login = login(remote, &options).await.map_err(|error| login_error(project, &error))?;
-                for warning in &login.warnings {
-                    output.status(&format!("warning: {warning}"));
-                }
-                let fivetran = fivetran(project, syncs, &options)?;
+                let options = Options { retry, ..options() };
+                let login = login(remote, &options).await.map_err(NoClients::Login)?;
+                let fivetran = fivetran(project, &options)?;
                 let databricks = databricks::Client::of(&login, options).map_err(|e| http_error(&e))?;
-                let connected = connect(databricks, fivetran, project, login.warehouse.as_deref()).await?;
                 Ok(Self {
-                    connected,
+                    databricks,
+                    fivetran,
+                    login: Some(login),
                     #[cfg(feature = "local")]
                     server: None,
                 })
@@ -56,29 +78,34 @@ impl Environment {
     }
 
     #[cfg(feature = "local")]
-    async fn embedded(project: &Project) -> Result<Self, Error> {
+    async fn embedded(project: &Project, retry: RetryPolicy) -> Result<Self, Error> {
         use crate::local::{Server, Settings};
         let settings = Settings::new(data_dir(project), Arc::new(Utc::now));
         let server = Server::start(settings).await.map_err(|error| start_error(&error))?;
         ensure_connections(&server, project)?;
         let base = base_address(&server.url()).map_err(|error| Error::refused(error.to_string()))?;
-        let credentials = databricks::Credentials { host: base.clone(), token: server.token().clone() };
         // It is this process itself: there is nobody to spare.
-        let options = Options { pace: Arc::new(Pace::unlimited()), ..options() };
+        let options = Options { pace: Arc::new(Pace::unlimited()), retry, ..options() };
+        let credentials = databricks::Credentials { host: base.clone(), token: server.token().clone() };
         let databricks = databricks::Client::new(&credentials, options.clone()).map_err(|e| http_error(&e))?;
         let credentials = fivetran::Credentials { base, key: Secret::new("local"), secret: server.token().clone() };
         let fivetran = fivetran::Client::new(&credentials, options).map_err(|e| http_error(&e))?;
-        let connected = connect(databricks, Some(fivetran), project, None).await?;
-        Ok(Self { connected, server: Some(server) })
+        Ok(Self { databricks, fivetran: Some(fivetran), login: None, server: Some(server) })
     }
 
     #[cfg(not(feature = "local"))]
-    async fn embedded(project: &Project) -> Result<Self, Error> {
+    async fn embedded(project: &Project, _: RetryPolicy) -> Result<Self, Error> {
         Err(Error::usage(format!(
             "environment `{}` is the embedded workspace, which this kiln was built without",
             project.environment.name
         ))
         .with_help("Choose another environment with --env, or build kiln with its feature `local`."))
+    }
+
+    /// Returns the warehouse that is meant: by jobs.yaml, or else by the process environment or the profile.
+    pub(super) fn warehouse<'a>(&'a self, project: &'a Project) -> Option<&'a str> {
+        let by_login = || self.login.as_ref().and_then(|login| login.warehouse.as_deref());
+        project.environment.warehouse.as_ref().map(|warehouse| warehouse.value.as_str()).or_else(by_login)
     }
 
     /// Lets go of the environment.
@@ -89,6 +116,41 @@ impl Environment {
         }
     }
 }
+
+impl Environment {
+    /// Connects to a project's environment, as far as a plan needs it, and proves with one request that the workspace
+    /// answers and has the warehouse.
+    pub(super) async fn connect(project: &Project, plan: &RunPlan, output: &Output) -> Result<Self, Error> {
+        let name = &project.environment.name;
+        let clients = Clients::of(project, RetryPolicy::default()).await.map_err(|error| match error {
+            NoClients::Login(error) => refused(format!("environment `{name}`: {error}"), &error.help()),
+            NoClients::Other(error) => error,
+        })?;
+        for warning in clients.login.iter().flat_map(|login| &login.warnings) {
+            output.status(&format!("warning: {warning}"));
+        }
+        if clients.fivetran.is_none() && plan.steps.values().any(|step| matches!(step.action, Action::Sync(_))) {
+            let error = Error::refused(format!("environment `{name}` needs Fivetran's credentials, for the job syncs"));
+            return Err(error.with_help(FIVETRAN_HELP));
+        }
+        let warehouse = clients.databricks.warehouses().resolve(clients.warehouse(project)).await;
+        let warehouse = warehouse.map_err(|error| refused(error.to_string(), &error.help()))?;
+        let connected = Connected {
+            databricks: clients.databricks.clone(),
+            warehouse: WarehouseId::new(warehouse.id),
+            fivetran: clients.fivetran.clone(),
+        };
+        Ok(Self { connected, clients })
+    }
+
+    /// Lets go of the environment.
+    pub(super) async fn close(self) {
+        self.clients.close().await;
+    }
+}
+
+/// How to get Fivetran's credentials.
+pub(super) const FIVETRAN_HELP: &str = "Set FIVETRAN_API_KEY and FIVETRAN_API_SECRET.";
 
 /// The folder beside a project's `jobs.yaml` in which kiln keeps what it writes, as messages name it.
 pub(super) fn kiln_dir(project: &Project) -> PathBuf {
@@ -179,37 +241,16 @@ async fn login(remote: &Remote, options: &Options) -> Result<Login, LoginError> 
     Login::choose(&explicit, &around).await
 }
 
-/// Makes a client of Fivetran with the credentials of the process environment, which a job that syncs cannot do without.
-fn fivetran(project: &Project, syncs: bool, options: &Options) -> Result<Option<fivetran::Client>, Error> {
-    let name = &project.environment.name;
+/// Makes a client of Fivetran with the credentials of the process environment; none if there are none.
+fn fivetran(project: &Project, options: &Options) -> Result<Option<fivetran::Client>, Error> {
     let (Some(key), Some(secret)) = (lookup::env("FIVETRAN_API_KEY"), lookup::env("FIVETRAN_API_SECRET")) else {
-        if !syncs {
-            return Ok(None);
-        }
-        let error = Error::refused(format!("environment `{name}` needs Fivetran's credentials, for the job syncs"));
-        return Err(error.with_help("Set FIVETRAN_API_KEY and FIVETRAN_API_SECRET."));
+        return Ok(None);
     };
+    let name = &project.environment.name;
     let base = project.environment.fivetran.as_ref().map_or(fivetran::DEFAULT_ADDRESS, |base| &base.value);
     let base = base_address(base).map_err(|error| Error::refused(format!("environment `{name}`: {error}")))?;
     let credentials = fivetran::Credentials { base, key: Secret::new(key), secret: Secret::new(secret) };
     fivetran::Client::new(&credentials, options.clone()).map(Some).map_err(|e| http_error(&e))
-}
-
-/// Proves with one request that the workspace answers and has the warehouse.
-async fn connect(
-    databricks: databricks::Client,
-    fivetran: Option<fivetran::Client>,
-    project: &Project,
-    default_warehouse: Option<&str>,
-) -> Result<Connected, Error> {
-    let wanted = project.environment.warehouse.as_ref().map(|w| w.value.as_str()).or(default_warehouse);
-    let warehouse = databricks.warehouses().resolve(wanted).await;
-    let warehouse = warehouse.map_err(|error| refused(error.to_string(), &error.help()))?;
-    Ok(Connected { databricks, warehouse: WarehouseId::new(warehouse.id), fivetran })
-}
-
-fn login_error(project: &Project, error: &LoginError) -> Error {
-    refused(format!("environment `{}`: {error}", project.environment.name), &error.help())
 }
 
 fn http_error(error: &crate::http::Error) -> Error {

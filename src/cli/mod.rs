@@ -5,6 +5,7 @@
 
 mod check;
 mod connect;
+mod doctor;
 mod error;
 mod exit;
 #[cfg(feature = "local")]
@@ -55,6 +56,7 @@ enum Command {
     Check(check::Args),
     Render(render::Args),
     SyncAndRefresh(sync_and_refresh::Args),
+    Doctor(doctor::Args),
     #[cfg(feature = "local")]
     Local(local::Args),
 }
@@ -86,6 +88,7 @@ fn run(command: Command, output: &Output) -> Result<Status, Error> {
     match command {
         Command::Check(args) => check::run(&args, output),
         Command::Render(args) => render::run(&args, output),
+        Command::Doctor(args) => to_the_end(doctor::run(&args, output)),
         Command::SyncAndRefresh(args) => to_the_end(sync_and_refresh::run(&args, output)),
         #[cfg(feature = "local")]
         Command::Local(args) => to_the_end(local::run(&args, output)),

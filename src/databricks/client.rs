@@ -1,5 +1,6 @@
 //! The client, its credentials, and how Databricks words a refusal.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::wire::{ErrorBody, Me};
@@ -32,6 +33,8 @@ pub struct Caller {
     pub me: Me,
     /// The workspace's id.
     pub workspace_id: Option<String>,
+    /// The time on the workspace's clock.
+    pub date: Option<DateTime<Utc>>,
 }
 
 impl Client {
@@ -65,7 +68,8 @@ impl Client {
     pub async fn me(&self) -> Result<Caller, http::Error> {
         let answer = self.http.send::<Me>(Request::get("/api/2.0/preview/scim/v2/Me")).await?;
         let workspace_id = answer.header("x-databricks-org-id").map(str::to_owned);
-        Ok(Caller { me: answer.body, workspace_id })
+        let date = answer.date();
+        Ok(Caller { me: answer.body, workspace_id, date })
     }
 
     /// Returns the SQL warehouses.

@@ -1,6 +1,8 @@
 //! Unity Catalog: schemas and tables.
 
-use super::wire::{CreateSchema, Schema, Table, TableExists, TableList};
+use super::wire::{
+    Catalog, CreateSchema, EffectivePermissions, EffectivePrivileges, Schema, Table, TableExists, TableList,
+};
 use crate::http::{self, Class, Http, Request};
 use crate::ids::TableName;
 
@@ -13,6 +15,38 @@ pub struct Unity<'a> {
 }
 
 impl Unity<'_> {
+    /// Reads a catalog; nothing if it is missing, or not visible to the caller.
+    ///
+    /// # Errors
+    /// If the request fails.
+    pub async fn catalog(&self, name: &str) -> Result<Option<Catalog>, http::Error> {
+        optional(self.http.json(Request::get("/api/2.1/unity-catalog/catalogs").segment(name)).await)
+    }
+
+    /// Reads who may do what with a thing, what is granted on its catalog or schema included. `kind` is `catalog`, `schema`
+    /// or `table`.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub async fn effective_permissions(
+        &self,
+        kind: &str,
+        full_name: &str,
+    ) -> Result<Vec<EffectivePrivileges>, http::Error> {
+        let mut all = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let request = Request::get("/api/2.1/unity-catalog/effective-permissions").segment(kind).segment(full_name);
+            let request = request.query("max_results", "0").query_opt("page_token", token.take());
+            let page: EffectivePermissions = self.http.json(request).await?;
+            all.extend(page.privilege_assignments);
+            match page.next_page_token.filter(|token| !token.is_empty()) {
+                Some(next) => token = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+
     /// Reads a schema; nothing if it is missing, or not visible to the caller.
     ///
     /// # Errors

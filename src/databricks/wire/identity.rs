@@ -16,9 +16,23 @@ pub struct Me {
     /// Addresses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub emails: Vec<Email>,
+    /// The groups the caller is in, directly or by others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
     /// Whether the account may be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
+}
+
+/// A group of a user.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display: Option<String>,
+    /// Its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
 }
 
 /// An address of a user.
@@ -39,6 +53,7 @@ mod tests {
     #[test]
     fn the_caller_has_an_id_and_a_name() {
         let json = r#"{"id":"6319425193822","userName":"ada@example.test","displayName":"Ada","active":true,
+            "groups":[{"display":"analysts","value":"17"}],
             "emails":[{"value":"ada@example.test","primary":true}]}"#;
         let me: Me = round_trip(json);
         assert_eq!(me.user_name, "ada@example.test");

@@ -13,7 +13,7 @@ mod warehouses;
 mod workspace;
 
 pub use error::{ErrorBody, ErrorDetail};
-pub use identity::{Email, Me};
+pub use identity::{Email, Group, Me};
 pub use lakeview::{
     CreateDashboard, Dashboard, DashboardList, LifecycleState, Publish, Published, Revert, UpdateDashboard,
 };
@@ -24,8 +24,9 @@ pub use statements::{
     StatementStatus,
 };
 pub use unity::{
-    Catalog, CatalogList, CreateCatalog, CreateSchema, Schema, SchemaList, Table, TableColumn, TableExists, TableList,
-    TableSummary, TableSummaryList, TableType, UpdateComment,
+    Catalog, CatalogList, CreateCatalog, CreateSchema, EffectivePermissions, EffectivePrivilege, EffectivePrivileges,
+    Schema, SchemaList, Table, TableColumn, TableExists, TableList, TableSummary, TableSummaryList, TableType,
+    UpdateComment,
 };
 pub use warehouses::{DefaultWarehouse, Health, OdbcParams, Warehouse, WarehouseList, WarehouseState};
 pub use workspace::{Delete, Export, ExportFormat, Import, Language, Mkdirs, Object, ObjectList, ObjectType};

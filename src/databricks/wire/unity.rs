@@ -59,6 +59,42 @@ pub struct UpdateComment {
     pub comment: Option<String>,
 }
 
+/// A page of `GET /api/2.1/unity-catalog/effective-permissions/{securable_type}/{full_name}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EffectivePermissions {
+    /// Who may do what.
+    #[serde(default)]
+    pub privilege_assignments: Vec<EffectivePrivileges>,
+    /// Asks for the next page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_page_token: Option<String>,
+}
+
+/// What one user or group may do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EffectivePrivileges {
+    /// E-mail address, name of a group, or application id.
+    #[serde(default)]
+    pub principal: String,
+    /// The privileges.
+    #[serde(default)]
+    pub privileges: Vec<EffectivePrivilege>,
+}
+
+/// A privilege, and where it was granted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EffectivePrivilege {
+    /// Such as `USE_CATALOG`.
+    #[serde(default)]
+    pub privilege: String,
+    /// Such as `CATALOG`; absent if it was granted on the thing itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inherited_from_type: Option<String>,
+    /// What it was granted on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inherited_from_name: Option<String>,
+}
+
 /// A schema: `GET /api/2.1/unity-catalog/schemas/{catalog.schema}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schema {
@@ -266,6 +302,15 @@ pub struct TableSummaryList {
 mod tests {
     use super::*;
     use crate::databricks::wire::testing::{round_trip, with_unknown_field};
+
+    #[test]
+    fn rights_say_where_they_come_from() {
+        let page: EffectivePermissions = round_trip(
+            r#"{"privilege_assignments":[{"principal":"analysts","privileges":[{"privilege":"CREATE_TABLE"},
+                {"privilege":"USE_SCHEMA","inherited_from_type":"CATALOG","inherited_from_name":"main"}]}]}"#,
+        );
+        assert_eq!(page.privilege_assignments[0].privileges[1].inherited_from_name.as_deref(), Some("main"));
+    }
 
     #[test]
     fn a_table_round_trips_with_its_columns() {

@@ -25,6 +25,7 @@ async fn me(State(app): State<Arc<App>>) -> ([(&'static str, &'static str); 1], 
         user_name: app.user_name.clone(),
         display_name: Some(app.user_name.clone()),
         emails: vec![Email { value: app.user_name.clone(), primary: Some(true) }],
+        groups: Vec::new(),
         active: Some(true),
     };
     ([("x-databricks-org-id", ORG_ID)], Json(me))

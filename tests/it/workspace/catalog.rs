@@ -31,7 +31,8 @@ async fn me_is_the_user_and_the_header_names_the_workspace() {
     let me: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
     assert_eq!(me["userName"], "ada@example.test");
     let open = local.http.get(format!("{}/.well-known/databricks-config", local.server.url()));
-    assert_eq!(super::answer(open).await, (200, json!({"workspace_id": "1"})));
+    let oidc = format!("{}/oidc", local.server.url());
+    assert_eq!(super::answer(open).await, (200, json!({"workspace_id": "1", "oidc_endpoint": oidc})));
 }
 
 #[tokio::test(flavor = "multi_thread")]
