@@ -8,8 +8,8 @@ use super::error::Error;
 use super::failure::StatementError;
 use super::history;
 use super::wire::{
-    Disposition, Empty, Format, OnWaitTimeout, Parameter, QueryTag, ResultData, StatementRequest, StatementResponse,
-    StatementState,
+    Disposition, Empty, Format, HistoryQuery, OnWaitTimeout, Parameter, QueryTag, ResultData, StatementRequest,
+    StatementResponse, StatementState,
 };
 use crate::http::{self, Class, Http, Request};
 use crate::ids::{StatementId, WarehouseId};
@@ -29,6 +29,13 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// How often a statement is sent whose answers get lost, and that the query history does not know.
 const MAX_SENDS: u32 = 3;
+
+/// How often a statement is run that another writer got in the way of, …
+const MAX_RUNS: u32 = 4;
+/// … with pauses up to this at first …
+const AGAIN_FIRST: Duration = Duration::from_secs(2);
+/// … and up to this in the end.
+const AGAIN_MOST: Duration = Duration::from_secs(30);
 
 /// A statement to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +57,9 @@ pub struct Statement {
     /// Whether it only reads. Such a statement is sent again if its answer was lost; any other is first looked up in the
     /// query history.
     pub read_only: bool,
+    /// Whether running it again does what running it once does, as with `CREATE OR REPLACE`. Such a statement is run again
+    /// where another writer got in its way or the service was overloaded; what failed so has changed nothing.
+    pub repeatable: bool,
 }
 
 impl Statement {
@@ -64,6 +74,7 @@ impl Statement {
             tags: Vec::new(),
             row_limit: None,
             read_only: false,
+            repeatable: false,
         }
     }
 
@@ -95,7 +106,7 @@ impl Statement {
 /// What is told while a statement is awaited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// The warehouse took it. Told once, before anything else.
+    /// The warehouse took it. Told before anything else; again, if the statement is run again.
     Submitted(StatementId),
     /// Its state, after every poll; may repeat.
     State(StatementState),
@@ -181,6 +192,35 @@ impl Statements<'_> {
         cancel: &CancellationToken,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<StatementResult, Error> {
+        let mut most = AGAIN_FIRST;
+        for _ in 1..MAX_RUNS {
+            let failed = match self.execute_once(statement, cancel, progress).await {
+                Err(Error::Statement(failed))
+                    if (statement.repeatable || statement.read_only)
+                        && (failed.is_conflict() || failed.is_transient()) =>
+                {
+                    failed
+                }
+                ended => return ended,
+            };
+            let pause = most.mul_f64(self.http.chance().clamp(0.0, 1.0));
+            tracing::warn!(error = %failed, ?pause, "the statement is run again");
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Err(Error::Interrupted { statement_id: None, state: None }),
+                () = self.http.clock().sleep(pause) => {}
+            }
+            most = (most * 2).min(AGAIN_MOST);
+        }
+        self.execute_once(statement, cancel, progress).await
+    }
+
+    async fn execute_once(
+        &self,
+        statement: &Statement,
+        cancel: &CancellationToken,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<StatementResult, Error> {
         if cancel.is_cancelled() {
             return Err(Error::Interrupted { statement_id: None, state: None });
         }
@@ -249,7 +289,7 @@ impl Statements<'_> {
             for pause in [0, 500, 1_000, 2_000, 4_000] {
                 self.http.clock().sleep(Duration::from_millis(pause)).await;
                 match history::find(self.http, &statement.warehouse, MARK, mark, since).await {
-                    Ok(Some(query)) => return Ok(self.poll(&StatementId::new(query.query_id)).await?),
+                    Ok(Some(query)) => return Ok(self.adopt(query).await?),
                     Ok(None) => {}
                     // Without the history nobody knows whether it runs, so it must not be sent again.
                     Err(lookup) => {
@@ -262,6 +302,14 @@ impl Statements<'_> {
                 return Err(error.into());
             }
             sends += 1;
+        }
+    }
+
+    /// Takes a statement of the history for ours. That the ids of query and statement are one is believed, not promised.
+    async fn adopt(&self, query: HistoryQuery) -> Result<StatementResponse, http::Error> {
+        match self.poll(&StatementId::new(&query.query_id)).await {
+            Err(error) if error.class() == Class::NotFound => history::wait(self.http, query).await,
+            polled => polled,
         }
     }
 

@@ -19,6 +19,11 @@ impl<T> Answer<T> {
 
     /// Returns the server's own time, from its `Date` header.
     pub fn date(&self) -> Option<DateTime<Utc>> {
-        DateTime::parse_from_rfc2822(self.header("date")?).ok().map(|date| date.to_utc())
+        date(&self.headers)
     }
+}
+
+pub(super) fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let text = headers.get("date")?.to_str().ok()?;
+    DateTime::parse_from_rfc2822(text).ok().map(|date| date.to_utc())
 }

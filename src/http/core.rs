@@ -1,16 +1,17 @@
 //! Sending: one loop for time limits, retries and the reading of answers.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use url::Url;
 
 use super::address::is_loopback;
-use super::answer::Answer;
+use super::answer::{self, Answer};
 use super::auth::{self, Auth};
 use super::clock::Clock;
 use super::error::{Class, Details, Error, class_of_status};
@@ -99,6 +100,8 @@ struct Inner {
     base: Url,
     auth: Auth,
     options: Options,
+    /// How far the service's clock was ahead of ours when it last said what time it is.
+    ahead: Mutex<Option<TimeDelta>>,
 }
 
 /// What one attempt came to, if not to an answer.
@@ -158,7 +161,7 @@ impl Http {
         let client = builder
             .build()
             .map_err(|error| fail(Class::Bug, format!("the HTTP client could not be set up: {}", cause(&error))))?;
-        Ok(Self(Arc::new(Inner { client, service, base, auth, options })))
+        Ok(Self(Arc::new(Inner { client, service, base, auth, options, ahead: Mutex::default() })))
     }
 
     /// Returns the base address.
@@ -288,6 +291,7 @@ impl Http {
         let response = builder.send().await.map_err(|error| Failure::of_connection(&error))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
+        self.note_date(&headers);
         let body = self.read(response).await?;
         match status {
             200..=299 => {
@@ -361,6 +365,19 @@ impl Http {
         })
     }
 
+    /// Returns what the service's clock shows when ours shows this, as far as it has said what time it is.
+    pub fn on_its_clock(&self, moment: DateTime<Utc>) -> DateTime<Utc> {
+        let ahead = *self.0.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        ahead.and_then(|ahead| moment.checked_add_signed(ahead)).unwrap_or(moment)
+    }
+
+    fn note_date(&self, headers: &HeaderMap) {
+        if let Some(date) = answer::date(headers) {
+            let ahead = date - self.0.options.clock.now();
+            *self.0.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
+        }
+    }
+
     /// Host and port, by which the pace is kept.
     fn host(&self) -> String {
         let base = &self.0.base;
@@ -421,7 +438,8 @@ fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Box
         } else if error.is_data() {
             (Class::Bug, Fate::Answered, format!("the answer has another shape than expected: {error}"))
         } else {
-            (Class::Bug, Fate::Answered, format!("the answer is not JSON (its type is `{content_type}`)"))
+            // Somebody between answered in the service's place, perhaps after it did its work.
+            (Class::Bug, Fate::Unknown, format!("the answer is not JSON (its type is `{content_type}`)"))
         };
         Box::new(Failure { fate, ..Failure::new(class, message) })
     })

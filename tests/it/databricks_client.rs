@@ -266,6 +266,24 @@ async fn a_statement_cancelled_by_others_is_not_a_success() {
     assert!(matches!(result, Err(Error::Canceled(_))));
 }
 
+/// The server's clock, three hours behind that of the test, which begins at 02:00.
+const SERVER_DATE: &str = "Tue, 01 Sep 2026 23:00:00 GMT";
+
+/// Statements are looked for from five minutes before the submit on, by the server's clock. That clock stands still here
+/// while the test's is wound on, so it seems to fall behind by the pauses.
+struct LookedFrom;
+
+impl Match for LookedFrom {
+    fn matches(&self, request: &Request) -> bool {
+        let start =
+            request.url.query_pairs().find(|(name, _)| name == "filter_by.query_start_time_range.start_time_ms");
+        let start: i64 = start.expect("the time is bounded").1.parse().unwrap();
+        let five_to_eleven =
+            "2026-09-01T22:55:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_millis();
+        (five_to_eleven - 60_000..=five_to_eleven).contains(&start)
+    }
+}
+
 /// Loses the answers to submits; the query history knows the statement from the n-th question on.
 struct Lossy {
     marks: Arc<Mutex<Vec<String>>>,
@@ -275,7 +293,7 @@ impl Respond for Lossy {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         let body: Value = request.body_json().unwrap();
         self.marks.lock().unwrap().push(body["query_tags"][0]["value"].as_str().unwrap().to_owned());
-        ResponseTemplate::new(504)
+        ResponseTemplate::new(504).insert_header("date", SERVER_DATE)
     }
 }
 
@@ -295,7 +313,8 @@ impl Respond for Lagging {
             let mark = self.marks.lock().unwrap()[0].clone();
             res.push(json!({"query_id": "s-1", "query_tags": [{"key": "kiln_attempt", "value": mark}]}));
         }
-        ResponseTemplate::new(200).set_body_json(json!({"res": res, "has_next_page": false}))
+        let body = json!({"res": res, "has_next_page": false});
+        ResponseTemplate::new(200).insert_header("date", SERVER_DATE).set_body_json(body)
     }
 }
 
@@ -307,7 +326,7 @@ async fn lossy_server(known_from: u32) -> MockServer {
     Mock::given(method("GET"))
         .and(path(HISTORY))
         .and(query_param("filter_by.warehouse_ids", "w"))
-        .and(query_param("filter_by.query_start_time_range.start_time_ms", "1788314100000"))
+        .and(LookedFrom)
         .respond_with(Lagging { marks, asked: Mutex::default(), known_from })
         .mount(&server)
         .await;
@@ -324,6 +343,105 @@ async fn a_write_whose_answer_was_lost_is_looked_up_and_adopted_instead_of_sent_
     let seen = requests(&server).await;
     assert_eq!(seen.iter().filter(|request| request.starts_with("POST")).count(), 1, "{seen:?}");
     assert_eq!(seen.iter().filter(|request| request.contains(HISTORY)).count(), 3);
+}
+
+#[tokio::test]
+async fn a_statement_known_to_the_history_alone_is_awaited_there() {
+    for (end, error, expected) in [
+        ("FINISHED", None, Ok("s-1".to_owned())),
+        ("FAILED", Some("[DIVIDE_BY_ZERO] no. SQLSTATE: 22012"), Err("[DIVIDE_BY_ZERO] no. SQLSTATE: 22012")),
+        ("CANCELED", None, Err("statement s-1 was cancelled on the warehouse")),
+    ] {
+        let server = MockServer::start().await;
+        let mark = Arc::new(Mutex::new(Vec::new()));
+        let lossy = Lossy { marks: Arc::clone(&mark) };
+        Mock::given(method("POST")).and(path(STATEMENTS)).respond_with(lossy).mount(&server).await;
+        mount(&server, "GET", STATEMENT, [refused(404, MISSING)]).await;
+        Mock::given(method("GET"))
+            .and(path(HISTORY))
+            .and(query_param("filter_by.statement_ids", "s-1"))
+            .respond_with(in_turn([
+                (200, json!({"res": [{"query_id": "s-1", "status": "COMPILING"}], "has_next_page": false})),
+                (200, json!({"res": [{"query_id": "s-1", "status": end, "error_message": error}]})),
+            ]))
+            .with_priority(1)
+            .mount(&server)
+            .await;
+        let known = Lagging { marks: mark, asked: Mutex::default(), known_from: 1 };
+        Mock::given(method("GET")).and(path(HISTORY)).respond_with(known).mount(&server).await;
+        let (result, _) = execute(&server, &statement()).await;
+        assert_eq!(
+            result.map(|result| result.statement_id).map_err(|error| error.to_string()),
+            expected.map_err(str::to_owned)
+        );
+        assert_eq!(requests(&server).await.iter().filter(|request| request.starts_with("POST")).count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_conflict_is_run_again_only_where_that_is_safe() {
+    let failed = |message: &str, code: &str| {
+        let error = json!({"error_code": code, "message": message});
+        (200, json!({"statement_id": "s-0", "status": {"state": "FAILED", "error": error}}))
+    };
+    let conflict = || failed("[DELTA_CONCURRENT_APPEND.ROW_LEVEL_CHANGES] rows were added", "BAD_REQUEST");
+    let overloaded = || failed("try again later", "TEMPORARILY_UNAVAILABLE");
+    let replacing = Statement { repeatable: true, ..statement() };
+    for (answers, statement, sent, fine) in [
+        (vec![conflict(), overloaded(), succeeded(json!([]), 0, None)], replacing.clone(), 3, true),
+        (vec![conflict()], replacing.clone(), 4, false),
+        (vec![conflict()], statement(), 1, false),
+        (vec![failed("[DIVIDE_BY_ZERO] no", "BAD_REQUEST")], replacing, 1, false),
+    ] {
+        let server = MockServer::start().await;
+        mount(&server, "POST", STATEMENTS, answers).await;
+        let (result, _) = execute(&server, &statement).await;
+        assert_eq!((result.is_ok(), requests(&server).await.len()), (fine, sent), "{result:?}");
+        let all = server.received_requests().await.unwrap();
+        let marks: std::collections::HashSet<String> = all
+            .iter()
+            .map(|request| request.body_json::<Value>().unwrap()["query_tags"][0]["value"].to_string())
+            .collect();
+        assert_eq!(marks.len(), sent, "each run has a mark of its own");
+    }
+}
+
+#[tokio::test]
+async fn what_befalls_a_statement_on_its_way_is_borne_or_told() {
+    let chunk = format!("{STATEMENT}/result/chunks/1");
+    // An unknown state is polled on, and a chunk that fails once is fetched again.
+    let server = MockServer::start().await;
+    mount(&server, "POST", STATEMENTS, [state("SOMETHING_NEW")]).await;
+    mount(&server, "GET", STATEMENT, [state("QUEUED"), succeeded(json!([["1"]]), 2, Some(1))]).await;
+    mount(&server, "GET", &chunk, [refused(500, "INTERNAL_ERROR"), (200, json!({"data_array": [["2"]]}))]).await;
+    assert_eq!(execute(&server, &statement()).await.0.unwrap().rows.len(), 2);
+
+    // A result that has expired is an error, and the statement is not run again for it.
+    let server = MockServer::start().await;
+    mount(&server, "POST", STATEMENTS, [succeeded(json!([["1"]]), 2, Some(1))]).await;
+    mount(&server, "GET", &chunk, [refused(404, "NOT_FOUND")]).await;
+    let error = execute(&server, &statement()).await.0.unwrap_err();
+    assert_eq!((error.class(), requests(&server).await.len()), (Class::NotFound, 2));
+
+    // A warehouse that was deleted is told as such, whichever way the service says it.
+    for (status, code, class) in [(404, MISSING, Class::NotFound), (400, "INVALID_PARAMETER_VALUE", Class::Invalid)] {
+        let server = MockServer::start().await;
+        let gone = json!({"error_code": code, "message": "Endpoint w was deleted"});
+        mount(&server, "POST", STATEMENTS, [(status, gone)]).await;
+        let error = execute(&server, &statement()).await.0.unwrap_err();
+        assert!(error.to_string().contains("Endpoint w was deleted"), "{error}");
+        assert_eq!((error.class(), requests(&server).await.len()), (class, 1));
+    }
+}
+
+#[tokio::test]
+async fn ids_beyond_two_to_the_53_are_kept() {
+    let server = MockServer::start().await;
+    let id = 9_007_199_254_740_993_i64;
+    let object = json!({"path": "/a", "object_type": "DIRECTORY", "object_id": id});
+    mount(&server, "GET", STATUS, [(200, object)]).await;
+    let object = client(&server.uri()).0.workspace().get_status("/a").await.unwrap().unwrap();
+    assert_eq!(object.object_id, Some(id));
 }
 
 #[tokio::test]

@@ -91,3 +91,40 @@ fn a_wrong_token_is_refused_with_the_way_to_a_right_one() {
     ran.fails_with(6, &["DATABRICKS_TOKEN"]);
     assert!(!ran.stderr.contains("planted-secret"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_service_principal_runs_the_job_and_its_secret_is_nowhere_at_the_highest_log_level() {
+    let project = Project::tiny();
+    let server = Project::tiny();
+    let served = server.serve(&["--token", "planted-client-secret"]);
+    project.point_at(&served);
+    let ran = project
+        .command(&["-vv", "sync-and-refresh"])
+        .env("KILN_LOG", "trace")
+        .env("DATABRICKS_CLIENT_ID", "local")
+        .env("DATABRICKS_CLIENT_SECRET", &served.token)
+        .env("FIVETRAN_API_KEY", "local")
+        .env("FIVETRAN_API_SECRET", &served.token)
+        .output()
+        .unwrap();
+    let ran = crate::support::Ran::from(ran);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("TRACE"), "the log tells all that it can");
+    // base64 of local:planted-client-secret, from where on it is the same whatever stands before
+    for planted in
+        ["planted-client-secret", "cGxhbnRlZC1jbGllbnQtc2VjcmV0", "bG9jYWw6cGxhbnRlZC1jbGllbnQtc2VjcmV0", "Bearer "]
+    {
+        for text in [&ran.stdout, &ran.stderr] {
+            let line = text.lines().find(|line| line.contains(planted));
+            assert_eq!(line, None, "{planted}");
+        }
+        for file in project.files() {
+            let bytes = std::fs::read(&file).unwrap();
+            assert!(!String::from_utf8_lossy(&bytes).contains(planted), "{planted} is in {}", file.display());
+        }
+    }
+    let requests = served.requests();
+    let count = |path: &str| requests.iter().filter(|request| request["path"] == path).count();
+    assert_eq!(count("/oidc/v1/token"), 1, "one login for the whole run");
+    assert!(requests.iter().all(|request| request["status"] != 401), "{requests:?}");
+}

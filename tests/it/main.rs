@@ -9,11 +9,19 @@ mod browser;
 mod cohort_sql;
 mod databricks_client;
 #[cfg(feature = "local")]
+<<<<<<< HEAD
+=======
+mod databricks_sdk;
+#[cfg(feature = "local")]
+mod doctor;
+#[cfg(feature = "local")]
+>>>>>>> a0667d6 (Run statements again only where that is safe; find lost ones whatever the clocks; draw every request against every fault)
 mod durability;
 #[cfg(feature = "local")]
 mod embedded_fivetran;
 #[cfg(feature = "local")]
 mod examples;
+mod fault_matrix;
 mod faults;
 #[cfg(feature = "local")]
 mod first_run;

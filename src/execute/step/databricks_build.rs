@@ -53,6 +53,8 @@ pub(super) async fn statement(sql: String, read_only: bool, context: &Context, r
         schema: Some(context.schema.clone()),
         tags: tags.map(|(key, value)| (format!("kiln_{key}"), value.to_owned())).to_vec(),
         read_only,
+        // A build replaces its table or view as a whole, and a schema is made only if it is missing.
+        repeatable: true,
         ..Statement::new(sql, context.connected.warehouse.clone())
     };
     let mut id = None;

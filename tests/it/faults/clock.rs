@@ -13,12 +13,18 @@ pub(crate) struct TestClock {
     start: DateTime<Utc>,
     base: Instant,
     sleeps: Mutex<Vec<Duration>>,
+    first: Mutex<Option<BoxFuture<'static, ()>>>,
 }
 
 impl TestClock {
     /// Makes a clock that stands at a time in RFC 3339.
     pub(crate) fn at(start: &str) -> Self {
-        Self { start: start.parse().unwrap(), base: Instant::now(), sleeps: Mutex::default() }
+        Self { start: start.parse().unwrap(), base: Instant::now(), sleeps: Mutex::default(), first: Mutex::default() }
+    }
+
+    /// Does something during the first sleep, instead of only winding on.
+    pub(crate) fn at_first_sleep(&self, work: BoxFuture<'static, ()>) {
+        *self.first.lock().unwrap() = Some(work);
     }
 
     /// Returns how long was slept each time.
@@ -43,6 +49,7 @@ impl Clock for TestClock {
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         self.sleeps.lock().unwrap().push(duration);
-        Box::pin(tokio::task::yield_now())
+        let first = self.first.lock().unwrap().take();
+        first.unwrap_or_else(|| Box::pin(tokio::task::yield_now()))
     }
 }

@@ -15,6 +15,10 @@ pub(crate) enum Act {
     Drop,
     /// Never answers.
     Hang,
+    /// Sends these bytes, and then nothing more.
+    SendAndHang(String),
+    /// Closes before it has read anything, which resets the connection.
+    Reset,
 }
 
 impl Act {
@@ -39,16 +43,28 @@ pub(crate) struct Scripted {
 impl Scripted {
     /// Starts a server on a free port. Past the script's end its last act is repeated.
     pub(crate) async fn start(script: impl IntoIterator<Item = Act>) -> Self {
+        Self::start_at("127.0.0.1:0".parse().unwrap(), script).await
+    }
+
+    /// Returns an address at which nobody listens.
+    pub(crate) async fn free_address() -> SocketAddr {
+        TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+    }
+
+    /// Starts a server like [`Scripted::start`] at an address.
+    pub(crate) async fn start_at(address: SocketAddr, script: impl IntoIterator<Item = Act>) -> Self {
         let script: Vec<Act> = script.into_iter().collect();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&requests);
         tokio::spawn(async move {
+            let mut connections = 0;
             while let Ok((stream, _)) = listener.accept().await {
                 let seen = Arc::clone(&seen);
-                let script = script.clone();
-                tokio::spawn(async move { serve(stream, &script, &seen).await });
+                let act = script[connections.min(script.len() - 1)].clone();
+                connections += 1;
+                tokio::spawn(async move { serve(stream, act, &seen).await });
             }
         });
         Self { address, requests }
@@ -65,19 +81,22 @@ impl Scripted {
     }
 }
 
-async fn serve(mut stream: TcpStream, script: &[Act], seen: &Mutex<Vec<String>>) {
+async fn serve(mut stream: TcpStream, act: Act, seen: &Mutex<Vec<String>>) {
+    if matches!(act, Act::Reset) {
+        return;
+    }
     let Some(request) = read(&mut stream).await else { return };
-    let act = {
-        let mut seen = seen.lock().unwrap();
-        seen.push(request);
-        script[(seen.len() - 1).min(script.len() - 1)].clone()
-    };
+    seen.lock().unwrap().push(request);
     match act {
         Act::Send(bytes) => {
             let _ = stream.write_all(bytes.as_bytes()).await;
             let _ = stream.shutdown().await;
         }
-        Act::Drop => {}
+        Act::SendAndHang(bytes) => {
+            let _ = stream.write_all(bytes.as_bytes()).await;
+            std::future::pending().await
+        }
+        Act::Drop | Act::Reset => {}
         Act::Hang => std::future::pending().await,
     }
 }

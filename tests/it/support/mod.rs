@@ -197,6 +197,11 @@ impl Project {
             .collect()
     }
 
+    /// Lists every file of the folder.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        files(self.path())
+    }
+
     /// Finds the one file below `.kiln` whose path ends so.
     #[track_caller]
     pub(crate) fn find(&self, end: &str) -> PathBuf {
@@ -233,6 +238,15 @@ pub(crate) struct Served {
 impl Served {
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Returns the log of the requests that it got.
+    pub(crate) fn requests(&self) -> Vec<serde_json::Value> {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let log = reqwest::Client::new().get(format!("{}/_kiln/requests", self.url)).bearer_auth(&self.token);
+            log.send().await.expect("it answers").json().await.expect("it is a list")
+        })
     }
 
     /// Asks it to end, as a service manager would, and returns its exit status.
