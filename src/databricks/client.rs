@@ -113,7 +113,7 @@ fn refusal(body: &[u8]) -> Option<Refusal> {
         Some("ENDPOINT_NOT_FOUND") => Some(Class::Unreachable),
         Some("ALREADY_EXISTS" | "RESOURCE_ALREADY_EXISTS") => Some(Class::Conflict),
         // An expired token has been seen as a 403 of the statement API.
-        _ if body.text().is_some_and(|text| says_token_is_bad(text)) => Some(Class::Auth),
+        _ if body.text().is_some_and(says_token_is_bad) => Some(Class::Auth),
         _ => None,
     };
     Some(Refusal {

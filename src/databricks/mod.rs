@@ -23,7 +23,7 @@ pub use error::Error;
 pub use failure::{Position, StatementError};
 pub use lakeview::Lakeview;
 pub use login::{
-    Ended, Explicit, Login, LoginError, Method, NotRun, Origin, RunProgram, Surroundings, system_programs,
+    Ended, Env, Explicit, Login, LoginError, Method, NotRun, Origin, RunProgram, Surroundings, system_programs,
 };
 pub use statements::{Column, Progress, Statement, StatementResult, Statements};
 pub use unity::Unity;

@@ -9,13 +9,8 @@ mod browser;
 mod cohort_sql;
 mod databricks_client;
 #[cfg(feature = "local")]
-<<<<<<< HEAD
-=======
-mod databricks_sdk;
-#[cfg(feature = "local")]
 mod doctor;
 #[cfg(feature = "local")]
->>>>>>> a0667d6 (Run statements again only where that is safe; find lost ones whatever the clocks; draw every request against every fault)
 mod durability;
 #[cfg(feature = "local")]
 mod embedded_fivetran;

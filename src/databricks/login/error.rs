@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use url::Url;
-
 use super::{Method, Origin};
 
 /// Why there are no credentials to use. No message holds one.
@@ -61,7 +59,7 @@ pub enum LoginError {
     #[error("{}", no_method(host, *.chosen, .passed_over))]
     NoMethod {
         /// The workspace.
-        host: Url,
+        host: String,
         /// The methods, each with why it was passed over.
         passed_over: Vec<(Method, String)>,
         /// The one that `auth_type` names, if it names one.
@@ -85,8 +83,7 @@ fn several(found: &[(&'static str, Origin)]) -> String {
     found.join(" and ")
 }
 
-fn no_method(host: &Url, chosen: Option<Method>, passed_over: &[(Method, String)]) -> String {
-    let host = host.as_str().trim_end_matches('/');
+fn no_method(host: &str, chosen: Option<Method>, passed_over: &[(Method, String)]) -> String {
     match (chosen, passed_over) {
         (Some(method), [(_, why)]) => format!("no login to {host} by {method}: {why}"),
         _ => format!("no credentials for {host} were found"),

@@ -1,12 +1,11 @@
 //! Tokens of identity providers that a workspace may trust: GitHub Actions, a variable, a file.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use serde_json::Value;
 use url::Url;
 
-use super::oauth;
+use super::{Env, oauth};
 use crate::databricks::wire::GithubToken;
 use crate::http::{Auth, Class, Error, Options, Refusal, Request, Service};
 use crate::secret::Secret;
@@ -31,7 +30,7 @@ pub(super) enum Identity {
         /// Its name.
         name: String,
         /// The process environment.
-        env: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+        env: Env,
     },
     /// A file, which somebody keeps fresh.
     File(PathBuf),

@@ -27,11 +27,14 @@ pub use error::LoginError;
 pub use programs::{Ended, NotRun, RunProgram, system_programs};
 pub use settings::{Explicit, Origin};
 
+/// The process environment: the value of a variable, by its name.
+pub type Env = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// What a login may look at: nothing else decides about it.
 #[derive(Clone)]
 pub struct Surroundings {
     /// The process environment.
-    pub env: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub env: Env,
     /// How other programs are run.
     pub run: RunProgram,
     /// Limits and clock of the requests to login services.
@@ -172,7 +175,7 @@ impl Login {
         }
         let profiles = settings::profiles_of(&settings.file, &address);
         Err(LoginError::NoMethod {
-            host: address,
+            host: oauth::origin(&address).to_owned(),
             passed_over,
             chosen: wanted,
             profiles: if settings.profile.is_some() { Vec::new() } else { profiles },
