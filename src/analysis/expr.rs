@@ -12,7 +12,7 @@ use super::types::{self, Arithmetic};
 use super::{Column, DataType};
 use crate::diag::{Diagnostic, did_you_mean};
 use crate::dialect::functions::{self, FunctionKind, Returns, function, in_known_family};
-use crate::dialect::split_number;
+use crate::dialect::{decimal_size, split_number};
 
 impl Resolver<'_> {
     /// Resolves the names in an expression and infers its type.
@@ -430,8 +430,9 @@ fn literal_type(value: &Value) -> Option<DataType> {
                 _ => None,
             } {
                 typed
-            } else if suffix == "BD" && !text.contains('.') {
-                DataType::parse(&format!("decimal({}, 0)", text.trim_start_matches('0').len().max(1)))?
+            } else if suffix == "BD" {
+                let (digits, scale) = decimal_size(text);
+                DataType::parse(&format!("decimal({digits}, {scale})"))?
             } else if text.contains(['e', 'E']) {
                 DataType::Double
             } else if let Some((whole, fraction)) = text.split_once('.') {

@@ -4,14 +4,15 @@ use std::any::TypeId;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart, ObjectNamePartFunction, TimezoneInfo,
-    TypedString, Value,
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
+    Ident, ObjectName, ObjectNamePart, ObjectNamePartFunction, TimezoneInfo, TypedString, UnaryOperator, Value,
 };
 use sqlparser::dialect::{DatabricksDialect, Dialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Word};
+
+use super::lex::split_number;
 
 /// Databricks SQL for the parser: its own dialect, with `DIV`, adjacent and backslash-escaped strings, `ORDER BY ALL`,
 /// pipe syntax, samples, `IDENTIFIER(…)` and a few more. One value serves one parse, because it counts the parser's work.
@@ -57,6 +58,12 @@ impl Dialect for Databricks {
         let Token::Word(Word { value, quote_style: None, .. }) = &word else { return None };
         if let (true, Token::SingleQuotedString(_)) = (value.eq_ignore_ascii_case("timestamp_ltz"), &open) {
             return Some(timestamp_with_zone(parser));
+        }
+        if value.eq_ignore_ascii_case("not") && is_word(&open, &["exists"]) && !begins_query(parser) {
+            // The function of arrays, not the test of a subquery.
+            parser.advance_token();
+            let of = parser.parse_subexpr(self.prec_value(Precedence::UnaryNot));
+            return Some(of.map(|expr| Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expr) }));
         }
         if open != Token::LParen {
             return None;
@@ -253,6 +260,12 @@ fn is_word(token: &Token, words: &[&str]) -> bool {
         if words.iter().any(|word| value.eq_ignore_ascii_case(word)))
 }
 
+/// Whether `NOT EXISTS (` is followed by a query.
+fn begins_query(parser: &Parser) -> bool {
+    let mut rest = (2..).map(|n| parser.peek_nth_token(n).token).skip_while(|token| *token == Token::LParen);
+    is_word(&rest.next().unwrap_or(Token::EOF), &["select", "with", "values", "from", "table"])
+}
+
 /// Whether a call has nothing or a star among its arguments: the parser reads neither as a struct.
 fn is_starred(parser: &Parser) -> bool {
     let mut depth = 0;
@@ -304,35 +317,20 @@ fn named_call(parser: &mut Parser) -> Result<Expr, ParserError> {
     }))
 }
 
-/// A number whose type is told by letters behind it: `1.5D`, `2S`, `3Y`, `1.5F`, `1BD`.
+/// A number whose type is told by letters behind it: `1.5D`, `2S`, `3Y`, `1.5F`, `1BD`. The parser takes it for a word.
 fn suffixed(parser: &Parser) -> Option<Expr> {
     let token = parser.peek_token_ref();
     let Token::Word(Word { value, quote_style: None, .. }) = &token.token else { return None };
     let upper = value.to_ascii_uppercase();
-    let (digits, suffix) = upper.split_at(upper.trim_end_matches(['B', 'D', 'F', 'S', 'Y', 'L']).len());
+    let (digits, suffix) = split_number(&upper);
     let mantissa = digits.split('E').next().unwrap_or_default();
     let is_number = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
         && digits.parse::<f64>().is_ok()
         && mantissa.bytes().any(|b| b.is_ascii_digit());
-    if !is_number {
-        return None;
-    }
-    let data_type = match suffix {
-        "D" => DataType::Double(ExactNumberInfo::None),
-        "F" => DataType::Float(ExactNumberInfo::None),
-        "S" => DataType::SmallInt(None),
-        "Y" => DataType::TinyInt(None),
-        "L" => DataType::BigInt(None),
-        "BD" => {
-            let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-            let exponent: i64 = digits.split_once('E').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
-            let scale = (i64::try_from(fraction.len()).ok()? - exponent).max(0);
-            let whole = whole.trim_start_matches('0').len() + fraction.len();
-            let precision = i64::try_from(whole).ok()?.max(scale).max(1);
-            DataType::Decimal(ExactNumberInfo::PrecisionAndScale(u64::try_from(precision).ok()?, scale))
-        }
+    let number = match suffix {
+        "L" => Value::Number(digits.to_owned(), true),
+        "D" | "F" | "S" | "Y" | "BD" => Value::Number(upper.clone(), false),
         _ => return None,
     };
-    let value = Value::SingleQuotedString(digits.to_owned()).with_span(token.span);
-    Some(Expr::Cast { kind: CastKind::Cast, expr: Box::new(Expr::Value(value)), data_type, array: false, format: None })
+    is_number.then(|| Expr::Value(number.with_span(token.span)))
 }

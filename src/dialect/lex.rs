@@ -188,6 +188,20 @@ pub fn split_number(text: &str) -> (&str, &str) {
     text.split_at(digits.len())
 }
 
+/// Digits and scale of a DECIMAL literal: `12.50` has four digits, two of them behind the point; `1E3` has one, and three
+/// zeros.
+pub fn decimal_size(digits: &str) -> (usize, usize) {
+    let digits = digits.trim_start_matches('-').to_ascii_uppercase();
+    let (mantissa, exponent) = digits.split_once('E').unwrap_or((&digits, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let exponent: i64 = exponent.parse().unwrap_or(0);
+    let behind = i64::try_from(fraction.len()).unwrap_or(i64::MAX).saturating_sub(exponent);
+    let scale = usize::try_from(behind.max(0)).unwrap_or(usize::MAX);
+    let zeros = usize::try_from(behind.saturating_neg().max(0)).unwrap_or(usize::MAX);
+    let written = whole.trim_start_matches('0').len() + fraction.len();
+    (written.saturating_add(zeros).max(scale).max(1), scale)
+}
+
 /// What a string with escapes says: `\u00e9`, `\U0001F600` and `\101` among them.
 fn unescaped(text: &str, quote: char) -> String {
     // Characters beyond 16 bits may be written as two of them.

@@ -14,6 +14,7 @@ use datafusion::prelude::SessionConfig;
 use deltalake::delta_datafusion::planner::DeltaPlanner;
 
 use super::error::OpenError;
+use super::lambdas;
 use super::plan::{NeverTrue, RecursionLimits, SparkCasts, SparkCoercion, SparkOrder, SparkSubqueries};
 use super::yields::GiveWay;
 
@@ -50,6 +51,7 @@ pub(super) fn state(spill: &Path, memory_limit: usize) -> Result<SessionState, O
         .with_query_planner(DeltaPlanner::new())
         .with_analyzer_rules(rules)
         .with_optimizer_rules(optimizer)
+        .with_physical_optimizer_rules(lambdas::physical_rules())
         .with_physical_optimizer_rule(Arc::new(RecursionLimits))
         .with_physical_optimizer_rule(Arc::new(GiveWay))
         .build();

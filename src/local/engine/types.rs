@@ -143,6 +143,11 @@ fn type_name(data_type: &DataType) -> &'static str {
     }
 }
 
+/// A type as `typeof` names it: in lower case, without blanks after points and commas.
+pub(super) fn lower(arrow: &Arrow) -> String {
+    from_arrow(arrow).to_string().to_lowercase().replace(": ", ":").replace(", ", ",")
+}
+
 /// Spark's name of a type in error messages: `"BIGINT"`.
 pub(super) fn shown(arrow: &Arrow) -> String {
     format!("\"{}\"", from_arrow(arrow))

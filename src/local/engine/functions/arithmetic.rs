@@ -355,7 +355,8 @@ impl Arithmetic {
                     if rest < 0.0 { (rest + b) % b } else { rest }
                 }
             };
-            Ok(num_float::FromF64::from_f64(value))
+            // The processor gives the NaN of a calculation a sign, by which it would be the least of all.
+            Ok(num_float::FromF64::from_f64(if value.is_nan() { f64::NAN } else { value }))
         })?;
         Ok(Arc::new(array))
     }

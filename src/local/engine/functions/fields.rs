@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::BooleanArray;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, StringArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, StringArray, StructArray};
 use datafusion::arrow::compute::nullif;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue};
@@ -62,6 +62,65 @@ impl ScalarUDFImpl for GetField {
                 ScalarValue::try_from_array(&part(&scalar.to_array()?, name)?, 0).map(ColumnarValue::Scalar)
             }
         }
+    }
+}
+
+/// The function: an array of structs, and other names for all their fields.
+pub(in crate::local::engine) fn renamed() -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::new_from_impl(RenameFields { signature: Signature::user_defined(Volatility::Immutable) }))
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct RenameFields {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for RenameFields {
+    fn name(&self) -> &str {
+        "rename_fields"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
+        Ok(given.to_vec())
+    }
+
+    fn return_type(&self, _given: &[DataType]) -> Result<DataType> {
+        Err(SqlError::internal("the type follows from the names").into())
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        let mut names = Vec::new();
+        for name in args.scalar_arguments.iter().skip(1) {
+            match name {
+                Some(ScalarValue::Utf8(Some(name))) => names.push(name.clone()),
+                _ => return Err(SqlError::internal("the names of fields are not constant").into()),
+            }
+        }
+        let DataType::Struct(fields) = item_of(args.arg_fields[0].data_type()) else {
+            return Err(SqlError::internal("an array of structs was expected").into());
+        };
+        let fields: Vec<_> =
+            fields.iter().zip(names).map(|(field, name)| field.as_ref().clone().with_name(name)).collect();
+        Ok(Arc::new(Field::new("", list_of(&DataType::Struct(fields.into())), true)))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let rows = args.number_rows;
+        let array = args.args[0].to_array(rows)?;
+        let lists = array.as_list::<i32>();
+        let item = item_of(args.return_field.data_type());
+        let DataType::Struct(fields) = &item else {
+            return Err(SqlError::internal("an array of structs was expected").into());
+        };
+        let (_, columns, nulls) = lists.values().as_struct().clone().into_parts();
+        let items = StructArray::try_new_with_length(fields.clone(), columns, nulls, lists.values().len())?;
+        let lists =
+            ListArray::try_new(element_field(&item), lists.offsets().clone(), Arc::new(items), lists.nulls().cloned())?;
+        Ok(ColumnarValue::Array(Arc::new(lists)))
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) fn format_number() -> Arc<ScalarUDF> {
 
 /// So many places at most.
 const MAX_PLACES: i64 = 10_000;
+/// Above this, a DOUBLE has whole values only, and not each of them.
+const WHOLE: f64 = 9_007_199_254_740_992.0;
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct FormatNumber {
@@ -212,8 +214,10 @@ impl Form {
             }
             Number::Double(value) => {
                 let size = value.abs() * 10_f64.powi(self.power);
-                // The digits of the binary value count; a half goes to the even one.
-                (value.is_sign_negative(), format!("{size:.*}", self.most_fraction))
+                // The digits of the binary value count, and a half goes to the even one; beyond what a DOUBLE tells
+                // apart, its shortest digits, and zeros.
+                let digits = if size < WHOLE { format!("{size:.*}", self.most_fraction) } else { format!("{size}") };
+                (value.is_sign_negative(), digits)
             }
             Number::Decimal(value, scale) => (*value < 0, self.decimal(value.unsigned_abs(), *scale)),
         };

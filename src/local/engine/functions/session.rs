@@ -23,11 +23,7 @@ pub(super) fn functions() -> Vec<Simple> {
             takes: &[Takes::Any],
             required: 1,
             returns: |_| DataType::Utf8,
-            eval: |a| {
-                let name = types::from_arrow(a[0].data_type()).to_string().to_lowercase();
-                let name = name.replace(": ", ":").replace(", ", ",");
-                Ok(Arc::new(StringArray::from(vec![name; a[0].len()])))
-            },
+            eval: |a| Ok(Arc::new(StringArray::from(vec![types::lower(a[0].data_type()); a[0].len()]))),
         },
         Simple {
             name: "raise_error",

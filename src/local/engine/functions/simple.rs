@@ -4,8 +4,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef};
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use datafusion::arrow::datatypes::{DataType, Float32Type, Float64Type};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
@@ -213,11 +213,26 @@ impl ScalarUDFImpl for SimpleUdf {
         let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
         let arrays = args.args.iter().map(|arg| arg.to_array(rows)).collect::<Result<Vec<_>>>()?;
-        let result = (self.function.eval)(&arrays)?;
+        let result = one_nan((self.function.eval)(&arrays)?);
         if constant && result.len() == 1 {
             return ScalarValue::try_from_array(&result, 0).map(ColumnarValue::Scalar);
         }
         Ok(ColumnarValue::Array(result))
+    }
+}
+
+/// What is no number has a sign of its own to the processor; Spark knows one NaN, above all numbers.
+fn one_nan(array: ArrayRef) -> ArrayRef {
+    match array.data_type() {
+        DataType::Float64 => {
+            let found = array.as_primitive::<Float64Type>();
+            Arc::new(found.unary::<_, Float64Type>(|x| if x.is_nan() { f64::NAN } else { x }))
+        }
+        DataType::Float32 => {
+            let found = array.as_primitive::<Float32Type>();
+            Arc::new(found.unary::<_, Float32Type>(|x| if x.is_nan() { f32::NAN } else { x }))
+        }
+        _ => array,
     }
 }
 

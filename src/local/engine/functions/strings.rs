@@ -55,6 +55,10 @@ pub(super) fn functions() -> Vec<Simple> {
         }),
         int("octet_length", &[Takes::Binary], 1, |a| length(a, 1)),
         int("bit_length", &[Takes::Binary], 1, |a| length(a, 8)),
+        text("base64", &[Takes::Binary], 1, |a| {
+            let bytes = a[0].as_binary::<i32>();
+            Ok(Arc::new(StringArray::from_iter(bytes.iter().map(|bytes| bytes.map(base64_lines)))))
+        }),
         text("overlay", &[TEXT, TEXT, COUNT, COUNT], 3, |a| {
             rows(a, |t, n| {
                 let chars: Vec<char> = t[0].chars().collect();
@@ -389,4 +393,18 @@ fn binary_of(text: &str, format: &str) -> Result<Option<Vec<u8>>, SqlError> {
             ));
         }
     })
+}
+
+/// Base64 as mail has it: lines of 76 characters.
+pub(super) fn base64_lines(bytes: &[u8]) -> String {
+    const LINE: usize = 76;
+    let text = base64::prelude::BASE64_STANDARD.encode(bytes);
+    let mut lines = String::with_capacity(text.len() + text.len() / LINE * 2);
+    for (i, c) in text.chars().enumerate() {
+        if i > 0 && i % LINE == 0 {
+            lines.push_str("\r\n");
+        }
+        lines.push(c);
+    }
+    lines
 }

@@ -27,6 +27,7 @@ const INTERNAL: &[&str] = &[
     "percentile_disc_desc",
     "percentile_weighted",
     "regexp_like",
+    "rename_fields",
     "stddev_of_frame",
     "stddev_pop_of_frame",
     "timestampadd",

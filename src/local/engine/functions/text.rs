@@ -286,6 +286,10 @@ fn position(what: &str, text: &str, from: i64) -> usize {
     if from < 1 {
         return 0;
     }
+    // Nothing is found at once, wherever one begins to look.
+    if what.is_empty() {
+        return 1;
+    }
     let skip = length(from - 1);
     let Some(start) = text.char_indices().map(|(i, _)| i).chain([text.len()]).nth(skip) else { return 0 };
     text[start..].find(what).map_or(0, |i| text[..start + i].chars().count() + 1)

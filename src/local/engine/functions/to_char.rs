@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, StringArray, new_null_array};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue};
@@ -189,7 +188,7 @@ impl ScalarUDFImpl for ToChar {
 fn bytes(values: &ArrayRef, format: &str) -> Result<ArrayRef> {
     let write: fn(&[u8]) -> String = match format.to_ascii_lowercase().as_str() {
         "hex" => |bytes| bytes.iter().map(|b| format!("{b:02X}")).collect(),
-        "base64" => |bytes| base64::prelude::BASE64_STANDARD.encode(bytes),
+        "base64" => super::strings::base64_lines,
         "utf-8" | "utf8" => return cast::convert(values, &DataType::Utf8, false),
         _ => {
             return Err(SqlError::new(

@@ -180,6 +180,15 @@ pub(super) fn named_struct(values: &[Expr], span: Span) -> Expr {
     ast::call("named_struct", args, span)
 }
 
+/// The name of a column, if it is one that is meant.
+fn column_name(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Identifier(ident) => Some(&ident.value),
+        Expr::CompoundIdentifier(path) => path.last().map(|ident| ident.value.as_str()),
+        _ => None,
+    }
+}
+
 /// Units of time, as `datediff(MONTH, …)` takes them.
 const UNITS: &[&str] =
     &["year", "quarter", "month", "week", "day", "dayofyear", "hour", "minute", "second", "millisecond", "microsecond"];
@@ -288,6 +297,13 @@ pub(super) fn rewrite(function: &mut Function, surroundings: &Surroundings<'_>) 
         ("array_sort", 2) => ast::rename(function, functions::lambdas::SORT_BY),
         ("reduce", _) => ast::rename(function, "aggregate"),
         ("struct", _) => return Ok(Some(named_struct(&args, span))),
+        ("arrays_zip", 1..) if args.iter().any(|arg| column_name(arg).is_some()) => {
+            let names = args.iter().enumerate();
+            let names = names.map(|(i, arg)| column_name(arg).map_or_else(|| i.to_string(), str::to_owned));
+            let names: Vec<_> = names.map(|name| ast::string(&name, span)).collect();
+            let zipped = std::iter::once(ast::call("arrays_zip", args, span));
+            return Ok(Some(ast::call("rename_fields", zipped.chain(names).collect(), span)));
+        }
         (name, _) if functions::rows::is_generator(name) => {
             return Err(SqlError::new(
                 "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",

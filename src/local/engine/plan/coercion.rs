@@ -96,6 +96,10 @@ fn agreed(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             let call = ScalarFunction::new_udf(call.func, args);
             Ok(Transformed::new_transformed(Expr::ScalarFunction(call), changed))
         }
+        // The value is not looked at, however wrong it is.
+        Expr::ScalarFunction(call) if call.func.name() == "typeof" && call.args.len() == 1 => {
+            Ok(Transformed::yes(lit(types::lower(&call.args[0].get_type(schema)?))))
+        }
         Expr::ScalarFunction(call) => match of_bytes(&call, schema)? {
             Some(other) => Ok(Transformed::yes(Expr::ScalarFunction(other))),
             None => Ok(Transformed::no(Expr::ScalarFunction(call))),

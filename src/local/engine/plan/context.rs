@@ -12,6 +12,8 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
 use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
 
+use sqlparser::ast::ExactNumberInfo;
+
 use super::operators::SparkOperators;
 use super::relations::SparkRelations;
 use crate::dialect;
@@ -114,6 +116,16 @@ struct SparkTypes;
 impl TypePlanner for SparkTypes {
     fn plan_type_field(&self, sql_type: &sqlparser::ast::DataType) -> Result<Option<FieldRef>> {
         let text = written(sql_type);
+        if let sqlparser::ast::DataType::Decimal(ExactNumberInfo::PrecisionAndScale(digits @ 39.., _))
+        | sqlparser::ast::DataType::Decimal(ExactNumberInfo::Precision(digits @ 39..)) = sql_type
+        {
+            return Err(SqlError::new(
+                "DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION",
+                "22003",
+                format!("A DECIMAL has at most 38 digits, not {digits}."),
+            )
+            .into());
+        }
         let arrow = dialect::DataType::parse(&text).as_ref().and_then(types::to_arrow).ok_or_else(|| {
             DataFusionError::from(SqlError::new(
                 "UNSUPPORTED_DATATYPE",

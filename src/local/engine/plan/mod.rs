@@ -19,6 +19,7 @@ mod lateral;
 mod limits;
 mod names;
 mod never;
+mod numbers;
 mod operators;
 mod ordering;
 mod pivot;

@@ -12,6 +12,7 @@ use sqlparser::ast::{
 };
 
 use super::ast;
+use crate::dialect::split_number;
 use crate::local::engine::render;
 
 /// Under this key a field's metadata keeps a column's name as its table has it, where that is not in lower case.
@@ -231,8 +232,13 @@ fn text(expr: &Expr) -> String {
         Expr::Nested(inner) => text(inner),
         Expr::Value(value) => match &value.value {
             Value::SingleQuotedString(s) | Value::DoubleQuotedString(s) => s.clone(),
-            Value::Number(n, _) if n.contains(['e', 'E']) => n.parse().map_or_else(|_| n.clone(), render::double),
-            Value::Number(n, _) => crate::dialect::split_number(n).0.to_owned(),
+            Value::Number(n, _) => match split_number(n) {
+                (digits, "BD") => digits.to_owned(),
+                (digits, _) if digits.contains(['e', 'E']) => {
+                    digits.parse().map_or_else(|_| digits.to_owned(), render::double)
+                }
+                (digits, _) => digits.to_owned(),
+            },
             other => other.to_string(),
         },
         Expr::BinaryOp { left, op, right } => match op {

@@ -15,7 +15,7 @@ use sqlparser::ast::{
     WindowType,
 };
 
-use super::{ast, calls, names};
+use super::{ast, calls, names, numbers};
 use crate::local::engine::error::SqlError;
 use crate::local::engine::functions;
 use crate::local::engine::functions::arrays::SUBSCRIPT;
@@ -168,6 +168,11 @@ impl VisitorMut for Rewriter<'_> {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
+        numbers::take_sign(expr);
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
         match self.expression(expr) {
             Ok(()) => ControlFlow::Continue(()),
@@ -202,16 +207,8 @@ impl Rewriter<'_> {
                 fields_of_parameters(&mut lambda.body, &names);
             }
             Expr::Value(ValueWithSpan { value, .. }) => match value {
-                Value::Number(text, false) if text.parse::<f64>().is_ok_and(f64::is_infinite) => {
-                    return Err(SqlError::new(
-                        "INVALID_NUMERIC_LITERAL_RANGE",
-                        "22003",
-                        format!("The numeric literal {text} is outside the range of a DOUBLE."),
-                    )
-                    .at(place));
-                }
                 Value::Number(text, long) => {
-                    if let Some(typed) = typed_number(text, *long, span) {
+                    if let Some(typed) = numbers::typed(text, *long, span).map_err(|e| e.at(place))? {
                         *expr = typed;
                     }
                 }
@@ -293,6 +290,12 @@ impl Rewriter<'_> {
                 args.extend(substring_from.iter().chain(substring_for.iter()).map(|e| (**e).clone()));
                 args[1..].iter_mut().for_each(plain);
                 *expr = ast::call("substring", args, span);
+            }
+            Expr::Overlay { expr: text, overlay_what, overlay_from, overlay_for } => {
+                let mut args = vec![(**text).clone(), (**overlay_what).clone(), (**overlay_from).clone()];
+                args.extend(overlay_for.iter().map(|e| (**e).clone()));
+                args[2..].iter_mut().for_each(plain);
+                *expr = ast::call("overlay", args, span);
             }
             Expr::Position { expr: what, r#in } => {
                 *expr = ast::call("locate", vec![(**what).clone(), (**r#in).clone()], span);
@@ -474,46 +477,6 @@ fn fold_except(options: &mut sqlparser::ast::WildcardAdditionalOptions) {
     }
 }
 
-/// A number literal of Spark's type, where the planner would take another: whole numbers are INT if they fit.
-fn typed_number(text: &str, long: bool, span: sqlparser::tokenizer::Span) -> Option<Expr> {
-    use sqlparser::ast::ExactNumberInfo;
-    let (text, suffix) = crate::dialect::split_number(text);
-    let whole = u64::try_from(text.trim_start_matches('0').len().max(1)).unwrap_or(38);
-    let suffixed = match suffix {
-        "Y" => Some(DataType::TinyInt(None)),
-        "S" => Some(DataType::SmallInt(None)),
-        "F" => Some(DataType::Float(ExactNumberInfo::None)),
-        "D" => Some(DataType::Double(ExactNumberInfo::None)),
-        "BD" => Some(DataType::Decimal(match text.split_once('.') {
-            None => ExactNumberInfo::PrecisionAndScale(whole, 0),
-            Some((before, after)) => {
-                let before = before.trim_start_matches('0').len();
-                let scale = i64::try_from(after.len()).unwrap_or(38);
-                ExactNumberInfo::PrecisionAndScale(u64::try_from(before + after.len()).unwrap_or(38), scale)
-            }
-        })),
-        _ => None,
-    };
-    if let Some(data_type) = suffixed {
-        return Some(ast::cast(ast::string(text, span), data_type));
-    }
-    if text.contains(['e', 'E']) {
-        return Some(ast::cast(ast::string(text, span), DataType::Double(sqlparser::ast::ExactNumberInfo::None)));
-    }
-    if text.contains('.') {
-        return None;
-    }
-    match text.parse::<i64>() {
-        Ok(n) if !long && i32::try_from(n).is_ok() => Some(ast::cast(ast::number(text, span), DataType::Int(None))),
-        Ok(_) => None,
-        Err(_) => {
-            let digits = u64::try_from(text.trim_start_matches('0').len()).unwrap_or(38);
-            let info = sqlparser::ast::ExactNumberInfo::PrecisionAndScale(digits, 0);
-            Some(ast::cast(ast::string(text, span), DataType::Decimal(info)))
-        }
-    }
-}
-
 fn is_null(expr: &Expr) -> bool {
     matches!(expr, Expr::Value(ValueWithSpan { value: Value::Null, .. }))
 }
@@ -567,11 +530,7 @@ pub(super) fn unescaped(pattern: &mut Expr, escape: Option<ValueWithSpan>, wrong
 fn is_literal(expr: &Expr) -> bool {
     match expr {
         Expr::Value(ValueWithSpan { value: Value::Number(..), .. }) => true,
-        Expr::Cast { expr: inner, .. } => {
-            is_literal(inner)
-                || matches!(inner.as_ref(), Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. })
-                    if text.parse::<f64>().is_ok())
-        }
+        Expr::Cast { expr: inner, .. } => is_literal(inner),
         _ => false,
     }
 }
