@@ -64,7 +64,7 @@ impl Clients {
             Workspace::Remote(remote) => {
                 let options = Options { retry, ..options() };
                 let login = login(remote, &options).await.map_err(NoClients::Login)?;
-                let fivetran = fivetran(project, &options)?;
+                let fivetran = fivetran_with(project, &options)?;
                 let databricks = databricks::Client::of(&login, options).map_err(|e| http_error(&e))?;
                 Ok(Self {
                     databricks,
@@ -123,7 +123,10 @@ impl Environment {
     pub(super) async fn connect(project: &Project, plan: &RunPlan, output: &Output) -> Result<Self, Error> {
         let name = &project.environment.name;
         let clients = Clients::of(project, RetryPolicy::default()).await.map_err(|error| match error {
-            NoClients::Login(error) => refused(format!("environment `{name}`: {error}"), &error.help()),
+            NoClients::Login(error) => {
+                let help = format!("{}; `kiln doctor` tells what was looked at", error.help());
+                refused(format!("environment `{name}`: {error}"), &help)
+            }
             NoClients::Other(error) => error,
         })?;
         for warning in clients.login.iter().flat_map(|login| &login.warnings) {
@@ -241,8 +244,13 @@ async fn login(remote: &Remote, options: &Options) -> Result<Login, LoginError> 
     Login::choose(&explicit, &around).await
 }
 
+/// Makes a client of Fivetran alone; none if there are no credentials for it.
+pub(super) fn fivetran(project: &Project, retry: RetryPolicy) -> Result<Option<fivetran::Client>, Error> {
+    fivetran_with(project, &Options { retry, ..options() })
+}
+
 /// Makes a client of Fivetran with the credentials of the process environment; none if there are none.
-fn fivetran(project: &Project, options: &Options) -> Result<Option<fivetran::Client>, Error> {
+fn fivetran_with(project: &Project, options: &Options) -> Result<Option<fivetran::Client>, Error> {
     let (Some(key), Some(secret)) = (lookup::env("FIVETRAN_API_KEY"), lookup::env("FIVETRAN_API_SECRET")) else {
         return Ok(None);
     };

@@ -131,6 +131,8 @@ pub(super) fn start_logging(verbose: u8, output: &Output) {
         _ => "kiln=debug",
     };
     let filter = super::lookup::env("KILN_LOG").unwrap_or_else(|| default.to_owned());
-    let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(filter);
+    // The libraries below the client write whole requests at their finest level; addresses of results are secrets.
+    let quiet = ["h2", "hyper", "hyper_util", "reqwest", "rustls"].map(|library| format!(",{library}=info"));
+    let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(filter + &quiet.concat());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(output.color).compact().init();
 }

@@ -35,6 +35,29 @@ pub enum Error {
         /// Rows received.
         received: i64,
     },
+    /// A chunk of the result did not come whole.
+    #[error("chunk {chunk} of statement {statement_id} is not whole: {expected} bytes were announced, {received} came")]
+    IncompleteChunk {
+        /// The statement.
+        statement_id: StatementId,
+        /// The chunk's number.
+        chunk: i64,
+        /// Bytes announced.
+        expected: i64,
+        /// Bytes received.
+        received: i64,
+    },
+    /// The service gave no link to a chunk.
+    #[error("the service gave no link to chunk {chunk} of statement {statement_id}")]
+    NoLink {
+        /// The statement.
+        statement_id: StatementId,
+        /// The chunk's number.
+        chunk: i64,
+    },
+    /// The statement ran, and its result is gone.
+    #[error("statement {0} has run, but its result has been closed")]
+    ResultGone(StatementId),
     /// No warehouse is meant, or several might be.
     #[error("{message}")]
     Warehouse {
@@ -84,9 +107,13 @@ impl Error {
             Self::Statement(error) if error.is_permission() => Class::Permission,
             Self::Statement(_) | Self::Warehouse { .. } | Self::Content { .. } => Class::Invalid,
             Self::PathTaken { .. } => Class::Conflict,
-            Self::Canceled(_) | Self::Interrupted { .. } | Self::Incomplete { .. } | Self::NotCurrent { .. } => {
-                Class::Transient
-            }
+            Self::NoLink { .. } => Class::Bug,
+            Self::Canceled(_)
+            | Self::Interrupted { .. }
+            | Self::Incomplete { .. }
+            | Self::IncompleteChunk { .. }
+            | Self::ResultGone(_)
+            | Self::NotCurrent { .. } => Class::Transient,
         }
     }
 
@@ -99,7 +126,9 @@ impl Error {
                 "somebody stopped it, or the warehouse's time limit did; run the command again".to_owned()
             }
             Self::Interrupted { .. } => "run the command again".to_owned(),
-            Self::Incomplete { .. } | Self::NotCurrent { .. } => {
+            Self::NoLink { .. } => "report this; the statement API may have changed".to_owned(),
+            Self::ResultGone(_) => "run the query again; a result is kept for an hour".to_owned(),
+            Self::Incomplete { .. } | Self::IncompleteChunk { .. } | Self::NotCurrent { .. } => {
                 "run the command again; if it stays so, look at the workspace".to_owned()
             }
             Self::Warehouse { .. } => "name the environment's `warehouse` by its name, id or HTTP path".to_owned(),

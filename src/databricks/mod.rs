@@ -12,6 +12,7 @@ mod history;
 mod lakeview;
 mod login;
 mod statements;
+mod stream;
 mod unity;
 mod warehouses;
 pub mod wire;
@@ -26,6 +27,7 @@ pub use login::{
     Ended, Env, Explicit, Login, LoginError, Method, NotRun, Origin, RunProgram, Surroundings, system_programs,
 };
 pub use statements::{Column, Progress, Statement, StatementResult, Statements};
+pub use stream::{Chunk, ResultStream, RowFormat};
 pub use unity::Unity;
 pub use warehouses::Warehouses;
 pub use workspace::Workspace;

@@ -8,8 +8,8 @@ use super::error::Error;
 use super::failure::StatementError;
 use super::history;
 use super::wire::{
-    Disposition, Empty, Format, HistoryQuery, OnWaitTimeout, Parameter, QueryTag, ResultData, StatementRequest,
-    StatementResponse, StatementState,
+    Disposition, Empty, Format, HistoryQuery, Manifest, OnWaitTimeout, Parameter, QueryTag, ResultData,
+    StatementRequest, StatementResponse, StatementState,
 };
 use crate::http::{self, Class, Http, Request};
 use crate::ids::{StatementId, WarehouseId};
@@ -36,6 +36,17 @@ const MAX_RUNS: u32 = 4;
 const AGAIN_FIRST: Duration = Duration::from_secs(2);
 /// … and up to this in the end.
 const AGAIN_MOST: Duration = Duration::from_secs(30);
+
+/// How the rows of a statement shall come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// In the answers, at most 25 MiB of them.
+    Inline,
+    /// Behind links, as JSON.
+    Json,
+    /// Behind links, as Arrow streams.
+    Arrow,
+}
 
 /// A statement to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +89,7 @@ impl Statement {
         }
     }
 
-    fn request(&self, mark: &str) -> StatementRequest {
+    fn request(&self, mark: &str, rows: Rows) -> StatementRequest {
         let tag = |(key, value): (&str, &str)| QueryTag {
             key: key.to_owned(),
             value: Some(value.chars().take(128).collect()),
@@ -94,8 +105,8 @@ impl Statement {
             // twice, so it saves a request by waiting.
             wait_timeout: Some(if self.read_only { "10s" } else { "0s" }.to_owned()),
             on_wait_timeout: Some(OnWaitTimeout::Continue),
-            disposition: Some(Disposition::Inline),
-            format: Some(Format::JsonArray),
+            disposition: Some(if rows == Rows::Inline { Disposition::Inline } else { Disposition::ExternalLinks }),
+            format: Some(if rows == Rows::Arrow { Format::ArrowStream } else { Format::JsonArray }),
             row_limit: self.row_limit,
             byte_limit: None,
             query_tags: std::iter::once((MARK, mark)).chain(tags).take(20).map(tag).collect(),
@@ -136,6 +147,16 @@ pub struct Column {
     pub type_name: String,
     /// Such as `DECIMAL(10,2)`.
     pub type_text: String,
+}
+
+/// Returns the columns that a manifest announces.
+pub(super) fn columns(manifest: Manifest) -> Vec<Column> {
+    let columns = manifest.schema.unwrap_or_default().columns.into_iter().map(|column| Column {
+        name: column.name,
+        type_name: column.type_name.unwrap_or_default(),
+        type_text: column.type_text.unwrap_or_default(),
+    });
+    columns.collect()
 }
 
 /// The SQL Statement Execution API of a workspace.
@@ -221,13 +242,25 @@ impl Statements<'_> {
         cancel: &CancellationToken,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<StatementResult, Error> {
+        let (id, sent) = self.start(statement, Rows::Inline, cancel, progress).await?;
+        self.finish(id, sent, cancel, progress).await
+    }
+
+    /// Sends a statement and makes sure that it is known whether it arrived.
+    pub(super) async fn start(
+        &self,
+        statement: &Statement,
+        rows: Rows,
+        cancel: &CancellationToken,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<(StatementId, StatementResponse), Error> {
         if cancel.is_cancelled() {
             return Err(Error::Interrupted { statement_id: None, state: None });
         }
         let mark = uuid::Uuid::new_v4().to_string();
         let since = self.http.clock().now();
         let sent = {
-            let mut send = std::pin::pin!(self.send_surely(statement, &mark, since));
+            let mut send = std::pin::pin!(self.send_surely(statement, rows, &mark, since));
             tokio::select! {
                 biased;
                 sent = &mut send => sent?,
@@ -250,7 +283,7 @@ impl Statements<'_> {
         };
         let id = StatementId::new(&sent.statement_id);
         progress(Progress::Submitted(id.clone()));
-        self.finish(id, sent, cancel, progress).await
+        Ok((id, sent))
     }
 
     /// Awaits a statement that runs already, such as one of an earlier process, and fetches its whole result.
@@ -271,10 +304,11 @@ impl Statements<'_> {
     async fn send_surely(
         &self,
         statement: &Statement,
+        rows: Rows,
         mark: &str,
         since: chrono::DateTime<chrono::Utc>,
     ) -> Result<StatementResponse, Error> {
-        let request = statement.request(mark);
+        let request = statement.request(mark, rows);
         let mut sends = 1;
         loop {
             let error = match self.submit(&request, statement.read_only).await {
@@ -316,20 +350,42 @@ impl Statements<'_> {
     async fn finish(
         &self,
         id: StatementId,
-        mut response: StatementResponse,
+        response: StatementResponse,
         cancel: &CancellationToken,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<StatementResult, Error> {
+        let response = self.until_end(&id, response, cancel, progress).await?;
+        // The statement did its work and its result is gone; what was wanted of it is done all the same.
+        if response.status.state == StatementState::Closed {
+            return Ok(StatementResult { statement_id: response.statement_id, ..Default::default() });
+        }
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => {
+                Err(Error::Interrupted { statement_id: Some(id), state: Some(StatementState::Succeeded) })
+            }
+            result = self.collect(&id, response, progress) => result,
+        }
+    }
+
+    /// Polls until the statement has ended, and fails unless it ended well.
+    pub(super) async fn until_end(
+        &self,
+        id: &StatementId,
+        mut response: StatementResponse,
+        cancel: &CancellationToken,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<StatementResponse, Error> {
         let mut pause = FIRST_PAUSE;
         while !response.status.state.is_terminal() {
             progress(Progress::State(response.status.state.clone()));
             let polled = async {
                 self.http.clock().sleep(pause).await;
-                self.poll(&id).await
+                self.poll(id).await
             };
             response = tokio::select! {
                 biased;
-                () = cancel.cancelled() => return Err(self.stop(id).await),
+                () = cancel.cancelled() => return Err(self.stop(id.clone()).await),
                 polled = polled => polled?,
             };
             pause = (pause * 3 / 2).min(MAX_PAUSE);
@@ -337,16 +393,8 @@ impl Statements<'_> {
         progress(Progress::State(response.status.state.clone()));
         match response.status.state {
             StatementState::Failed => Err(Box::new(StatementError::of(&response)).into()),
-            StatementState::Canceled => Err(Error::Canceled(id)),
-            // The statement did its work and its result is gone; what was wanted of it is done all the same.
-            StatementState::Closed => Ok(StatementResult { statement_id: response.statement_id, ..Default::default() }),
-            _ => tokio::select! {
-                biased;
-                () = cancel.cancelled() => {
-                    Err(Error::Interrupted { statement_id: Some(id), state: Some(StatementState::Succeeded) })
-                }
-                result = self.collect(&id, response, progress) => result,
-            },
+            StatementState::Canceled => Err(Error::Canceled(id.clone())),
+            _ => Ok(response),
         }
     }
 
@@ -374,17 +422,8 @@ impl Statements<'_> {
             return Err(Error::Incomplete { statement_id: id.clone(), expected, received });
         }
         progress(Progress::Rows(rows.len()));
-        let columns = manifest.schema.unwrap_or_default().columns.into_iter().map(|column| Column {
-            name: column.name,
-            type_name: column.type_name.unwrap_or_default(),
-            type_text: column.type_text.unwrap_or_default(),
-        });
-        Ok(StatementResult {
-            statement_id: response.statement_id,
-            columns: columns.collect(),
-            rows,
-            truncated: manifest.truncated,
-        })
+        let truncated = manifest.truncated;
+        Ok(StatementResult { statement_id: response.statement_id, columns: columns(manifest), rows, truncated })
     }
 
     /// Cancels a statement and looks for a while what becomes of it: a cancel may come too late, or be lost.

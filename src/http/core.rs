@@ -104,6 +104,9 @@ struct Inner {
     ahead: Mutex<Option<TimeDelta>>,
 }
 
+/// Reads the body of a good answer.
+type Read<T> = fn(&HeaderMap, Vec<u8>) -> Result<T, Box<Failure>>;
+
 /// What one attempt came to, if not to an answer.
 struct Failure {
     class: Class,
@@ -122,7 +125,7 @@ impl Http {
         let fail = |class, message: String| {
             Error::from(Details {
                 service: service.name,
-                credentials: Cow::Borrowed(service.credentials),
+                credentials: options.credentials.clone().map_or(Cow::Borrowed(service.credentials), Cow::Owned),
                 class,
                 method: Method::Get,
                 origin: origin(&base),
@@ -174,6 +177,11 @@ impl Http {
         &*self.0.options.clock
     }
 
+    /// Returns the limits and surroundings, for a client of another service that belongs to this one.
+    pub fn options(&self) -> Options {
+        self.0.options.clone()
+    }
+
     /// Returns a random number from 0 to 1.
     pub fn chance(&self) -> f64 {
         (self.0.options.chance)()
@@ -192,13 +200,25 @@ impl Http {
     /// # Errors
     /// If no attempt brought a good answer.
     pub async fn send<T: DeserializeOwned>(&self, request: Request) -> Result<Answer<T>, Error> {
+        self.send_and_read(request, |headers, body| parse(headers, &body)).await
+    }
+
+    /// Sends a request like [`Http::json`], and returns the answer's body as it came.
+    ///
+    /// # Errors
+    /// If no attempt brought a good answer.
+    pub async fn bytes(&self, request: Request) -> Result<Vec<u8>, Error> {
+        self.send_and_read(request, |_, body| Ok(body)).await.map(|answer| answer.body)
+    }
+
+    async fn send_and_read<T>(&self, request: Request, read: Read<T>) -> Result<Answer<T>, Error> {
         let Inner { options, auth, .. } = &*self.0;
         let start = options.clock.instant();
         let mut attempts = 0;
         let mut renewed = false;
         loop {
             let token = match auth {
-                Auth::Tokens(tokens) => Some(tokens.current().await?),
+                Auth::Tokens(tokens) => Some(tokens.current().await.map_err(Error::before_sending)?),
                 _ => None,
             };
             let wait = options.pace.place(&self.host(), options.clock.instant());
@@ -214,10 +234,15 @@ impl Http {
             attempts += 1;
             let left = options.retry.budget.saturating_sub(since(&*options.clock, start));
             let limit = request.timeout.unwrap_or(options.attempt_timeout).min(left.max(Duration::from_secs(1)));
-            let attempt = self.attempt(&request, token.as_ref().map(|(token, _)| token));
+            let attempt = self.attempt(&request, token.as_ref().map(|(token, _)| token), read);
             let failure = match tokio::time::timeout(limit, attempt).await {
                 Ok(Ok(answer)) => {
-                    tracing::debug!(method = request.method.as_str(), path = request.path, attempts, "answered");
+                    tracing::debug!(
+                        method = request.method.as_str(),
+                        path = request.shown_path(),
+                        attempts,
+                        "answered"
+                    );
                     return Ok(answer);
                 }
                 Ok(Err(failure)) => failure,
@@ -233,7 +258,7 @@ impl Http {
             if let (Auth::Tokens(tokens), Some((_, generation)), Class::Auth, false) =
                 (auth, token, failure.class, renewed)
             {
-                tracing::debug!(method = request.method.as_str(), path = request.path, "the token was refused");
+                tracing::debug!(method = request.method.as_str(), path = request.shown_path(), "the token was refused");
                 tokens.refused(generation);
                 renewed = true;
                 continue;
@@ -245,7 +270,7 @@ impl Http {
             let pause = options.retry.pause(failure.fate, request.idempotent, attempts, elapsed, self.chance());
             tracing::debug!(
                 method = request.method.as_str(),
-                path = request.path,
+                path = request.shown_path(),
                 attempts,
                 status = failure.status,
                 ?pause,
@@ -258,14 +283,11 @@ impl Http {
         }
     }
 
-    async fn attempt<T: DeserializeOwned>(
-        &self,
-        request: &Request,
-        token: Option<&Secret>,
-    ) -> Result<Answer<T>, Failure> {
+    async fn attempt<T>(&self, request: &Request, token: Option<&Secret>, read: Read<T>) -> Result<Answer<T>, Failure> {
         let Inner { client, base, .. } = &*self.0;
         let mut url = base.clone();
         url.set_path(&request.path);
+        url.set_query(request.raw_query.as_deref());
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(request.query.iter().map(|(name, value)| (name.as_ref(), value)));
         }
@@ -283,6 +305,17 @@ impl Http {
             })?;
             builder = builder.header(AUTHORIZATION, header);
         }
+        for (name, value) in &request.headers {
+            let header = HeaderValue::from_str(value.expose()).ok().map(|mut header| {
+                header.set_sensitive(true);
+                header
+            });
+            let Some(header) = header else {
+                let message = format!("the header {name} holds characters that no request can carry");
+                return Err(Failure::new(Class::Bug, message));
+            };
+            builder = builder.header(name, header);
+        }
         builder = match &request.body {
             Some(Body::Json(body)) => builder.json(body),
             Some(Body::Form(fields)) => builder.form(fields),
@@ -295,7 +328,7 @@ impl Http {
         let body = self.read(response).await?;
         match status {
             200..=299 => {
-                let body = parse(&headers, &body).map_err(|failure| failure.with_status(status))?;
+                let body = read(&headers, body).map_err(|failure| failure.with_status(status))?;
                 Ok(Answer { body, headers })
             }
             300..=399 => Err(redirected(status, &headers)),
@@ -353,7 +386,7 @@ impl Http {
             class: failure.class,
             method: request.method,
             origin: origin(base),
-            path: redact(&request.path),
+            path: redact(request.shown_path()),
             status: failure.status,
             code: failure.refusal.code.map(|code| redact(&code)),
             message: redact(failure.message.trim()),

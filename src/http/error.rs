@@ -81,6 +81,12 @@ impl Error {
         })
     }
 
+    /// Says of the failure of a login that the request it was for was not sent.
+    pub(super) fn before_sending(mut self) -> Self {
+        self.0.fate = Fate::NotSent;
+        self
+    }
+
     /// Returns what the error means.
     pub fn class(&self) -> Class {
         self.0.class
@@ -138,7 +144,11 @@ impl Error {
             return help.clone();
         }
         match self.0.class {
-            Class::Auth => format!("check {credentials}, and that they belong to {origin}"),
+            Class::Auth => {
+                format!(
+                    "check {credentials}: what is wrong, expired, or made for another place than {origin} is refused"
+                )
+            }
             Class::Permission => {
                 format!("ask whoever administers {service} to grant this, or use credentials that may do it")
             }

@@ -45,15 +45,8 @@ pub(super) enum Body {
     Form(Vec<(&'static str, String)>),
 }
 
-/// A body may hold secrets, and is never shown.
-impl std::fmt::Debug for Body {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("[body]")
-    }
-}
-
 /// A request: method, path, query, body, and whether it may be sent twice.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Request {
     pub(super) method: Method,
     pub(super) path: String,
@@ -64,6 +57,12 @@ pub struct Request {
     pub(super) idempotent: bool,
     pub(super) timeout: Option<Duration>,
     pub(super) accept: &'static str,
+    /// The query in place of the parameters, encoded already.
+    pub(super) raw_query: Option<String>,
+    /// Headers beside the usual ones.
+    pub(super) headers: Vec<(String, Secret)>,
+    /// What is shown in the path's place, where the path itself is a secret.
+    pub(super) stand_in: Option<&'static str>,
 }
 
 impl Request {
@@ -78,6 +77,9 @@ impl Request {
             idempotent: method == Method::Get,
             timeout: None,
             accept: "application/json",
+            raw_query: None,
+            headers: Vec::new(),
+            stand_in: None,
         }
     }
 
@@ -129,6 +131,12 @@ impl Request {
         self
     }
 
+    /// Sets the whole query, encoded already.
+    pub fn raw_query(mut self, query: &str) -> Self {
+        self.raw_query = Some(query.to_owned());
+        self
+    }
+
     /// Adds a query parameter if there is a value.
     pub fn query_opt(self, name: &'static str, value: Option<impl Into<String>>) -> Self {
         match value {
@@ -148,6 +156,23 @@ impl Request {
     pub fn form(mut self, fields: Vec<(&'static str, String)>) -> Self {
         self.body = Some(Body::Form(fields));
         self
+    }
+
+    /// Adds a header that no message shows.
+    pub fn header(mut self, name: &str, value: Secret) -> Self {
+        self.headers.push((name.to_owned(), value));
+        self
+    }
+
+    /// Shows something else in the path's place: the address is a secret.
+    pub fn shown_as(mut self, stand_in: &'static str) -> Self {
+        self.stand_in = Some(stand_in);
+        self
+    }
+
+    /// Returns the path, as it may be shown.
+    pub(super) fn shown_path(&self) -> &str {
+        self.stand_in.unwrap_or(&self.path)
     }
 
     /// Names a secret that the request carries, so that no message repeats it.
@@ -175,10 +200,16 @@ impl Request {
     }
 }
 
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Request({self})")
+    }
+}
+
 /// Method and path, without the query.
 impl std::fmt::Display for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.method.as_str(), self.path)
+        write!(f, "{} {}", self.method.as_str(), self.shown_path())
     }
 }
 

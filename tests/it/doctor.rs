@@ -84,7 +84,7 @@ fn all_is_well_with_the_embedded_workspace_and_with_one_elsewhere() {
         6,
         &[
             "wrong identity Databricks: GET",
-            "→ Check the personal access token from DATABRICKS_TOKEN, and that they belong to",
+            "→ Check the personal access token from DATABRICKS_TOKEN: what is wrong, expired, or made for another place than",
             "wrong fivetran Fivetran: GET",
             "skipped connection shop needs Fivetran",
         ],
@@ -114,6 +114,7 @@ fn what_is_missing_before_the_first_request_is_told() {
             "not github-oidc: this is no job of GitHub Actions",
             "→ Set DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or log in",
             "skipped warehouse needs a login",
+            "wrong fivetran there are no credentials",
         ],
     );
     let profile = project("profile: DEV");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kiln::http::{Auth, Class, Error, Http, Options, Refusal, Request, RetryPolicy, Service, base_address};
+use kiln::http::{Auth, Class, Clock as _, Error, Http, Options, Refusal, Request, RetryPolicy, Service, base_address};
 use kiln::secret::Secret;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -114,6 +114,23 @@ async fn a_throttle_longer_than_the_budget_is_an_error_at_once() {
         send([Act::answer("429 Too Many Requests", "retry-after: 4000\r\n", "")], get()).await;
     let error = answer.unwrap_err();
     assert_eq!((error.class(), error.attempts(), arrived, pauses.len()), (Class::RateLimit, 1, 1, 0));
+}
+
+#[tokio::test]
+async fn what_one_client_was_told_to_wait_all_clients_of_the_host_wait() {
+    let server = Scripted::start([Act::answer("429 Too Many Requests", "retry-after: 4000\r\n", ""), good()]).await;
+    let (first, clock) = client(&server.address(), |_| {});
+    let (second, _) = client(&server.address(), |options| {
+        options.pace = first.options().pace;
+        options.clock = clock.clone();
+    });
+    assert_eq!(first.json::<Value>(get()).await.unwrap_err().class(), Class::RateLimit);
+    let error = second.json::<Value>(get()).await.unwrap_err();
+    assert_eq!((error.class(), server.requests().len()), (Class::RateLimit, 1), "the second sends nothing");
+    assert!(error.message().contains("wants no request for 4000 s"), "{error}");
+    clock.sleep(Duration::from_secs(3900)).await;
+    assert!(second.json::<Value>(get()).await.is_ok());
+    assert_eq!(clock.sleeps()[1], Duration::from_secs(100));
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ mod interrupt;
 mod login;
 #[cfg(feature = "local")]
 mod other_clients;
+mod result_stream;
 #[cfg(feature = "local")]
 mod support;
 #[cfg(feature = "local")]

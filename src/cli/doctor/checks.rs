@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 
-use super::super::connect::{Clients, FIVETRAN_HELP, NoClients};
+use super::super::connect::{self, Clients, FIVETRAN_HELP, NoClients};
 use super::super::error::Error;
-use crate::config::{Connection, Project};
+use crate::config::{Connection, Project, Workspace};
 use crate::databricks::wire::{Me, WarehouseState};
 use crate::databricks::{self, LoginError};
 use crate::fivetran;
@@ -83,8 +83,13 @@ pub(super) async fn all(project: &Project) -> Vec<Check> {
         Ok(clients) => clients,
         Err(error) => {
             let mut checks = vec![no_clients(&error)];
-            let later = ["host", "identity", "warehouse", "catalog", "schema", "fivetran"];
+            let later = ["host", "identity", "warehouse", "catalog", "schema"];
             checks.extend(later.map(|name| skipped(name, "needs a login")));
+            match (&project.environment.workspace, connect::fivetran(project, RETRY)) {
+                (Workspace::Embedded, _) => checks.push(skipped("fivetran", "needs the embedded workspace")),
+                (Workspace::Remote(_), Ok(fivetran)) => connections(project, fivetran.as_ref(), &mut checks).await,
+                (Workspace::Remote(_), Err(error)) => checks.push(of_error("fivetran", &error)),
+            }
             return checks;
         }
     };
@@ -112,10 +117,16 @@ fn no_clients(error: &NoClients) -> Check {
             };
             Check { details, ..wrong("login", error.to_string(), error.help()) }
         }
-        NoClients::Other(Error::Usage(message) | Error::Refused(message)) => {
-            Check { help: message.help.clone(), ..check("login", State::Wrong, message.text.clone()) }
+        NoClients::Other(error) => of_error("login", error),
+    }
+}
+
+fn of_error(name: &str, error: &Error) -> Check {
+    match error {
+        Error::Usage(message) | Error::Refused(message) => {
+            Check { help: message.help.clone(), ..check(name, State::Wrong, message.text.clone()) }
         }
-        NoClients::Other(Error::Project(_)) => check("login", State::Wrong, "the project is wrong; see `kiln check`"),
+        Error::Project(_) => check(name, State::Wrong, "the project is wrong; see `kiln check`"),
     }
 }
 

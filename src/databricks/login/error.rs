@@ -132,7 +132,7 @@ impl LoginError {
             ),
             Self::NoMethod { .. } => {
                 "set DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or log in with \
-                 `databricks auth login`; `kiln doctor` tells what was looked at"
+                 `databricks auth login`"
                     .to_owned()
             }
         }

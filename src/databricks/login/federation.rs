@@ -10,11 +10,8 @@ use crate::databricks::wire::GithubToken;
 use crate::http::{Auth, Class, Error, Options, Refusal, Request, Service};
 use crate::secret::Secret;
 
-const GITHUB: Service = Service {
-    name: "GitHub Actions",
-    credentials: "that the workflow's job has the permission `id-token: write`",
-    refusal,
-};
+const GITHUB: Service =
+    Service { name: "GitHub Actions", credentials: "the permission `id-token: write` of the workflow's job", refusal };
 
 /// Where a token of an identity provider comes from. It is asked for anew at each login, for it ends soon.
 pub(super) enum Identity {
