@@ -52,7 +52,11 @@ impl Client {
     /// # Errors
     /// If the credentials cannot be sent, or TLS cannot be set up.
     pub fn of(login: &Login, options: Options) -> Result<Self, http::Error> {
-        let options = Options { credentials: Some(login.credentials()), ..options };
+        let options = Options {
+            credentials: Some(login.credentials()),
+            user_agent_extra: format!("{} auth/{}", options.user_agent_extra, login.method),
+            ..options
+        };
         Ok(Self { http: Http::new(&SERVICE, login.host.clone(), login.auth.clone(), options)? })
     }
 

@@ -293,6 +293,8 @@ async fn a_service_principal_gets_one_token_for_many_callers() {
     let callers = (0..16).map(|_| client.me());
     assert!(futures::future::join_all(callers).await.iter().all(Result::is_ok));
     assert_eq!(workspace.issued(), 1);
+    let agent = workspace.requests(ME).await[0].headers["user-agent"].to_str().unwrap().to_owned();
+    assert!(agent.ends_with(" auth/oauth-m2m"), "{agent}");
     let asked = &workspace.requests(TOKEN).await[0];
     // base64 of app:planted-client-secret
     assert_eq!(asked.headers["authorization"], "Basic YXBwOnBsYW50ZWQtY2xpZW50LXNlY3JldA==");

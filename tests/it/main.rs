@@ -26,6 +26,8 @@ mod http_faults;
 mod interrupt;
 mod login;
 #[cfg(feature = "local")]
+mod measure;
+#[cfg(feature = "local")]
 mod other_clients;
 mod result_stream;
 #[cfg(feature = "local")]

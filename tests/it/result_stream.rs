@@ -11,6 +11,8 @@ use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::faults::clock::TestClock;
+#[cfg(feature = "local")]
+use crate::faults::clock::WallClock;
 use crate::faults::scripted::{Act, Scripted};
 
 const STATEMENTS: &str = "/api/2.0/sql/statements";
@@ -150,6 +152,38 @@ async fn a_chunk_that_breaks_is_fetched_again_and_one_that_is_not_whole_is_an_er
     assert_eq!(error.to_string(), "chunk 1 of statement s-1 is not whole: 7 bytes were announced, 2 came");
     let second = stream.next().await.unwrap().unwrap();
     assert_eq!(rows(&[first, second]).len(), 3, "nothing is lost, and nothing comes twice");
+}
+
+#[cfg(feature = "local")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_embedded_workspace_streams_its_results_in_both_forms() {
+    use datafusion::arrow::ipc::reader::StreamReader;
+    use kiln::local::{Server, Settings};
+
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(Settings::new(dir.path(), Arc::new(chrono::Utc::now))).await.unwrap();
+    let credentials = Credentials { host: base_address(&server.url()).unwrap(), token: server.token().clone() };
+    let client = Client::new(&credentials, Options::new(Arc::new(WallClock))).unwrap();
+    let sql = "SELECT id, CAST(id AS STRING) || 'é' AS name, CAST(id AS DECIMAL(30,2)) AS amount FROM range(0, 300000)";
+    let statement = Statement { read_only: true, ..Statement::new(sql, "local".into()) };
+    for format in [RowFormat::Json, RowFormat::Arrow] {
+        let cancel = CancellationToken::new();
+        let mut stream = client.statements().stream(&statement, format, &cancel, &mut |_| {}).await.unwrap();
+        assert_eq!(stream.columns()[2].type_text, "DECIMAL(30,2)");
+        let (mut rows, mut chunks) = (0, 0);
+        while let Some(chunk) = stream.next().await.unwrap() {
+            assert_eq!(chunk.row_offset, i64::try_from(rows).unwrap());
+            rows += match format {
+                RowFormat::Json => chunk.rows().unwrap().len(),
+                RowFormat::Arrow => StreamReader::try_new(chunk.bytes.as_slice(), None)
+                    .unwrap()
+                    .map(|batch| batch.unwrap().num_rows())
+                    .sum(),
+            };
+            chunks += 1;
+        }
+        assert_eq!(rows, 300_000, "in {chunks} chunks");
+    }
 }
 
 /// Takes a gigabyte through loopback; the peak counts for the whole process, so it runs alone:

@@ -53,3 +53,12 @@ impl Clock for TestClock {
         first.unwrap_or_else(|| Box::pin(tokio::task::yield_now()))
     }
 }
+
+/// The clock of the wall, for what is measured and for servers that go by it.
+pub(crate) struct WallClock;
+
+impl Clock for WallClock {
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+}
