@@ -36,15 +36,15 @@ pub enum Error {
         received: i64,
     },
     /// A chunk of the result did not come whole.
-    #[error("chunk {chunk} of statement {statement_id} is not whole: {expected} bytes were announced, {received} came")]
+    #[error("chunk {chunk} of statement {statement_id} is not whole: {expected} rows were announced, {received} came")]
     IncompleteChunk {
         /// The statement.
         statement_id: StatementId,
         /// The chunk's number.
         chunk: i64,
-        /// Bytes announced.
+        /// Rows announced.
         expected: i64,
-        /// Bytes received.
+        /// Rows received; 0 if they could not be read.
         received: i64,
     },
     /// The service gave no link to a chunk.

@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kiln::databricks::{Client, Ended, Explicit, Login, LoginError, Method, NotRun, Origin, RunProgram, Surroundings};
+use kiln::databricks::{
+    Client, Ended, Error, Explicit, Login, LoginError, Method, NotRun, Origin, RunProgram, Statement, Surroundings,
+};
 use kiln::http::{Class, Clock as _, Options, RetryPolicy};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 use wiremock::matchers::{body_string_contains, header, method, path, query_param};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
@@ -366,6 +369,34 @@ async fn a_failed_early_renewal_leaves_the_good_token_in_use() {
     assert!(results.iter().all(|result| result.as_ref().is_err_and(|error| error.status() == Some(400))));
     let asked = asked(server.received_requests().await.unwrap());
     assert_eq!(asked, 3, "those who waited for a renewal fail with it");
+}
+
+#[tokio::test]
+async fn a_login_service_that_falters_is_asked_again() {
+    let workspace = Workspace::start(json!(3600)).await;
+    for (at, status) in [(DISCOVERY, 500), (TOKEN, 503)] {
+        Mock::given(path(at))
+            .respond_with(ResponseTemplate::new(status))
+            .up_to_n_times(1)
+            .with_priority(1)
+            .mount(&workspace.server)
+            .await;
+    }
+    service_principal().client(&to(&workspace.server.uri())).await.me().await.unwrap();
+    assert_eq!((workspace.requests(DISCOVERY).await.len(), workspace.requests(TOKEN).await.len()), (2, 2));
+}
+
+#[tokio::test]
+async fn a_statement_that_waits_for_a_login_in_vain_was_not_sent() {
+    let workspace = Workspace::start(json!(3600)).await;
+    Mock::given(path(TOKEN)).respond_with(ResponseTemplate::new(500)).with_priority(1).mount(&workspace.server).await;
+    let client = service_principal().client(&to(&workspace.server.uri())).await;
+    let statement = Statement::new("INSERT INTO t SELECT 1", "w".into());
+    let error = client.statements().execute(&statement, &CancellationToken::new(), &mut |_| {}).await.unwrap_err();
+    let Error::Http(error) = error else { panic!("{error:?}") };
+    assert_eq!((error.status(), error.may_have_arrived()), (Some(500), false));
+    let asked = workspace.server.received_requests().await.unwrap();
+    assert!(asked.iter().all(|request| !request.url.path().starts_with("/api/")), "neither sent nor looked for");
 }
 
 #[tokio::test]

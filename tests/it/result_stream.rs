@@ -30,7 +30,7 @@ fn client(address: &str) -> Client {
 fn link(storage: &str, index: i64, rows: &str, next: Option<i64>, end: &str) -> Value {
     let count = serde_json::from_str::<Vec<Value>>(rows).unwrap().len();
     json!({"external_link": format!("{storage}/planted-path/{index}?{SIGNED}"), "expiration": end, "chunk_index": index,
-        "row_offset": index * 2, "row_count": count, "byte_count": rows.len(), "next_chunk_index": next,
+        "row_offset": index * 2, "row_count": count, "byte_count": rows.len() * 2, "next_chunk_index": next,
         "http_headers": {"x-key": "planted-header"}})
 }
 
@@ -149,7 +149,7 @@ async fn a_chunk_that_breaks_is_fetched_again_and_one_that_is_not_whole_is_an_er
     let mut stream = open(&client).await;
     let first = stream.next().await.unwrap().unwrap();
     let error = stream.next().await.unwrap_err();
-    assert_eq!(error.to_string(), "chunk 1 of statement s-1 is not whole: 7 bytes were announced, 2 came");
+    assert_eq!(error.to_string(), "chunk 1 of statement s-1 is not whole: 1 rows were announced, 0 came");
     let second = stream.next().await.unwrap().unwrap();
     assert_eq!(rows(&[first, second]).len(), 3, "nothing is lost, and nothing comes twice");
 }
@@ -194,7 +194,7 @@ async fn the_embedded_workspace_streams_its_results_in_both_forms() {
 async fn a_gigabyte_is_read_with_bounded_memory() {
     const CHUNK: usize = 16 << 20;
     const CHUNKS: i64 = 64;
-    let body = Arc::new("x".repeat(CHUNK));
+    let body = format!("[[\"{}\"]]", "x".repeat(CHUNK));
     let storage = Scripted::start([Act::answer("200 OK", "content-type: application/octet-stream\r\n", &body)]).await;
     drop(body);
     let server = MockServer::start().await;
@@ -202,7 +202,7 @@ async fn a_gigabyte_is_read_with_bounded_memory() {
     let one = move |index: i64| {
         let next = (index + 1 < CHUNKS).then_some(index + 1);
         json!({"external_link": format!("{address}/{index}"), "chunk_index": index, "row_offset": index, "row_count": 1,
-            "byte_count": CHUNK, "next_chunk_index": next})
+            "next_chunk_index": next})
     };
     let answer = json!({"statement_id": "s-1", "status": {"state": "SUCCEEDED"}, "manifest": {"total_row_count": CHUNKS},
         "result": {"external_links": [one(0)]}});
@@ -224,6 +224,6 @@ async fn a_gigabyte_is_read_with_bounded_memory() {
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim().trim_end_matches(" kB");
     let peak: usize = peak.parse().unwrap();
     eprintln!("{} MiB in {:.1} s, peak {} MiB", bytes >> 20, begin.elapsed().as_secs_f64(), peak >> 10);
-    assert_eq!(bytes, 1 << 30);
+    assert!(bytes > 1 << 30);
     assert!(peak < 200 << 10, "the peak is {peak} KiB");
 }

@@ -34,6 +34,15 @@ def refused(kind, call):
     raise AssertionError(f"it was not refused with {kind.__name__}")
 
 
+def service_principal(address, token):
+    """OAuth with a client id and secret: the SDK finds the login service by itself."""
+    w = WorkspaceClient(host=address, client_id="local", client_secret=token)
+    assert w.config.auth_type == "oauth-m2m"
+    identity(w)
+    error = refused(ValueError, lambda: WorkspaceClient(host=address, client_id="local", client_secret="no").current_user.me())
+    assert "invalid_client" in str(error), error
+
+
 def identity(w):
     assert "@" in w.current_user.me().user_name
 
@@ -195,6 +204,7 @@ def main():
     address, token = sys.argv[1:]
     w = WorkspaceClient(host=address, token=token)
     identity(w)
+    service_principal(address, token)
     warehouse = warehouses(w)
     namespaces(w)
     statements(w, warehouse)
