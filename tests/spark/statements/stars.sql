@@ -249,3 +249,62 @@ SELECT * FROM u ORDER BY a;
 --> 1	10
 --> 3	30
 --> 5	5
+
+WITH w AS (SELECT a, u.* FROM u) SELECT count(*) AS n FROM w;
+--> n bigint
+--> 4
+
+WITH w AS (SELECT t.B, u.* FROM t JOIN u ON t.a = u.a) SELECT w.a, w.b, c FROM w;
+--> a int	b string	c int
+--> 1	x	10
+
+SELECT x.b2, x.a FROM (SELECT b AS b2, t.* FROM t) AS x ORDER BY a;
+--> b2 string	a int
+--> x	1
+--> NULL	2
+
+SELECT *, upper(b) AS b FROM (SELECT a, b FROM t) ORDER BY a;
+--> a int	b string	b string
+--> 1	x	X
+--> 2	NULL	NULL
+
+SELECT b, * EXCEPT (a, s) FROM t ORDER BY t.a;
+--> b string	B string
+--> x	x
+--> NULL	NULL
+
+SELECT a, * FROM u ORDER BY c DESC;
+--> a int	a int	c int
+--> 3	3	30
+--> 1	1	10
+--> 5	5	5
+--> NULL	NULL	NULL
+
+SELECT a, a, u.* EXCEPT (c), c FROM u ORDER BY c DESC;
+--> a int	a int	a int	c int
+--> 3	3	3	30
+--> 1	1	1	10
+--> 5	5	5	5
+--> NULL	NULL	NULL	NULL
+
+SELECT *, a + c AS d, row_number() OVER (ORDER BY c) AS n FROM u ORDER BY n;
+--> a int	c int	d int	n int
+--> NULL	NULL	NULL	1
+--> 5	5	10	2
+--> 1	10	11	3
+--> 3	30	33	4
+
+SELECT x.a FROM (SELECT a, * FROM u) AS x;
+--> a int
+--> 5
+--> 1
+--> 3
+--> NULL
+
+SELECT u.*, t.* FROM t JOIN u USING (a);
+--> a int	c int	a int	B string	s struct<f:int,G:struct<h:string,i:int>>
+--> 1	10	1	x	{1, {deep, 2}}
+
+SELECT *, t.a AS ta, u.a AS ua FROM t JOIN u USING (a);
+--> a int	B string	s struct<f:int,G:struct<h:string,i:int>>	c int	ta int	ua int
+--> 1	x	{1, {deep, 2}}	10	1	1

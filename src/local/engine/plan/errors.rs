@@ -37,6 +37,15 @@ pub(super) fn unresolved_name(error: &DataFusionError) -> Option<(Option<String>
     }
 }
 
+/// Whether a select list brings a name twice.
+pub(super) fn names_twice(error: &DataFusionError) -> bool {
+    match peel(error, None).1 {
+        DataFusionError::SchemaError(error, _) => !matches!(**error, SchemaError::FieldNotFound { .. }),
+        DataFusionError::Plan(message) => message.contains("require unique expression names"),
+        _ => false,
+    }
+}
+
 /// What we have sent through the planner as an error.
 pub(super) fn carried<T: std::error::Error + 'static>(error: &DataFusionError) -> Option<&T> {
     match peel(error, None).1 {

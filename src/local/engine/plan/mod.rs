@@ -176,10 +176,11 @@ fn plan_tree(
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<LogicalPlan, SqlError> {
     let mut tree = tree.clone();
+    let mut stars = stars::Which::Needed;
     let surroundings = rewrite::Surroundings { now, catalog: &scope.catalog, schema: &scope.schema };
     loop {
         let mut rewritten = tree.clone();
-        stars::probe(&mut rewritten);
+        stars::probe(&mut rewritten, stars);
         rewrite::rewrite(&mut rewritten, &surroundings)?;
         let context = context::Context::new(state, tables);
         let options = ParserOptions::new()
@@ -195,8 +196,12 @@ fn plan_tree(
             Err(error) => error,
         };
         if let Some(columns) = errors::carried::<stars::Columns>(&error) {
-            stars::write_out(&mut tree, columns)?;
-            stars::write_out(written, columns)?;
+            stars::write_out(&mut tree, columns, stars)?;
+            stars::write_out(written, columns, stars)?;
+            continue;
+        }
+        if stars == stars::Which::Needed && errors::names_twice(&error) {
+            stars = stars::Which::Beside;
             continue;
         }
         let known = errors::unresolved_column(&error);

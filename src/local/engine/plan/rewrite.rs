@@ -58,15 +58,9 @@ fn unique_output(body: &mut SetExpr) {
                 })
             };
             let mut seen = HashSet::new();
-            // A star may bring any name: names beside it are made other than those.
-            let starred = select
-                .projection
-                .iter()
-                .any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
             for (i, item) in select.projection.iter_mut().enumerate() {
                 let Some((name, expr)) = &all[i] else { continue };
-                let bare = matches!(item, SelectItem::UnnamedExpr(expr) if is_name(expr));
-                if !seen.insert(name.clone()) || starred && bare || unclear(name, expr) {
+                if !seen.insert(name.clone()) || unclear(name, expr) {
                     let alias = Ident::with_quote('`', format!("{name}#{i}"));
                     if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
                         *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };

@@ -14,7 +14,7 @@ use datafusion::logical_expr::utils::expand_wildcard;
 use datafusion::logical_expr::{Expr as Planned, LogicalPlan};
 use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectNamePart, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, TableFactor, Visit, VisitMut, Visitor, VisitorMut, WildcardAdditionalOptions,
+    SelectItemQualifiedWildcardKind, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
 };
 
 use super::{ast, forms, names};
@@ -76,9 +76,18 @@ pub(super) fn found(plan: &LogicalPlan) -> DataFusionError {
     columns().map_or_else(|error| error, |columns| DataFusionError::External(Box::new(columns)))
 }
 
+/// Which stars are written out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Those that cannot be planned otherwise.
+    Needed,
+    /// Also those beside other items, which may bring a name twice.
+    Beside,
+}
+
 /// Puts a probe into the first select, from the inside out, that has such a star.
-pub(super) fn probe(query: &mut Query) {
-    let _ = query.visit(&mut First(|select: &mut Select| {
+pub(super) fn probe(query: &mut Query, which: Which) {
+    let _ = query.visit(&mut First(which, |select: &mut Select| {
         let from = forms::joined(std::mem::take(&mut select.from));
         let alias = Some(ast::table_alias(PROBE));
         let from = TableFactor::NestedJoin { table_with_joins: Box::new(from), alias };
@@ -88,41 +97,44 @@ pub(super) fn probe(query: &mut Query) {
 }
 
 /// Writes the columns out that the probe has found.
-pub(super) fn write_out(query: &mut Query, columns: &Columns) -> Result<(), SqlError> {
-    match query.visit(&mut First(|select: &mut Select| columns.write_into(select))) {
+pub(super) fn write_out(query: &mut Query, columns: &Columns, which: Which) -> Result<(), SqlError> {
+    match query.visit(&mut First(which, |select: &mut Select| columns.write_into(select, which))) {
         ControlFlow::Break(Err(error)) => Err(*error),
         _ => Ok(()),
     }
 }
 
 /// Does something with the first select that has stars to write out, and stops.
-struct First<F>(F);
+struct First<F>(Which, F);
 
 impl<F: FnMut(&mut Select) -> Result<(), SqlError>> VisitorMut for First<F> {
     type Break = Result<(), Box<SqlError>>;
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
-        if select.from.is_empty() || !(lists(select) || calls(select)) {
+        if select.from.is_empty() || !(lists(select, self.0) || calls(select)) {
             return ControlFlow::Continue(());
         }
-        ControlFlow::Break((self.0)(select).map_err(Box::new))
+        ControlFlow::Break((self.1)(select).map_err(Box::new))
     }
 }
 
-/// Whether the list has the star of a struct, or a bare star and another.
-fn lists(select: &Select) -> bool {
+/// Whether the list has the star of a struct, or a star and another item that bring a name twice.
+fn lists(select: &Select, which: Which) -> bool {
     let relations = names::relations(select);
     let of_struct = select.projection.iter().any(|item| struct_star(item, &relations).is_some());
-    of_struct || beside_another(select)
+    of_struct || beside_another(select, which)
 }
 
-fn beside_another(select: &Select) -> bool {
-    let stars = select
-        .projection
-        .iter()
-        .filter(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
-    let bare = |item: &SelectItem| matches!(item, SelectItem::Wildcard(options) if is_plain(options));
-    stars.count() > 1 && select.projection.iter().any(bare)
+fn beside_another(select: &Select, which: Which) -> bool {
+    let is_star = |item: &&SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
+    let stars = select.projection.iter().filter(is_star);
+    match which {
+        Which::Needed => {
+            stars.clone().count() > 1
+                && stars.clone().any(|item| matches!(item, SelectItem::Wildcard(_)) && may_write(item))
+        }
+        Which::Beside => select.projection.len() > 1 && stars.clone().any(may_write),
+    }
 }
 
 /// The path of a star that is not that of a table.
@@ -132,10 +144,10 @@ fn struct_star<'a>(item: &'a SelectItem, relations: &HashSet<String>) -> Option<
     path.filter(|path| path.last().is_some_and(|last| !relations.contains(&last.value.to_lowercase())))
 }
 
-/// Whether nothing is taken out of a star or put in.
-fn is_plain(options: &WildcardAdditionalOptions) -> bool {
-    options.opt_except.is_none()
-        && options.opt_exclude.is_none()
+/// Whether a star is one whose columns can be written out: nothing is put in.
+fn may_write(item: &SelectItem) -> bool {
+    let (SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options)) = item else { return false };
+    options.opt_exclude.is_none()
         && options.opt_replace.is_none()
         && options.opt_rename.is_none()
         && options.opt_ilike.is_none()
@@ -167,9 +179,9 @@ fn is_starred(function: &Function) -> bool {
 }
 
 impl Columns {
-    fn write_into(&self, select: &mut Select) -> Result<(), SqlError> {
+    fn write_into(&self, select: &mut Select, which: Which) -> Result<(), SqlError> {
         let relations = names::relations(select);
-        let all = beside_another(select);
+        let all = beside_another(select, which);
         let mut items = Vec::with_capacity(select.projection.len());
         for item in std::mem::take(&mut select.projection) {
             if let Some(path) = struct_star(&item, &relations) {
@@ -181,8 +193,19 @@ impl Columns {
                     let expr = Expr::CompoundIdentifier(path.iter().cloned().chain([alias.clone()]).collect());
                     items.push(SelectItem::ExprWithAlias { expr, alias });
                 }
-            } else if all && matches!(&item, SelectItem::Wildcard(options) if is_plain(options)) {
-                items.extend(self.starred().map(SelectItem::UnnamedExpr));
+            } else if all && may_write(&item) {
+                let left_out = left_out(&item);
+                let kept =
+                    |column: &&Column| !column.path.last().is_some_and(|name| left_out.contains(&name.to_lowercase()));
+                let columns: Vec<_> = match &item {
+                    SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
+                        let relation = ast::last_name(name);
+                        self.all.iter().filter(|column| column.is_of(&relation)).collect()
+                    }
+                    _ => self.starred().collect(),
+                };
+                let kept = columns.into_iter().filter(kept);
+                items.extend(kept.map(|column| SelectItem::UnnamedExpr(column.reference())));
             } else {
                 items.push(item);
             }
@@ -194,15 +217,8 @@ impl Columns {
         }
     }
 
-    fn starred(&self) -> impl Iterator<Item = Expr> {
-        self.starred.iter().filter_map(|i| self.all.get(*i)).map(Column::reference)
-    }
-
-    /// The columns of one table.
-    fn of(&self, relation: &str) -> impl Iterator<Item = Expr> {
-        let of =
-            move |column: &&Column| column.path.iter().rev().nth(1).is_some_and(|r| r.eq_ignore_ascii_case(relation));
-        self.all.iter().filter(of).map(Column::reference)
+    fn starred(&self) -> impl Iterator<Item = &Column> {
+        self.starred.iter().filter_map(|i| self.all.get(*i))
     }
 
     /// The names of the fields of a struct.
@@ -239,6 +255,10 @@ impl Columns {
 }
 
 impl Column {
+    fn is_of(&self, relation: &str) -> bool {
+        self.path.iter().rev().nth(1).is_some_and(|name| name.eq_ignore_ascii_case(relation))
+    }
+
     fn reference(&self) -> Expr {
         let mut parts: Vec<Ident> = self.path.iter().map(|part| Ident::with_quote('`', part)).collect();
         if parts.len() == 1 { Expr::Identifier(parts.remove(0)) } else { Expr::CompoundIdentifier(parts) }
@@ -247,7 +267,9 @@ impl Column {
 
 /// The names behind EXCEPT, in lower case.
 fn left_out(item: &SelectItem) -> HashSet<String> {
-    let SelectItem::QualifiedWildcard(_, options) = item else { return HashSet::new() };
+    let (SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options)) = item else {
+        return HashSet::new();
+    };
     let except = options.opt_except.iter();
     except
         .flat_map(|except| std::iter::once(&except.first_element).chain(&except.additional_elements))
@@ -283,9 +305,13 @@ impl Calls<'_> {
             let mut args = Vec::new();
             for arg in std::mem::take(&mut list.args) {
                 match arg {
-                    FunctionArg::Unnamed(FunctionArgExpr::Wildcard) => args.extend(self.0.starred().map(plain)),
+                    FunctionArg::Unnamed(FunctionArgExpr::Wildcard) => {
+                        args.extend(self.0.starred().map(Column::reference).map(plain))
+                    }
                     FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name)) => {
-                        args.extend(self.0.of(&ast::last_name(&name)).map(plain));
+                        let relation = ast::last_name(&name);
+                        let of = self.0.all.iter().filter(|column| column.is_of(&relation));
+                        args.extend(of.map(Column::reference).map(plain));
                     }
                     other => args.push(other),
                 }
