@@ -54,7 +54,14 @@ class Warehouse:
             answer = json.loads(connection.getresponse().read())
         if answer["status"]["state"] != "SUCCEEDED":
             raise SystemExit(f"{statement}\n{answer['status']}")
-        return answer.get("result", {}).get("data_array", [])
+        chunk = answer.get("result", {})
+        rows = chunk.get("data_array", [])
+        # The time that it takes to fetch the whole result counts.
+        while link := chunk.get("next_chunk_internal_link"):
+            connection.request("GET", link, headers=self.headers)
+            chunk = json.loads(connection.getresponse().read())
+            rows += chunk["data_array"]
+        return rows
 
     def peak_mebibytes(self):
         status = Path(f"/proc/{self.process.pid}/status").read_text()
