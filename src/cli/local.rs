@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::connect;
 use super::error::Error;
 use super::output::{Format, Output};
-use super::{ProjectArgs, Status};
+use super::{ProjectArgs, Status, lookup};
 use crate::local::{CLIENT_ID, Server, Settings};
 use crate::secret::Secret;
 
@@ -24,7 +24,8 @@ enum LocalCommand {
 
 /// Serve the embedded workspace to any Databricks or Fivetran client, until SIGTERM or Ctrl-C
 ///
-/// In a project's folder it serves that project's local data, with the connections that the project declares.
+/// In a project's folder it serves that project's local data, with the connections that the project declares. Clients must
+/// send a token: the one in KILN_LOCAL_TOKEN, or else a random one, which is printed.
 #[derive(Debug, clap::Args)]
 struct ServeArgs {
     /// Port on 127.0.0.1 [default: a free one]
@@ -33,9 +34,6 @@ struct ServeArgs {
     /// Folder of the tables and all else it keeps [default: .kiln/local in the project's folder]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Token that clients must send [default: a random one]
-    #[arg(long)]
-    token: Option<String>,
     #[command(flatten)]
     project: ProjectArgs,
 }
@@ -51,7 +49,8 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
         (None, Some(project)) => connect::data_dir(project),
         (None, None) => return Err(Error::usage("name the data folder with --data, or a project with --project")),
     };
-    let token = args.token.clone().map(Secret::new);
+    // Not an argument: those can be read by every user of the machine.
+    let token = lookup::env("KILN_LOCAL_TOKEN").map(Secret::new);
     let settings = Settings { port: args.port, token, ..Settings::new(data_dir, Arc::new(chrono::Utc::now)) };
     let server = Server::start(settings).await.map_err(|error| connect::start_error(&error))?;
     if let Some(project) = &project {

@@ -30,6 +30,9 @@ pub(super) struct Args {
     /// How many statements may run on the warehouse at once
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
+    /// End with the first failure: cancel what runs, begin nothing more [default: go on with what does not depend on it]
+    #[arg(long)]
+    fail_fast: bool,
 }
 
 /// Events that may wait for slow reports before the run itself is held up.
@@ -46,8 +49,12 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let cancel = CancellationToken::new();
     let interrupts = tokio::spawn(cancel_on_interrupts(cancel.clone()));
     let (events, received) = mpsc::channel(EVENT_BACKLOG);
-    let settings =
-        execute::Settings { run, concurrency: usize::from(args.concurrency), clock: Arc::new(chrono::Utc::now) };
+    let settings = execute::Settings {
+        run,
+        concurrency: usize::from(args.concurrency),
+        fail_fast: args.fail_fast,
+        clock: Arc::new(chrono::Utc::now),
+    };
     let page = kiln_dir.join("pages").join(format!("{}.html", plan.job));
     let reports = Reports::new(output, recorder);
     let (result, reports) = tokio::join!(

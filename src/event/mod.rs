@@ -160,7 +160,12 @@ pub enum Outcome {
         /// That step.
         because: StepId,
     },
-    /// It was interrupted.
+    /// It was cancelled, or never began, because another step failed in a run that ends with its first failure.
+    Stopped {
+        /// The step that failed.
+        because: StepId,
+    },
+    /// Somebody interrupted the run.
     Cancelled,
 }
 
@@ -221,11 +226,19 @@ impl Outcome {
     /// Returns what this outcome of a step makes of the run.
     pub fn result(&self) -> RunResult {
         match self {
-            Self::Succeeded { .. } | Self::Skipped { .. } => RunResult::Succeeded,
+            Self::Succeeded { .. } | Self::Skipped { .. } | Self::Stopped { .. } => RunResult::Succeeded,
             Self::Failed { failure } | Self::Stale { failure } if failure.unreachable => RunResult::Unreachable,
             Self::Failed { .. } => RunResult::Failed,
             Self::Stale { .. } => RunResult::Stale,
             Self::Cancelled => RunResult::Interrupted,
+        }
+    }
+
+    /// Returns why it failed, if it did.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed { failure } | Self::Stale { failure } => Some(failure),
+            Self::Succeeded { .. } | Self::Skipped { .. } | Self::Stopped { .. } | Self::Cancelled => None,
         }
     }
 

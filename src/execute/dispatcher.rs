@@ -18,7 +18,8 @@ use crate::plan::{RunPlan, Step};
 /// Carries a run out and returns how it ended. Every event goes to `events`; if nobody listens any more, the run goes on.
 ///
 /// A step begins as soon as all steps that it needs have succeeded, so that a failure keeps only its descendants from
-/// beginning. When `cancel` is triggered, no further step begins and those that run cancel their remote work.
+/// beginning. When `cancel` is triggered, or after the first failure if the settings say so, no further step begins and
+/// those that run cancel their remote work.
 pub async fn run(
     plan: RunPlan,
     connected: Connected,
@@ -35,8 +36,10 @@ pub async fn run(
             project: plan.project.clone(),
             catalog: plan.catalog.clone(),
             schema: plan.schema.clone(),
-            cancel,
+            cancel: cancel.child_token(),
         }),
+        interrupt: cancel,
+        stopped_by: None,
         waiting: plan.steps.keys().cloned().collect(),
         outcomes: HashMap::new(),
         started_at: HashMap::new(),
@@ -64,6 +67,10 @@ struct Dispatcher {
     running: JoinSet<Finished>,
     task_steps: HashMap<tokio::task::Id, StepId>,
     result: RunResult,
+    /// Triggered when somebody interrupts the run; the steps' own token hangs below it.
+    interrupt: CancellationToken,
+    /// The failure that ended the run early.
+    stopped_by: Option<StepId>,
 }
 
 impl Dispatcher {
@@ -109,10 +116,10 @@ impl Dispatcher {
             let needs = &self.plan.steps[&id].needs;
             let blocker = needs.iter().find(|n| self.outcomes.get(*n).is_some_and(|o| !o.succeeded())).cloned();
             let ready = needs.iter().all(|n| self.outcomes.contains_key(n));
-            if self.context.cancel.is_cancelled() {
-                self.end_unstarted(id, Outcome::Cancelled).await;
-            } else if let Some(because) = blocker {
+            if let Some(because) = blocker.filter(|_| !self.interrupt.is_cancelled()) {
                 self.end_unstarted(id, Outcome::Skipped { because }).await;
+            } else if self.context.cancel.is_cancelled() {
+                self.end_unstarted(id, self.cancelled()).await;
             } else if ready {
                 self.start(id).await;
             } else {
@@ -134,7 +141,23 @@ impl Dispatcher {
 
     async fn finish_step(&mut self, id: StepId, finished: Finished) {
         let took = self.started_at.get(&id).map_or(Duration::ZERO, |at| since(*at, (self.settings.clock)()));
-        self.record(id, finished, took).await;
+        let outcome = match finished.outcome {
+            Outcome::Cancelled => self.cancelled(),
+            outcome => outcome,
+        };
+        if self.settings.fail_fast && self.stopped_by.is_none() && outcome.failure().is_some() {
+            self.stopped_by = Some(id.clone());
+            self.context.cancel.cancel();
+        }
+        self.record(id, Finished { outcome, ..finished }, took).await;
+    }
+
+    /// Returns how a step ends that was cancelled: by somebody, or by the failure of another step.
+    fn cancelled(&self) -> Outcome {
+        match &self.stopped_by {
+            Some(because) if !self.interrupt.is_cancelled() => Outcome::Stopped { because: because.clone() },
+            _ => Outcome::Cancelled,
+        }
     }
 
     async fn end_unstarted(&mut self, id: StepId, outcome: Outcome) {

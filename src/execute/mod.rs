@@ -37,6 +37,9 @@ pub struct Settings {
     pub run: RunId,
     /// How many statements may run at once.
     pub concurrency: usize,
+    /// Whether the first failure ends the run: nothing further begins, and what runs is cancelled. Otherwise all that does
+    /// not depend on the failure is still carried out.
+    pub fail_fast: bool,
     /// The clock that events are stamped with.
     pub clock: Clock,
 }

@@ -144,6 +144,7 @@ fn provenance((step, outcome, milliseconds): &(StepId, Outcome, u64)) -> Provena
         Outcome::Failed { failure } => (failure.message.clone(), Standing::Bad),
         Outcome::Stale { failure } => (failure.message.clone(), Standing::Stale),
         Outcome::Skipped { because } => (format!("skipped, because it needs {because}"), Standing::Stale),
+        Outcome::Stopped { because } => (format!("stopped, because {because} failed"), Standing::Stale),
         Outcome::Cancelled => ("cancelled".to_owned(), Standing::Stale),
     };
     Provenance { label: step.to_string(), text, standing }

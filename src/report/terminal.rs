@@ -114,12 +114,15 @@ impl Terminal {
             Outcome::Skipped { because } => {
                 (palette.dim.apply_to("-"), palette.dim.apply_to(format!("skipped, because it needs `{because}`")))
             }
+            Outcome::Stopped { because } => {
+                (palette.dim.apply_to("-"), palette.dim.apply_to(format!("stopped, because `{because}` failed")))
+            }
             Outcome::Cancelled => (palette.dim.apply_to("-"), palette.dim.apply_to("cancelled".to_owned())),
         };
         let line = format!("{mark} {} {took:>7}  {words}", self.padded(step));
         let line = truncate_str(&line, self.width.max(40), "…");
         self.line(line.trim_end());
-        if let Outcome::Failed { failure } | Outcome::Stale { failure } = outcome {
+        if let Some(failure) = outcome.failure() {
             self.failure(failure);
         }
     }

@@ -43,7 +43,7 @@ fn all_is_well_with_the_embedded_workspace_and_with_one_elsewhere() {
     );
 
     let server = Project::tiny();
-    let served = server.serve(&["--token", "planted-secret"]);
+    let served = server.serve_with_token("planted-secret");
     let project = project(&format!("host: \"{0}\", fivetran: \"{0}\"", served.url));
     let fivetran = [("FIVETRAN_API_KEY", "local"), ("FIVETRAN_API_SECRET", "planted-secret")];
     let mut variables = vec![("DATABRICKS_TOKEN", "planted-secret")];

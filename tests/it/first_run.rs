@@ -96,7 +96,7 @@ fn a_wrong_token_is_refused_with_the_way_to_a_right_one() {
 fn a_service_principal_runs_the_job_and_its_secret_is_nowhere_at_the_highest_log_level() {
     let project = Project::tiny();
     let server = Project::tiny();
-    let served = server.serve(&["--token", "planted-client-secret"]);
+    let served = server.serve_with_token("planted-client-secret");
     project.point_at(&served);
     let ran = project
         .command(&["-vv", "sync-and-refresh"])

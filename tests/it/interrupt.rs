@@ -1,4 +1,4 @@
-//! Ctrl-C in the middle of a run.
+//! Runs that end early: Ctrl-C, and the first failure where that is asked for.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -49,4 +49,21 @@ fn an_interrupt_cancels_what_runs_and_leaves_the_tables() {
     );
     project.write("sql/totals.sql", "SELECT count(*) AS orders FROM stg_orders\n");
     let _ = project.sync_and_refresh();
+}
+
+#[test]
+fn the_first_failure_cancels_what_runs_beside_it_if_told_to() {
+    let project = Project::tiny();
+    // Neither needs the other; the first would never end on its own.
+    project.write(
+        "sql/endless.sql",
+        "WITH n AS (SELECT explode(sequence(1, 100000)) AS i)\n\
+         SELECT count(*) AS orders FROM n AS a CROSS JOIN n AS b CROSS JOIN n AS c CROSS JOIN stg_orders AS o\n",
+    );
+    project.write("sql/broken.sql", "SELECT raise_error('no') AS x FROM stg_orders\n");
+    project.write("sql/after.sql", "SELECT count(*) AS n FROM endless\n");
+    project.kiln(&["sync-and-refresh", "--fail-fast"]).fails_with(
+        3,
+        &["✗ build broken", "- build endless", "- build after", "stopped, because `build broken` failed"],
+    );
 }

@@ -214,17 +214,15 @@ impl Project {
     /// Starts `kiln local serve` in this folder and waits until it listens.
     pub(crate) fn serve(&self, args: &[&str]) -> Served {
         let mut command = self.command(&["--output", "json", "local", "serve"]);
-        let mut process = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-        let mut line = String::new();
-        BufReader::new(process.stdout.as_mut().expect("it is piped")).read_line(&mut line).expect("it says where");
-        if line.is_empty() {
-            let mut stderr = String::new();
-            let _ = process.stderr.take().expect("it is piped").read_to_string(&mut stderr);
-            panic!("kiln local serve did not start: {stderr}");
-        }
-        let said: serde_json::Value = serde_json::from_str(&line).expect("it speaks JSON");
-        let text = |key: &str| said[key].as_str().expect("it is a text").to_owned();
-        Served { url: text("address"), token: text("token"), process }
+        command.args(args);
+        Served::start(command)
+    }
+
+    /// Starts `kiln local serve` in this folder with a token of the caller's, and waits until it listens.
+    pub(crate) fn serve_with_token(&self, token: &str) -> Served {
+        let mut command = self.command(&["--output", "json", "local", "serve"]);
+        command.env("KILN_LOCAL_TOKEN", token);
+        Served::start(command)
     }
 }
 
@@ -236,6 +234,20 @@ pub(crate) struct Served {
 }
 
 impl Served {
+    fn start(mut command: Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut line = String::new();
+        BufReader::new(process.stdout.as_mut().expect("it is piped")).read_line(&mut line).expect("it says where");
+        if line.is_empty() {
+            let mut stderr = String::new();
+            let _ = process.stderr.take().expect("it is piped").read_to_string(&mut stderr);
+            panic!("kiln local serve did not start: {stderr}");
+        }
+        let said: serde_json::Value = serde_json::from_str(&line).expect("it speaks JSON");
+        let text = |key: &str| said[key].as_str().expect("it is a text").to_owned();
+        Self { url: text("address"), token: text("token"), process }
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
