@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 macro_rules! newtype {
     ($(#[$doc:meta])* $name:ident) => {
@@ -84,6 +85,23 @@ newtype! {
     DashboardId
 }
 
+newtype! {
+    /// What a thing's content comes to, in 32 hexadecimal digits: two things with the same fingerprint are the same.
+    Fingerprint
+}
+
+impl Fingerprint {
+    /// Takes the fingerprint of texts, of which each counts as a whole.
+    pub fn of(parts: &[&str]) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update(part.len().to_le_bytes());
+            hash.update(part);
+        }
+        Self(hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
 /// A table's or view's full name. Parts are kept in lower case, as Unity Catalog stores them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TableName {
@@ -118,6 +136,15 @@ impl fmt::Display for TableName {
     }
 }
 
+/// Returns a path of the workspace without a leading `/Workspace` and a trailing slash, as the dashboards API answers.
+pub fn workspace_path(path: &str) -> &str {
+    let path = path.trim_end_matches('/');
+    match path.strip_prefix("/Workspace") {
+        Some(rest) if rest.starts_with('/') => rest,
+        _ => path,
+    }
+}
+
 /// Returns an identifier as Databricks SQL text: bare if it is a plain lower-case word, else in back-quotes, with inner
 /// back-quotes doubled.
 pub fn quote_identifier(name: &str) -> String {
@@ -129,6 +156,19 @@ pub fn quote_identifier(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fingerprint_tells_where_one_text_ends() {
+        assert_eq!(Fingerprint::of(&["a", "b"]), Fingerprint::of(&["a", "b"]));
+        assert_ne!(Fingerprint::of(&["a", "b"]), Fingerprint::of(&["ab", ""]));
+        assert_eq!(Fingerprint::of(&[]).as_str(), "e3b0c44298fc1c149afbf4c8996fb924", "SHA-256 of nothing");
+    }
+
+    #[test]
+    fn paths_lose_the_workspace_prefix_only_as_a_whole_part() {
+        assert_eq!(workspace_path("/Workspace/Shared/a/"), "/Shared/a");
+        assert_eq!(workspace_path("/Workspaces/a"), "/Workspaces/a");
+    }
 
     #[test]
     fn table_names_fold_case_and_quote_what_needs_it() {

@@ -24,6 +24,7 @@ pub mod manifest;
 pub mod plan;
 
 pub mod event;
+pub mod observe;
 
 pub mod execute;
 #[cfg(feature = "local")]

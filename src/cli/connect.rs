@@ -20,7 +20,9 @@ use crate::http::{Clock, Options, RetryPolicy, base_address};
 #[cfg(feature = "local")]
 use crate::ids::ConnectionName;
 use crate::ids::WarehouseId;
-use crate::plan::{Action, RunPlan};
+use crate::manifest::Manifest;
+use crate::observe;
+use crate::plan::{Action, Observed, RunPlan};
 use crate::secret::Secret;
 use crate::{databricks, fivetran};
 
@@ -39,6 +41,7 @@ pub(super) struct Clients {
 pub(super) struct Environment {
     pub(super) connected: Connected,
     clients: Clients,
+    name: String,
 }
 
 /// Why there are no clients.
@@ -118,9 +121,8 @@ impl Clients {
 }
 
 impl Environment {
-    /// Connects to a project's environment, as far as a plan needs it, and proves with one request that the workspace
-    /// answers and has the warehouse.
-    pub(super) async fn connect(project: &Project, plan: &RunPlan, output: &Output) -> Result<Self, Error> {
+    /// Connects to a project's environment, and proves with one request that the workspace answers and has the warehouse.
+    pub(super) async fn connect(project: &Project, output: &Output) -> Result<Self, Error> {
         let name = &project.environment.name;
         let clients = Clients::of(project, RetryPolicy::default()).await.map_err(|error| match error {
             NoClients::Login(error) => {
@@ -132,10 +134,6 @@ impl Environment {
         for warning in clients.login.iter().flat_map(|login| &login.warnings) {
             output.status(&format!("warning: {warning}"));
         }
-        if clients.fivetran.is_none() && plan.steps.values().any(|step| matches!(step.action, Action::Sync(_))) {
-            let error = Error::refused(format!("environment `{name}` needs Fivetran's credentials, for the job syncs"));
-            return Err(error.with_help(FIVETRAN_HELP));
-        }
         let warehouse = clients.databricks.warehouses().resolve(clients.warehouse(project)).await;
         let warehouse = warehouse.map_err(|error| refused(error.to_string(), &error.help()))?;
         let connected = Connected {
@@ -143,7 +141,42 @@ impl Environment {
             warehouse: WarehouseId::new(warehouse.id),
             fivetran: clients.fivetran.clone(),
         };
-        Ok(Self { connected, clients })
+        Ok(Self { connected, clients, name: name.clone() })
+    }
+
+    /// Refuses a plan that needs credentials that the environment has not.
+    pub(super) fn suffices_for(&self, plan: &RunPlan) -> Result<(), Error> {
+        let syncs = plan.steps.values().any(|step| matches!(step.action, Action::Sync(_)));
+        if syncs && self.clients.fivetran.is_none() {
+            let text = format!("environment `{}` needs Fivetran's credentials, for something is synced", self.name);
+            return Err(Error::refused(text).with_help(FIVETRAN_HELP));
+        }
+        Ok(())
+    }
+
+    /// Reads the tables and views that are there.
+    pub(super) async fn tables(&self, manifest: &Manifest) -> Result<Observed, Error> {
+        let Connected { databricks, warehouse, .. } = &self.connected;
+        let observed = observe::tables(databricks, warehouse, &manifest.catalog, &manifest.schema).await;
+        observed.map_err(|error| self.unobservable(&error))
+    }
+
+    /// Reads all that a deploy looks at.
+    pub(super) async fn observe(&self, manifest: &Manifest) -> Result<Observed, Error> {
+        let Connected { databricks, warehouse, .. } = &self.connected;
+        let mut observed = self.tables(manifest).await?;
+        let sources = manifest.models.values().flat_map(|model| &model.reads.sources).map(|read| read.table.clone());
+        let missing = observe::missing(databricks, &sources.collect()).await;
+        observed.missing_sources = missing.map_err(|error| self.unobservable(&error))?;
+        let wanted = manifest.dashboards.iter().map(|(name, d)| (name, d.folder.as_str(), d.title.as_str()));
+        let dashboards = observe::dashboards(databricks, wanted).await;
+        observed.dashboards = dashboards.map_err(|error| self.unobservable(&error))?;
+        observed.warehouse = Some(warehouse.clone());
+        Ok(observed)
+    }
+
+    fn unobservable(&self, error: &databricks::Error) -> Error {
+        refused(format!("environment `{}` could not be read: {error}", self.name), &error.help())
     }
 
     /// Lets go of the environment.

@@ -57,7 +57,7 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
         connect::ensure_connections(&server, project)?;
     }
     announce(&server, output);
-    super::sync_and_refresh::termination().await;
+    super::running::termination().await;
     server.shutdown().await;
     Ok(Status::Done)
 }

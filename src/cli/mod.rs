@@ -5,16 +5,21 @@
 
 mod check;
 mod connect;
+mod deploy;
+mod destroy;
 mod doctor;
 mod error;
 mod exit;
+mod guard;
 #[cfg(feature = "local")]
 mod local;
 mod lookup;
 mod output;
+mod plan;
 mod project;
 mod record;
 mod render;
+mod running;
 mod sync_and_refresh;
 
 use std::process::ExitCode;
@@ -55,6 +60,9 @@ struct GlobalArgs {
 enum Command {
     Check(check::Args),
     Render(render::Args),
+    Plan(plan::Args),
+    Deploy(deploy::Args),
+    Destroy(destroy::Args),
     SyncAndRefresh(sync_and_refresh::Args),
     Doctor(doctor::Args),
     #[cfg(feature = "local")]
@@ -88,6 +96,9 @@ fn run(command: Command, output: &Output) -> Result<Status, Error> {
     match command {
         Command::Check(args) => check::run(&args, output),
         Command::Render(args) => render::run(&args, output),
+        Command::Plan(args) => to_the_end(plan::run(&args, output)),
+        Command::Deploy(args) => to_the_end(deploy::run(&args, output)),
+        Command::Destroy(args) => to_the_end(destroy::run(&args, output)),
         Command::Doctor(args) => to_the_end(doctor::run(&args, output)),
         Command::SyncAndRefresh(args) => to_the_end(sync_and_refresh::run(&args, output)),
         #[cfg(feature = "local")]

@@ -48,7 +48,8 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Path, node: &Node) -> IndexMap<Da
     dashboards
 }
 
-fn workspace_folder(walk: &mut Walk<'_>, text: &str, range: &Range<usize>) -> Option<String> {
+/// Reads a folder of the workspace, written in full.
+pub(super) fn workspace_folder(walk: &mut Walk<'_>, text: &str, range: &Range<usize>) -> Option<String> {
     let trimmed = text.trim_end_matches('/');
     let fits = trimmed.len() > 1
         && trimmed.starts_with('/')

@@ -3,12 +3,13 @@
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::dashboards::workspace_folder;
 use super::walk::{Fields, Walk, is_identifier};
 use super::yaml::{self, Key, Node};
-use super::{Environment, Remote, Workspace, secrets};
+use super::{Environment, Protection, Remote, Workspace, secrets};
 use crate::diag::{Diagnostic, Spanned, did_you_mean};
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 13] = [
     "workspace",
     "host",
     "profile",
@@ -18,6 +19,8 @@ const KEYS: [&str; 11] = [
     "catalog",
     "schema",
     "fivetran",
+    "dashboard_folder",
+    "protected",
     "default",
     "variables",
 ];
@@ -115,6 +118,12 @@ fn read_one(walk: &mut Walk<'_>, name: &str, node: &Node) -> Option<Environment>
     let catalog = walk.require(&fields, "catalog").and_then(|node| container(walk, node, "catalog"));
     let schema = walk.require(&fields, "schema").and_then(|node| container(walk, node, "schema"));
     let fivetran = fields.get("fivetran").and_then(|node| address(walk, node, "`fivetran`"));
+    let dashboard_folder = fields.get("dashboard_folder").and_then(|node| {
+        let text = walk.text(node, "`dashboard_folder`")?;
+        // What another environment takes from unset variables is not known here.
+        if walk.resolving { workspace_folder(walk, &text, &node.range) } else { Some(text) }
+    });
+    let protected = fields.get("protected").and_then(|node| protection(walk, node));
     if let Some(node) = fields.get("variables") {
         // Read again for the chosen environment; here only those of the others are looked at.
         if !walk.resolving {
@@ -129,8 +138,20 @@ fn read_one(walk: &mut Walk<'_>, name: &str, node: &Node) -> Option<Environment>
         catalog: catalog?,
         schema: schema?,
         fivetran,
+        dashboard_folder,
+        protected,
         span,
     })
+}
+
+/// Reads `protected`: `true`, or a branch that alone may be deployed.
+fn protection(walk: &mut Walk<'_>, node: &Node) -> Option<Protection> {
+    if node.get("branch").is_none() {
+        return walk.boolean(node, "`protected`")?.then(Protection::default);
+    }
+    let fields = walk.fields(node, "`protected`", &["branch"])?;
+    let branch = fields.get("branch").and_then(|node| walk.text(node, "`branch`"))?;
+    Some(Protection { branch: Some(branch) })
 }
 
 /// What to write where it is not clear which workspace is meant.

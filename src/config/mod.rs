@@ -18,7 +18,7 @@ mod yaml;
 
 pub use load::{LoadOptions, load};
 pub use project::{
-    Connection, Dashboard, Environment, Job, JobStep, LocalFile, LocalSource, Materialization, Model, Project, Remote,
-    Source, SourceTable, Workspace,
+    Connection, Dashboard, Environment, Job, JobStep, LocalFile, LocalSource, Materialization, Model, Project,
+    Protection, Remote, Source, SourceTable, Workspace,
 };
 pub use select::Selection;

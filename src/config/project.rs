@@ -50,8 +50,19 @@ pub struct Environment {
     pub schema: String,
     /// Base address of Fivetran's API, if it is not `https://api.fivetran.com`.
     pub fivetran: Option<Spanned<String>>,
+    /// Workspace folder that dashboards go to instead of their own, absolute.
+    pub dashboard_folder: Option<String>,
+    /// What a deploy has to prove first; none: nothing.
+    pub protected: Option<Protection>,
     /// Where the environment stands in `jobs.yaml`.
     pub span: Span,
+}
+
+/// What a deploy to a protected environment has to prove: somebody confirmed it, and the files are committed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Protection {
+    /// The branch that must be checked out; none: any.
+    pub branch: Option<String>,
 }
 
 /// How a workspace is reached.
@@ -169,6 +180,16 @@ pub enum Materialization {
     View,
     /// A Delta table, replaced in one step at each build.
     Table,
+}
+
+impl Materialization {
+    /// Returns the word of `jobs.yaml`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::View => "view",
+            Self::Table => "table",
+        }
+    }
 }
 
 /// A Lakeview dashboard.

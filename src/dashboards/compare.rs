@@ -18,7 +18,8 @@ pub fn same_content(a: &Value, b: &Value) -> bool {
 
 type Object = Map<String, Value>;
 
-fn normalise(dashboard: &Value) -> Value {
+/// Returns what a dashboard is, whatever the service rewrites in it on its own.
+pub fn normalise(dashboard: &Value) -> Value {
     let mut normal = Map::new();
     let list = |key: &str| dashboard[key].as_array().map(Vec::as_slice).unwrap_or_default();
     normal.insert("datasets".into(), list("datasets").iter().map(dataset).collect());

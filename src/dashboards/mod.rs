@@ -10,6 +10,7 @@ mod bind;
 mod calc;
 mod check;
 mod compare;
+mod differences;
 mod file;
 mod located;
 mod model;
@@ -17,7 +18,8 @@ mod read;
 mod relative;
 mod widget_sql;
 
-pub use compare::same_content;
+pub use compare::{normalise, same_content};
+pub use differences::differences;
 pub use file::LvDash;
 pub use located::Located;
 pub use model::{

@@ -1,18 +1,28 @@
 //! Putting a dashboard in place: found by its path, made or changed only where it differs, published, and verified.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::error::Error;
 use super::lakeview::Lakeview;
 use super::wire::{CreateDashboard, Dashboard, ObjectType, Publish, Published, UpdateDashboard};
 use super::workspace::Workspace;
 use crate::http::Class;
-use crate::ids::{DashboardId, WarehouseId};
+use crate::ids::{DashboardId, WarehouseId, workspace_path};
+
+/// Judges what a draft holds. Only the caller knows what of a content matters, and what was sent before.
+pub trait Contents: Send + Sync + fmt::Debug {
+    /// Tells whether a draft is as it shall be, but for what the service rewrites on its own.
+    fn is_wanted(&self, draft: &Value) -> bool;
+    /// Tells whether a draft that is not may be replaced, or holds what a person would miss.
+    fn may_replace(&self, draft: &Value) -> bool;
+}
 
 /// What a dashboard shall be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct DashboardSpec {
     /// Folder in the workspace, with or without a leading `/Workspace`.
     pub folder: String,
@@ -20,6 +30,8 @@ pub struct DashboardSpec {
     pub title: String,
     /// Content of the `.lvdash.json` file.
     pub serialized: String,
+    /// Judges what a draft holds.
+    pub contents: Arc<dyn Contents>,
     /// Warehouse of draft and published copy.
     pub warehouse: WarehouseId,
     /// Default catalog of the datasets.
@@ -68,17 +80,16 @@ impl Lakeview<'_> {
     /// If a request fails, the content is not JSON, the path is taken by something else, or the published copy does not
     /// become current.
     pub async fn deploy(&self, spec: &DashboardSpec) -> Result<Deployed, Error> {
-        let folder = normal_path(&spec.folder);
+        let folder = workspace_path(&spec.folder);
         let path = format!("{folder}/{}.lvdash.json", spec.title);
-        let wanted = wanted_content(spec)?;
         let (draft, change) = match self.find(&path).await? {
-            Some(id) => self.change(&id, spec, &wanted).await?,
-            None => match self.create_in(&folder, spec).await {
+            Some(id) => self.change(&id, spec).await?,
+            None => match self.create_in(folder, spec).await {
                 Ok(draft) => (draft, Change::Created),
                 // Somebody made it meanwhile, or we did and the answer was lost: it is there now, if this is so.
                 Err(error) if error.class() == Class::Conflict || error.may_have_arrived() => {
                     match self.find_after_write(&path).await? {
-                        Some(id) => self.change(&id, spec, &wanted).await?,
+                        Some(id) => self.change(&id, spec).await?,
                         None => return Err(error.into()),
                     }
                 }
@@ -102,7 +113,11 @@ impl Lakeview<'_> {
         Ok(Deployed { dashboard_id: id, path, etag: draft.etag, draft: change, published: !up_to_date })
     }
 
-    async fn find(&self, path: &str) -> Result<Option<DashboardId>, Error> {
+    /// Finds the dashboard at a path; nothing if there is nothing.
+    ///
+    /// # Errors
+    /// If the request fails, or something else stands there.
+    pub async fn find(&self, path: &str) -> Result<Option<DashboardId>, Error> {
         let Some(object) = Workspace { http: self.http }.get_status(path).await? else {
             return Ok(None);
         };
@@ -140,15 +155,15 @@ impl Lakeview<'_> {
     }
 
     /// Brings an existing draft to the wanted content, without a request if it has it.
-    async fn change(
-        &self,
-        id: &DashboardId,
-        spec: &DashboardSpec,
-        wanted: &Value,
-    ) -> Result<(Dashboard, Change), Error> {
+    async fn change(&self, id: &DashboardId, spec: &DashboardSpec) -> Result<(Dashboard, Change), Error> {
         let draft = self.read(id).await?;
-        if is_as_wanted(&draft, spec, wanted) {
+        let content = draft.content();
+        let same = spec.contents.is_wanted(&content);
+        if same && draft.warehouse_id.as_deref() == Some(spec.warehouse.as_str()) {
             return Ok((draft, Change::Unchanged));
+        }
+        if !same && !spec.contents.may_replace(&content) {
+            return Err(Error::Edited { path: format!("{}/{}", workspace_path(&spec.folder), spec.title) });
         }
         let body = UpdateDashboard {
             display_name: None,
@@ -161,7 +176,7 @@ impl Lakeview<'_> {
             // A repeated update meets the etag that its lost first try left behind. If the content is ours, all is well.
             Err(error) if error.class() == Class::Conflict && error.attempts() > 1 => {
                 let draft = self.read(id).await?;
-                if is_as_wanted(&draft, spec, wanted) { Ok((draft, Change::Updated)) } else { Err(error.into()) }
+                if spec.contents.is_wanted(&draft.content()) { Ok((draft, Change::Updated)) } else { Err(error.into()) }
             }
             Err(error) => Err(error.into()),
         }
@@ -193,109 +208,9 @@ impl Lakeview<'_> {
 }
 
 /// Tells whether the published copy is that of the draft: it is iff it was made no earlier than the draft's last change.
-fn is_current(draft: &Dashboard, published: &Published) -> bool {
+pub fn is_current(draft: &Dashboard, published: &Published) -> bool {
     match (published.revision_create_time, draft.update_time.or(draft.create_time)) {
         (Some(published), Some(changed)) => published >= changed,
         _ => false,
-    }
-}
-
-fn is_as_wanted(draft: &Dashboard, spec: &DashboardSpec, wanted: &Value) -> bool {
-    let content = draft.serialized_dashboard.as_deref().and_then(|text| serde_json::from_str(text).ok());
-    draft.warehouse_id.as_deref() == Some(spec.warehouse.as_str())
-        && content.map(normal_content).as_ref() == Some(wanted)
-}
-
-/// Returns a path without a leading `/Workspace` and a trailing slash, as the dashboards API answers.
-fn normal_path(path: &str) -> String {
-    let path = path.trim_end_matches('/');
-    match path.strip_prefix("/Workspace") {
-        Some(rest) if rest.starts_with('/') => rest.to_owned(),
-        _ => path.to_owned(),
-    }
-}
-
-/// Returns the content as the service will show it, so that it can be compared.
-fn wanted_content(spec: &DashboardSpec) -> Result<Value, Error> {
-    let content: Result<Map<String, Value>, _> = serde_json::from_str(&spec.serialized);
-    let mut content = content.map_err(|source| Error::Content { title: spec.title.clone(), source })?;
-    // The service writes the defaults it got as query parameters into every dataset.
-    for dataset in content.get_mut("datasets").and_then(Value::as_array_mut).into_iter().flatten() {
-        if let Some(dataset) = dataset.as_object_mut() {
-            for (key, value) in [("catalog", &spec.catalog), ("schema", &spec.schema)] {
-                if let Some(value) = value {
-                    dataset.insert(key.to_owned(), Value::String(value.clone()));
-                }
-            }
-        }
-    }
-    Ok(normal_content(Value::Object(content)))
-}
-
-/// Returns the content without what the service adds on its own.
-fn normal_content(mut content: Value) -> Value {
-    for page in content.get_mut("pages").and_then(Value::as_array_mut).into_iter().flatten() {
-        if let Some(page) = page.as_object_mut()
-            && page.get("pageType").and_then(Value::as_str) == Some("PAGE_TYPE_CANVAS")
-        {
-            page.remove("pageType");
-        }
-    }
-    content
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn spec(serialized: &Value) -> DashboardSpec {
-        DashboardSpec {
-            folder: "/Workspace/Shared/Retention/".into(),
-            title: "Retention".into(),
-            serialized: serialized.to_string(),
-            warehouse: "w".into(),
-            catalog: Some("main".into()),
-            schema: None,
-            embed_credentials: false,
-        }
-    }
-
-    #[test]
-    fn what_the_service_adds_is_no_difference() {
-        let spec =
-            spec(&json!({"pages": [{"name": "p"}], "datasets": [{"name": "d", "schema": "keep"}], "uiSettings": 1}));
-        let wanted = wanted_content(&spec).unwrap();
-        let draft = |content: Value| Dashboard {
-            serialized_dashboard: Some(format!("{content}\n")),
-            warehouse_id: Some("w".into()),
-            ..Dashboard::default()
-        };
-        let served = json!({"datasets": [{"schema": "keep", "catalog": "main", "name": "d"}],
-            "pages": [{"name": "p", "pageType": "PAGE_TYPE_CANVAS"}], "uiSettings": 1});
-        assert!(is_as_wanted(&draft(served.clone()), &spec, &wanted));
-        let mut edited = served.clone();
-        edited["pages"][0]["name"] = json!("q");
-        assert!(!is_as_wanted(&draft(edited), &spec, &wanted));
-        let mut moved = served.clone();
-        moved["datasets"][0]["catalog"] = json!("other");
-        assert!(!is_as_wanted(&draft(moved), &spec, &wanted));
-        let other_warehouse = Dashboard { warehouse_id: Some("x".into()), ..draft(served) };
-        assert!(!is_as_wanted(&other_warehouse, &spec, &wanted));
-    }
-
-    #[test]
-    fn content_that_is_no_json_object_is_refused() {
-        for text in ["", "[]", "{\"pages\":", "null"] {
-            let spec = DashboardSpec { serialized: text.into(), ..spec(&json!({})) };
-            assert!(matches!(wanted_content(&spec), Err(Error::Content { .. })), "{text}");
-        }
-    }
-
-    #[test]
-    fn paths_lose_the_workspace_prefix_only_as_a_whole_part() {
-        assert_eq!(normal_path("/Workspace/Shared/a/"), "/Shared/a");
-        assert_eq!(normal_path("/Workspaces/a"), "/Workspaces/a");
     }
 }

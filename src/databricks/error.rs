@@ -72,14 +72,11 @@ pub enum Error {
         /// What is there, such as `FILE`.
         object_type: String,
     },
-    /// A dashboard's content is not a JSON object.
-    #[error("the content of dashboard `{title}` is not a JSON object")]
-    Content {
-        /// The dashboard's title.
-        title: String,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
+    /// A person changed a dashboard since it was sent, or made it.
+    #[error("`{path}` was changed in the workspace, or not made by kiln")]
+    Edited {
+        /// The path in the workspace.
+        path: String,
     },
     /// The dashboard was published, but the workspace goes on to show an older revision.
     #[error("dashboard {dashboard_id} was published, but the published copy is still older than its draft")]
@@ -105,8 +102,8 @@ impl Error {
             Self::Http(error) => error.class(),
             Self::Statement(error) if error.is_transient() => Class::Transient,
             Self::Statement(error) if error.is_permission() => Class::Permission,
-            Self::Statement(_) | Self::Warehouse { .. } | Self::Content { .. } => Class::Invalid,
-            Self::PathTaken { .. } => Class::Conflict,
+            Self::Statement(_) | Self::Warehouse { .. } => Class::Invalid,
+            Self::PathTaken { .. } | Self::Edited { .. } => Class::Conflict,
             Self::NoLink { .. } => Class::Bug,
             Self::Canceled(_)
             | Self::Interrupted { .. }
@@ -133,7 +130,12 @@ impl Error {
             }
             Self::Warehouse { .. } => "name the environment's `warehouse` by its name, id or HTTP path".to_owned(),
             Self::PathTaken { .. } => "move it away, or choose another `folder` or title".to_owned(),
-            Self::Content { .. } => "export the dashboard again, or correct the file".to_owned(),
+            Self::Edited { .. } => {
+                "`kiln plan` shows what differs; bring that into the project's file, or overwrite it: \
+                                    `kiln deploy --overwrite-edits`. If another environment put it there, give one of \
+                                    them a `dashboard_folder` of its own"
+                    .to_owned()
+            }
         }
     }
 }

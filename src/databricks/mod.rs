@@ -19,7 +19,7 @@ pub mod wire;
 mod workspace;
 
 pub use client::{Caller, Client, Credentials};
-pub use deploy::{Change, DashboardSpec, Deployed};
+pub use deploy::{Change, Contents, DashboardSpec, Deployed, is_current};
 pub use error::Error;
 pub use failure::{Position, StatementError};
 pub use lakeview::Lakeview;

@@ -2,6 +2,7 @@
 
 use super::wire::{
     Catalog, CreateSchema, EffectivePermissions, EffectivePrivileges, Schema, Table, TableExists, TableList,
+    TableSummary, TableSummaryList,
 };
 use crate::http::{self, Class, Http, Request};
 use crate::ids::TableName;
@@ -95,6 +96,31 @@ impl Unity<'_> {
                 .query("max_results", "0")
                 .query_opt("page_token", token.take());
             let page: TableList = self.http.json(request).await?;
+            all.extend(page.tables);
+            match page.next_page_token.filter(|token| !token.is_empty()) {
+                Some(next) => token = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+}
+
+impl Unity<'_> {
+    /// Lists names and kinds of the tables and views of a schema. `GET /api/2.1/unity-catalog/table-summaries`.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub async fn table_summaries(&self, catalog: &str, schema: &str) -> Result<Vec<TableSummary>, http::Error> {
+        let mut all = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let request = Request::get("/api/2.1/unity-catalog/table-summaries")
+                .query("catalog_name", catalog)
+                // A pattern: `_` stands for any character, so others may come too, and are for the caller to tell apart.
+                .query("schema_name_pattern", schema)
+                .query("max_results", "0")
+                .query_opt("page_token", token.take());
+            let page: TableSummaryList = self.http.json(request).await?;
             all.extend(page.tables);
             match page.next_page_token.filter(|token| !token.is_empty()) {
                 Some(next) => token = Some(next),

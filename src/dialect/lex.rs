@@ -100,6 +100,14 @@ pub(super) fn tokens(text: &str, map: &TextMap) -> Result<Vec<TokenWithSpan>, Sy
     Ok(tokens)
 }
 
+/// Returns what is left of a text without comments, and with one blank wherever tokens meet: two texts with the same
+/// essence mean the same. A text that is no SQL is its own essence.
+pub fn essence(text: &str) -> String {
+    let Ok(tokens) = tokens(text, &TextMap::new(text)) else { return text.to_owned() };
+    let words = tokens.iter().filter(|t| !matches!(t.token, Token::Whitespace(_))).map(|t| t.token.to_string());
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// Tokens of a part of the text that holds no raw string.
 fn segment(text: &str, range: Range<usize>, map: &TextMap, tokens: &mut Vec<TokenWithSpan>) -> Result<(), SyntaxError> {
     if range.is_empty() {

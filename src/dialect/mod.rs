@@ -13,7 +13,7 @@ mod values;
 
 pub use databricks::Databricks;
 pub use identifiers::{constant, constant_text, name_parts, put_names_in};
-pub use lex::{TextMap, decimal_size, split_number};
+pub use lex::{TextMap, decimal_size, essence, split_number};
 #[cfg(feature = "local")]
 pub(crate) use pipes::{derived, query_of, select_star};
 #[cfg(feature = "local")]

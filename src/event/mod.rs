@@ -34,8 +34,9 @@ pub enum EventKind {
         version: u32,
         /// The run.
         run: RunId,
-        /// The job that is run.
-        job: JobName,
+        /// The job that is run; none for a deploy.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        job: Option<JobName>,
         /// The project's name.
         project: String,
         /// The environment's name.
@@ -122,6 +123,14 @@ pub enum StepKind {
     Publish,
     /// Asks what the widgets of a published dashboard show.
     Query,
+    /// Changes a table or view in place.
+    Alter,
+    /// Drops a table or view.
+    Drop,
+    /// Takes a dashboard out of the workspace.
+    Trash,
+    /// Says why something may not be done.
+    Refuse,
 }
 
 impl From<&Action> for StepKind {
@@ -132,6 +141,10 @@ impl From<&Action> for StepKind {
             Action::Build(_) => Self::Build,
             Action::Publish(_) => Self::Publish,
             Action::Query(_) => Self::Query,
+            Action::Alter(alter) if alter.drops => Self::Drop,
+            Action::Alter(_) => Self::Alter,
+            Action::Trash(_) => Self::Trash,
+            Action::Refuse(_) => Self::Refuse,
         }
     }
 }

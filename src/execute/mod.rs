@@ -4,6 +4,7 @@
 //! becomes known into one stream of events. A step's own work is in the file named after it.
 
 mod dispatcher;
+pub mod lock;
 mod step;
 
 use std::sync::Arc;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::{CompiledDashboard, CompiledModel, Manifest, Reads};
+use super::{CompiledDashboard, CompiledModel, Manifest, Reads, SourceRead};
 use crate::analysis::{self, Column, DataType, Parsed, Relation, TableRead};
 use crate::config::{Model, Project, SourceTable};
 use crate::dashboards::{LvDash, widget_queries};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span, did_you_mean};
+use crate::dialect;
 use crate::graph::Graph;
-use crate::ids::{ModelName, TableName};
+use crate::ids::{Fingerprint, ModelName, TableName};
 use crate::template::{Rendered, Templates};
 
 /// Columns that Fivetran adds to every table it lands (soft delete mode).
@@ -26,12 +27,14 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
     let parsed = parse_models(project, &mut diagnostics);
     let order = order_models(project, &parsed, &mut diagnostics);
     let mut compiler = Compiler { project, columns: HashMap::new() };
-    let mut models = IndexMap::new();
+    let mut models: IndexMap<ModelName, CompiledModel> = IndexMap::new();
     for name in order {
         let (Some(model), Some((query, parsed))) = (project.models.get(name.as_str()), parsed.get(&name)) else {
             continue;
         };
-        models.insert(name, compiler.model(model, query, parsed, &mut diagnostics));
+        let mut compiled = compiler.model(model, query, parsed, &mut diagnostics);
+        compiled.fingerprint = fingerprint(&compiled, &models);
+        models.insert(name, compiled);
     }
     let dashboards = project
         .dashboards
@@ -54,7 +57,7 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
                 CompiledDashboard {
                     name: name.clone(),
                     title: dashboard.title.clone(),
-                    folder: dashboard.folder.clone(),
+                    folder: project.environment.dashboard_folder.as_ref().unwrap_or(&dashboard.folder).clone(),
                     embed_credentials: dashboard.embed_credentials,
                     file,
                     content,
@@ -172,6 +175,15 @@ fn target<'a>(project: &'a Project, parts: &[String]) -> Option<Target<'a>> {
     table.map(|(_, table)| Target::Source(schema_name, Some(table)))
 }
 
+/// Takes the fingerprint of a model together with those that it reads, which come before it.
+fn fingerprint(model: &CompiledModel, earlier: &IndexMap<ModelName, CompiledModel>) -> Fingerprint {
+    let mut read: Vec<(&ModelName, &Fingerprint)> =
+        model.reads.models.iter().filter_map(|name| Some((name, &earlier.get(name)?.fingerprint))).collect();
+    read.sort();
+    let read = read.into_iter().flat_map(|(name, fingerprint)| [name.as_str(), fingerprint.as_str()]);
+    Fingerprint::of(&std::iter::once(model.definition.as_str()).chain(read).collect::<Vec<_>>())
+}
+
 struct Compiler<'a> {
     project: &'a Project,
     /// Columns of the models compiled so far; `None` where they could not be told.
@@ -194,12 +206,15 @@ impl Compiler<'_> {
         }
         self.columns.insert(model.name.clone(), columns.clone());
         let environment = &self.project.environment;
+        let definition = Fingerprint::of(&[model.materialized.as_str(), &dialect::essence(&query.text)]);
         CompiledModel {
             config: model.clone(),
             table: TableName::new(&environment.catalog, &environment.schema, model.name.as_str()),
             query: Arc::clone(query),
             reads: self.reads(parsed.reads()),
             columns,
+            fingerprint: definition.clone(),
+            definition,
         }
     }
 
@@ -223,6 +238,7 @@ impl Compiler<'_> {
             let more = self.reads(parsed.reads());
             merge(&mut reads.models, more.models);
             merge(&mut reads.connections, more.connections);
+            merge(&mut reads.sources, more.sources);
         }
         for query in widget_queries(content).iter().filter(|q| !broken.contains(q.dataset.as_str())) {
             let Some((_, widget)) = content.widgets().find(|(_, w)| w.name == query.widget) else { continue };
@@ -270,8 +286,13 @@ impl Compiler<'_> {
             match target(self.project, &read.parts) {
                 Some(Target::Model(name)) => merge(&mut reads.models, vec![name.clone()]),
                 Some(Target::Source(schema, _)) => {
-                    let connection = self.project.sources[schema].connection.as_ref();
-                    merge(&mut reads.connections, connection.map(|c| c.value.clone()).into_iter().collect());
+                    let source = &self.project.sources[schema];
+                    let connection = source.connection.as_ref().map(|c| c.value.clone());
+                    let catalog = source.catalog.as_deref().unwrap_or(&self.project.environment.catalog);
+                    let name = read.parts.last().expect("a name has parts");
+                    let table = TableName::new(catalog, schema, name);
+                    merge(&mut reads.sources, vec![SourceRead { table, connection: connection.clone() }]);
+                    merge(&mut reads.connections, connection.into_iter().collect());
                 }
                 Some(Target::System) | None => {}
             }

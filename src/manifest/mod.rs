@@ -13,7 +13,7 @@ use crate::analysis::Column;
 use crate::config::{Connection, Job, Model};
 use crate::dashboards::LvDash;
 use crate::diag::{SourceFile, Span};
-use crate::ids::{ConnectionName, DashboardName, JobName, ModelName, TableName};
+use crate::ids::{ConnectionName, DashboardName, Fingerprint, JobName, ModelName, TableName};
 use crate::template::Rendered;
 
 pub use compile::compile;
@@ -52,6 +52,10 @@ pub struct CompiledModel {
     pub reads: Reads,
     /// The columns it yields, where they could be told.
     pub columns: Option<Vec<Column>>,
+    /// What it says itself: its query, but for blanks and comments, and what it becomes.
+    pub definition: Fingerprint,
+    /// Its definition and those of all models it rests on: what its rows depend on, but for the sources.
+    pub fingerprint: Fingerprint,
 }
 
 /// A dashboard with its content and what its datasets read.
@@ -82,4 +86,15 @@ pub struct Reads {
     pub models: Vec<ModelName>,
     /// Connections that land the sources it reads.
     pub connections: Vec<ConnectionName>,
+    /// Tables of sources.
+    pub sources: Vec<SourceRead>,
+}
+
+/// A table of a source that a query reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceRead {
+    /// The table.
+    pub table: TableName,
+    /// The connection that lands it; none if something else does.
+    pub connection: Option<ConnectionName>,
 }

@@ -1,8 +1,29 @@
-//! What a run will do: pure, complete, with nothing left to decide while it is carried out.
+//! What will be done: pure, complete, with nothing left to decide while it is carried out.
+//!
+//! [`run`] plans a run of a job, [`deploy`] what makes the workspace what the project says. Both come to steps, each with
+//! an [`Action`], and both look at what is there ([`Observed`]), so that nothing of other people's is touched.
 
+mod action;
+mod change;
+mod deploy;
+mod destroy;
+mod marks;
+mod observed;
 mod run;
+mod statement;
+mod steps;
+#[cfg(test)]
+mod tests;
 
-pub use run::{
-    Action, BuildModel, PublishDashboard, QueryDashboard, RunPlan, Step, SyncConnection, WidgetStatement, run,
-    statement,
+pub use action::{
+    Action, Alter, BuildModel, PublishDashboard, QueryDashboard, Refusal, Step, SyncConnection, TrashDashboard,
+    WidgetStatement,
 };
+pub use change::{Act, Change, DeployPlan, Kind};
+pub use deploy::deploy;
+pub use destroy::destroy;
+pub use marks::{LOCK_TABLE, Marks, NOTES_TABLE, Note};
+pub use observed::{Lock, Observed, ObservedDashboard, ObservedTable, Published, TableKind};
+pub use run::{choose_job, run};
+pub use statement::{properties, statement};
+pub use steps::{Consent, RunPlan};

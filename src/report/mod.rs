@@ -3,6 +3,7 @@
 //! A report is made of events alone, so that a run can be reported again from its recording.
 
 pub mod answer;
+pub mod changes;
 pub mod diagnostics;
 pub mod github;
 pub mod json;

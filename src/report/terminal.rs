@@ -10,7 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Report;
 use crate::event::{Event, EventKind, Failure, Outcome, RunResult, StepOutline};
-use crate::ids::StepId;
+use crate::ids::{JobName, StepId};
 
 /// Shows the progress of a run on the standard error.
 pub struct Terminal {
@@ -176,7 +176,7 @@ impl Report for Terminal {
                 let palette = &self.palette;
                 self.line(&format!(
                     "{} of {} on {} {}",
-                    palette.bold.apply_to(job),
+                    palette.bold.apply_to(job.as_ref().map_or("deploy", JobName::as_str)),
                     palette.bold.apply_to(project),
                     palette.bold.apply_to(environment),
                     palette.dim.apply_to(format!("({run})")),

@@ -9,6 +9,7 @@ mod browser;
 mod cohort_sql;
 mod databricks_client;
 #[cfg(feature = "local")]
+mod deploy;
 mod doctor;
 #[cfg(feature = "local")]
 mod durability;

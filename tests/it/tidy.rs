@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("dashboards", "config template analysis diag"),
     ("manifest", "config template dialect analysis dashboards ids diag graph"),
     ("plan", "manifest config template dialect analysis dashboards ids diag graph"),
-    ("observe", "databricks fivetran plan"),
+    ("observe", "databricks fivetran http plan ids"),
     ("event", "plan ids"),
     (
         "execute",

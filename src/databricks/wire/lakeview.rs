@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::http::open_enum;
 
@@ -37,6 +38,14 @@ pub struct Dashboard {
     /// Active or in the trash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifecycle_state: Option<LifecycleState>,
+}
+
+impl Dashboard {
+    /// Returns the content; null if there is none, or if it is no JSON.
+    pub fn content(&self) -> Value {
+        let text = self.serialized_dashboard.as_deref().unwrap_or_default();
+        serde_json::from_str(text).unwrap_or_default()
+    }
 }
 
 open_enum! {

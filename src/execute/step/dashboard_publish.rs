@@ -1,16 +1,46 @@
 //! Brings a dashboard into the workspace and publishes it.
 
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::databricks_alter::run_all;
 use super::{Context, Finished, Reporter, failure};
-use crate::databricks::{Change, DashboardSpec};
-use crate::event::EventKind;
+use crate::dashboards::same_content;
+use crate::databricks::{Change, Contents, DashboardSpec, Error};
+use crate::event::{EventKind, Outcome};
 use crate::plan::PublishDashboard;
+
+/// Judges a draft by what the plan knows of the dashboard.
+#[derive(Debug)]
+struct Planned(PublishDashboard);
+
+impl Contents for Planned {
+    fn is_wanted(&self, draft: &Value) -> bool {
+        same_content(draft, &self.0.expected)
+    }
+
+    fn may_replace(&self, draft: &Value) -> bool {
+        self.0.may_replace(draft)
+    }
+}
 
 pub(super) async fn run(dashboard: &PublishDashboard, context: &Context, reporter: &Reporter) -> Finished {
     let client = &context.connected.databricks;
+    // Noted before it is sent: should the answer be lost, what then lies there is still known as ours.
+    match run_all(&dashboard.noting, context, reporter).await {
+        Ok(()) => {}
+        Err(Error::Interrupted { .. }) => return Finished::new(Outcome::Cancelled),
+        Err(error) => {
+            let message = format!("dashboard `{}` could not be noted: {error}", dashboard.dashboard);
+            return Finished::failed(failure(message, error.help(), error.class()));
+        }
+    }
     let spec = DashboardSpec {
         folder: dashboard.folder.clone(),
         title: dashboard.title.clone(),
         serialized: dashboard.content.clone(),
+        contents: Arc::new(Planned(dashboard.clone())),
         warehouse: context.connected.warehouse.clone(),
         catalog: Some(context.catalog.clone()),
         schema: Some(context.schema.clone()),

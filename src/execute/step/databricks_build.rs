@@ -1,5 +1,6 @@
 //! Builds a model's table or view: one statement on the warehouse.
 
+use super::databricks_alter::run_all;
 use super::{Context, Finished, Reporter, failure};
 use crate::config::Materialization;
 use crate::databricks::{Error, Progress, Statement, StatementResult};
@@ -9,7 +10,10 @@ use crate::ids::StatementId;
 use crate::plan::BuildModel;
 
 pub(super) async fn run(model: &BuildModel, context: &Context, reporter: &Reporter) -> Finished {
-    let ran = statement(model.statement.clone(), false, context, reporter).await;
+    let ran = match run_all(&model.before, context, reporter).await {
+        Ok(()) => statement(model.statement.clone(), false, context, reporter).await,
+        Err(error) => Ran { id: None, result: Err(error) },
+    };
     let id = ran.id;
     match ran.result {
         Ok(result) => Finished::succeeded(summary(model, &result)),

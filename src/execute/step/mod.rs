@@ -2,6 +2,8 @@
 
 mod dashboard_publish;
 mod dashboard_query;
+mod dashboard_trash;
+mod databricks_alter;
 mod databricks_build;
 mod fivetran_sync;
 
@@ -88,6 +90,11 @@ pub(super) async fn carry_out(action: Action, context: &Context, reporter: &Repo
         Action::Build(model) => databricks_build::run(&model, context, reporter).await,
         Action::Publish(dashboard) => dashboard_publish::run(&dashboard, context, reporter).await,
         Action::Query(query) => dashboard_query::run(&query, context, reporter).await,
+        Action::Alter(alter) => databricks_alter::run(&alter, context, reporter).await,
+        Action::Trash(dashboard) => dashboard_trash::run(&dashboard, context, reporter).await,
+        Action::Refuse(refusal) => {
+            Finished::failed(Failure { message: refusal.message, help: Some(refusal.help), ..Failure::default() })
+        }
     }
 }
 

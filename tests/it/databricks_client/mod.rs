@@ -10,7 +10,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use kiln::databricks::{
-    Change, Client, Column, Credentials, DashboardSpec, Deployed, Error, Position, Progress, Statement, StatementResult,
+    Change, Client, Column, Contents, Credentials, DashboardSpec, Deployed, Error, Position, Progress, Statement,
+    StatementResult,
 };
 use kiln::http::{Class, Options, RetryPolicy, base_address};
 use kiln::ids::{StatementId, TableName, WarehouseId};

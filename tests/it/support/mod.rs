@@ -252,6 +252,48 @@ impl Served {
         self.process.id()
     }
 
+    /// Asks it, as anybody with the token may, and returns the status and the body.
+    fn ask(&self, method: reqwest::Method, path: &str, body: Option<&serde_json::Value>) -> (u16, serde_json::Value) {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let mut request =
+                reqwest::Client::new().request(method, format!("{}{path}", self.url)).bearer_auth(&self.token);
+            if let Some(body) = body {
+                request = request.json(body);
+            }
+            let answer = request.send().await.expect("it answers");
+            (answer.status().as_u16(), answer.json().await.expect("it speaks JSON"))
+        })
+    }
+
+    /// Reads something of it.
+    pub(crate) fn get(&self, path: &str) -> (u16, serde_json::Value) {
+        self.ask(reqwest::Method::GET, path, None)
+    }
+
+    /// Changes something of it.
+    #[track_caller]
+    pub(crate) fn patch(&self, path: &str, body: &serde_json::Value) {
+        let (status, answer) = self.ask(reqwest::Method::PATCH, path, Some(body));
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// Runs a statement, which must succeed, and returns its rows.
+    #[track_caller]
+    pub(crate) fn sql(&self, statement: &str) -> serde_json::Value {
+        let body = serde_json::json!({"statement": statement, "warehouse_id": "local", "wait_timeout": "50s"});
+        let (_, answer) = self.ask(reqwest::Method::POST, "/api/2.0/sql/statements", Some(&body));
+        assert_eq!(answer["status"]["state"], "SUCCEEDED", "{statement}: {answer}");
+        let rows = &answer["result"]["data_array"];
+        if rows.is_null() { serde_json::json!([]) } else { rows.clone() }
+    }
+
+    /// Returns the newest version of a table.
+    #[track_caller]
+    pub(crate) fn version(&self, table: &str) -> serde_json::Value {
+        self.sql(&format!("DESCRIBE HISTORY {table} LIMIT 1"))[0][0].clone()
+    }
+
     /// Returns the log of the requests that it got.
     pub(crate) fn requests(&self) -> Vec<serde_json::Value> {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");

@@ -1,0 +1,39 @@
+//! `kiln destroy`.
+
+use super::connect::Environment;
+use super::deploy::{Locking, under_lock};
+use super::error::Error;
+use super::output::Output;
+use super::plan::show;
+use super::running::RunArgs;
+use super::{ProjectArgs, Status, guard};
+use crate::plan;
+
+/// Remove from the workspace what was deployed of this project, and nothing else
+///
+/// Tables and views are dropped, dashboards moved to the trash. What connections landed stays.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    project: ProjectArgs,
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    locking: Locking,
+}
+
+pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
+    let (project, manifest) = args.project.compile(output)?;
+    let environment = Environment::connect(&project, output).await?;
+    let plan = async || Ok(plan::destroy(&manifest, &environment.tables(&manifest).await?));
+    let first = plan().await?;
+    show(&first, output);
+    let status = if first.acts() {
+        guard::pass(&project, args.locking.yes, "destroy all of this in").await?;
+        under_lock(first, plan, &args.locking, &environment, &args.run, &project, output).await?
+    } else {
+        Status::Done
+    };
+    environment.close().await;
+    Ok(status)
+}

@@ -1,0 +1,65 @@
+//! `kiln plan`.
+
+use super::connect::Environment;
+use super::error::Error;
+use super::output::{Format, Output};
+use super::{ProjectArgs, Status};
+use crate::manifest::Manifest;
+use crate::plan::{self, Consent, DeployPlan};
+use crate::report::changes;
+
+/// Show what a deploy would change in the workspace, and why, without changing anything
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    project: ProjectArgs,
+    #[command(flatten)]
+    consent: ConsentArgs,
+}
+
+/// What a deploy may do that could cost somebody something.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct ConsentArgs {
+    /// Replace tables, views and dashboards of the same names that kiln did not make
+    #[arg(long)]
+    adopt: bool,
+    /// Replace dashboards that somebody changed in the workspace; their changes are lost
+    #[arg(long)]
+    overwrite_edits: bool,
+    /// Drop tables and views, and move dashboards to the trash, that left the project
+    #[arg(long)]
+    prune: bool,
+}
+
+impl From<ConsentArgs> for Consent {
+    fn from(args: ConsentArgs) -> Self {
+        Self { adopt: args.adopt, overwrite_edits: args.overwrite_edits, prune: args.prune }
+    }
+}
+
+pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
+    let (project, manifest) = args.project.compile(output)?;
+    let environment = Environment::connect(&project, output).await?;
+    let plan = plan_deploy(&environment, &manifest, args.consent.into()).await?;
+    show(&plan, output);
+    let status = if plan.refusals().next().is_some() { Status::StepFailed } else { Status::Done };
+    environment.close().await;
+    Ok(status)
+}
+
+/// Looks at the workspace and plans a deploy.
+pub(super) async fn plan_deploy(
+    environment: &Environment,
+    manifest: &Manifest,
+    consent: Consent,
+) -> Result<DeployPlan, Error> {
+    Ok(plan::deploy(manifest, &environment.observe(manifest).await?, consent))
+}
+
+/// Prints a plan: for people, or as one JSON object.
+pub(super) fn show(plan: &DeployPlan, output: &Output) {
+    output.data(&match output.format {
+        Format::Json => changes::json(plan),
+        Format::Text | Format::Github => changes::text(plan, output.stdout_color()),
+    });
+}

@@ -1,0 +1,166 @@
+//! Carrying a plan out, with all that listens to it: terminal, record, page, interrupts.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::connect::{self, Environment};
+use super::error::Error;
+use super::output::{Format, Output};
+use super::record::Recorder;
+use crate::config::Project;
+use crate::event::{Event, RunResult};
+use crate::execute;
+use crate::ids::RunId;
+use crate::plan::RunPlan;
+use crate::report::answer::Answer;
+use crate::report::json::JsonLines;
+use crate::report::terminal::Terminal;
+use crate::report::{Report, github};
+
+/// Options of the commands that carry a plan out.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct RunArgs {
+    /// How many statements may run on the warehouse at once
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    concurrency: u16,
+    /// End with the first failure: cancel what runs, begin nothing more [default: go on with what does not depend on it]
+    #[arg(long)]
+    fail_fast: bool,
+}
+
+/// Events that may wait for slow reports before the run itself is held up.
+const EVENT_BACKLOG: usize = 1024;
+
+/// Carries a plan out, and shows and records what happens.
+pub(super) async fn carry_out(
+    plan: RunPlan,
+    run: RunId,
+    environment: &Environment,
+    args: &RunArgs,
+    project: &Project,
+    output: &Output,
+) -> Result<RunResult, Error> {
+    let kiln_dir = connect::kiln_dir(project);
+    let recorder = Recorder::create(&kiln_dir, &run)?;
+    let cancel = CancellationToken::new();
+    let interrupts = tokio::spawn(cancel_on_interrupts(cancel.clone()));
+    let (events, received) = mpsc::channel(EVENT_BACKLOG);
+    let settings = execute::Settings {
+        run,
+        concurrency: usize::from(args.concurrency),
+        fail_fast: args.fail_fast,
+        clock: Arc::new(chrono::Utc::now),
+    };
+    let page = plan.job.as_ref().map(|job| kiln_dir.join("pages").join(format!("{job}.html")));
+    let reports = Reports::new(output, recorder);
+    let (result, reports) = tokio::join!(
+        execute::run(plan, environment.connected.clone(), settings, events, cancel),
+        reports.listen(received)
+    );
+    interrupts.abort();
+    reports.finish(result, page, output);
+    Ok(result)
+}
+
+/// All that listens to a run.
+struct Reports {
+    screen: Option<Terminal>,
+    lines: Option<JsonLines>,
+    recorder: Recorder,
+    answer: Answer,
+}
+
+impl Reports {
+    fn new(output: &Output, recorder: Recorder) -> Self {
+        let json = output.format == Format::Json;
+        Self {
+            screen: (!json).then(|| Terminal::new(output.width(), output.color, output.interactive)),
+            lines: json.then(JsonLines::new),
+            recorder,
+            answer: Answer::default(),
+        }
+    }
+
+    async fn listen(mut self, mut events: mpsc::Receiver<Event>) -> Self {
+        while let Some(event) = events.recv().await {
+            self.recorder.event(&event);
+            self.answer.event(&event);
+            if let Some(screen) = &mut self.screen {
+                screen.event(&event);
+            }
+            if let Some(lines) = &mut self.lines {
+                lines.event(&event);
+            }
+        }
+        self
+    }
+
+    /// Shows what the run found out, and writes the page if the run has everything that belongs on it: a page of half
+    /// a run could be taken for the truth, so the last good one stays.
+    fn finish(self, result: RunResult, page: Option<PathBuf>, output: &Output) {
+        if let Some(error) = self.recorder.failure() {
+            output.status(&format!("warning: the run's record is incomplete: {error}"));
+        }
+        if output.format == Format::Github {
+            output.data(&github::annotations(self.answer.failures()));
+        }
+        let Some(page) = page.filter(|_| result == RunResult::Succeeded && self.answer.has_dashboards()) else {
+            return;
+        };
+        if output.format != Format::Json {
+            output.data(&self.answer.text(output.width(), output.stdout_color()));
+        }
+        let html = self.answer.page();
+        match write_page(&page, &html) {
+            Ok(()) => output.status(&format!("page: {}", page.display())),
+            Err(error) => output.status(&format!("warning: the page could not be written: {error}")),
+        }
+    }
+}
+
+/// Writes a page beside its place and moves it there, so that nobody ever opens half of one.
+fn write_page(path: &Path, html: &str) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs_err::create_dir_all(folder)?;
+    let new = path.with_extension("html.new");
+    fs_err::write(&new, html)?;
+    fs_err::rename(new, path)
+}
+
+/// Makes a run's id: its start to the second, so that runs sort, and a few random digits, so that two never meet.
+pub(super) fn new_run_id() -> RunId {
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    RunId::new(format!("{}-{}", chrono::Utc::now().format("%Y%m%dT%H%M%SZ"), &random[..6]))
+}
+
+/// The first interrupt cancels the run, the second leaves at once.
+async fn cancel_on_interrupts(cancel: CancellationToken) {
+    termination().await;
+    cancel.cancel();
+    termination().await;
+    leave();
+}
+
+#[expect(clippy::exit, reason = "the second interrupt means: now, whatever still runs")]
+fn leave() -> ! {
+    std::process::exit(130)
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+pub(super) async fn termination() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,23 @@
+//! Changes a table or view in place, or drops it: statements that may each be repeated.
+
+use super::databricks_build::statement;
+use super::{Context, Finished, Reporter, failure};
+use crate::databricks::Error;
+use crate::event::Outcome;
+use crate::plan::Alter;
+
+pub(super) async fn run(alter: &Alter, context: &Context, reporter: &Reporter) -> Finished {
+    match run_all(&alter.statements, context, reporter).await {
+        Ok(()) => Finished::succeeded(if alter.drops { "dropped" } else { "changed in place" }),
+        Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
+        Err(error) => Finished::failed(failure(format!("{}: {error}", alter.table), error.help(), error.class())),
+    }
+}
+
+/// Runs statements one after the other, up to the first that fails.
+pub(super) async fn run_all(statements: &[String], context: &Context, reporter: &Reporter) -> Result<(), Error> {
+    for sql in statements {
+        statement(sql.clone(), false, context, reporter).await.result?;
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! Reads what is deployed, in few requests, as the data that plans look at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use crate::databricks::wire::{Table, TableType};
+use crate::databricks::{Client, Error, is_current};
+use crate::http::Class;
+use crate::ids::{DashboardName, TableName, WarehouseId, workspace_path};
+use crate::plan::{Observed, ObservedDashboard, ObservedTable, Published, TableKind};
+
+/// Reads the tables and views of a schema, and what kiln has noted there: one request, or one for each page of the list.
+///
+/// # Errors
+/// If a request fails.
+pub async fn tables(client: &Client, warehouse: &WarehouseId, catalog: &str, schema: &str) -> Result<Observed, Error> {
+    let mut observed = Observed { warehouse: Some(warehouse.clone()), ..Observed::default() };
+    let tables = match client.unity().tables(&catalog.to_lowercase(), &schema.to_lowercase()).await {
+        Ok(tables) => tables,
+        // Without the schema, or without the right to see it; making it tells which.
+        Err(error) if error.class() == Class::NotFound => return Ok(observed),
+        Err(error) => return Err(error.into()),
+    };
+    observed.schema_exists = true;
+    for table in tables {
+        let properties = texts(table.properties.as_ref());
+        observed.add_table(&table.name.to_lowercase(), observed_table(&table), &properties);
+    }
+    Ok(observed)
+}
+
+/// Finds which of the tables do not exist: one request for each of their schemas.
+///
+/// # Errors
+/// If a request fails.
+pub async fn missing(client: &Client, tables: &BTreeSet<TableName>) -> Result<BTreeSet<TableName>, Error> {
+    let schemas: BTreeSet<(&str, &str)> = tables.iter().map(|t| (t.catalog.as_str(), t.schema.as_str())).collect();
+    let mut missing = tables.clone();
+    for (catalog, schema) in schemas {
+        let there = match client.unity().table_summaries(catalog, schema).await {
+            Ok(there) => there,
+            Err(error) if error.class() == Class::NotFound => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let there: BTreeSet<String> = there.into_iter().map(|table| table.full_name.to_lowercase()).collect();
+        missing.retain(|table| !there.contains(&table.to_string()));
+    }
+    Ok(missing)
+}
+
+/// Reads the dashboard at a folder and title, up to three requests; nothing if there is none.
+///
+/// # Errors
+/// If a request fails, or something else than a dashboard stands there.
+pub async fn dashboard(client: &Client, folder: &str, title: &str) -> Result<Option<ObservedDashboard>, Error> {
+    let lakeview = client.lakeview();
+    let path = format!("{}/{title}.lvdash.json", workspace_path(folder));
+    let Some(id) = lakeview.find(&path).await? else { return Ok(None) };
+    let Some(draft) = lakeview.get(&id).await? else { return Ok(None) };
+    let published = lakeview.get_published(&id).await?.filter(|published| is_current(&draft, published));
+    Ok(Some(ObservedDashboard {
+        content: draft.content(),
+        warehouse: draft.warehouse_id.map(WarehouseId::new),
+        published: published.map(|published| Published {
+            warehouse: published.warehouse_id.map(WarehouseId::new),
+            embed_credentials: published.embed_credentials,
+        }),
+    }))
+}
+
+/// Reads dashboards by their names in the project, each with its folder and title.
+///
+/// # Errors
+/// As [`dashboard`].
+pub async fn dashboards<'a>(
+    client: &Client,
+    wanted: impl Iterator<Item = (&'a DashboardName, &'a str, &'a str)>,
+) -> Result<BTreeMap<DashboardName, ObservedDashboard>, Error> {
+    let mut found = BTreeMap::new();
+    for (name, folder, title) in wanted {
+        if let Some(there) = dashboard(client, folder, title).await? {
+            found.insert(name.clone(), there);
+        }
+    }
+    Ok(found)
+}
+
+fn observed_table(table: &Table) -> ObservedTable {
+    let columns = table.columns.iter().flatten().map(|column| column.name.clone());
+    ObservedTable {
+        kind: match &table.table_type {
+            Some(TableType::View) => TableKind::View,
+            Some(TableType::Managed) | None => TableKind::Table,
+            Some(other) => TableKind::Other(other.as_str().to_owned()),
+        },
+        comment: table.comment.clone().filter(|comment| !comment.is_empty()),
+        columns: columns.collect(),
+        marks: None,
+        definition: table.view_definition.clone(),
+        owner: table.owner.clone(),
+    }
+}
+
+fn texts(properties: Option<&Map<String, Value>>) -> BTreeMap<String, String> {
+    let all = properties.into_iter().flatten();
+    all.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+}

@@ -1,0 +1,182 @@
+//! What steps do, and for each kind all that it needs to act.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::marks::Note;
+use crate::config::Materialization;
+use crate::diag::Span;
+use crate::ids::{ConnectionName, DashboardName, ModelName, StepId, TableName};
+use crate::template::Rendered;
+
+/// A step of a run.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its id, unique in the run.
+    pub id: StepId,
+    /// Steps that must have succeeded before it may begin.
+    pub needs: Vec<StepId>,
+    /// What it does.
+    pub action: Action,
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Makes sure that the models' schema exists.
+    CreateSchema {
+        /// The statement that does so.
+        statement: String,
+    },
+    /// Brings a connection's new data.
+    Sync(SyncConnection),
+    /// Builds a model's table or view.
+    Build(Box<BuildModel>),
+    /// Brings a dashboard into the workspace and publishes it.
+    Publish(Box<PublishDashboard>),
+    /// Asks what the widgets of a published dashboard show.
+    Query(QueryDashboard),
+    /// Changes a table or view in place, or drops it.
+    Alter(Alter),
+    /// Takes a dashboard out of the workspace.
+    Trash(TrashDashboard),
+    /// Ends with a failure, for it may not be done.
+    Refuse(Refusal),
+}
+
+/// What is needed to sync a connection.
+#[derive(Clone, Debug)]
+pub struct SyncConnection {
+    /// Its name in the project.
+    pub connection: ConnectionName,
+    /// Fivetran's id, if the project gives one.
+    pub id: Option<String>,
+    /// Prefix of the schemas it lands, by which it is found without an id.
+    pub schema_prefix: String,
+}
+
+/// What is needed to build a model.
+#[derive(Clone, Debug)]
+pub struct BuildModel {
+    /// The model.
+    pub model: ModelName,
+    /// The table or view that it becomes.
+    pub table: TableName,
+    /// Which of the two.
+    pub materialized: Materialization,
+    /// Statements that make room for it.
+    pub before: Vec<String>,
+    /// The whole statement: a header that kiln writes, then the model's query.
+    pub statement: String,
+    /// How many lines of the statement stand before the query.
+    pub header_lines: usize,
+    /// The query, for finding the place in the template that a line of the statement comes from.
+    pub query: Arc<Rendered>,
+}
+
+impl BuildModel {
+    /// Returns the place in the model's file that a line and column of the statement (both counted from 1) come
+    /// from; none within the header.
+    pub fn origin(&self, line: usize, column: usize) -> Option<Span> {
+        line.checked_sub(self.header_lines).filter(|l| *l > 0).map(|l| self.query.origin_of_line_column(l, column))
+    }
+}
+
+/// What is needed to publish a dashboard.
+#[derive(Clone, Debug)]
+pub struct PublishDashboard {
+    /// Its name in the project.
+    pub dashboard: DashboardName,
+    /// Its title in the workspace.
+    pub title: String,
+    /// Its folder in the workspace.
+    pub folder: String,
+    /// Its content: the text of a `.lvdash.json` file.
+    pub content: String,
+    /// Its content as the workspace will show it, with the catalog and schema of its datasets.
+    pub expected: Value,
+    /// Whether viewers' queries run with the publisher's rights.
+    pub embed_credentials: bool,
+    /// What kiln has noted of it.
+    pub note: Option<Note>,
+    /// Whether what a person changed in the workspace may be lost.
+    pub overwrite: bool,
+    /// Statements that note what will be sent, to be run before it is; none if that is noted.
+    pub noting: Vec<String>,
+}
+
+impl PublishDashboard {
+    /// Tells whether content of the workspace may be replaced: it is what kiln sent, or its loss was agreed to.
+    pub fn may_replace(&self, content: &Value) -> bool {
+        self.overwrite || self.note.as_ref().is_some_and(|note| note.has_sent(content))
+    }
+}
+
+/// What is needed to change a table or view in place, or to drop it.
+#[derive(Clone, Debug)]
+pub struct Alter {
+    /// The table or view.
+    pub table: TableName,
+    /// The statements, each of which may be repeated.
+    pub statements: Vec<String>,
+    /// Whether the last one drops it.
+    pub drops: bool,
+}
+
+/// What is needed to take a dashboard out of the workspace.
+#[derive(Clone, Debug)]
+pub struct TrashDashboard {
+    /// Its name in the project.
+    pub dashboard: DashboardName,
+    /// Its places in the workspace.
+    pub paths: Vec<String>,
+    /// Statements that forget these places, to be run afterwards.
+    pub forgetting: Vec<String>,
+}
+
+/// Why something may not be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What it is about and why: lower case, no full stop.
+    pub message: String,
+    /// What to do, as full sentences.
+    pub help: String,
+}
+
+/// What is needed to know what a dashboard shows.
+#[derive(Clone, Debug)]
+pub struct QueryDashboard {
+    /// Its name in the project.
+    pub dashboard: DashboardName,
+    /// The widgets' queries as statements.
+    pub statements: Vec<WidgetStatement>,
+}
+
+/// A widget's query as a statement.
+#[derive(Clone, Debug)]
+pub struct WidgetStatement {
+    /// The widget's name.
+    pub widget: String,
+    /// The query: its JSON pointer in the dashboard's content.
+    pub query: String,
+    /// The statement.
+    pub sql: String,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CreateSchema { .. } => "schema",
+            Self::Sync(_) => "sync",
+            Self::Build(_) => "build",
+            Self::Publish(_) => "publish",
+            Self::Query(_) => "query",
+            Self::Alter(alter) if alter.drops => "drop",
+            Self::Alter(_) => "alter",
+            Self::Trash(_) => "trash",
+            Self::Refuse(_) => "refuse",
+        })
+    }
+}

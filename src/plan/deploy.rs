@@ -1,0 +1,323 @@
+//! The plan of a deploy: what makes the workspace what the project says, and no more.
+
+use std::collections::{BTreeSet, HashMap};
+
+use similar::TextDiff;
+
+use super::change::{Act, Change, DeployPlan, Kind};
+use super::marks;
+use super::observed::{Observed, ObservedTable, TableKind};
+use super::statement::{clustering, properties, string_literal};
+use super::steps::{Consent, Planner, Standing, dashboard_path, foreign};
+use crate::config::Materialization;
+use crate::dashboards::{differences, same_content};
+use crate::dialect::essence;
+use crate::ids::{Fingerprint, ModelName};
+use crate::manifest::{CompiledDashboard, CompiledModel, Manifest};
+
+/// Plans a deploy.
+pub fn deploy(manifest: &Manifest, observed: &Observed, consent: Consent) -> DeployPlan {
+    let planner = Planner::new(manifest, observed, consent);
+    let mut deploy = Deploy { planner, changes: Vec::new(), unchanged: 0, causes: HashMap::new() };
+    if observed.schema_exists {
+        deploy.unchanged += 1;
+    } else {
+        let step = deploy.planner.add_schema();
+        let name = format!("{}.{}", manifest.catalog, manifest.schema);
+        deploy.changes.push(Change { step: Some(step), ..change(Kind::Schema, name, Act::Create) });
+    }
+    let wanted: Vec<(&CompiledModel, Option<Change>)> =
+        manifest.models.values().map(|model| (model, deploy.judge(model))).collect();
+    deploy.sync_what_is_missing(&wanted);
+    for (model, change) in wanted {
+        deploy.model(model, change);
+    }
+    for dashboard in manifest.dashboards.values() {
+        deploy.dashboard(dashboard);
+    }
+    deploy.what_left_the_project();
+    let Deploy { planner, changes, unchanged, .. } = deploy;
+    DeployPlan { changes, unchanged, lock: observed.lock.clone(), run: planner.finish(None) }
+}
+
+struct Deploy<'a> {
+    planner: Planner<'a>,
+    changes: Vec<Change>,
+    unchanged: usize,
+    /// Models that are made anew, each with those that are the cause: itself, or others that it rests on.
+    causes: HashMap<&'a ModelName, BTreeSet<&'a ModelName>>,
+}
+
+impl<'a> Deploy<'a> {
+    /// Says what has to happen to a model's table or view; nothing if it is as it should be.
+    fn judge(&mut self, model: &'a CompiledModel) -> Option<Change> {
+        let kind = kind_of(model.config.materialized);
+        let change = |act| change(kind, model.table.to_string(), act);
+        let there = match self.planner.standing(model) {
+            Standing::Missing => {
+                self.causes.insert(&model.config.name, BTreeSet::from([&model.config.name]));
+                return Some(change(Act::Create));
+            }
+            Standing::Foreign(table) => {
+                let refusal = foreign(&model.table, table);
+                return Some(Change { reasons: vec![refusal.message], ..change(Act::Foreign) });
+            }
+            Standing::Own(there) => there,
+        };
+        let mut found = self.differences(model, there);
+        if found.rebuild {
+            let own = !found.reasons.is_empty();
+            let mut causes = self.causes_below(model);
+            if !causes.is_empty() {
+                found.reasons.push(format!("it rests on {}", which_change(&causes)));
+            } else if !own {
+                found.reasons.push("what it reads has changed since it was built".to_owned());
+            }
+            if own || causes.is_empty() {
+                causes.insert(&model.config.name);
+            }
+            self.causes.insert(&model.config.name, causes);
+            let act = match (&there.kind, model.config.materialized) {
+                (TableKind::View, Materialization::View) => Act::Update,
+                (TableKind::Table, Materialization::Table) => Act::Rebuild,
+                _ => Act::Replace,
+            };
+            return Some(Change { reasons: found.reasons, drift: found.drift, diff: found.diff, ..change(act) });
+        }
+        // What can be changed without computing the rows anew.
+        if there.comment.as_deref().unwrap_or_default() != model.config.description.as_deref().unwrap_or_default() {
+            found.reasons.push("its description differs".to_owned());
+        }
+        let by = there.marks.as_ref().map(|marks| marks.cluster_by.as_slice()).unwrap_or_default();
+        if model.config.materialized == Materialization::Table && by != model.config.cluster_by {
+            let words = |columns: &[String]| if columns.is_empty() { "nothing".to_owned() } else { columns.join(", ") };
+            found.reasons.push(format!("clustered by {} instead of {}", words(&model.config.cluster_by), words(by)));
+        }
+        (!found.reasons.is_empty()).then(|| Change { reasons: found.reasons, ..change(Act::Update) })
+    }
+
+    /// Finds what differs so that the model has to be built again.
+    fn differences(&self, model: &CompiledModel, there: &ObservedTable) -> Differences {
+        let mut found = Differences::default();
+        let Some(marks) = &there.marks else {
+            found.rebuild_for("it is taken over".to_owned());
+            return found;
+        };
+        let kind = if there.kind == TableKind::View { Materialization::View } else { Materialization::Table };
+        if kind != model.config.materialized {
+            found.rebuild_for(format!("it was a {}", kind.as_str()));
+        }
+        let ours = &model.query.text;
+        if marks.definition.as_ref() != Some(&model.definition) {
+            let theirs = marks.query.as_ref().or(there.definition.as_ref());
+            if theirs.is_none_or(|theirs| essence(theirs) != essence(ours)) {
+                found.rebuild_for("its query changed".to_owned());
+                found.diff = theirs.map(|theirs| unified(theirs, ours));
+            }
+            found.rebuild = true;
+        } else if let Some(text) = there.definition.as_ref().filter(|_| kind == Materialization::View)
+            && Fingerprint::of(&[kind.as_str(), &essence(text)]) != model.definition
+        {
+            found.rebuild_for("its query was changed in the workspace".to_owned());
+            found.drift = true;
+            found.diff = Some(unified(text, ours));
+        }
+        if let Some(columns) = &model.columns
+            && marks.fingerprint.as_ref() == Some(&model.fingerprint)
+            && !found.rebuild
+        {
+            let ours = columns.iter().map(|column| column.name.to_lowercase());
+            if !there.columns.is_empty() && !ours.eq(there.columns.iter().map(|name| name.to_lowercase())) {
+                found.rebuild_for("its columns were changed in the workspace".to_owned());
+                found.drift = true;
+            }
+        }
+        found.rebuild |= marks.fingerprint.as_ref() != Some(&model.fingerprint);
+        found
+    }
+
+    /// Returns the models that are the cause of change below a model.
+    fn causes_below(&self, model: &CompiledModel) -> BTreeSet<&'a ModelName> {
+        model.reads.models.iter().filter_map(|read| self.causes.get(read)).flatten().copied().collect()
+    }
+
+    /// Plans to sync the connections whose tables are not there yet though something that is built reads them.
+    fn sync_what_is_missing(&mut self, wanted: &[(&CompiledModel, Option<Change>)]) {
+        let manifest = self.planner.manifest;
+        for name in manifest.connections.keys() {
+            let mut missing: Vec<String> = Vec::new();
+            for (model, _) in wanted.iter().filter(|(model, _)| self.causes.contains_key(&model.config.name)) {
+                let reads = model.reads.sources.iter().filter(|read| read.connection.as_ref() == Some(name));
+                for read in reads.filter(|read| self.planner.observed.missing_sources.contains(&read.table)) {
+                    let table = read.table.to_string();
+                    if !missing.contains(&table) {
+                        missing.push(table);
+                    }
+                }
+            }
+            if missing.is_empty() {
+                continue;
+            }
+            let step = self.planner.add_sync(name);
+            let verb = if missing.len() == 1 { "is" } else { "are" };
+            let reason = format!("{} {verb} not there yet", missing.join(", "));
+            let change = change(Kind::Connection, name.to_string(), Act::Sync);
+            self.changes.push(Change { reasons: vec![reason], step, ..change });
+        }
+    }
+
+    fn model(&mut self, model: &CompiledModel, change: Option<Change>) {
+        let Some(mut change) = change else {
+            self.unchanged += 1;
+            return;
+        };
+        change.step = match change.act {
+            Act::Foreign => None,
+            Act::Update if model.config.materialized == Materialization::Table => {
+                Some(self.planner.add_alter(&model.config.name, &model.table, in_place(model)))
+            }
+            _ => Some(self.planner.add_build(model)),
+        };
+        self.changes.push(change);
+    }
+
+    fn dashboard(&mut self, dashboard: &CompiledDashboard) {
+        let observed = self.planner.observed;
+        let path = dashboard_path(dashboard);
+        let expected = self.planner.expected(dashboard);
+        let mut change = change(Kind::Dashboard, path.clone(), Act::Create);
+        if let Some(there) = observed.dashboards.get(&dashboard.name) {
+            let same = same_content(&there.content, &expected);
+            if same && there.warehouse == observed.warehouse {
+                let as_wanted = there.published.as_ref().is_some_and(|published| {
+                    published.embed_credentials == dashboard.embed_credentials
+                        && published.warehouse == observed.warehouse
+                });
+                if as_wanted {
+                    self.unchanged += 1;
+                    return;
+                }
+                change.act = Act::Publish;
+                change.reasons = vec![match there.published {
+                    None => "the published copy is missing or older than the draft".to_owned(),
+                    Some(_) => "it is published with another warehouse or other credentials".to_owned(),
+                }];
+            } else {
+                change.act = Act::Update;
+                change.reasons = differences(&there.content, &expected);
+                if same {
+                    change.reasons.push("it has another warehouse".to_owned());
+                }
+                let note = observed.note(&self.planner.manifest.project, &dashboard.name);
+                let note = note.filter(|note| note.path == path);
+                let ours = note.is_some_and(|note| note.has_sent(&there.content));
+                let agreed = self.planner.consent.overwrite_edits || self.planner.consent.adopt;
+                if !same && !ours && !agreed {
+                    change.act = if note.is_some() { Act::Edited } else { Act::Foreign };
+                    change.drift = note.is_some();
+                    self.changes.push(change);
+                    return;
+                }
+                change.drift = !same && !ours;
+            }
+        }
+        change.step = Some(self.planner.add_publish(dashboard));
+        self.changes.push(change);
+    }
+
+    /// Finds objects of this project's that it no longer has.
+    fn what_left_the_project(&mut self) {
+        let (manifest, observed, prune) = (self.planner.manifest, self.planner.observed, self.planner.consent.prune);
+        let act = if prune { Act::Drop } else { Act::Orphan };
+        for (name, table) in &observed.tables {
+            let own = table.marks.as_ref().is_some_and(|marks| marks.project == manifest.project);
+            if !own || manifest.models.contains_key(name.as_str()) {
+                continue;
+            }
+            let kind = if table.kind == TableKind::View { Kind::View } else { Kind::Table };
+            let full = format!("{}.{}.{name}", manifest.catalog, manifest.schema);
+            let step = prune.then(|| self.planner.add_drop(name, &table.kind));
+            let reasons = vec!["no longer in the project".to_owned()];
+            self.changes.push(Change { reasons, step, ..change(kind, full, act) });
+        }
+        for note in observed.notes.iter().filter(|note| note.project == manifest.project) {
+            let moved_to = manifest.dashboards.get(&note.dashboard).map(dashboard_path);
+            let places = note.former.iter().chain(std::iter::once(&note.path));
+            let left: Vec<String> = places.filter(|path| moved_to.as_ref() != Some(path)).cloned().collect();
+            if left.is_empty() {
+                continue;
+            }
+            let reason = match &moved_to {
+                Some(path) => format!("it is {path} now"),
+                None => "no longer in the project".to_owned(),
+            };
+            let step = prune.then(|| match manifest.dashboards.get(&note.dashboard) {
+                Some(successor) => self.planner.add_trash(successor, left.clone()),
+                None => self.planner.add_forget(note, left.clone()),
+            });
+            for path in left {
+                let change = change(Kind::Dashboard, path, act);
+                self.changes.push(Change { reasons: vec![reason.clone()], step: step.clone(), ..change });
+            }
+        }
+    }
+}
+
+/// What differs between a model and what stands in its place.
+#[derive(Default)]
+struct Differences {
+    rebuild: bool,
+    drift: bool,
+    reasons: Vec<String>,
+    diff: Option<String>,
+}
+
+impl Differences {
+    fn rebuild_for(&mut self, reason: String) {
+        self.rebuild = true;
+        self.reasons.push(reason);
+    }
+}
+
+/// Writes the statements that bring a table's description and clustering up to date.
+fn in_place(model: &CompiledModel) -> Vec<String> {
+    let table = model.table.to_sql();
+    let comment = model.config.description.as_deref().map_or_else(|| "NULL".to_owned(), string_literal);
+    let by = &model.config.cluster_by;
+    vec![
+        format!("COMMENT ON TABLE {table} IS {comment}"),
+        format!("ALTER TABLE {table} CLUSTER BY {}", clustering(by)),
+        format!("ALTER TABLE {table} SET TBLPROPERTIES {}", properties(&marks::of_clustering(by))),
+    ]
+}
+
+fn kind_of(materialized: Materialization) -> Kind {
+    match materialized {
+        Materialization::View => Kind::View,
+        Materialization::Table => Kind::Table,
+    }
+}
+
+fn change(kind: Kind, name: String, act: Act) -> Change {
+    Change { kind, name, act, reasons: Vec::new(), drift: false, diff: None, step: None }
+}
+
+/// Names models: `a`, which changes; `a`, `b` and `c`, which change.
+fn which_change(models: &BTreeSet<&ModelName>) -> String {
+    let names: Vec<String> = models.iter().map(|name| format!("`{name}`")).collect();
+    match names.as_slice() {
+        [one] => format!("{one}, which changes"),
+        [most @ .., last] => format!("{} and {last}, which change", most.join(", ")),
+        [] => String::new(),
+    }
+}
+
+/// Writes the difference of two queries in unified form. Comments at the top are left out: a workspace may not keep them.
+fn unified(before: &str, after: &str) -> String {
+    let body = |text: &str| {
+        let lines = text.trim_end().lines().skip_while(|line| line.trim().is_empty() || line.starts_with("--"));
+        lines.fold(String::new(), |text, line| text + line + "\n")
+    };
+    let (before, after) = (body(before), body(after));
+    TextDiff::from_lines(&before, &after).unified_diff().context_radius(2).to_string()
+}

@@ -1,0 +1,40 @@
+//! The plan of taking away all that was deployed.
+
+use super::change::{Act, Change, DeployPlan, Kind};
+use super::marks::NOTES_TABLE;
+use super::observed::{Observed, TableKind};
+use super::steps::{Consent, Planner};
+use crate::manifest::Manifest;
+
+/// Plans to take away what was deployed of a project: what bears its marks, and nothing else.
+pub fn destroy(manifest: &Manifest, observed: &Observed) -> DeployPlan {
+    let mut planner = Planner::new(manifest, observed, Consent::default());
+    let mut changes = Vec::new();
+    for note in observed.notes.iter().filter(|note| note.project == manifest.project) {
+        let places: Vec<String> = note.former.iter().chain([&note.path]).cloned().collect();
+        let step = planner.add_forget(note, places.clone());
+        for path in places {
+            changes.push(change(Kind::Dashboard, path, step.clone()));
+        }
+    }
+    let own = observed
+        .tables
+        .iter()
+        .filter(|(_, table)| table.marks.as_ref().is_some_and(|marks| marks.project == manifest.project));
+    // Views first, so that none is ever there without what it reads.
+    let (views, tables): (Vec<_>, Vec<_>) = own.partition(|(_, table)| table.kind == TableKind::View);
+    for (name, table) in views.into_iter().chain(tables) {
+        let kind = if table.kind == TableKind::View { Kind::View } else { Kind::Table };
+        let step = planner.add_drop(name, &table.kind);
+        changes.push(change(kind, format!("{}.{}.{name}", manifest.catalog, manifest.schema), step));
+    }
+    if observed.has_notes_table && observed.notes.iter().all(|note| note.project == manifest.project) {
+        let step = planner.add_drop(NOTES_TABLE, &TableKind::Table);
+        changes.push(change(Kind::Table, format!("{}.{}.{NOTES_TABLE}", manifest.catalog, manifest.schema), step));
+    }
+    DeployPlan { changes, unchanged: 0, lock: observed.lock.clone(), run: planner.finish(None) }
+}
+
+fn change(kind: Kind, name: String, step: crate::ids::StepId) -> Change {
+    Change { kind, name, act: Act::Drop, reasons: Vec::new(), drift: false, diff: None, step: Some(step) }
+}

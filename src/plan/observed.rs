@@ -1,0 +1,141 @@
+//! What is there: the part of an environment that a plan looks at, as data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::marks::{self, LOCK_TABLE, Marks, NOTES_TABLE, Note};
+use crate::ids::{DashboardName, TableName, WarehouseId};
+
+/// What is there.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// Whether the models' schema exists.
+    pub schema_exists: bool,
+    /// Tables and views of that schema by their own names, without those that kiln keeps for itself.
+    pub tables: BTreeMap<String, ObservedTable>,
+    /// What kiln has noted of dashboards.
+    pub notes: Vec<Note>,
+    /// Whether the table of these notes is there.
+    pub has_notes_table: bool,
+    /// Who deploys at the moment.
+    pub lock: Option<Lock>,
+    /// The project's dashboards, as far as they exist.
+    pub dashboards: BTreeMap<DashboardName, ObservedDashboard>,
+    /// Tables of sources that models read and that do not exist.
+    pub missing_sources: BTreeSet<TableName>,
+    /// The warehouse that the environment uses.
+    pub warehouse: Option<WarehouseId>,
+}
+
+/// A table or view.
+#[derive(Clone, Debug)]
+pub struct ObservedTable {
+    /// Which of the two.
+    pub kind: TableKind,
+    /// The comment on it.
+    pub comment: Option<String>,
+    /// Names of its columns, in order.
+    pub columns: Vec<String>,
+    /// What kiln has marked it with; none if kiln did not make it.
+    pub marks: Option<Marks>,
+    /// A view's query.
+    pub definition: Option<String>,
+    /// Who owns it.
+    pub owner: Option<String>,
+}
+
+/// What kind of thing stands under a table's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TableKind {
+    /// A table.
+    Table,
+    /// A view.
+    View,
+    /// Something that kiln makes none of, such as a streaming table.
+    Other(String),
+}
+
+/// A dashboard of the workspace.
+#[derive(Clone, Debug)]
+pub struct ObservedDashboard {
+    /// The draft's content.
+    pub content: Value,
+    /// The draft's warehouse.
+    pub warehouse: Option<WarehouseId>,
+    /// The published copy; none if there is none, or if it is older than the draft.
+    pub published: Option<Published>,
+}
+
+/// The published copy of a dashboard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Its warehouse.
+    pub warehouse: Option<WarehouseId>,
+    /// Whether viewers' queries run with the publisher's rights.
+    pub embed_credentials: bool,
+}
+
+/// Who deploys at the moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lock {
+    /// The deploy.
+    pub run: String,
+    /// The user.
+    pub who: String,
+    /// The machine.
+    pub machine: String,
+    /// Since when.
+    pub since: Option<DateTime<Utc>>,
+}
+
+const RUN: &str = "kiln.lock.run";
+const WHO: &str = "kiln.lock.who";
+const MACHINE: &str = "kiln.lock.machine";
+const SINCE: &str = "kiln.lock.since";
+
+impl Lock {
+    /// Reads the lock of its table's properties.
+    pub fn read(properties: &BTreeMap<String, String>) -> Self {
+        let text = |key: &str| properties.get(key).cloned().unwrap_or_else(|| "unknown".to_owned());
+        let since = properties.get(SINCE).and_then(|at| DateTime::parse_from_rfc3339(at).ok());
+        Self { run: text(RUN), who: text(WHO), machine: text(MACHINE), since: since.map(|at| at.to_utc()) }
+    }
+
+    /// Says who deploys, from where and since when.
+    pub fn in_words(&self) -> String {
+        let since = self.since.map(|at| at.format(" since %Y-%m-%d %H:%M:%S UTC").to_string()).unwrap_or_default();
+        format!("{} deploys from {}{since} (run {})", self.who, self.machine, self.run)
+    }
+
+    /// Returns the lock as properties of its table.
+    pub fn properties(&self) -> Vec<(String, String)> {
+        let since = self.since.map(|at| at.to_rfc3339()).unwrap_or_default();
+        [(RUN, &self.run), (WHO, &self.who), (MACHINE, &self.machine), (SINCE, &since)]
+            .map(|(key, value)| (key.to_owned(), value.clone()))
+            .to_vec()
+    }
+}
+
+impl Observed {
+    /// Returns what kiln has noted of a dashboard of a project.
+    pub fn note(&self, project: &str, dashboard: &DashboardName) -> Option<&Note> {
+        self.notes.iter().find(|note| note.project == project && note.dashboard == *dashboard)
+    }
+
+    /// Takes a table of the models' schema in, with its properties.
+    pub fn add_table(&mut self, name: &str, table: ObservedTable, properties: &BTreeMap<String, String>) {
+        match name {
+            NOTES_TABLE => {
+                self.notes = marks::notes(properties);
+                self.has_notes_table = true;
+            }
+            LOCK_TABLE => self.lock = Some(Lock::read(properties)),
+            _ => {
+                let table = ObservedTable { marks: Marks::read(properties), ..table };
+                self.tables.insert(name.to_owned(), table);
+            }
+        }
+    }
+}

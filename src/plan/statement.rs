@@ -1,0 +1,78 @@
+//! The statements that build models: a header that kiln writes, then the model's query.
+
+use super::marks;
+use crate::config::Materialization;
+use crate::ids::quote_identifier;
+use crate::manifest::{CompiledModel, Manifest};
+
+/// Writes the statement that builds a model.
+pub(super) fn marked_statement(manifest: &Manifest, model: &CompiledModel) -> String {
+    format!("{}{}", header(manifest, model), model.query.text)
+}
+
+/// Writes the statement that builds a model, without the properties that kiln marks it with.
+pub fn statement(model: &CompiledModel) -> String {
+    format!("{}AS\n{}", header_without_marks(model), model.query.text)
+}
+
+/// Writes the statement's beginning, up to and with the line break before the query.
+pub(super) fn header(manifest: &Manifest, model: &CompiledModel) -> String {
+    let marks = properties(&marks::of_model(&manifest.project, model));
+    format!("{}TBLPROPERTIES {marks}\nAS\n", header_without_marks(model))
+}
+
+fn header_without_marks(model: &CompiledModel) -> String {
+    let table = model.table.to_sql();
+    let mut header = match model.config.materialized {
+        Materialization::View => format!("CREATE OR REPLACE VIEW {table}\n"),
+        Materialization::Table => format!("CREATE OR REPLACE TABLE {table}\n"),
+    };
+    if model.config.materialized == Materialization::Table && !model.config.cluster_by.is_empty() {
+        header.push_str(&format!("CLUSTER BY {}\n", clustering(&model.config.cluster_by)));
+    }
+    if let Some(description) = &model.config.description {
+        header.push_str(&format!("COMMENT {}\n", string_literal(description)));
+    }
+    header
+}
+
+/// Writes columns to cluster by.
+pub(super) fn clustering(columns: &[String]) -> String {
+    if columns.is_empty() {
+        return "NONE".to_owned();
+    }
+    format!("({})", columns.iter().map(|c| quote_identifier(c)).collect::<Vec<_>>().join(", "))
+}
+
+/// Writes properties of a table.
+pub fn properties(properties: &[(String, String)]) -> String {
+    let each = properties.iter().map(|(key, value)| format!("{} = {}", string_literal(key), string_literal(value)));
+    format!("({})", each.collect::<Vec<_>>().join(", "))
+}
+
+/// Writes a text as a string literal of Databricks SQL on one line, so that lines of the statement can be counted.
+pub(super) fn string_literal(text: &str) -> String {
+    let mut literal = String::with_capacity(text.len() + 2);
+    literal.push('\'');
+    for c in text.chars() {
+        match c {
+            '\'' => literal.push_str("\\'"),
+            '\\' => literal.push_str("\\\\"),
+            '\n' => literal.push_str("\\n"),
+            '\r' => literal.push_str("\\r"),
+            c => literal.push(c),
+        }
+    }
+    literal.push('\'');
+    literal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comment_keeps_to_one_line_and_cannot_end_its_literal() {
+        assert_eq!(string_literal("it's\na \\ b"), r"'it\'s\na \\ b'");
+    }
+}

@@ -1,0 +1,335 @@
+//! Steps and their order: what runs and deploys are planned with.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::{Value, json};
+
+use super::action::{
+    Action, Alter, BuildModel, PublishDashboard, QueryDashboard, Refusal, Step, SyncConnection, TrashDashboard,
+    WidgetStatement,
+};
+use super::marks::{NOTES_TABLE, Note};
+use super::observed::{Observed, ObservedTable, TableKind};
+use super::statement::{header, marked_statement};
+use crate::config::Materialization;
+use crate::dashboards::widget_queries;
+use crate::graph::Graph;
+use crate::ids::{
+    ConnectionName, DashboardName, JobName, ModelName, StepId, TableName, quote_identifier, workspace_path,
+};
+use crate::manifest::{CompiledDashboard, CompiledModel, Manifest, Reads};
+
+/// Steps, ready to be carried out.
+#[derive(Clone, Debug)]
+pub struct RunPlan {
+    /// The project's name.
+    pub project: String,
+    /// The environment's name.
+    pub environment: String,
+    /// The job's name; none for a deploy.
+    pub job: Option<JobName>,
+    /// Catalog that unqualified names are looked up in.
+    pub catalog: String,
+    /// Schema that unqualified names are looked up in.
+    pub schema: String,
+    /// The steps, each after those that it needs.
+    pub steps: IndexMap<StepId, Step>,
+}
+
+/// What the caller agrees to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Consent {
+    /// Tables, views and dashboards that kiln did not make may be replaced.
+    pub adopt: bool,
+    /// Changes that people made to dashboards in the workspace may be lost.
+    pub overwrite_edits: bool,
+    /// What left the project may be dropped.
+    pub prune: bool,
+}
+
+/// How the thing under a model's name stands to the model.
+pub(super) enum Standing<'a> {
+    /// There is none.
+    Missing,
+    /// It is this project's, or may be taken over.
+    Own(&'a ObservedTable),
+    /// It is not this project's.
+    Foreign(&'a ObservedTable),
+}
+
+pub(super) struct Planner<'a> {
+    pub(super) manifest: &'a Manifest,
+    pub(super) observed: &'a Observed,
+    pub(super) consent: Consent,
+    graph: Graph<StepId>,
+    actions: IndexMap<StepId, Action>,
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn new(manifest: &'a Manifest, observed: &'a Observed, consent: Consent) -> Self {
+        Self { manifest, observed, consent, graph: Graph::new(), actions: IndexMap::new() }
+    }
+
+    /// Returns the steps in an order in which they can run.
+    pub(super) fn finish(self, job: Option<JobName>) -> RunPlan {
+        let order = self.graph.order().expect("the manifest orders models, and nothing else can close a circle");
+        let steps = order
+            .into_iter()
+            .map(|id| {
+                let needs = self.graph.needs_of(id).into_iter().cloned().collect();
+                (id.clone(), Step { id: id.clone(), needs, action: self.actions[id].clone() })
+            })
+            .collect();
+        RunPlan {
+            project: self.manifest.project.clone(),
+            environment: self.manifest.environment.clone(),
+            job,
+            catalog: self.manifest.catalog.clone(),
+            schema: self.manifest.schema.clone(),
+            steps,
+        }
+    }
+
+    /// Says how what stands under a model's name stands to the model.
+    pub(super) fn standing(&self, model: &CompiledModel) -> Standing<'a> {
+        let Some(table) = self.observed.tables.get(&model.table.name) else { return Standing::Missing };
+        let own = table.marks.as_ref().is_some_and(|marks| marks.project == self.manifest.project);
+        match table.kind {
+            TableKind::Other(_) => Standing::Foreign(table),
+            _ if own || self.consent.adopt => Standing::Own(table),
+            _ => Standing::Foreign(table),
+        }
+    }
+
+    pub(super) fn add_sync(&mut self, name: &ConnectionName) -> Option<StepId> {
+        let connection = self.manifest.connections.get(name)?;
+        let step = sync_step(name);
+        self.add(
+            step.clone(),
+            Action::Sync(SyncConnection {
+                connection: name.clone(),
+                id: connection.id.as_ref().map(|id| id.value.clone()),
+                schema_prefix: connection.schema_prefix.clone(),
+            }),
+        );
+        Some(step)
+    }
+
+    pub(super) fn add_schema(&mut self) -> StepId {
+        let (catalog, schema) = (quote_identifier(&self.manifest.catalog), quote_identifier(&self.manifest.schema));
+        let statement = format!("CREATE SCHEMA IF NOT EXISTS {catalog}.{schema}");
+        self.add(schema_step(), Action::CreateSchema { statement });
+        schema_step()
+    }
+
+    pub(super) fn add_build(&mut self, model: &CompiledModel) -> StepId {
+        let step = build_step(&model.config.name);
+        let action = match self.standing(model) {
+            Standing::Foreign(table) => Action::Refuse(foreign(&model.table, table)),
+            Standing::Own(table) => self.build(model, Some(&table.kind)),
+            Standing::Missing => self.build(model, None),
+        };
+        self.add(step.clone(), action);
+        self.need_if_planned(&step, &schema_step());
+        self.need_reads(&step, &model.reads);
+        step
+    }
+
+    fn build(&self, model: &CompiledModel, there: Option<&TableKind>) -> Action {
+        let table = model.table.to_sql();
+        let before = match (there, model.config.materialized) {
+            (Some(TableKind::Table), Materialization::View) => vec![format!("DROP TABLE IF EXISTS {table}")],
+            (Some(TableKind::View), Materialization::Table) => vec![format!("DROP VIEW IF EXISTS {table}")],
+            _ => Vec::new(),
+        };
+        Action::Build(Box::new(BuildModel {
+            model: model.config.name.clone(),
+            table: model.table.clone(),
+            materialized: model.config.materialized,
+            before,
+            statement: marked_statement(self.manifest, model),
+            header_lines: header(self.manifest, model).matches('\n').count(),
+            query: Arc::clone(&model.query),
+        }))
+    }
+
+    /// Changes a table in place.
+    pub(super) fn add_alter(&mut self, model: &ModelName, table: &TableName, statements: Vec<String>) -> StepId {
+        let step = StepId::new(format!("alter {model}"));
+        self.add(step.clone(), Action::Alter(Alter { table: table.clone(), statements, drops: false }));
+        step
+    }
+
+    /// Drops a table or view, when all that could still read it is built, and all that is noted in it is taken away.
+    pub(super) fn add_drop(&mut self, name: &str, kind: &TableKind) -> StepId {
+        let table = self.own_table(name);
+        let word = if *kind == TableKind::View { "VIEW" } else { "TABLE" };
+        let statement = format!("DROP {word} IF EXISTS {}", table.to_sql());
+        let step = StepId::new(format!("drop {name}"));
+        self.add(step.clone(), Action::Alter(Alter { table, statements: vec![statement], drops: true }));
+        let earlier: Vec<StepId> = self
+            .actions
+            .iter()
+            .filter(|(_, action)| matches!(action, Action::Build(_) | Action::Trash(_)))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for other in earlier {
+            self.graph.need(step.clone(), other);
+        }
+        step
+    }
+
+    pub(super) fn add_publish(&mut self, dashboard: &CompiledDashboard) -> StepId {
+        let step = publish_step(&dashboard.name);
+        let expected = self.expected(dashboard);
+        let earlier = self.observed.note(&self.manifest.project, &dashboard.name);
+        let note = self.note(dashboard, &expected);
+        let noted =
+            earlier.is_some_and(|earlier| earlier.path == note.path && earlier.sent.first() == note.sent.first());
+        let noting = if noted { Vec::new() } else { note.statements(&self.own_table(NOTES_TABLE)) };
+        self.add(
+            step.clone(),
+            Action::Publish(Box::new(PublishDashboard {
+                dashboard: dashboard.name.clone(),
+                title: dashboard.title.clone(),
+                folder: dashboard.folder.clone(),
+                content: dashboard.content.to_json(),
+                expected,
+                embed_credentials: dashboard.embed_credentials,
+                note: earlier.filter(|earlier| earlier.path == note.path).cloned(),
+                overwrite: self.consent.overwrite_edits || self.consent.adopt,
+                noting,
+            })),
+        );
+        self.need_if_planned(&step, &schema_step());
+        self.need_reads(&step, &dashboard.reads);
+        step
+    }
+
+    /// Asks what a dashboard shows, once it is published.
+    pub(super) fn add_query(&mut self, dashboard: &CompiledDashboard) {
+        let query = StepId::new(format!("query {}", dashboard.name));
+        let statements = widget_queries(&dashboard.content)
+            .into_iter()
+            .map(|q| WidgetStatement { widget: q.widget, query: q.path, sql: q.sql })
+            .collect();
+        self.add(query.clone(), Action::Query(QueryDashboard { dashboard: dashboard.name.clone(), statements }));
+        self.graph.need(query, publish_step(&dashboard.name));
+    }
+
+    /// Takes what lies at former places of a dashboard out of the workspace, when its successor is there.
+    pub(super) fn add_trash(&mut self, successor: &CompiledDashboard, paths: Vec<String>) -> StepId {
+        let mut note = self.note(successor, &self.expected(successor));
+        note.former.clear();
+        let forgetting = note.statements(&self.own_table(NOTES_TABLE));
+        self.trash(&successor.name, paths, forgetting)
+    }
+
+    /// Takes a dashboard that the project no longer has out of the workspace, from wherever it lies.
+    pub(super) fn add_forget(&mut self, note: &Note, paths: Vec<String>) -> StepId {
+        let forgetting = vec![note.forgetting(&self.own_table(NOTES_TABLE))];
+        self.trash(&note.dashboard, paths, forgetting)
+    }
+
+    fn trash(&mut self, dashboard: &DashboardName, paths: Vec<String>, forgetting: Vec<String>) -> StepId {
+        let step = StepId::new(format!("trash {dashboard}"));
+        self.add(step.clone(), Action::Trash(TrashDashboard { dashboard: dashboard.clone(), paths, forgetting }));
+        self.need_if_planned(&step, &publish_step(dashboard));
+        step
+    }
+
+    /// Returns the note of a dashboard as it will be.
+    fn note(&self, dashboard: &CompiledDashboard, expected: &Value) -> Note {
+        let project = &self.manifest.project;
+        let earlier = self.observed.note(project, &dashboard.name);
+        Note::of(project, &dashboard.name, dashboard_path(dashboard), expected, earlier)
+    }
+
+    /// Returns a dashboard's content as the workspace will show it: the service writes catalog and schema into every
+    /// dataset.
+    pub(super) fn expected(&self, dashboard: &CompiledDashboard) -> Value {
+        let mut content = dashboard.content.json().clone();
+        for dataset in content.get_mut("datasets").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(dataset) = dataset.as_object_mut() {
+                dataset.insert("catalog".to_owned(), json!(self.manifest.catalog));
+                dataset.insert("schema".to_owned(), json!(self.manifest.schema));
+            }
+        }
+        content
+    }
+
+    /// Lets a step wait for what it reads, also through models that are not built now.
+    fn need_reads(&mut self, step: &StepId, reads: &Reads) {
+        for connection in &reads.connections {
+            self.need_if_planned(step, &sync_step(connection));
+        }
+        for name in &reads.models {
+            let build = build_step(name);
+            if self.actions.contains_key(&build) {
+                self.graph.need(step.clone(), build);
+            } else if let Some(model) = self.manifest.models.get(name) {
+                self.need_reads(step, &model.reads);
+            }
+        }
+    }
+
+    fn need_if_planned(&mut self, step: &StepId, other: &StepId) {
+        if self.actions.contains_key(other) {
+            self.graph.need(step.clone(), other.clone());
+        }
+    }
+
+    fn add(&mut self, id: StepId, action: Action) {
+        self.graph.add(id.clone());
+        self.actions.insert(id, action);
+    }
+
+    fn own_table(&self, name: &str) -> TableName {
+        TableName::new(&self.manifest.catalog, &self.manifest.schema, name)
+    }
+}
+
+/// Returns a dashboard's place in the workspace.
+pub(super) fn dashboard_path(dashboard: &CompiledDashboard) -> String {
+    format!("{}/{}.lvdash.json", workspace_path(&dashboard.folder), dashboard.title)
+}
+
+/// Says that a table or view is not ours.
+pub(super) fn foreign(name: &TableName, table: &ObservedTable) -> Refusal {
+    let owner = table.owner.as_ref().map(|owner| format!(", owned by {owner}")).unwrap_or_default();
+    let (what, help) = match (&table.kind, &table.marks) {
+        (TableKind::Other(kind), _) => (
+            format!("a {} stands under the name {name}{owner}", kind.to_lowercase().replace('_', " ")),
+            "Rename the model, or move that thing away.",
+        ),
+        (kind, marks) => {
+            let kind = if *kind == TableKind::View { "view" } else { "table" };
+            let whose = match marks {
+                Some(marks) => format!("belongs to the project `{}`", marks.project),
+                None => "was not made by kiln".to_owned(),
+            };
+            (
+                format!("{kind} {name} {whose}{owner}"),
+                "Rename the model, choose another schema, or let kiln replace what is there: `kiln deploy --adopt`.",
+            )
+        }
+    };
+    Refusal { message: what, help: help.to_owned() }
+}
+
+fn schema_step() -> StepId {
+    StepId::from("schema")
+}
+
+fn sync_step(connection: &ConnectionName) -> StepId {
+    StepId::new(format!("sync {connection}"))
+}
+
+fn build_step(model: &ModelName) -> StepId {
+    StepId::new(format!("build {model}"))
+}
+
+fn publish_step(dashboard: &DashboardName) -> StepId {
+    StepId::new(format!("publish {dashboard}"))
+}
