@@ -37,6 +37,8 @@ fn project(root: &Path, macros: &[(&str, &str)]) -> Project {
             catalog: "main".into(),
             schema: "retention".into(),
             fivetran: None,
+            dashboard_folder: None,
+            protected: None,
             span: Span::start_of(&jobs),
         },
         environment_names: vec!["local".into()],
