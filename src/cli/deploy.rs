@@ -62,6 +62,7 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
         guard::pass(&project, args.locking.yes, "deploy to").await?;
         under_lock(first, plan, &args.locking, &environment, &args.run, &project, output).await?
     } else {
+        left_lock(&first, &args.locking, &environment, output).await?;
         Status::Done
     };
     environment.close().await;
@@ -76,6 +77,23 @@ fn saved_plan(path: &PathBuf) -> Result<Value, Error> {
         Error::usage(format!("{} holds no plan", path.display()))
             .with_help("Write one with `kiln plan --output json > FILE`.")
     })
+}
+
+/// Lets go of the lock of a deploy that died when all was done, if told to; else says how.
+pub(super) async fn left_lock(
+    plan: &DeployPlan,
+    locking: &Locking,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Error> {
+    let Some(lock) = &plan.lock else { return Ok(()) };
+    if locking.break_lock.as_deref() != Some(lock.run.as_str()) {
+        output.status(&format!("If that deploy is dead, break its lock: --break-lock {}", lock.run));
+        return Ok(());
+    }
+    let place = lock::Place { catalog: plan.run.catalog.clone(), schema: plan.run.schema.clone(), is_new: false };
+    let released = lock::release(&environment.connected, &place).await;
+    released.map_err(|refusal| Error::refused(refusal.message).with_help(refusal.help))
 }
 
 /// Carries a plan out under the lock, if `again` still plans the same then.

@@ -1,7 +1,7 @@
 //! `kiln destroy`.
 
 use super::connect::Environment;
-use super::deploy::{Locking, under_lock};
+use super::deploy::{Locking, left_lock, under_lock};
 use super::error::Error;
 use super::output::Output;
 use super::plan::show;
@@ -32,6 +32,7 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
         guard::pass(&project, args.locking.yes, "destroy all of this in").await?;
         under_lock(first, plan, &args.locking, &environment, &args.run, &project, output).await?
     } else {
+        left_lock(&first, &args.locking, &environment, output).await?;
         Status::Done
     };
     environment.close().await;

@@ -10,6 +10,7 @@ mod cohort_sql;
 mod databricks_client;
 #[cfg(feature = "local")]
 mod deploy;
+mod deploy_faults;
 mod doctor;
 #[cfg(feature = "local")]
 mod durability;

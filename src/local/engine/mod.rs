@@ -158,6 +158,12 @@ impl Engine {
         Ok(found)
     }
 
+    /// Names of the tables and views of a schema, in order; to list them costs less than to describe them.
+    pub fn table_names(&self, catalog: &str, schema: &str) -> Result<Vec<TableName>, SqlError> {
+        let relations = self.folder().relations(&catalog.to_lowercase(), &schema.to_lowercase())?;
+        Ok(relations.into_iter().map(|(name, _)| name).collect())
+    }
+
     /// One table or view; an unknown one is `TABLE_OR_VIEW_NOT_FOUND`.
     pub async fn table(&self, name: &TableName) -> Result<TableInfo, SqlError> {
         self.describe(name).await

@@ -145,10 +145,13 @@ async fn delete_schema(
 async fn tables(State(app): State<Arc<App>>, params: Params) -> Result<Json<TableList>, ApiError> {
     let catalog = params.required("catalog_name")?.to_lowercase();
     let schema = params.required("schema_name")?.to_lowercase();
-    let all = app.engine.tables(&catalog, &schema).await.map_err(|error| missing(error, &catalog, &schema, ""))?;
+    let all = app.engine.table_names(&catalog, &schema).map_err(|error| missing(error, &catalog, &schema, ""))?;
     let (omit_columns, omit_properties) = (params.flag("omit_columns")?, params.flag("omit_properties")?);
     let (page, next_page_token) = cut(all, &params)?;
-    let tables = page.into_iter().map(|info| {
+    let mut tables = Vec::with_capacity(page.len());
+    for name in page {
+        // One that cannot be described, or was dropped meanwhile, is left out.
+        let Ok(info) = app.engine.table(&name).await else { continue };
         let mut table = table_info(&app, info);
         if omit_columns {
             table.columns = None;
@@ -156,9 +159,9 @@ async fn tables(State(app): State<Arc<App>>, params: Params) -> Result<Json<Tabl
         if omit_properties {
             table.properties = None;
         }
-        table
-    });
-    Ok(Json(TableList { tables: tables.collect(), next_page_token }))
+        tables.push(table);
+    }
+    Ok(Json(TableList { tables, next_page_token }))
 }
 
 /// Names and kinds of the tables of the schemas whose names fit a pattern, in which `%` stands for anything.
