@@ -4,8 +4,9 @@ use std::any::TypeId;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sqlparser::ast::{
-    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
-    Ident, ObjectName, ObjectNamePart, ObjectNamePartFunction, TimezoneInfo, TypedString, UnaryOperator, Value,
+    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName, ObjectNamePart, ObjectNamePartFunction,
+    TimezoneInfo, TypedString, UnaryOperator, Value,
 };
 use sqlparser::dialect::{DatabricksDialect, Dialect, Precedence};
 use sqlparser::keywords::Keyword;
@@ -64,6 +65,9 @@ impl Dialect for Databricks {
             parser.advance_token();
             let of = parser.parse_subexpr(self.prec_value(Precedence::UnaryNot));
             return Some(of.map(|expr| Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expr) }));
+        }
+        if value.eq_ignore_ascii_case("interval") {
+            return interval_of_units(parser).map(Ok);
         }
         if open != Token::LParen {
             return None;
@@ -144,6 +148,10 @@ impl Dialect for Databricks {
 
     fn is_identifier_part(&self, ch: char) -> bool {
         DatabricksDialect.is_identifier_part(ch)
+    }
+
+    fn supports_interval_options(&self) -> bool {
+        true
     }
 
     fn supports_numeric_prefix(&self) -> bool {
@@ -253,6 +261,51 @@ impl Dialect for Databricks {
     fn allow_extract_custom(&self) -> bool {
         true
     }
+}
+
+/// `INTERVAL 1 DAY 2 HOURS`, as the literal of the text `1 DAY 2 HOURS`; one unit alone is the parser's business.
+fn interval_of_units(parser: &mut Parser) -> Option<Expr> {
+    let (mut at, mut units, mut text) = (1, 0, String::new());
+    loop {
+        let mut ahead = at;
+        let sign = match parser.peek_nth_token(ahead).token {
+            Token::Minus => "-",
+            Token::Plus => "+",
+            _ => "",
+        };
+        ahead += usize::from(!sign.is_empty());
+        let (Token::Number(number, false) | Token::SingleQuotedString(number)) = parser.peek_nth_token(ahead).token
+        else {
+            break;
+        };
+        let Token::Word(Word { value: unit, quote_style: None, .. }) = parser.peek_nth_token(ahead + 1).token else {
+            break;
+        };
+        if !is_unit(&unit) {
+            break;
+        }
+        text.push_str(&format!("{sign}{} {unit} ", number.trim()));
+        (at, units) = (ahead + 2, units + 1);
+    }
+    if units < 2 {
+        return None;
+    }
+    let start = parser.peek_nth_token(1).span;
+    (0..at).for_each(|_| parser.advance_token());
+    let value = Value::SingleQuotedString(text.trim_end().to_owned()).with_span(start);
+    Some(Expr::Interval(Interval {
+        value: Box::new(Expr::Value(value)),
+        leading_field: None,
+        leading_precision: None,
+        last_field: None,
+        fractional_seconds_precision: None,
+    }))
+}
+
+fn is_unit(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    let units = ["year", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond"];
+    units.contains(&word.strip_suffix('s').unwrap_or(&word))
 }
 
 fn is_word(token: &Token, words: &[&str]) -> bool {

@@ -17,6 +17,7 @@ mod features;
 mod files;
 mod functions;
 mod information_schema;
+mod intervals;
 mod lambdas;
 mod opened;
 mod plan;

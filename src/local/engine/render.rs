@@ -5,12 +5,12 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
     DataType as Arrow, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    IntervalMonthDayNanoType, IntervalUnit, TimestampMicrosecondType,
+    TimestampMicrosecondType,
 };
 use datafusion::arrow::error::ArrowError;
 use serde_json::Value;
 
-use super::types;
+use super::{intervals, types};
 
 /// The cells of a batch, row by row.
 pub(super) fn rows(batch: &RecordBatch) -> Result<Vec<Vec<Option<String>>>, ArrowError> {
@@ -34,6 +34,9 @@ fn column(array: &ArrayRef) -> Result<Vec<Option<String>>, ArrowError> {
 pub(super) fn cell(array: &ArrayRef, i: usize) -> Result<Option<String>, ArrowError> {
     if array.is_null(i) || *array.data_type() == Arrow::Null {
         return Ok(None);
+    }
+    if let Some(text) = interval(array, i) {
+        return Ok(Some(text));
     }
     Ok(Some(match array.data_type() {
         Arrow::List(_) | Arrow::Map(..) | Arrow::Struct(_) => json(array, i)?.to_string(),
@@ -59,18 +62,24 @@ fn scalar(array: &ArrayRef, i: usize) -> Result<String, ArrowError> {
         }
         Arrow::Date32 => date(array.as_primitive::<Date32Type>().value(i)),
         Arrow::Timestamp(_, zone) => instant(array.as_primitive::<TimestampMicrosecondType>().value(i), zone.is_some()),
-        Arrow::Interval(IntervalUnit::MonthDayNano) => {
-            let value = array.as_primitive::<IntervalMonthDayNanoType>().value(i);
-            interval(value.months, value.days, value.nanoseconds)
-        }
         other => return Err(ArrowError::NotYetImplemented(format!("a result of the type {other}"))),
     })
+}
+
+/// An interval as its literal; none: the value is no interval.
+fn interval(array: &ArrayRef, i: usize) -> Option<String> {
+    let span = intervals::Span::of(array.data_type())?;
+    let value = intervals::values(&array.slice(i, 1)).first().copied().flatten()?;
+    Some(intervals::show(value, span))
 }
 
 /// A value inside an array, map or struct.
 fn json(array: &ArrayRef, i: usize) -> Result<Value, ArrowError> {
     if array.is_null(i) {
         return Ok(Value::Null);
+    }
+    if let Some(text) = interval(array, i) {
+        return Ok(Value::String(text));
     }
     Ok(match array.data_type() {
         Arrow::List(_) => {
@@ -161,30 +170,6 @@ fn instant(micros: i64, zoned: bool) -> String {
     let Some(time) = DateTime::from_timestamp_micros(micros) else { return micros.to_string() };
     let format = if micros % 1000 == 0 { "%Y-%m-%dT%H:%M:%S%.3f" } else { "%Y-%m-%dT%H:%M:%S%.6f" };
     format!("{}{}", time.format(format), if zoned { "Z" } else { "" })
-}
-
-/// An interval: `3 months`, `1 days 2 hours`.
-fn interval(months: i32, days: i32, nanos: i64) -> String {
-    let mut parts = Vec::new();
-    for (count, unit) in [(i64::from(months / 12), "years"), (i64::from(months % 12), "months"), (days.into(), "days")]
-    {
-        if count != 0 {
-            parts.push(format!("{count} {unit}"));
-        }
-    }
-    let (seconds, micros) = (nanos / 1_000_000_000, nanos % 1_000_000_000 / 1000);
-    for (count, unit) in [(seconds / 3600, "hours"), (seconds % 3600 / 60, "minutes")] {
-        if count != 0 {
-            parts.push(format!("{count} {unit}"));
-        }
-    }
-    if seconds % 60 != 0 || micros != 0 {
-        let sign = if nanos < 0 { "-" } else { "" };
-        let fraction = if micros == 0 { String::new() } else { format!(".{:06}", micros.abs()) };
-        let fraction = fraction.trim_end_matches('0');
-        parts.push(format!("{sign}{}{fraction} seconds", (seconds % 60).abs()));
-    }
-    if parts.is_empty() { "0 seconds".to_owned() } else { parts.join(" ") }
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType as Arrow, Field, Fields, IntervalUnit, TimeUnit};
+use datafusion::arrow::datatypes::{DataType as Arrow, Field, Fields, TimeUnit};
 
 use super::api::Column;
+use super::intervals::Span;
 use crate::dialect::DataType;
 
 /// The zone of every `TIMESTAMP` in memory and on disk.
@@ -51,6 +52,7 @@ pub(super) fn to_arrow(data_type: &DataType) -> Option<Arrow> {
             }
             Arrow::Struct(found.into())
         }
+        DataType::Interval(qualifier) => Span::named(qualifier)?.arrow(),
         DataType::Void => Arrow::Null,
         _ => return None,
     })
@@ -58,6 +60,9 @@ pub(super) fn to_arrow(data_type: &DataType) -> Option<Arrow> {
 
 /// The SQL type of an Arrow type.
 pub(super) fn from_arrow(arrow: &Arrow) -> DataType {
+    if let Some(span) = Span::of(arrow) {
+        return DataType::Interval(span.qualifier());
+    }
     match arrow {
         Arrow::Boolean => DataType::Boolean,
         Arrow::Int8 => DataType::TinyInt,
@@ -75,9 +80,7 @@ pub(super) fn from_arrow(arrow: &Arrow) -> DataType {
         Arrow::Date32 | Arrow::Date64 => DataType::Date,
         Arrow::Timestamp(_, Some(_)) => DataType::Timestamp,
         Arrow::Timestamp(_, None) => DataType::TimestampNtz,
-        Arrow::Interval(IntervalUnit::YearMonth) => DataType::Interval("YEAR TO MONTH".to_owned()),
-        Arrow::Interval(IntervalUnit::DayTime) | Arrow::Duration(_) => DataType::Interval("DAY TO SECOND".to_owned()),
-        Arrow::Interval(IntervalUnit::MonthDayNano) => DataType::Interval(String::new()),
+        Arrow::Interval(_) | Arrow::Duration(_) => DataType::Interval(String::new()),
         Arrow::List(field)
         | Arrow::LargeList(field)
         | Arrow::ListView(field)

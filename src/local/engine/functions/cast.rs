@@ -14,7 +14,7 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
 use super::number_pattern::digit;
-use super::{complex_text, moments, numbers};
+use super::{complex_text, intervals, moments, numbers};
 use crate::local::engine::error::SqlError;
 use crate::local::engine::{render, types};
 
@@ -35,12 +35,14 @@ pub(in crate::local::engine) fn way(from: &DataType, to: &DataType) -> Way {
     if from == to || from == DataType::Null {
         return Way::Arrow;
     }
+    if let Some(way) = intervals::cast_way(&from, &to) {
+        return way;
+    }
     let is_time = |t: &DataType| matches!(t, DataType::Date32 | DataType::Timestamp(..));
     match (&from, &to) {
         (DataType::Utf8, DataType::Binary) => Way::Arrow,
         (DataType::Binary, DataType::Utf8) => Way::Own,
         (DataType::Utf8, to) if to.is_numeric() || is_time(to) || *to == DataType::Boolean => Way::Own,
-        (DataType::Utf8, DataType::Interval(_)) => Way::Arrow,
         (from, DataType::Utf8) if from.is_numeric() || is_time(from) => Way::Own,
         (DataType::Boolean, DataType::Utf8) => Way::Arrow,
         (DataType::List(_) | DataType::Struct(_) | DataType::Map(..), DataType::Utf8) => Way::Own,
@@ -65,7 +67,6 @@ pub(in crate::local::engine) fn way(from: &DataType, to: &DataType) -> Way {
                 Way::Refused
             }
         }
-        (DataType::Interval(_) | DataType::Duration(_), DataType::Interval(_) | DataType::Duration(_)) => Way::Arrow,
         _ => Way::Refused,
     }
 }
@@ -138,6 +139,9 @@ impl ScalarUDFImpl for SparkCast {
 pub(in crate::local::engine) fn convert(array: &ArrayRef, target: &DataType, tolerant: bool) -> Result<ArrayRef> {
     let from = types::canonical(array.data_type());
     let array = if *array.data_type() == from { Arc::clone(array) } else { cast(array, &from)? };
+    if intervals::cast_way(&from, target).is_some() {
+        return intervals::convert(&array, target, tolerant);
+    }
     match (&from, target) {
         (from, DataType::Utf8) if from.is_nested() => Ok(Arc::new(complex_text::texts(&array)?)),
         (from, target) if from.is_nested() => complex_text::parts(&array, target, tolerant),

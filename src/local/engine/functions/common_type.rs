@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field};
 
 use super::nested::{entry_of, list_of, map_of};
+use crate::local::engine::intervals::Span;
 use crate::local::engine::types;
 
 /// The common type of several types; NULL of none.
@@ -19,13 +20,15 @@ pub(in crate::local::engine) fn of(a: &DataType, b: &DataType) -> Option<DataTyp
     if a == b {
         return Some(a.clone());
     }
+    if let (Some(a), Some(b)) = (Span::of(a), Span::of(b)) {
+        return a.with(b).map(Span::arrow);
+    }
     match (a, b) {
         (DataType::Null, other) | (other, DataType::Null) => Some(other.clone()),
         (DataType::Utf8, other) | (other, DataType::Utf8) => match other {
             t if types::is_integer(t) => Some(DataType::Int64),
             t if t.is_numeric() => Some(DataType::Float64),
             DataType::Date32 | DataType::Timestamp(..) | DataType::Boolean | DataType::Binary => Some(other.clone()),
-            DataType::Interval(_) => Some(other.clone()),
             _ => None,
         },
         (DataType::List(x), DataType::List(y)) => of(x.data_type(), y.data_type()).map(|item| list_of(&item)),
@@ -34,6 +37,10 @@ pub(in crate::local::engine) fn of(a: &DataType, b: &DataType) -> Option<DataTyp
             Some(map_of(&of(&k1, &k2)?, &of(&v1, &v2)?))
         }
         (DataType::Struct(x), DataType::Struct(y)) => {
+            // An interval is no struct of one field.
+            if Span::of(a).is_some() || Span::of(b).is_some() {
+                return None;
+            }
             if x.len() != y.len() || x.iter().zip(y).any(|(x, y)| !x.name().eq_ignore_ascii_case(y.name())) {
                 return None;
             }

@@ -10,6 +10,7 @@ use datafusion::logical_expr::ScalarUDF;
 use super::common_type::of;
 use super::nested::{Nested, keys, mismatch, normalized, orderable, udf};
 use crate::local::engine::error::SqlError;
+use crate::local::engine::intervals::Span;
 
 /// The comparison under the name of its operator: `=`, `<>`, `<`, `<=`, `>`, `>=`, `<=>`.
 pub(in crate::local::engine) fn function(operator: &str) -> Option<Arc<ScalarUDF>> {
@@ -31,6 +32,7 @@ fn both(given: &[DataType]) -> Result<Vec<DataType>, SqlError> {
         return Err(mismatch("INVALID_ORDERING_TYPE", "a comparison", given));
     }
     let positional = |t: &DataType| match t {
+        interval if Span::of(interval).is_some() => interval.clone(),
         // Names of fields do not matter here.
         DataType::Struct(fields) => DataType::Struct(
             fields

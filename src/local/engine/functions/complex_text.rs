@@ -10,6 +10,7 @@ use datafusion::common::Result;
 use super::cast::convert;
 use super::nested::{Lists, entry_of, item_of, map_row, maps};
 use crate::local::engine::error::SqlError;
+use crate::local::engine::intervals::Span;
 
 /// How a value that is no text is shown inside others.
 const NULL: &str = "null";
@@ -23,6 +24,9 @@ pub(super) fn shown(array: &ArrayRef, i: usize) -> Result<String> {
 /// Arrays, maps and structs as text: `[1, null]`, `{a -> 1}`, `{1, x}`.
 pub(super) fn texts(array: &ArrayRef) -> Result<StringArray> {
     match array.data_type() {
+        data_type if Span::of(data_type).is_some() => {
+            Ok(convert(array, &DataType::Utf8, false)?.as_string::<i32>().clone())
+        }
         DataType::List(_) => {
             let lists = Lists::of(array);
             let items = texts(lists.values())?;

@@ -14,6 +14,7 @@ use datafusion::logical_expr::{
 use super::nested::{element_field, entry_of, item_of, list_of};
 use crate::local::engine::catalog::quoted;
 use crate::local::engine::error::SqlError;
+use crate::local::engine::intervals::Span;
 use crate::local::engine::types;
 
 /// The function: a value, and the name of a field of it.
@@ -126,7 +127,7 @@ impl ScalarUDFImpl for RenameFields {
 
 fn type_of(base: &DataType, name: &str) -> Result<DataType, SqlError> {
     match base {
-        DataType::Struct(fields) => Ok(fields[place(base, name)?].data_type().clone()),
+        DataType::Struct(fields) if Span::of(base).is_none() => Ok(fields[place(base, name)?].data_type().clone()),
         DataType::List(item) if matches!(item.data_type(), DataType::Struct(_)) => {
             Ok(list_of(&type_of(item.data_type(), name)?))
         }

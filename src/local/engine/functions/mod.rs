@@ -18,6 +18,7 @@ mod format_string;
 mod groups;
 mod hash;
 mod instants;
+pub(super) mod intervals;
 pub(super) mod json;
 pub(super) mod lambdas;
 pub(super) mod maps;
@@ -154,6 +155,7 @@ fn scalars() -> HashMap<&'static str, Arc<ScalarUDF>> {
     all.extend(maps::functions());
     all.extend(json::functions());
     all.extend(csv::functions());
+    all.extend(intervals::functions());
     all.extend([
         ("coalesce", coalesce::coalesce()),
         ("greatest", datafusion::functions::core::greatest()),
@@ -192,6 +194,11 @@ fn scalars() -> HashMap<&'static str, Arc<ScalarUDF>> {
         ("uuid", string::uuid()),
         ("shuffle", spark::array::shuffle()),
     ]);
+    for (name, function) in &mut all {
+        if let Some(over) = intervals::over(name, function) {
+            *function = over;
+        }
+    }
     all
 }
 
@@ -203,10 +210,10 @@ fn higher_order_functions() -> HashMap<&'static str, Arc<HigherOrderUDF>> {
 fn aggregate_functions() -> HashMap<&'static str, Arc<AggregateUDF>> {
     let mut all: HashMap<&'static str, Arc<AggregateUDF>> = HashMap::from([
         ("count", aggregates::count::count_udaf()),
-        ("sum", sum::sum()),
+        ("sum", intervals::total(sum::sum())),
         ("min", aggregates::min_max::min_udaf()),
         ("max", aggregates::min_max::max_udaf()),
-        ("avg", aggregates::average::avg_udaf()),
+        ("avg", intervals::total(aggregates::average::avg_udaf())),
         ("stddev", aggregates::stddev::stddev_udaf()),
         ("stddev_pop", aggregates::stddev::stddev_pop_udaf()),
         ("var_samp", aggregates::variance::var_samp_udaf()),

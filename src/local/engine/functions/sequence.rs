@@ -17,6 +17,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 use super::moments::{self, DAY};
 use super::simple::wrong_number;
 use crate::local::engine::error::SqlError;
+use crate::local::engine::intervals::Span;
 use crate::local::engine::types;
 
 /// The most elements of the arrays of all rows that are computed together.
@@ -53,11 +54,11 @@ impl ScalarUDFImpl for Sequence {
             let wider = if a.primitive_width() >= b.primitive_width() { a } else { b };
             (wider.clone(), step.filter(|s| types::is_integer(s)).map(|_| wider))
         } else if a == DataType::Date32 && b == DataType::Date32 {
-            (a, step.filter(|s| matches!(s, DataType::Interval(_))).map(|_| interval))
+            (a, step.filter(|s| Span::of(s).is_some()).map(|_| interval))
         } else if is_time(&a) && (is_time(&b) || b == DataType::Date32) {
-            (a, step.filter(|s| matches!(s, DataType::Interval(_))).map(|_| interval))
+            (a, step.filter(|s| Span::of(s).is_some()).map(|_| interval))
         } else if a == DataType::Date32 && is_time(&b) {
-            (b, step.filter(|s| matches!(s, DataType::Interval(_))).map(|_| interval))
+            (b, step.filter(|s| Span::of(s).is_some()).map(|_| interval))
         } else {
             return Err(mismatch(&a, &b).into());
         };

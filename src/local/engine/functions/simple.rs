@@ -44,7 +44,7 @@ pub(super) enum Takes {
     Seconds,
     /// A wall clock; an instant shows that of UTC.
     WallClock,
-    /// A number or an interval as it is; text as DOUBLE.
+    /// A number as it is; text as DOUBLE.
     Number,
     /// Bytes or text as they are, whole numbers as BIGINT; of all else the text.
     Bits,
@@ -90,9 +90,7 @@ impl Takes {
             Self::Seconds => (is_text || from.is_numeric()).then_some(DataType::Decimal128(16, 6)),
             Self::WallClock => (is_text || is_time).then(types::timestamp_ntz),
             Self::Number if is_text => Some(DataType::Float64),
-            Self::Number => {
-                (from.is_numeric() || matches!(from, DataType::Interval(_))).then(|| types::canonical(from))
-            }
+            Self::Number => from.is_numeric().then(|| types::canonical(from)),
             Self::Bits => match types::canonical(from) {
                 DataType::Binary => Some(DataType::Binary),
                 from if from.is_numeric() => Some(DataType::Int64),

@@ -48,9 +48,7 @@ impl AggregateUDFImpl for Sum {
             // A text is a number here, as everywhere in Spark where a number is asked for.
             DataType::Float16 | DataType::Float32 | DataType::Null => DataType::Float64,
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => DataType::Float64,
-            other @ (DataType::Int64 | DataType::Float64 | DataType::Decimal128(..) | DataType::Interval(_)) => {
-                other.clone()
-            }
+            other @ (DataType::Int64 | DataType::Float64 | DataType::Decimal128(..)) => other.clone(),
             DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal256(..) | DataType::Duration(_) => {
                 given.clone()
             }

@@ -178,6 +178,29 @@ pub(super) fn sql_type(data_type: &DataType) -> Option<ast::DataType> {
         DataType::Date => ast::DataType::Date,
         DataType::Timestamp => ast::DataType::Timestamp(None, ast::TimezoneInfo::None),
         DataType::TimestampNtz => ast::DataType::TimestampNtz(None),
+        DataType::Interval(qualifier) => {
+            ast::DataType::Interval { fields: Some(interval_fields(qualifier)?), precision: None }
+        }
+        _ => return None,
+    })
+}
+
+fn interval_fields(qualifier: &str) -> Option<ast::IntervalFields> {
+    use ast::IntervalFields as Fields;
+    Some(match qualifier {
+        "YEAR" => Fields::Year,
+        "MONTH" => Fields::Month,
+        "YEAR TO MONTH" => Fields::YearToMonth,
+        "DAY" => Fields::Day,
+        "HOUR" => Fields::Hour,
+        "MINUTE" => Fields::Minute,
+        "SECOND" => Fields::Second,
+        "DAY TO HOUR" => Fields::DayToHour,
+        "DAY TO MINUTE" => Fields::DayToMinute,
+        "DAY TO SECOND" => Fields::DayToSecond,
+        "HOUR TO MINUTE" => Fields::HourToMinute,
+        "HOUR TO SECOND" => Fields::HourToSecond,
+        "MINUTE TO SECOND" => Fields::MinuteToSecond,
         _ => return None,
     })
 }

@@ -133,12 +133,13 @@ fn is_choice(expr: &Expr) -> bool {
 }
 
 /// Functions that are an error for some values, and that people guard against that.
-const FALLIBLE: [&str; 14] = [
+const FALLIBLE: [&str; 15] = [
     "assert_true",
     "cast",
     "div",
     "divide",
     "element_at",
+    "interval_divide",
     "make_date",
     "make_timestamp",
     "pmod",

@@ -28,6 +28,7 @@ mod recursion;
 mod refuse;
 mod relations;
 mod rewrite;
+mod spans;
 mod splice;
 mod stars;
 mod subqueries;

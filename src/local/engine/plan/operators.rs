@@ -12,6 +12,7 @@ use datafusion::logical_expr::planner::{
 use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, WindowFunctionDefinition, cast, lit};
 use sqlparser::ast::BinaryOperator;
 
+use super::spans;
 use crate::local::engine::error::SqlError;
 use crate::local::engine::functions::arithmetic::{self, Operation};
 use crate::local::engine::functions::{compare, datetime, fields, text};
@@ -53,10 +54,6 @@ impl ExprPlanner for SparkOperators {
                         .ok_or_else(|| SqlError::internal(format!("{name} is no comparison")))?;
                     return Ok(planned(function, vec![raw.left, raw.right]));
                 }
-                if matches!(left, DataType::Interval(_)) || matches!(right, DataType::Interval(_)) {
-                    // A day is not 24 hours to the engine, and a month no number of days.
-                    return Err(SqlError::unsupported("comparing intervals").into());
-                }
                 let raw = truths(raw, &left, &right);
                 comparable(&raw, &type_of(&raw.left, schema)?, &type_of(&raw.right, schema)?)?;
                 return Ok(PlannerResult::Original(raw));
@@ -66,8 +63,9 @@ impl ExprPlanner for SparkOperators {
             }
             _ => return Ok(PlannerResult::Original(raw)),
         };
-        let is_interval = |t: &DataType| matches!(t, DataType::Interval(_) | DataType::Duration(_));
-        let is_time = |t: &DataType| matches!(t, DataType::Date32 | DataType::Timestamp(..));
+        if let Some(call) = spans::operated(operation, tolerant, [(&raw.left, &left), (&raw.right, &right)])? {
+            return Ok(PlannerResult::Planned(call));
+        }
         match operation {
             Operation::Add if left == DataType::Date32 && types::is_integer(&right) => {
                 Ok(planned(datetime::date_add(), vec![raw.left, raw.right]))
@@ -77,29 +75,6 @@ impl ExprPlanner for SparkOperators {
             }
             Operation::Subtract if left == DataType::Date32 && types::is_integer(&right) => {
                 Ok(planned(datetime::date_sub(), vec![raw.left, raw.right]))
-            }
-            Operation::Subtract if is_time(&left) && is_time(&right) => Err(SqlError::unsupported(
-                "the difference of two dates or timestamps as an interval: use datediff or timestampdiff",
-            )
-            .into()),
-            Operation::Add | Operation::Subtract
-                if is_time(&left) && is_interval(&right) || is_interval(&left) && is_time(&right) =>
-            {
-                // Hours added to a date give a moment.
-                let moment = |expr: Expr, its: &DataType, other: &Expr| match (its, other) {
-                    (DataType::Date32, Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _))
-                        if interval.nanoseconds != 0 =>
-                    {
-                        cast(expr, types::timestamp())
-                    }
-                    _ => expr,
-                };
-                let first = moment(raw.left.clone(), &left, &raw.right);
-                let second = moment(raw.right, &right, &raw.left);
-                Ok(PlannerResult::Original(RawBinaryExpr { left: first, right: second, op: raw.op }))
-            }
-            _ if is_interval(&left) || is_interval(&right) => {
-                Err(SqlError::unsupported("arithmetic of intervals").into())
             }
             operation => {
                 let function = arithmetic::function(operation, tolerant);
@@ -233,7 +208,6 @@ fn comparable(raw: &RawBinaryExpr, left: &DataType, right: &DataType) -> Result<
         DataType::Boolean => 1,
         DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => 2,
         t if t.is_numeric() => 3,
-        DataType::Interval(_) | DataType::Duration(_) => 4,
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView => 0,
         _ => 5,
     };

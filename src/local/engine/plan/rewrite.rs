@@ -15,7 +15,7 @@ use sqlparser::ast::{
     WindowType,
 };
 
-use super::{ast, calls, names, numbers};
+use super::{ast, calls, names, numbers, spans};
 use crate::local::engine::error::SqlError;
 use crate::local::engine::functions;
 use crate::local::engine::functions::arrays::SUBSCRIPT;
@@ -164,7 +164,10 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
         numbers::take_sign(expr);
-        ControlFlow::Continue(())
+        match spans::written_out(expr) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(Box::new(error)),
+        }
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
@@ -217,7 +220,6 @@ impl Rewriter<'_> {
                 Value::DoubleQuotedString(text) => *value = Value::SingleQuotedString(std::mem::take(text)),
                 _ => {}
             },
-            Expr::Interval(interval) => plain(&mut interval.value),
             // The sign belongs to the number before a cast behind it is made.
             Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } if is_cast_number(inner) => {
                 if let Expr::Cast { expr: number, .. } = inner.as_mut() {
@@ -398,13 +400,7 @@ impl Rewriter<'_> {
             for bound in std::iter::once(&mut frame.start_bound).chain(frame.end_bound.iter_mut()) {
                 if let WindowFrameBound::Preceding(Some(n)) | WindowFrameBound::Following(Some(n)) = bound {
                     plain(n);
-                    // The planner reads intervals here from their text.
-                    if let Expr::Interval(interval) = n.as_mut()
-                        && let Expr::Value(ValueWithSpan { value, .. }) = interval.value.as_mut()
-                        && let Value::Number(number, _) = value
-                    {
-                        *value = Value::SingleQuotedString(number.clone());
-                    }
+                    spans::bound(n)?;
                 }
             }
         }

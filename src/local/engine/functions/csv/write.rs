@@ -19,7 +19,7 @@ pub(super) const TO_CSV: Nested = Nested {
         let DataType::Struct(fields) = &given[0] else {
             return Err(mismatch("UNSUPPORTED_INPUT_TYPE", "to_csv", given));
         };
-        if fields.iter().any(|field| matches!(field.data_type(), DataType::Interval(_) | DataType::Duration(_))) {
+        if fields.iter().any(|field| crate::local::engine::intervals::are_in(field.data_type())) {
             return Err(SqlError::unsupported("to_csv of an interval"));
         }
         Ok(given.iter().enumerate().map(|(i, t)| if i == 0 { t.clone() } else { DataType::Utf8 }).collect())

@@ -15,6 +15,7 @@ use super::super::records::Options;
 use super::text::Json;
 use crate::local::engine::error::SqlError;
 use crate::local::engine::functions::patterns::Use;
+use crate::local::engine::intervals::Span;
 use crate::local::engine::{render, types};
 
 pub(super) const FUNCTIONS: &[Nested] = &[Nested {
@@ -49,6 +50,7 @@ pub(super) const FUNCTIONS: &[Nested] = &[Nested {
 fn check(data_type: &DataType) -> Result<(), SqlError> {
     let refused = |what: String| Err(SqlError::unsupported(&format!("to_json of {what}")));
     match data_type {
+        interval if Span::of(interval).is_some() => refused("an interval".to_owned()),
         DataType::List(item) => check(item.data_type()),
         DataType::Struct(fields) => fields.iter().try_for_each(|field| check(field.data_type())),
         DataType::Map(entries, _) => match entries.data_type() {
@@ -60,7 +62,6 @@ fn check(data_type: &DataType) -> Result<(), SqlError> {
             },
             _ => Ok(()),
         },
-        DataType::Interval(_) | DataType::Duration(_) => refused("an interval".to_owned()),
         _ => Ok(()),
     }
 }
