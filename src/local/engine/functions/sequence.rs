@@ -14,6 +14,7 @@ use datafusion::arrow::datatypes::{
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
+use super::intervals;
 use super::moments::{self, DAY};
 use super::simple::wrong_number;
 use crate::local::engine::error::SqlError;
@@ -48,17 +49,17 @@ impl ScalarUDFImpl for Sequence {
         }
         let (a, b) = (types::canonical(&given[0]), types::canonical(&given[1]));
         let step = given.get(2);
-        let interval = DataType::Interval(IntervalUnit::MonthDayNano);
+        let interval = |step: &DataType| Span::of(step).map(Span::arrow);
         let is_time = |t: &DataType| matches!(t, DataType::Timestamp(..));
         let (item, step_type) = if types::is_integer(&a) && types::is_integer(&b) {
             let wider = if a.primitive_width() >= b.primitive_width() { a } else { b };
             (wider.clone(), step.filter(|s| types::is_integer(s)).map(|_| wider))
         } else if a == DataType::Date32 && b == DataType::Date32 {
-            (a, step.filter(|s| Span::of(s).is_some()).map(|_| interval))
+            (a, step.and_then(interval))
         } else if is_time(&a) && (is_time(&b) || b == DataType::Date32) {
-            (a, step.filter(|s| Span::of(s).is_some()).map(|_| interval))
+            (a, step.and_then(interval))
         } else if a == DataType::Date32 && is_time(&b) {
-            (b, step.filter(|s| Span::of(s).is_some()).map(|_| interval))
+            (b, step.and_then(interval))
         } else {
             return Err(mismatch(&a, &b).into());
         };
@@ -103,6 +104,13 @@ fn mismatch(a: &DataType, b: &DataType) -> SqlError {
 
 fn build(args: &[ArrayRef]) -> Result<ArrayRef> {
     let item = args[0].data_type().clone();
+    let steps = match args.get(2) {
+        Some(steps) if Span::of(steps.data_type()).is_some() => {
+            Some(intervals::convert(steps, &DataType::Interval(IntervalUnit::MonthDayNano), false)?)
+        }
+        _ => None,
+    };
+    let step = |i: usize| steps.as_ref().map(|a| a.as_primitive::<IntervalMonthDayNanoType>().value(i));
     let (mut values, mut lengths, mut valid) = (Vec::new(), Vec::new(), Vec::new());
     for i in 0..args[0].len() {
         let before = values.len();
@@ -111,11 +119,11 @@ fn build(args: &[ArrayRef]) -> Result<ArrayRef> {
             match &item {
                 DataType::Date32 => {
                     let bound = |a: &ArrayRef| i64::from(a.as_primitive::<Date32Type>().value(i)) * DAY;
-                    times(&mut values, bound(&args[0]), bound(&args[1]), step(args, i), true)?;
+                    times(&mut values, bound(&args[0]), bound(&args[1]), step(i), true)?;
                 }
                 DataType::Timestamp(..) => {
                     let bound = |a: &ArrayRef| a.as_primitive::<TimestampMicrosecondType>().value(i);
-                    times(&mut values, bound(&args[0]), bound(&args[1]), step(args, i), false)?;
+                    times(&mut values, bound(&args[0]), bound(&args[1]), step(i), false)?;
                 }
                 _ => {
                     let wide = |a: &ArrayRef| -> Result<i64> {
@@ -145,10 +153,6 @@ fn build(args: &[ArrayRef]) -> Result<ArrayRef> {
         Some(NullBuffer::from(valid)),
     )?;
     Ok(Arc::new(list))
-}
-
-fn step(args: &[ArrayRef], i: usize) -> Option<IntervalMonthDayNano> {
-    args.get(2).map(|a| a.as_primitive::<IntervalMonthDayNanoType>().value(i))
 }
 
 fn boundaries(start: impl std::fmt::Display, stop: impl std::fmt::Display, step: impl std::fmt::Display) -> SqlError {

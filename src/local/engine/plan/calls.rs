@@ -532,7 +532,7 @@ fn like(name: &str, mut args: Vec<Expr>, span: Span) -> Result<Expr, SqlError> {
         Some(_) => return Err(SqlError::unsupported("a computed escape character in like").at(ast::start(span))),
     };
     let (expr, mut pattern) = (Box::new(args.remove(0)), Box::new(args.remove(0)));
-    super::rewrite::unescaped(&mut pattern, escape_char, "INVALID_ESCAPE_CHAR").map_err(|e| e.at(ast::start(span)))?;
+    super::literals::unescaped(&mut pattern, escape_char, "INVALID_ESCAPE_CHAR").map_err(|e| e.at(ast::start(span)))?;
     Ok(if name == "like" {
         Expr::Like { negated: false, any: false, expr, pattern, escape_char: None }
     } else {

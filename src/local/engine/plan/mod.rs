@@ -17,6 +17,7 @@ mod grouping;
 mod guards;
 mod lateral;
 mod limits;
+mod literals;
 mod names;
 mod never;
 mod numbers;

@@ -11,7 +11,7 @@ use sqlparser::ast::{
     Value, Visit, Visitor, WindowSpec, WindowType,
 };
 
-use super::ast;
+use super::{ast, spans};
 use crate::dialect::split_number;
 use crate::local::engine::render;
 
@@ -244,6 +244,12 @@ fn text(expr: &Expr) -> String {
         Expr::BinaryOp { left, op, right } => match op {
             BinaryOperator::StringConcat => format!("concat({}, {})", text(left), text(right)),
             BinaryOperator::NotEq => format!("(NOT ({} = {}))", text(left), text(right)),
+            BinaryOperator::Plus if is_interval(left) && !is_interval(right) => {
+                format!("{} + {}", text(right), text(left))
+            }
+            BinaryOperator::Plus | BinaryOperator::Minus if is_interval(right) && !is_interval(left) => {
+                format!("{} {op} {}", text(left), text(right))
+            }
             BinaryOperator::MyIntegerDivide => format!("({} div {})", text(left), text(right)),
             _ => format!("({} {op} {})", text(left), text(right)),
         },
@@ -295,6 +301,7 @@ fn text(expr: &Expr) -> String {
             name + " END"
         }
         Expr::Function(function) => called(function),
+        Expr::Interval(literal) => spans::shown(literal).unwrap_or_else(|| expr.to_string()),
         Expr::Named { expr, name } => format!("{} AS {}", text(expr), name.value),
         Expr::Subquery(_) => "scalarsubquery()".to_owned(),
         Expr::Lambda(lambda) => anonymous(lambda),
@@ -302,6 +309,17 @@ fn text(expr: &Expr) -> String {
             format!("struct({})", values.iter().map(part).collect::<Vec<_>>().join(", "))
         }
         other => other.to_string(),
+    }
+}
+
+/// Whether it is an interval by the way it is written.
+fn is_interval(expr: &Expr) -> bool {
+    match expr {
+        Expr::Interval(_) => true,
+        Expr::Nested(inner) | Expr::UnaryOp { expr: inner, .. } => is_interval(inner),
+        Expr::BinaryOp { left, right, .. } => is_interval(left) || is_interval(right),
+        Expr::Cast { data_type, .. } => matches!(data_type, sqlparser::ast::DataType::Interval { .. }),
+        _ => false,
     }
 }
 
@@ -346,6 +364,8 @@ fn called(function: &Function) -> String {
         // What must be constant is no part of the name.
         "from_json" | "from_csv" | "to_json" | "to_csv" | "schema_of_json" | "schema_of_csv" => args.truncate(1),
         "first" | "last" | "any_value" | "first_value" | "last_value" => args.truncate(1),
+        "make_dt_interval" => args.extend(["0", "0", "0", "0.000000"].iter().skip(args.len()).map(ToString::to_string)),
+        "make_ym_interval" => args.extend(["0", "0"].iter().skip(args.len()).map(ToString::to_string)),
         "percentile" if args.len() == 2 => args.push("1".to_owned()),
         _ => {}
     }

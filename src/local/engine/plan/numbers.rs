@@ -1,6 +1,6 @@
 //! Numbers that are written out: their types, as Spark has them, and their ranges.
 
-use sqlparser::ast::{DataType, ExactNumberInfo, Expr, UnaryOperator, Value, ValueWithSpan};
+use sqlparser::ast::{CastKind, DataType, ExactNumberInfo, Expr, UnaryOperator, Value, ValueWithSpan};
 use sqlparser::tokenizer::Span;
 
 use super::ast;
@@ -54,6 +54,33 @@ pub(super) fn typed(text: &str, long: bool, span: Span) -> Result<Option<Expr>, 
         Ok(_) => Ok(None),
         Err(_) if long => Err(beyond(text, "BIGINT")),
         Err(_) => decimal(digits, span).map(Some),
+    }
+}
+
+/// Whether it is a number that is written out.
+pub(super) fn is_literal(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(ValueWithSpan { value: Value::Number(..), .. }) => true,
+        Expr::Cast { expr: inner, .. } => is_literal(inner),
+        _ => false,
+    }
+}
+
+/// `1::STRING`
+pub(super) fn is_cast_number(expr: &Expr) -> bool {
+    matches!(expr, Expr::Cast { kind: CastKind::DoubleColon, expr, .. } if is_literal(expr))
+}
+
+/// Takes the type off a number literal again.
+pub(super) fn plain(expr: &mut Expr) {
+    match expr {
+        Expr::Cast { expr: inner, data_type: DataType::Int(None), .. } => {
+            if matches!(inner.as_ref(), Expr::Value(ValueWithSpan { value: Value::Number(..), .. })) {
+                *expr = (**inner).clone();
+            }
+        }
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => plain(inner),
+        _ => {}
     }
 }
 

@@ -232,6 +232,7 @@ fn check(name: &str, schema: &DataType) -> Result<(), SqlError> {
         )),
         DataType::Map(_, Some(value)) => check(name, value),
         DataType::Struct(fields) => fields.iter().filter_map(|(_, t)| t.as_ref()).try_for_each(|t| check(name, t)),
+        DataType::Interval(_) => Err(SqlError::unsupported(&format!("{schema} in a schema of {name}"))),
         other if types::to_arrow(other).is_some() => Ok(()),
         other => Err(SqlError::unsupported(&format!("{other} in a schema of {name}"))),
     }

@@ -8,14 +8,15 @@ use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, CastKind, CeilFloorKind, DataType, DateTimeField, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, JsonPathElem, LimitClause, OneOrManyWithParens,
-    OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Spanned, Subscript, TableAlias,
-    TableFactor, TrimWhereField, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut, WindowFrameBound,
-    WindowType,
+    AccessExpr, BinaryOperator, CeilFloorKind, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, GroupByExpr, Ident, JsonPathElem, LimitClause, OneOrManyWithParens, OrderByKind, Query, Select,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Spanned, Subscript, TableAlias, TableFactor, TrimWhereField,
+    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut, WindowFrameBound, WindowType,
 };
 
-use super::{ast, calls, names, numbers, spans};
+use super::literals::{self, is_null, unescaped};
+use super::numbers::{self, is_cast_number, is_literal, plain};
+use super::{ast, calls, names, spans};
 use crate::local::engine::error::SqlError;
 use crate::local::engine::functions;
 use crate::local::engine::functions::arrays::SUBSCRIPT;
@@ -93,6 +94,9 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
+        if let Err(error) = spans::agreed(&mut query.body) {
+            return ControlFlow::Break(Box::new(error));
+        }
         // Positions and counts are plain numbers.
         if let Some(order_by) = &mut query.order_by
             && let OrderByKind::Expressions(all) = &mut order_by.kind
@@ -248,7 +252,7 @@ impl Rewriter<'_> {
                     *expr = ast::call("negative", vec![(**inner).clone()], span);
                 }
             }
-            Expr::TypedString(typed) => invalid_literal(typed, span)?,
+            Expr::TypedString(typed) => literals::invalid_literal(typed, span)?,
             Expr::UnaryOp { op: op @ UnaryOperator::BangNot, .. } => *op = UnaryOperator::Not,
             Expr::BinaryOp { left, op: BinaryOperator::Custom(op), right } if op == ">>>" => {
                 *expr = ast::call("shiftrightunsigned", vec![(**left).clone(), (**right).clone()], span);
@@ -438,11 +442,6 @@ fn fields_of_parameters(body: &mut Expr, names: &[String]) {
     });
 }
 
-/// `1::STRING`
-fn is_cast_number(expr: &Expr) -> bool {
-    matches!(expr, Expr::Cast { kind: CastKind::DoubleColon, expr, .. } if is_literal(expr))
-}
-
 /// Whether it names a column, and not a field of one.
 fn is_column(expr: &Expr, relations: &HashSet<String>) -> bool {
     match expr {
@@ -464,103 +463,5 @@ fn fold_except(options: &mut sqlparser::ast::WildcardAdditionalOptions) {
     if let Some(except) = &mut options.opt_except {
         ast::fold(&mut except.first_element);
         except.additional_elements.iter_mut().for_each(ast::fold);
-    }
-}
-
-fn is_null(expr: &Expr) -> bool {
-    matches!(expr, Expr::Value(ValueWithSpan { value: Value::Null, .. }))
-}
-
-/// Writes a pattern of LIKE with the escape character that the engine knows, the backslash.
-pub(super) fn unescaped(pattern: &mut Expr, escape: Option<ValueWithSpan>, wrong: &str) -> Result<(), SqlError> {
-    let escape_char = match escape.as_ref().map(|escape| &escape.value) {
-        None => '\\',
-        Some(Value::SingleQuotedString(text) | Value::DoubleQuotedString(text)) if text.chars().count() == 1 => {
-            text.chars().next().unwrap_or('\\')
-        }
-        Some(_) => {
-            let text = "The escape character of LIKE must be a string of one character.";
-            return Err(SqlError::new(wrong, "42604", text));
-        }
-    };
-    let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) = pattern else {
-        return match escape {
-            None => Ok(()),
-            Some(_) if is_null(pattern) => Ok(()),
-            Some(_) => Err(SqlError::unsupported("LIKE … ESCAPE with a computed pattern")),
-        };
-    };
-    let mut written = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        if c == escape_char {
-            let invalid = |condition: &str, what: &str| {
-                let text = format!("The format is invalid: '{text}'. The escape character is {what}.");
-                SqlError::new(format!("INVALID_FORMAT.{condition}"), "42601", text)
-            };
-            match chars.next() {
-                Some(next) if matches!(next, '_' | '%') || next == escape_char => {
-                    written.push('\\');
-                    written.push(next);
-                }
-                Some(_) => return Err(invalid("ESC_IN_THE_MIDDLE", "not allowed before this character")),
-                None => return Err(invalid("ESC_AT_THE_END", "not allowed at the end")),
-            }
-        } else if c == '\\' {
-            written.push_str("\\\\");
-        } else {
-            written.push(c);
-        }
-    }
-    *text = written;
-    Ok(())
-}
-
-/// Whether it is a number that is written out.
-fn is_literal(expr: &Expr) -> bool {
-    match expr {
-        Expr::Value(ValueWithSpan { value: Value::Number(..), .. }) => true,
-        Expr::Cast { expr: inner, .. } => is_literal(inner),
-        _ => false,
-    }
-}
-
-/// Refuses `DATE'…'` and `TIMESTAMP'…'` with a text that says none.
-fn invalid_literal(typed: &sqlparser::ast::TypedString, span: sqlparser::tokenizer::Span) -> Result<(), SqlError> {
-    let (Value::SingleQuotedString(text) | Value::DoubleQuotedString(text)) = &typed.value.value else { return Ok(()) };
-    let is_one = match typed.data_type {
-        DataType::Date => functions::parse_date(text).is_some(),
-        DataType::Timestamp(..) => functions::parse_timestamp(text).is_some(),
-        DataType::Decimal(_) | DataType::Binary(_) | DataType::String(_) | DataType::Double(_) | DataType::Boolean => {
-            return Err(SqlError::new(
-                "UNSUPPORTED_TYPED_LITERAL",
-                "0A000",
-                format!("Literals of the type \"{}\" are not supported.", typed.data_type),
-            )
-            .at(ast::start(span)));
-        }
-        _ => true,
-    };
-    if is_one {
-        return Ok(());
-    }
-    Err(SqlError::new(
-        "INVALID_TYPED_LITERAL",
-        "42604",
-        format!("The value of the typed literal {} is invalid: '{text}'.", typed.data_type),
-    )
-    .at(ast::start(span)))
-}
-
-/// Takes the type off a number literal again.
-fn plain(expr: &mut Expr) {
-    match expr {
-        Expr::Cast { expr: inner, data_type: DataType::Int(None), .. } => {
-            if matches!(inner.as_ref(), Expr::Value(ValueWithSpan { value: Value::Number(..), .. })) {
-                *expr = (**inner).clone();
-            }
-        }
-        Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => plain(inner),
-        _ => {}
     }
 }

@@ -18,16 +18,73 @@ use crate::local::engine::types;
 pub(super) fn written_out(expr: &mut sql::Expr) -> Result<(), SqlError> {
     let span = expr.span();
     let sql::Expr::Interval(literal) = expr else { return Ok(()) };
-    let place = ast::start(span);
-    let text = constant(&literal.value)
-        .ok_or_else(|| SqlError::unsupported("an interval whose value is not written out").at(place))?;
+    let (value, its) = meaning(literal).map_err(|error| error.at(ast::start(span)))?;
+    *expr = ast::cast(ast::string(&intervals::show(value, its), span), sql_type(its)?);
+    Ok(())
+}
+
+/// A literal as Spark shows it.
+pub(super) fn shown(literal: &sql::Interval) -> Option<String> {
+    meaning(literal).ok().map(|(value, span)| intervals::show(value, span))
+}
+
+fn meaning(literal: &sql::Interval) -> Result<(i64, Span), SqlError> {
+    let text =
+        constant(&literal.value).ok_or_else(|| SqlError::unsupported("an interval whose value is not written out"))?;
     let name = |field: &Option<sql::DateTimeField>| field.as_ref().map(ToString::to_string);
     let (first, last) = (name(&literal.leading_field), name(&literal.last_field));
-    let (value, its) = intervals::literal(&text, first.as_deref(), last.as_deref()).map_err(|error| error.at(place))?;
-    let target = ast::sql_type(&dialect::DataType::Interval(its.qualifier()))
-        .ok_or_else(|| SqlError::internal("an interval type cannot be written"))?;
-    *expr = ast::cast(ast::string(&intervals::show(value, its), span), target);
+    intervals::literal(&text, first.as_deref(), last.as_deref())
+}
+
+fn sql_type(span: Span) -> Result<sql::DataType, SqlError> {
+    ast::sql_type(&dialect::DataType::Interval(span.qualifier()))
+        .ok_or_else(|| SqlError::internal("an interval type cannot be written"))
+}
+
+/// Gives the intervals in each column of VALUES their common type.
+pub(super) fn agreed(body: &mut sql::SetExpr) -> Result<(), SqlError> {
+    let sql::SetExpr::Values(values) = body else { return Ok(()) };
+    let width = values.rows.iter().map(|row| row.content.len()).max().unwrap_or(0);
+    for i in 0..width {
+        let mut common: Option<Span> = None;
+        let mut differ = false;
+        for value in values.rows.iter().filter_map(|row| row.content.get(i)) {
+            let Some(span) = of_cast(value) else { continue };
+            differ |= common.is_some_and(|common| common != span);
+            common = Some(match common {
+                None => span,
+                Some(common) => common.with(span).ok_or_else(|| incompatible(i).at(ast::start(value.span())))?,
+            });
+        }
+        let Some(common) = common else { continue };
+        for value in values.rows.iter_mut().filter_map(|row| row.content.get_mut(i)) {
+            if differ && of_cast(value).is_some_and(|span| span != common) {
+                *value = ast::cast(value.clone(), sql_type(common)?);
+            } else if of_cast(value).is_none() && super::numbers::is_literal(value) {
+                return Err(incompatible(i).at(ast::start(value.span())));
+            }
+        }
+    }
     Ok(())
+}
+
+/// The type that a cast to an interval gives.
+fn of_cast(expr: &sql::Expr) -> Option<Span> {
+    match expr {
+        sql::Expr::Nested(inner) => of_cast(inner),
+        sql::Expr::Cast { data_type: data_type @ sql::DataType::Interval { .. }, .. } => {
+            Span::named(data_type.to_string().trim_start_matches("INTERVAL").trim())
+        }
+        _ => None,
+    }
+}
+
+fn incompatible(column: usize) -> SqlError {
+    SqlError::new(
+        "INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE",
+        "42000",
+        format!("The values of column {} of the inline table have types that do not go together.", column + 1),
+    )
 }
 
 /// The text of a number or a string with its sign.
@@ -49,12 +106,8 @@ fn constant(expr: &sql::Expr) -> Option<String> {
 
 /// Makes the bound of a window's frame a literal that the planner reads: it takes no casts there.
 pub(super) fn bound(expr: &mut sql::Expr) -> Result<(), SqlError> {
-    let sql::Expr::Cast { expr: inner, data_type: data_type @ sql::DataType::Interval { .. }, .. } = &*expr else {
-        return Ok(());
-    };
-    let Some(text) = constant(inner) else { return Ok(()) };
-    let written = data_type.to_string();
-    let Some(span) = Span::named(written.trim_start_matches("INTERVAL").trim()) else { return Ok(()) };
+    let sql::Expr::Cast { expr: inner, .. } = &*expr else { return Ok(()) };
+    let (Some(text), Some(span)) = (constant(inner), of_cast(expr)) else { return Ok(()) };
     let value = intervals::read(&text, span)?;
     let unit = if span.counts_months() { "months" } else { "microseconds" };
     *expr = sql::Expr::Interval(sql::Interval {

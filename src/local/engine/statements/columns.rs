@@ -13,7 +13,7 @@ use crate::local::engine::catalog::quoted;
 use crate::local::engine::delta::COMMENT;
 use crate::local::engine::error::{SqlError, place};
 use crate::local::engine::plan::{Planned, Scope};
-use crate::local::engine::{features, types};
+use crate::local::engine::{features, intervals, types};
 
 /// The columns of `CREATE TABLE … (columns)`.
 pub(super) fn defined(table: &CreateTable, scope: &Scope) -> Result<StructType, SqlError> {
@@ -37,9 +37,10 @@ pub(super) fn stored(column: &ColumnDefinition, scope: &Scope) -> Result<StructF
     let Some(data_type) = &column.data_type else {
         return Err(SqlError::unsupported(&format!("the column {} without a type", column.name)).at(at));
     };
-    let arrow = types::to_arrow(data_type).filter(is_stored).ok_or_else(|| {
+    let arrow = types::to_arrow(data_type).ok_or_else(|| {
         SqlError::unsupported(&format!("columns of the type {data_type}, as in {}", column.name)).at(at)
     })?;
+    check_stored(&column.name, &arrow).map_err(|error| error.at(at))?;
     let mut metadata = HashMap::new();
     if let Some(comment) = &column.comment {
         metadata.insert(COMMENT.to_owned(), MetadataValue::String(comment.clone()));
@@ -106,10 +107,7 @@ pub(super) fn selected(planned: &Planned, columns: &[ColumnDefinition], scope: &
 /// The column of a query at this place, as a table stores it.
 pub(super) fn of_query(planned: &Planned, place: usize, name: &str) -> Result<StructField, SqlError> {
     let arrow = types::canonical(planned.plan.schema().field(place).data_type());
-    if !is_stored(&arrow) {
-        let text = format!("columns of the type {}, as in {name}: cast it", types::from_arrow(&arrow));
-        return Err(SqlError::unsupported(&text));
-    }
+    check_stored(name, &arrow)?;
     field(name, &arrow, true)
 }
 
@@ -162,6 +160,19 @@ pub(super) fn defaults_not_allowed() -> SqlError {
             features::DEFAULTS_ALLOWED
         ),
     )
+}
+
+/// Refuses types that Delta tables do not have.
+fn check_stored(name: &str, arrow: &Arrow) -> Result<(), SqlError> {
+    let shown = types::from_arrow(arrow);
+    if intervals::are_in(arrow) {
+        let text = format!("Tables have no columns of the data type {shown}, as in `{name}`: cast it to another.");
+        return Err(SqlError::new("DELTA_UNSUPPORTED_DATA_TYPES", "0AKDC", text));
+    }
+    if !is_stored(arrow) {
+        return Err(SqlError::unsupported(&format!("columns of the type {shown}, as in {name}: cast it")));
+    }
+    Ok(())
 }
 
 fn is_stored(arrow: &Arrow) -> bool {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int64Array, TimestampMicrosecondArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Date32Array, TimestampMicrosecondArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType,
@@ -35,22 +35,12 @@ pub(in crate::local::engine) enum Operation {
     Multiply,
     /// An interval and a number.
     Divide,
-    /// An interval as months or microseconds.
-    Count,
-    /// Months or microseconds as an interval.
-    Counted(Span),
 }
 
 /// The function that does it; `tolerant`: NULL where it would fail.
 pub(in crate::local::engine) fn function(operation: Operation, tolerant: bool) -> Arc<ScalarUDF> {
-    let signature = Signature::any(if operation.is_unary() { 1 } else { 2 }, Volatility::Immutable);
+    let signature = Signature::any(2, Volatility::Immutable);
     Arc::new(ScalarUDF::new_from_impl(Operator { operation, tolerant, signature }))
-}
-
-impl Operation {
-    fn is_unary(self) -> bool {
-        matches!(self, Self::Count | Self::Counted(_))
-    }
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -70,8 +60,6 @@ impl ScalarUDFImpl for Operator {
             Operation::Subtract => "interval_subtract",
             Operation::Multiply => "interval_multiply",
             Operation::Divide => "interval_divide",
-            Operation::Count => "interval_count",
-            Operation::Counted(_) => "interval_counted",
         }
     }
 
@@ -97,8 +85,6 @@ impl ScalarUDFImpl for Operator {
                 both.ok_or_else(|| SqlError::internal("intervals of two kinds"))?.arrow()
             }
             Operation::Multiply | Operation::Divide => span(0)?.widest().arrow(),
-            Operation::Count => DataType::Int64,
-            Operation::Counted(span) => span.arrow(),
         })
     }
 
@@ -147,18 +133,6 @@ impl Operator {
                     let found = if divides { value_divided(value, by)? } else { multiplied(value, by) };
                     found.and_then(|n| i64::try_from(n).ok()).filter(holds).ok_or_else(overflow)
                 })?)
-            }
-            Operation::Count => Ok(Arc::new(Int64Array::from(intervals::values(&args[0])))),
-            Operation::Counted(_) => {
-                let counts = args[0].as_primitive::<Int64Type>();
-                let mut values = Vec::with_capacity(counts.len());
-                for count in counts {
-                    if count.as_ref().is_some_and(|count| !holds(count)) && !self.tolerant {
-                        return Err(overflow().into());
-                    }
-                    values.push(count.filter(holds));
-                }
-                made(values)
             }
         }
     }
