@@ -1,3 +1,46 @@
+-- Intervals as results and in arithmetic.
+SELECT INTERVAL 1 DAY, INTERVAL '1' DAY AS a, INTERVAL '1 02:03:04.5' DAY TO SECOND AS b, INTERVAL '2-3' YEAR TO MONTH AS c, INTERVAL 3 MONTHS AS d;
+--> INTERVAL '1' DAY interval day	a interval day	b interval day to second	c interval year to month	d interval month
+--> INTERVAL '1' DAY	INTERVAL '1' DAY	INTERVAL '1 02:03:04.5' DAY TO SECOND	INTERVAL '2-3' YEAR TO MONTH	INTERVAL '3' MONTH
+SELECT TIMESTAMP'2024-01-02 03:04:05' - TIMESTAMP'2024-01-01 00:00:00' AS d;
+--> d interval day to second
+--> INTERVAL '1 03:04:05' DAY TO SECOND
+SELECT DATE'2024-03-01' - DATE'2024-02-01' AS d;
+--> d interval day
+--> INTERVAL '29' DAY
+SELECT DATE'2024-01-31' + INTERVAL 1 MONTH AS x, DATE'2024-03-31' - INTERVAL 1 MONTH AS y, DATE'2024-02-29' + INTERVAL 1 YEAR AS z;
+--> x date	y date	z date
+--> 2024-02-29	2024-02-29	2025-02-28
+SELECT DATE'2024-01-31' + INTERVAL 1 DAY AS x, DATE'2024-01-31' + INTERVAL '12' HOUR AS y;
+--> x date	y timestamp
+--> 2024-02-01	2024-01-31 12:00:00
+SELECT TIMESTAMP'2024-01-31 10:00:00' + INTERVAL '1 02:00:00' DAY TO SECOND AS x, TIMESTAMP'2024-01-31 10:00:00' - INTERVAL 90 MINUTES AS y;
+--> x timestamp	y timestamp
+--> 2024-02-01 12:00:00	2024-01-31 08:30:00
+SELECT INTERVAL 1 DAY + INTERVAL 2 HOURS AS x, INTERVAL 1 YEAR - INTERVAL 2 MONTHS AS y, -INTERVAL 3 DAYS AS z;
+--> x interval day to hour	y interval year to month	z interval day
+--> INTERVAL '1 02' DAY TO HOUR	INTERVAL '0-10' YEAR TO MONTH	INTERVAL '-3' DAY
+SELECT INTERVAL 2 DAYS * 3 AS x, 1.5 * INTERVAL 2 DAYS AS y, INTERVAL 3 MONTHS * 2 AS z, INTERVAL 1 DAY / 2 AS w;
+--> x interval day to second	y interval day to second	z interval year to month	w interval day to second
+--> INTERVAL '6 00:00:00' DAY TO SECOND	INTERVAL '3 00:00:00' DAY TO SECOND	INTERVAL '0-6' YEAR TO MONTH	INTERVAL '0 12:00:00' DAY TO SECOND
+SELECT INTERVAL 25 HOURS > INTERVAL 1 DAY AS x, INTERVAL 12 MONTHS = INTERVAL 1 YEAR AS y;
+--> x boolean	y boolean
+--> true	true
+SELECT max(d) AS m, min(d) AS n, sum(d) AS s FROM VALUES (INTERVAL 1 DAY), (INTERVAL 30 HOURS), (NULL) AS t(d);
+--> m interval day to hour	n interval day to hour	s interval day to hour
+--> INTERVAL '1 06' DAY TO HOUR	INTERVAL '1 00' DAY TO HOUR	INTERVAL '2 06' DAY TO HOUR
+SELECT d FROM VALUES (INTERVAL 1 DAY), (INTERVAL 30 HOURS), (NULL) AS t(d) ORDER BY d DESC;
+--> d interval day to hour
+--> INTERVAL '1 06' DAY TO HOUR
+--> INTERVAL '1 00' DAY TO HOUR
+--> NULL
+SELECT t1 - t0 AS e, (t1 - t0) / 2 AS h, t0 + (t1 - t0) / 2 AS mid FROM VALUES (TIMESTAMP'2024-01-01 00:00:00', TIMESTAMP'2024-01-01 01:00:01') AS v(t0, t1);
+--> e interval day to second	h interval day to second	mid timestamp
+--> INTERVAL '0 01:00:01' DAY TO SECOND	INTERVAL '0 00:30:00.5' DAY TO SECOND	2024-01-01 00:30:00.5
+SELECT sum(t1 - t0) AS s, avg(t1 - t0) AS a FROM VALUES (TIMESTAMP'2024-01-01 00:00:00', TIMESTAMP'2024-01-01 01:00:00'), (TIMESTAMP'2024-01-01 00:00:00', TIMESTAMP'2024-01-02 00:00:00') AS v(t0, t1);
+--> s interval day to second	a interval day to second
+--> INTERVAL '1 01:00:00' DAY TO SECOND	INTERVAL '0 12:30:00' DAY TO SECOND
+
 -- What a literal without an alias is called.
 SELECT INTERVAL '1' DAY;
 --> INTERVAL '1' DAY interval day
@@ -59,7 +102,7 @@ SELECT INTERVAL '1' DAY AS i EXCEPT SELECT INTERVAL '24' HOUR;
 --> i interval day to hour
 
 -- Groups, orders, joins, windows.
-CREATE OR REPLACE TEMPORARY VIEW spans AS SELECT * FROM VALUES
+CREATE OR REPLACE VIEW spans AS SELECT * FROM VALUES
   (1, 'a', INTERVAL '1 02:03:04.5' DAY TO SECOND, INTERVAL '1-2' YEAR TO MONTH),
   (2, 'a', INTERVAL '-1 00:00:00' DAY TO SECOND, INTERVAL '-0-3' YEAR TO MONTH),
   (3, 'b', NULL, NULL),
@@ -266,3 +309,23 @@ SELECT sequence(DATE'2024-01-01', DATE'2024-03-01', INTERVAL '1' MONTH) AS a, se
 SELECT id, sequence(DATE'2024-01-01', DATE'2025-03-01', m) AS a FROM spans WHERE id = 1;
 --> id int	a array<date>
 --> 1	[2024-01-01, 2025-03-01]
+
+-- Names of sums with a moment.
+SELECT DATE'2024-01-31' - INTERVAL '1' MONTH, DATE'2024-01-31' + INTERVAL '1' DAY, DATE'2024-01-31' - INTERVAL 1 DAY, TIMESTAMP'2024-01-31 00:00:00' + INTERVAL '1' HOUR, TIMESTAMP'2024-01-31 00:00:00' - INTERVAL '1' MONTH, INTERVAL '1' DAY + DATE'2024-01-31';
+--> DATE '2024-01-31' - INTERVAL '1' MONTH date	date_add(DATE '2024-01-31', extractansiintervaldays(INTERVAL '1' DAY)) date	date_add(DATE '2024-01-31', (- extractansiintervaldays(INTERVAL '1' DAY))) date	TIMESTAMP '2024-01-31 00:00:00' + INTERVAL '01' HOUR timestamp	TIMESTAMP '2024-01-31 00:00:00' - INTERVAL '1' MONTH timestamp	date_add(DATE '2024-01-31', extractansiintervaldays(INTERVAL '1' DAY)) date
+--> 2023-12-31	2024-02-01	2024-01-30	2024-01-31 01:00:00	2023-12-31 00:00:00	2024-02-01
+
+SELECT a + INTERVAL '1' DAY, b - INTERVAL '1' HOUR, a - a, b - b FROM VALUES (DATE'2024-01-31', TIMESTAMP'2024-01-31 00:00:00') AS t(a, b);
+--> date_add(a, extractansiintervaldays(INTERVAL '1' DAY)) date	b - INTERVAL '01' HOUR timestamp	(a - a) interval day	(b - b) interval day to second
+--> 2024-02-01	2024-01-30 23:00:00	INTERVAL '0' DAY	INTERVAL '0 00:00:00' DAY TO SECOND
+
+SELECT INTERVAL '1' DAY AS i UNION ALL SELECT NULL;
+--> i interval day
+--> INTERVAL '1' DAY
+--> NULL
+
+SELECT INTERVAL '1' DAY AS i UNION ALL SELECT 1;
+--! INCOMPATIBLE_COLUMN_TYPE 42825
+
+SELECT INTERVAL '1' DAY AS i UNION ALL SELECT '1';
+--! INCOMPATIBLE_COLUMN_TYPE 42825

@@ -9,6 +9,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Union, cas
 use std::sync::Arc;
 
 use crate::local::engine::error::SqlError;
+use crate::local::engine::intervals::Span;
 use crate::local::engine::types;
 
 /// Gives both sides of a set operation the same types.
@@ -106,6 +107,13 @@ fn common<'a>(plans: impl IntoIterator<Item = &'a LogicalPlan>) -> Result<Vec<Da
 fn wider(a: &DataType, b: &DataType) -> Option<DataType> {
     if a == b {
         return Some(a.clone());
+    }
+    match (Span::of(a), Span::of(b)) {
+        (None, None) => {}
+        (Some(x), Some(y)) => return x.with(y).map(Span::arrow),
+        _ => {
+            return [a, b].contains(&&DataType::Null).then(|| if *a == DataType::Null { b.clone() } else { a.clone() });
+        }
     }
     let is_time = |t: &DataType| matches!(t, DataType::Date32 | DataType::Timestamp(..));
     let is_float = |t: &DataType| matches!(t, DataType::Float32 | DataType::Float64);
