@@ -54,9 +54,9 @@ impl ScalarUDFImpl for Sequence {
         let (item, step_type) = if types::is_integer(&a) && types::is_integer(&b) {
             let wider = if a.primitive_width() >= b.primitive_width() { a } else { b };
             (wider.clone(), step.filter(|s| types::is_integer(s)).map(|_| wider))
-        } else if a == DataType::Date32 && b == DataType::Date32 {
-            (a, step.and_then(interval))
-        } else if is_time(&a) && (is_time(&b) || b == DataType::Date32) {
+        } else if a == DataType::Date32 && b == DataType::Date32
+            || is_time(&a) && (is_time(&b) || b == DataType::Date32)
+        {
             (a, step.and_then(interval))
         } else if a == DataType::Date32 && is_time(&b) {
             (b, step.and_then(interval))

@@ -244,7 +244,7 @@ fn value_divided(value: i64, by: Number) -> Result<Option<i128>, SqlError> {
     };
     Ok(match by {
         Number::Exact(0, _) => return Err(zero()),
-        Number::Floating(by) if by == 0.0 => return Err(zero()),
+        Number::Floating(0.0) => return Err(zero()),
         Number::Exact(digits, one) => i128::from(value).checked_mul(one).and_then(|value| divided(value, digits)),
         Number::Floating(by) => rounded(value as f64 / by),
     })
