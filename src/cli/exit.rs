@@ -15,6 +15,8 @@ pub enum Status {
     Usage,
     /// 3: a step failed.
     StepFailed,
+    /// 4: data tests failed.
+    TestsFailed,
     /// 5: a source could not be brought up to date.
     Stale,
     /// 6: the environment could not be reached, or refused us.
@@ -25,7 +27,7 @@ pub enum Status {
 
 /// The statuses as `--help` shows them.
 pub(super) const HELP: &str = "\
-Exit status: 0 done (also: nothing to do) · 1 the project is wrong · 2 usage · 3 a step failed · 5 stale: a source \
+Exit status: 0 done (also: nothing to do) · 1 the project is wrong · 2 usage · 3 a step failed · 4 data tests failed · 5 stale: a source \
 could not be brought up to date · 6 the environment was unreachable or refused us · 130 interrupted";
 
 impl From<Status> for ExitCode {
@@ -35,6 +37,7 @@ impl From<Status> for ExitCode {
             Status::ProjectWrong => 1,
             Status::Usage => 2,
             Status::StepFailed => 3,
+            Status::TestsFailed => 4,
             Status::Stale => 5,
             Status::Unreachable => 6,
             Status::Interrupted => 130,
@@ -47,6 +50,7 @@ impl From<RunResult> for Status {
         match result {
             RunResult::Succeeded => Self::Done,
             RunResult::Failed => Self::StepFailed,
+            RunResult::TestsFailed => Self::TestsFailed,
             RunResult::Stale => Self::Stale,
             RunResult::Unreachable => Self::Unreachable,
             RunResult::Interrupted => Self::Interrupted,

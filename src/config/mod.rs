@@ -2,6 +2,7 @@
 
 mod connections;
 mod dashboards;
+mod data_tests;
 mod environments;
 mod files;
 mod interpolate;
@@ -18,7 +19,7 @@ mod yaml;
 
 pub use load::{LoadOptions, load};
 pub use project::{
-    Connection, Dashboard, Environment, Job, JobStep, LocalFile, LocalSource, Materialization, Model, Project,
-    Protection, Remote, Source, SourceTable, Workspace,
+    Connection, Dashboard, DataTest, DataTestRule, Environment, Job, JobStep, LocalFile, LocalSource, Materialization,
+    Model, Project, Protection, Remote, Source, SourceTable, Workspace,
 };
 pub use select::Selection;

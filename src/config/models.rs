@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use super::walk::{Walk, is_identifier};
 use super::yaml::{Key, Node};
-use super::{Materialization, Model, files};
+use super::{DataTest, Materialization, Model, data_tests, files};
 use crate::diag::{Diagnostic, did_you_mean};
 use crate::ids::ModelName;
 
@@ -17,6 +17,7 @@ struct Settings {
     materialized: Option<Materialization>,
     cluster_by: Option<Vec<String>>,
     description: Option<(String, Range<usize>)>,
+    tests: Vec<DataTest>,
 }
 
 /// A key of `models` with the files it covers.
@@ -36,7 +37,7 @@ pub(super) fn read(
     let mut entries: Vec<Entry> = Vec::new();
     let mut found: Vec<PathBuf> = Vec::new();
     for (key, node) in walk.entries_or_empty(node, "`models`").unwrap_or_default() {
-        let settings = settings(walk, &key.text, node);
+        let settings = settings(walk, root, &key.text, node);
         let Some((path, is_file)) = locate(walk, root, key) else { continue };
         if let Some(earlier) = entries.iter().find(|entry| entry.path == path) {
             let first = walk.span(&earlier.range);
@@ -80,11 +81,12 @@ pub(super) fn read(
     models.into_iter().map(|model| (model.name.clone(), model)).collect()
 }
 
-fn settings(walk: &mut Walk<'_>, key: &str, node: &Node) -> Option<Settings> {
+fn settings(walk: &mut Walk<'_>, root: &Path, key: &str, node: &Node) -> Option<Settings> {
     if node.is_null() {
         return None;
     }
-    let fields = walk.fields(node, &format!("models `{key}`"), &["materialized", "cluster_by", "description"])?;
+    let fields =
+        walk.fields(node, &format!("models `{key}`"), &["materialized", "cluster_by", "description", "tests"])?;
     let materialized = fields.get("materialized").and_then(|node| {
         let text = walk.text(node, "`materialized`")?;
         match text.as_str() {
@@ -108,7 +110,8 @@ fn settings(walk: &mut Walk<'_>, key: &str, node: &Node) -> Option<Settings> {
     });
     let description =
         fields.get("description").and_then(|node| Some((walk.text(node, "`description`")?, node.range.clone())));
-    Some(Settings { materialized, cluster_by, description })
+    let tests = fields.get("tests").map(|node| data_tests::read(walk, root, node)).unwrap_or_default();
+    Some(Settings { materialized, cluster_by, description, tests })
 }
 
 /// Finds what a key of `models` names: a folder, or a file with or without its `.sql`. Returns whether it is a file.
@@ -156,6 +159,7 @@ fn model(walk: &mut Walk<'_>, path: PathBuf, entries: &[Entry]) -> Option<Model>
         materialized: materialized.unwrap_or(Materialization::View),
         cluster_by: cluster_by.unwrap_or_default(),
         description: description.map(|(text, _)| text.clone()),
+        tests: covering.iter().flat_map(|entry| entry.settings.tests.clone()).collect(),
         span: walk.span(&most_specific.range),
     };
     if model.materialized == Materialization::View && !model.cluster_by.is_empty() {

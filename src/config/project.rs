@@ -169,8 +169,66 @@ pub struct Model {
     pub cluster_by: Vec<String>,
     /// Comment on the table or view.
     pub description: Option<String>,
+    /// What must hold of its rows; those of its folders first.
+    pub tests: Vec<DataTest>,
     /// Where it is configured in `jobs.yaml`.
     pub span: Span,
+}
+
+/// Something that must hold of a model's rows.
+#[derive(Clone, Debug)]
+pub struct DataTest {
+    /// What.
+    pub rule: DataTestRule,
+    /// Whether a failure is told and otherwise does no harm.
+    pub warns: bool,
+    /// Where it stands in `jobs.yaml`.
+    pub span: Span,
+}
+
+/// What must hold.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DataTestRule {
+    /// None of these columns is NULL.
+    NotNull(Vec<String>),
+    /// No two rows have the same values in these columns; rows with a NULL there do not count.
+    Unique(Vec<String>),
+    /// The column has one of these values, or is NULL.
+    AcceptedValues {
+        /// The column.
+        column: String,
+        /// Texts, numbers and truth values.
+        values: Vec<serde_json::Value>,
+    },
+    /// The column's value, unless NULL, is found in another table.
+    Relationships {
+        /// The column.
+        column: String,
+        /// The other table: a model, or a source as `schema.table`.
+        table: String,
+        /// Its column.
+        field: String,
+    },
+    /// A condition that is not false for any row.
+    Expression(String),
+    /// The number of rows is within bounds.
+    RowCount {
+        /// The least.
+        min: Option<u64>,
+        /// The most.
+        max: Option<u64>,
+    },
+    /// The newest value of a column is not older than this.
+    Freshness {
+        /// The column: a date or timestamp.
+        column: String,
+        /// How many units.
+        amount: u32,
+        /// `MINUTE`, `HOUR` or `DAY`.
+        unit: &'static str,
+    },
+    /// The query in this file, relative to the project's root, returns no row.
+    NoRows(PathBuf),
 }
 
 /// What a model's query becomes.

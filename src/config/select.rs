@@ -48,6 +48,7 @@ mod tests {
             materialized: Materialization::View,
             cluster_by: Vec::new(),
             description: None,
+            tests: Vec::new(),
             span: Span::start_of(&SourceFile::new("jobs.yaml", "")),
         }
     }

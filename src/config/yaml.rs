@@ -111,6 +111,11 @@ impl Node {
         }
     }
 
+    /// Tells whether it is a list.
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self.value, Value::Sequence(_))
+    }
+
     /// Returns the value of a key, if this is a mapping that has it.
     pub(super) fn get(&self, name: &str) -> Option<&Node> {
         match &self.value {

@@ -78,6 +78,19 @@ pub enum EventKind {
         /// The answer, or why there is none.
         result: Result<QueryResult, String>,
     },
+    /// Rows of a model's new version failed a data test. Once a test that failed.
+    TestFailed {
+        /// The step that builds the model.
+        step: StepId,
+        /// What the test says, in short.
+        test: String,
+        /// Whether it only warns.
+        warns: bool,
+        /// How many rows of its query say so.
+        failing: u64,
+        /// A few of them.
+        sample: QueryResult,
+    },
     /// A step ended. Terminal for the step, exactly once.
     StepFinished {
         /// The step.
@@ -163,6 +176,11 @@ pub enum Outcome {
         /// Why, and what to do.
         failure: Failure,
     },
+    /// Its new version did not pass its tests, and the old one stays.
+    TestsFailed {
+        /// Which, and what to do.
+        failure: Failure,
+    },
     /// A source could not be brought up to date: what depends on it must not be taken as fresh.
     Stale {
         /// Why, and what to do.
@@ -225,6 +243,8 @@ pub struct QueryResult {
 pub enum RunResult {
     /// All steps succeeded.
     Succeeded,
+    /// Data tests failed.
+    TestsFailed,
     /// A step failed.
     Failed,
     /// A source could not be brought up to date.
@@ -241,6 +261,7 @@ impl Outcome {
         match self {
             Self::Succeeded { .. } | Self::Skipped { .. } | Self::Stopped { .. } => RunResult::Succeeded,
             Self::Failed { failure } | Self::Stale { failure } if failure.unreachable => RunResult::Unreachable,
+            Self::TestsFailed { .. } => RunResult::TestsFailed,
             Self::Failed { .. } => RunResult::Failed,
             Self::Stale { .. } => RunResult::Stale,
             Self::Cancelled => RunResult::Interrupted,
@@ -250,7 +271,7 @@ impl Outcome {
     /// Returns why it failed, if it did.
     pub fn failure(&self) -> Option<&Failure> {
         match self {
-            Self::Failed { failure } | Self::Stale { failure } => Some(failure),
+            Self::Failed { failure } | Self::TestsFailed { failure } | Self::Stale { failure } => Some(failure),
             Self::Succeeded { .. } | Self::Skipped { .. } | Self::Stopped { .. } | Self::Cancelled => None,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::{CompiledDashboard, CompiledModel, Manifest, Reads, SourceRead};
+use super::{CompiledDashboard, CompiledModel, Manifest, Reads, SourceRead, data_tests};
 use crate::analysis::{self, Column, DataType, Parsed, Relation, TableRead};
 use crate::config::{Model, Project, SourceTable};
 use crate::dashboards::{LvDash, widget_queries};
@@ -36,6 +36,8 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
         compiled.fingerprint = fingerprint(&compiled, &models);
         models.insert(name, compiled);
     }
+    // After all models, for a test may read models that come later.
+    compiler.tests(&mut models, &mut diagnostics);
     let dashboards = project
         .dashboards
         .iter()
@@ -175,6 +177,20 @@ fn target<'a>(project: &'a Project, parts: &[String]) -> Option<Target<'a>> {
     table.map(|(_, table)| Target::Source(schema_name, Some(table)))
 }
 
+/// Returns all models that a model rests on.
+fn models_below(models: &IndexMap<ModelName, CompiledModel>, name: &ModelName) -> HashSet<ModelName> {
+    let mut below = HashSet::new();
+    let mut open = vec![name];
+    while let Some(name) = open.pop() {
+        for read in models.get(name).iter().flat_map(|model| &model.reads.models) {
+            if below.insert(read.clone()) {
+                open.push(read);
+            }
+        }
+    }
+    below
+}
+
 /// Takes the fingerprint of a model together with those that it reads, which come before it.
 fn fingerprint(model: &CompiledModel, earlier: &IndexMap<ModelName, CompiledModel>) -> Fingerprint {
     let mut read: Vec<(&ModelName, &Fingerprint)> =
@@ -213,8 +229,42 @@ impl Compiler<'_> {
             query: Arc::clone(query),
             reads: self.reads(parsed.reads()),
             columns,
+            tests: Vec::new(),
             fingerprint: definition.clone(),
             definition,
+        }
+    }
+
+    /// Compiles the data tests of all models.
+    fn tests(&self, models: &mut IndexMap<ModelName, CompiledModel>, diagnostics: &mut Diagnostics) {
+        if models.values().all(|model| model.config.tests.is_empty()) {
+            return;
+        }
+        // What is wrong with the macros has been told with the models.
+        let Ok(templates) = Templates::new(self.project) else { return };
+        let below: HashMap<ModelName, HashSet<ModelName>> =
+            models.keys().map(|name| (name.clone(), models_below(models, name))).collect();
+        for model in models.values_mut() {
+            let own = model.config.name.clone();
+            for test in &model.config.tests {
+                let (mut compiled, parsed) = match data_tests::compile(&model.config, test, &templates) {
+                    Ok(compiled) => compiled,
+                    Err(found) => {
+                        diagnostics.extend(found);
+                        continue;
+                    }
+                };
+                diagnostics.extend(self.resolve(&parsed).1);
+                compiled.reads = self.reads(parsed.reads());
+                compiled.reads.models.retain(|read| *read != own);
+                if let Some(later) = compiled.reads.models.iter().find(|read| below[*read].contains(&own)) {
+                    let message = format!("this test of `{own}` reads `{later}`, which is built from `{own}`");
+                    let help = "A model is tested before anything is built from it. Test the other model instead.";
+                    diagnostics.push(Diagnostic::error("late-test", message).at(test.span.clone()).help(help));
+                    continue;
+                }
+                model.tests.push(compiled);
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 //! anything is sent anywhere. What `plan` needs to know of the project it finds here.
 
 mod compile;
+mod data_tests;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::ids::{ConnectionName, DashboardName, Fingerprint, JobName, ModelName,
 use crate::template::Rendered;
 
 pub use compile::compile;
+pub use data_tests::CompiledTest;
 
 /// A project, compiled for one environment.
 #[derive(Clone, Debug)]
@@ -52,6 +54,8 @@ pub struct CompiledModel {
     pub reads: Reads,
     /// The columns it yields, where they could be told.
     pub columns: Option<Vec<Column>>,
+    /// What must hold of its rows.
+    pub tests: Vec<CompiledTest>,
     /// What it says itself: its query, but for blanks and comments, and what it becomes.
     pub definition: Fingerprint,
     /// Its definition and those of all models it rests on: what its rows depend on, but for the sources.

@@ -68,12 +68,39 @@ pub struct BuildModel {
     pub materialized: Materialization,
     /// Statements that make room for it.
     pub before: Vec<String>,
-    /// The whole statement: a header that kiln writes, then the model's query.
+    /// The whole statement: a header that kiln writes, then the model's query. With tests it makes another table or view,
+    /// beside the one that is read.
     pub statement: String,
+    /// How it is tested and then put in the place of the one that is read; none if nothing has to hold of it.
+    pub audit: Option<Audit>,
     /// How many lines of the statement stand before the query.
     pub header_lines: usize,
     /// The query, for finding the place in the template that a line of the statement comes from.
     pub query: Arc<Rendered>,
+}
+
+/// How a new version of a table or view is tested, and then published in one step.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// The tests.
+    pub tests: Vec<PlannedTest>,
+    /// The query that counts the rows that fail each: the test's place in the list, and their number.
+    pub count: String,
+    /// The statements that put the new version in its place; the last one does, the others make room.
+    pub publish: Vec<String>,
+    /// The statement that clears the new version's own place.
+    pub clear: String,
+}
+
+/// A data test of a new version.
+#[derive(Clone, Debug)]
+pub struct PlannedTest {
+    /// What it says, in short.
+    pub name: String,
+    /// The query that returns a few rows that fail it.
+    pub sample: String,
+    /// Whether a failure is told and otherwise does no harm.
+    pub warns: bool,
 }
 
 impl BuildModel {

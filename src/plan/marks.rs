@@ -20,6 +20,9 @@ pub const NOTES_TABLE: &str = "_kiln";
 /// The table that exists while somebody deploys.
 pub const LOCK_TABLE: &str = "_kiln_lock";
 
+/// With this the names begin of tables and views that wait for their tests.
+pub(super) const NEW_PREFIX: &str = "_kiln_new_";
+
 const PROJECT: &str = "kiln.project";
 const MODEL: &str = "kiln.model";
 const DEFINITION: &str = "kiln.definition";

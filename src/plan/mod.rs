@@ -4,6 +4,7 @@
 //! an [`Action`], and both look at what is there ([`Observed`]), so that nothing of other people's is touched.
 
 mod action;
+mod audit;
 mod change;
 mod deploy;
 mod destroy;
@@ -16,8 +17,8 @@ mod steps;
 mod tests;
 
 pub use action::{
-    Action, Alter, BuildModel, PublishDashboard, QueryDashboard, Refusal, Step, SyncConnection, TrashDashboard,
-    WidgetStatement,
+    Action, Alter, Audit, BuildModel, PlannedTest, PublishDashboard, QueryDashboard, Refusal, Step, SyncConnection,
+    TrashDashboard, WidgetStatement,
 };
 pub use change::{Act, Change, DeployPlan, Kind};
 pub use deploy::deploy;

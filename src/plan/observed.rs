@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::marks::{self, LOCK_TABLE, Marks, NOTES_TABLE, Note};
+use super::marks::{self, LOCK_TABLE, Marks, NEW_PREFIX, NOTES_TABLE, Note};
 use crate::ids::{DashboardName, TableName, WarehouseId};
 
 /// What is there.
@@ -19,6 +19,8 @@ pub struct Observed {
     pub notes: Vec<Note>,
     /// Whether the table of these notes is there.
     pub has_notes_table: bool,
+    /// Tables and views that wait for their tests, or did not pass them.
+    pub waiting: BTreeMap<String, TableKind>,
     /// Who deploys at the moment.
     pub lock: Option<Lock>,
     /// The project's dashboards, as far as they exist.
@@ -132,6 +134,9 @@ impl Observed {
                 self.has_notes_table = true;
             }
             LOCK_TABLE => self.lock = Some(Lock::read(properties)),
+            _ if name.starts_with(NEW_PREFIX) => {
+                self.waiting.insert(name.to_owned(), table.kind);
+            }
             _ => {
                 let table = ObservedTable { marks: Marks::read(properties), ..table };
                 self.tables.insert(name.to_owned(), table);

@@ -9,7 +9,8 @@ use super::action::{
     Action, Alter, BuildModel, PublishDashboard, QueryDashboard, Refusal, Step, SyncConnection, TrashDashboard,
     WidgetStatement,
 };
-use super::marks::{NOTES_TABLE, Note};
+use super::audit::{audit, new_header};
+use super::marks::{NEW_PREFIX, NOTES_TABLE, Note};
 use super::observed::{Observed, ObservedTable, TableKind};
 use super::statement::{header, marked_statement};
 use crate::config::Materialization;
@@ -72,7 +73,8 @@ impl<'a> Planner<'a> {
     }
 
     /// Returns the steps in an order in which they can run.
-    pub(super) fn finish(self, job: Option<JobName>) -> RunPlan {
+    pub(super) fn finish(mut self, job: Option<JobName>) -> RunPlan {
+        self.need_what_tests_read();
         let order = self.graph.order().expect("the manifest orders models, and nothing else can close a circle");
         let steps = order
             .into_iter()
@@ -137,21 +139,45 @@ impl<'a> Planner<'a> {
     }
 
     fn build(&self, model: &CompiledModel, there: Option<&TableKind>) -> Action {
-        let table = model.table.to_sql();
-        let before = match (there, model.config.materialized) {
-            (Some(TableKind::Table), Materialization::View) => vec![format!("DROP TABLE IF EXISTS {table}")],
-            (Some(TableKind::View), Materialization::Table) => vec![format!("DROP VIEW IF EXISTS {table}")],
-            _ => Vec::new(),
+        let room = |table: &TableName, there: Option<&TableKind>| match (there, model.config.materialized) {
+            (Some(TableKind::Table), Materialization::View) => Some(format!("DROP TABLE IF EXISTS {}", table.to_sql())),
+            (Some(TableKind::View), Materialization::Table) => Some(format!("DROP VIEW IF EXISTS {}", table.to_sql())),
+            _ => None,
+        };
+        let mut before: Vec<String> = room(&model.table, there).into_iter().collect();
+        let (statement, header, audit) = if model.tests.is_empty() {
+            (marked_statement(self.manifest, model), header(self.manifest, model), None)
+        } else {
+            let new = self.own_table(&format!("{NEW_PREFIX}{}", model.config.name));
+            // What was tested takes the place of the old one only after its tests, so room is made only then.
+            let publish = std::mem::take(&mut before);
+            before.extend(room(&new, self.observed.waiting.get(&new.name)));
+            let header = new_header(model, &new);
+            (format!("{header}{}", model.query.text), header, Some(audit(self.manifest, model, &new, publish)))
         };
         Action::Build(Box::new(BuildModel {
             model: model.config.name.clone(),
             table: model.table.clone(),
             materialized: model.config.materialized,
             before,
-            statement: marked_statement(self.manifest, model),
-            header_lines: header(self.manifest, model).matches('\n').count(),
+            statement,
+            audit,
+            header_lines: header.matches('\n').count(),
             query: Arc::clone(&model.query),
         }))
+    }
+
+    /// Lets models wait for what their tests read.
+    fn need_what_tests_read(&mut self) {
+        let manifest = self.manifest;
+        for model in manifest.models.values() {
+            let step = build_step(&model.config.name);
+            if self.actions.contains_key(&step) {
+                for test in &model.tests {
+                    self.need_reads(&step, &test.reads);
+                }
+            }
+        }
     }
 
     /// Changes a table in place.

@@ -60,7 +60,7 @@ impl Report for Answer {
                 self.steps.push((step.clone(), outcome.clone(), *milliseconds));
             }
             EventKind::RunFinished { .. } => self.ended_at = event.at.format("%Y-%m-%d %H:%M UTC").to_string(),
-            EventKind::StepStarted { .. } | EventKind::StepProgress { .. } => {}
+            EventKind::StepStarted { .. } | EventKind::StepProgress { .. } | EventKind::TestFailed { .. } => {}
         }
     }
 }
@@ -73,10 +73,7 @@ impl Answer {
 
     /// Returns the steps that failed, with their reasons.
     pub fn failures(&self) -> impl Iterator<Item = (&StepId, &Failure)> {
-        self.steps.iter().filter_map(|(step, outcome, _)| match outcome {
-            Outcome::Failed { failure } | Outcome::Stale { failure } => Some((step, failure)),
-            _ => None,
-        })
+        self.steps.iter().filter_map(|(step, outcome, _)| Some((step, outcome.failure()?)))
     }
 
     /// Writes the page.
@@ -142,6 +139,7 @@ fn provenance((step, outcome, milliseconds): &(StepId, Outcome, u64)) -> Provena
         Outcome::Succeeded { summary } if summary.is_empty() => (duration(*milliseconds), Standing::Good),
         Outcome::Succeeded { summary } => (format!("{summary} · {}", duration(*milliseconds)), Standing::Good),
         Outcome::Failed { failure } => (failure.message.clone(), Standing::Bad),
+        Outcome::TestsFailed { failure } => (failure.message.clone(), Standing::Bad),
         Outcome::Stale { failure } => (failure.message.clone(), Standing::Stale),
         Outcome::Skipped { because } => (format!("skipped, because it needs {because}"), Standing::Stale),
         Outcome::Stopped { because } => (format!("stopped, because {because} failed"), Standing::Stale),

@@ -9,7 +9,7 @@ use console::{Style, measure_text_width, truncate_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Report;
-use crate::event::{Event, EventKind, Failure, Outcome, RunResult, StepOutline};
+use crate::event::{Event, EventKind, Failure, Outcome, QueryResult, RunResult, StepOutline};
 use crate::ids::{JobName, StepId};
 
 /// Shows the progress of a run on the standard error.
@@ -110,6 +110,7 @@ impl Terminal {
         let (mark, words) = match outcome {
             Outcome::Succeeded { summary } => (palette.good.apply_to("✓"), palette.dim.apply_to(summary.clone())),
             Outcome::Failed { .. } => (palette.bad.apply_to("✗"), palette.bad.apply_to("failed".to_owned())),
+            Outcome::TestsFailed { .. } => (palette.bad.apply_to("✗"), palette.bad.apply_to("tests failed".to_owned())),
             Outcome::Stale { .. } => (palette.bad.apply_to("✗"), palette.bad.apply_to("stale".to_owned())),
             Outcome::Skipped { because } => {
                 (palette.dim.apply_to("-"), palette.dim.apply_to(format!("skipped, because it needs `{because}`")))
@@ -141,12 +142,32 @@ impl Terminal {
         }
     }
 
+    fn test_failed(&self, step: &StepId, test: &str, warns: bool, failing: u64, sample: &QueryResult) {
+        let palette = &self.palette;
+        let word = if warns { palette.bold.apply_to("warning:") } else { palette.bad.apply_to("error:") };
+        let rows = if failing == 1 { "1 row fails".to_owned() } else { format!("{failing} rows fail") };
+        self.line(&format!("  {word} {step}: {rows} `{test}`"));
+        for line in grid(sample) {
+            let line = truncate_str(&line, self.width.max(40).saturating_sub(6), "…").into_owned();
+            self.line(&format!("      {}", palette.dim.apply_to(line.trim_end())));
+        }
+        if sample.truncated {
+            self.line(&format!("      {}", palette.dim.apply_to("…")));
+        }
+    }
+
     fn end(&self, result: RunResult, milliseconds: u64) {
         let took = duration(milliseconds);
         let palette = &self.palette;
         self.line("");
         self.line(&match result {
             RunResult::Succeeded => format!("{} in {took}", palette.good.apply_to("done")),
+            RunResult::TestsFailed => {
+                format!(
+                    "{} after {took}: data tests failed, and what they guard is as it was",
+                    palette.bad.apply_to("failed")
+                )
+            }
             RunResult::Failed => format!("{} after {took}: a step failed", palette.bad.apply_to("failed")),
             RunResult::Stale => {
                 format!("{} after {took}: a source could not be brought up to date", palette.bad.apply_to("stale"))
@@ -184,12 +205,33 @@ impl Report for Terminal {
             }
             EventKind::StepStarted { step } => self.start(step, event.at),
             EventKind::StepProgress { step, message } => self.progress(step, message, event.at),
+            EventKind::TestFailed { step, test, warns, failing, sample } => {
+                self.test_failed(step, test, *warns, *failing, sample);
+            }
             EventKind::StepFinished { step, outcome, milliseconds, .. } => self.finish(step, outcome, *milliseconds),
             EventKind::RunFinished { result, milliseconds } => self.end(*result, *milliseconds),
             EventKind::DashboardPublished { .. } | EventKind::WidgetQueried { .. } => {}
         }
     }
 }
+
+/// Lays rows out in columns, under their names.
+fn grid(rows: &QueryResult) -> Vec<String> {
+    let head: Vec<&str> = rows.columns.iter().map(|(name, _)| name.as_str()).collect();
+    let body = rows.rows.iter().map(|row| row.iter().map(|cell| cell.as_deref().unwrap_or("NULL")).collect());
+    let lines: Vec<Vec<&str>> = std::iter::once(head).chain(body).collect();
+    let width = |i: usize| lines.iter().filter_map(|line| line.get(i)).map(|cell| measure_text_width(cell)).max();
+    let widths: Vec<usize> = (0..rows.columns.len()).filter_map(width).map(|width| width.min(GRID_CELL)).collect();
+    let cell = |text: &str, width: usize| {
+        let text = truncate_str(&text.replace(['\n', '\r', '\t'], " "), width, "…").into_owned();
+        let gap = width.saturating_sub(measure_text_width(&text));
+        text + &" ".repeat(gap + 2)
+    };
+    lines.iter().map(|line| line.iter().zip(&widths).map(|(text, width)| cell(text, *width)).collect()).collect()
+}
+
+/// The widest a cell is shown.
+const GRID_CELL: usize = 32;
 
 /// Writes a duration as people read it: `0.4 s`, `12.0 s`, `3:05 min`, `1:02:03 h`.
 pub fn duration(milliseconds: u64) -> String {

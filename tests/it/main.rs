@@ -7,8 +7,9 @@ mod bad_input;
 mod browser;
 #[cfg(feature = "local")]
 mod cohort_sql;
-mod databricks_client;
 #[cfg(feature = "local")]
+mod data_tests;
+mod databricks_client;
 mod deploy;
 mod deploy_faults;
 mod doctor;

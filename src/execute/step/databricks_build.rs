@@ -1,6 +1,7 @@
 //! Builds a model's table or view: one statement on the warehouse.
 
 use super::databricks_alter::run_all;
+use super::databricks_audit;
 use super::{Context, Finished, Reporter, failure};
 use crate::config::Materialization;
 use crate::databricks::{Error, Progress, Statement, StatementResult};
@@ -16,7 +17,13 @@ pub(super) async fn run(model: &BuildModel, context: &Context, reporter: &Report
     };
     let id = ran.id;
     match ran.result {
-        Ok(result) => Finished::succeeded(summary(model, &result)),
+        Ok(result) => {
+            let summary = summary(model, &result);
+            match &model.audit {
+                Some(audit) => databricks_audit::run(model, audit, summary, context, reporter).await,
+                None => Finished::succeeded(summary),
+            }
+        }
         Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
         Err(error) => Finished::failed(Failure { place: place(&error, model), ..explain(&model.model, &error) }),
     }
@@ -88,7 +95,7 @@ fn summary(model: &BuildModel, result: &StatementResult) -> String {
 }
 
 /// Writes a whole number with commas between its thousands.
-fn thousands(n: u64) -> String {
+pub(super) fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -100,7 +107,7 @@ fn thousands(n: u64) -> String {
     text
 }
 
-fn explain(model: &crate::ids::ModelName, error: &Error) -> Failure {
+pub(super) fn explain(model: &crate::ids::ModelName, error: &Error) -> Failure {
     failure(format!("model `{model}`: {error}"), error.help(), error.class())
 }
 

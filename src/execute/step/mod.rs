@@ -4,6 +4,7 @@ mod dashboard_publish;
 mod dashboard_query;
 mod dashboard_trash;
 mod databricks_alter;
+mod databricks_audit;
 mod databricks_build;
 mod fivetran_sync;
 

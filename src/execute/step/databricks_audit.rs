@@ -1,0 +1,83 @@
+//! Tests a model's new version and publishes it: one statement for all tests, one more for each that fails, one to publish.
+
+use super::databricks_alter::run_all;
+use super::databricks_build::{explain, statement, thousands};
+use super::{Context, Finished, Reporter};
+use crate::databricks::{Error, StatementResult};
+use crate::event::{EventKind, Failure, Outcome, QueryResult};
+use crate::plan::{Audit, BuildModel, PlannedTest};
+
+pub(super) async fn run(
+    model: &BuildModel,
+    audit: &Audit,
+    summary: String,
+    context: &Context,
+    reporter: &Reporter,
+) -> Finished {
+    match test_and_publish(model, audit, summary, context, reporter).await {
+        Ok(finished) => finished,
+        Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
+        Err(error) => Finished::failed(explain(&model.model, &error)),
+    }
+}
+
+async fn test_and_publish(
+    model: &BuildModel,
+    audit: &Audit,
+    summary: String,
+    context: &Context,
+    reporter: &Reporter,
+) -> Result<Finished, Error> {
+    let counted = statement(audit.count.clone(), true, context, reporter).await.result?;
+    let failed = failed_tests(audit, &counted);
+    for (test, failing) in &failed {
+        let sample = statement(test.sample.clone(), true, context, reporter).await.result?;
+        reporter
+            .tell(EventKind::TestFailed {
+                step: reporter.step().clone(),
+                test: test.name.clone(),
+                warns: test.warns,
+                failing: *failing,
+                sample: QueryResult {
+                    columns: sample.columns.iter().map(|c| (c.name.clone(), c.type_text.clone())).collect(),
+                    truncated: usize::try_from(*failing).is_ok_and(|failing| failing > sample.rows.len()),
+                    rows: sample.rows,
+                },
+            })
+            .await;
+    }
+    let errors: Vec<&str> = failed.iter().filter(|(test, _)| !test.warns).map(|(test, _)| test.name.as_str()).collect();
+    if !errors.is_empty() {
+        let names = errors.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        return Ok(Finished::new(Outcome::TestsFailed {
+            failure: Failure {
+                message: format!("model `{}`: the new rows fail {names}", model.model),
+                help: Some(format!(
+                    "{} is as it was, and what reads it was not built. The new rows stay in _kiln_new_{} to be looked at.",
+                    model.table, model.model
+                )),
+                ..Failure::default()
+            },
+        }));
+    }
+    run_all(&audit.publish, context, reporter).await?;
+    run_all(std::slice::from_ref(&audit.clear), context, reporter).await?;
+    let tests = match (audit.tests.len(), failed.len()) {
+        (1, 0) => "1 test passed".to_owned(),
+        (all, 0) => format!("{all} tests passed"),
+        (all, warnings) => format!("{} of {all} tests passed, the others warn", thousands((all - warnings) as u64)),
+    };
+    Ok(Finished::succeeded(format!("{summary}, {tests}")))
+}
+
+/// Reads which tests failed, and for how many rows.
+fn failed_tests<'a>(audit: &'a Audit, counted: &StatementResult) -> Vec<(&'a PlannedTest, u64)> {
+    let mut failed: Vec<(usize, u64)> = counted
+        .rows
+        .iter()
+        .filter_map(|row| Some((row.first()?.as_deref()?.parse().ok()?, row.get(1)?.as_deref()?.parse().ok()?)))
+        .filter(|(_, failing)| *failing > 0)
+        .collect();
+    failed.sort_unstable();
+    failed.into_iter().filter_map(|(test, failing)| Some((audit.tests.get(test)?, failing))).collect()
+}

@@ -1,0 +1,107 @@
+//! Data tests as queries: each returns the rows that fail it.
+
+use super::Reads;
+use crate::analysis::{self, Parsed};
+use crate::config::{DataTest, DataTestRule, Model};
+use crate::diag::Diagnostics;
+use crate::ids::{ModelName, quote_identifier};
+use crate::template::Templates;
+
+/// A data test of a model, compiled.
+#[derive(Clone, Debug)]
+pub struct CompiledTest {
+    /// What it says, in short: `not_null customer`.
+    pub name: String,
+    /// The query that returns the rows that fail. It reads the model by its own name, which the caller gives a meaning.
+    pub failing: String,
+    /// What it reads, but for the model itself.
+    pub reads: Reads,
+    /// Whether a failure is told and otherwise does no harm.
+    pub warns: bool,
+}
+
+/// Compiles a test: writes or renders its query, and parses it.
+pub(super) fn compile(
+    model: &Model,
+    test: &DataTest,
+    templates: &Templates,
+) -> Result<(CompiledTest, Parsed), Diagnostics> {
+    let (name, parsed, failing) = match &test.rule {
+        DataTestRule::NoRows(path) => {
+            let rendered = templates.render(path)?;
+            let parsed = analysis::parse(&rendered)?;
+            (format!("no_rows {}", path.display()), parsed, rendered.text.trim().to_owned())
+        }
+        rule => {
+            let (name, sql) = query(&model.name, rule);
+            let place = test.span.clone();
+            let parsed = analysis::parse_sql(&sql, move |_| place.clone())?;
+            (name, parsed, sql)
+        }
+    };
+    Ok((CompiledTest { name, failing, reads: Reads::default(), warns: test.warns }, parsed))
+}
+
+/// Returns a test's name and its query.
+fn query(model: &ModelName, rule: &DataTestRule) -> (String, String) {
+    let table = quote_identifier(model.as_str());
+    let quoted = |columns: &[String]| columns.iter().map(|c| quote_identifier(c)).collect::<Vec<_>>();
+    match rule {
+        DataTestRule::NotNull(columns) => {
+            let nulls = quoted(columns).iter().map(|c| format!("{c} IS NULL")).collect::<Vec<_>>().join(" OR ");
+            (format!("not_null {}", columns.join(", ")), format!("SELECT * FROM {table} WHERE {nulls}"))
+        }
+        DataTestRule::Unique(columns) => {
+            let list = quoted(columns).join(", ");
+            let known = quoted(columns).iter().map(|c| format!("{c} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
+            let sql = format!(
+                "SELECT {list}, count(*) AS row_count FROM {table} WHERE {known} GROUP BY {list} HAVING count(*) > 1"
+            );
+            (format!("unique {}", columns.join(", ")), sql)
+        }
+        DataTestRule::AcceptedValues { column, values } => {
+            let c = quote_identifier(column);
+            let list = values.iter().map(literal).collect::<Vec<_>>().join(", ");
+            let sql = format!("SELECT {c}, count(*) AS row_count FROM {table} WHERE {c} NOT IN ({list}) GROUP BY {c}");
+            (format!("accepted_values {column}"), sql)
+        }
+        DataTestRule::Relationships { column, table: other, field } => {
+            let (c, field) = (quote_identifier(column), quote_identifier(field));
+            let other_sql = other.split('.').map(quote_identifier).collect::<Vec<_>>().join(".");
+            let sql = format!(
+                "SELECT own.{c}, count(*) AS row_count FROM {table} AS own LEFT ANTI JOIN {other_sql} AS other \
+                 ON own.{c} = other.{field} WHERE own.{c} IS NOT NULL GROUP BY own.{c}"
+            );
+            (format!("relationships {column} in {other}"), sql)
+        }
+        DataTestRule::Expression(condition) => {
+            // On a line of its own, so that a comment at its end does not swallow the parenthesis.
+            (format!("expression {condition}"), format!("SELECT * FROM {table} WHERE NOT (\n{condition}\n)"))
+        }
+        DataTestRule::RowCount { min, max } => {
+            let bounds = [min.map(|min| format!("count(*) < {min}")), max.map(|max| format!("count(*) > {max}"))];
+            let words = [min.map(|min| format!("at least {min}")), max.map(|max| format!("at most {max}"))];
+            let join =
+                |parts: &[Option<String>], by: &str| parts.iter().flatten().cloned().collect::<Vec<_>>().join(by);
+            let sql = format!("SELECT count(*) AS row_count FROM {table} HAVING {}", join(&bounds, " OR "));
+            (format!("row_count {}", join(&words, ", ")), sql)
+        }
+        DataTestRule::Freshness { column, amount, unit } => {
+            let c = quote_identifier(column);
+            let sql = format!(
+                "SELECT max({c}) AS newest FROM {table} \
+                 HAVING max({c}) IS NULL OR max({c}) < current_timestamp() - INTERVAL '{amount}' {unit}"
+            );
+            (format!("freshness {column} within {amount} {}", unit.to_lowercase()), sql)
+        }
+        DataTestRule::NoRows(_) => unreachable!("its query is in its file"),
+    }
+}
+
+/// Writes a value of `jobs.yaml` as SQL.
+fn literal(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")),
+        other => other.to_string(),
+    }
+}
