@@ -175,7 +175,8 @@ impl Environment {
         Ok(observed)
     }
 
-    fn unobservable(&self, error: &databricks::Error) -> Error {
+    /// Says that the workspace could not be read.
+    pub(super) fn unobservable(&self, error: &databricks::Error) -> Error {
         refused(format!("environment `{}` could not be read: {error}", self.name), &error.help())
     }
 

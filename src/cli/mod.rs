@@ -5,12 +5,14 @@
 
 mod check;
 mod connect;
+mod dashboard;
 mod deploy;
 mod destroy;
 mod doctor;
 mod error;
 mod exit;
 mod guard;
+mod init;
 #[cfg(feature = "local")]
 mod local;
 mod lookup;
@@ -63,8 +65,10 @@ enum Command {
     Plan(plan::Args),
     Deploy(deploy::Args),
     Destroy(destroy::Args),
+    Dashboard(dashboard::Args),
     SyncAndRefresh(sync_and_refresh::Args),
     Doctor(doctor::Args),
+    Init(init::Args),
     #[cfg(feature = "local")]
     Local(local::Args),
 }
@@ -95,9 +99,11 @@ pub fn main() -> ExitCode {
 fn run(command: Command, output: &Output) -> Result<Status, Error> {
     match command {
         Command::Check(args) => check::run(&args, output),
+        Command::Init(args) => init::run(&args, output),
         Command::Render(args) => render::run(&args, output),
         Command::Plan(args) => to_the_end(plan::run(&args, output)),
         Command::Deploy(args) => to_the_end(deploy::run(&args, output)),
+        Command::Dashboard(args) => to_the_end(dashboard::run(&args, output)),
         Command::Destroy(args) => to_the_end(destroy::run(&args, output)),
         Command::Doctor(args) => to_the_end(doctor::run(&args, output)),
         Command::SyncAndRefresh(args) => to_the_end(sync_and_refresh::run(&args, output)),

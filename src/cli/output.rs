@@ -74,6 +74,18 @@ impl Output {
         }
     }
 
+    /// Adds Markdown to the summary of the job of GitHub Actions that this runs in; nothing elsewhere.
+    pub(super) fn summary(&self, markdown: impl FnOnce() -> String) {
+        if self.format != Format::Github {
+            return;
+        }
+        let Some(path) = super::lookup::env("GITHUB_STEP_SUMMARY") else { return };
+        let file = fs_err::OpenOptions::new().create(true).append(true).open(&path);
+        if let Err(error) = file.and_then(|mut file| writeln!(file, "{}", markdown())) {
+            self.status(&format!("warning: the job's summary is incomplete: {error}"));
+        }
+    }
+
     /// Prints a line about what was done.
     pub(super) fn status(&self, text: &str) {
         match self.format {

@@ -1,12 +1,14 @@
 //! `kiln plan`.
 
+use std::path::PathBuf;
+
 use super::connect::Environment;
 use super::error::Error;
 use super::output::{Format, Output};
 use super::{ProjectArgs, Status};
 use crate::manifest::Manifest;
 use crate::plan::{self, Consent, DeployPlan};
-use crate::report::changes;
+use crate::report::{changes, markdown};
 
 /// Show what a deploy would change in the workspace, and why, without changing anything
 #[derive(Debug, clap::Args)]
@@ -15,6 +17,9 @@ pub(super) struct Args {
     project: ProjectArgs,
     #[command(flatten)]
     consent: ConsentArgs,
+    /// Write the plan as Markdown to a file too, as for a comment on a pull request
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
 }
 
 /// What a deploy may do that could cost somebody something.
@@ -42,6 +47,9 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let environment = Environment::connect(&project, output).await?;
     let plan = plan_deploy(&environment, &manifest, args.consent.into()).await?;
     show(&plan, output);
+    if let Some(path) = &args.markdown {
+        fs_err::write(path, markdown::plan(&plan)).map_err(|error| Error::usage(error.to_string()))?;
+    }
     let status = if plan.refusals().next().is_some() { Status::StepFailed } else { Status::Done };
     environment.close().await;
     Ok(status)
@@ -62,4 +70,5 @@ pub(super) fn show(plan: &DeployPlan, output: &Output) {
         Format::Json => changes::json(plan),
         Format::Text | Format::Github => changes::text(plan, output.stdout_color()),
     });
+    output.summary(|| markdown::plan(plan));
 }

@@ -107,6 +107,7 @@ impl Reports {
         if output.format == Format::Github {
             output.data(&github::annotations(self.answer.failures()));
         }
+        output.summary(|| self.answer.markdown());
         let Some(page) = page.filter(|_| result == RunResult::Succeeded && self.answer.has_dashboards()) else {
             return;
         };

@@ -14,6 +14,7 @@ mod differences;
 mod file;
 mod located;
 mod model;
+mod pull;
 mod read;
 mod relative;
 mod widget_sql;
@@ -26,6 +27,7 @@ pub use model::{
     Calculation, DataType, Dataset, DatasetSource, Field, FieldReference, Page, PageKind, Parameter, ParameterBinding,
     ParameterKind, Position, Query, Selection, Sort, Spec, Widget, WidgetKind,
 };
+pub use pull::pulled;
 pub use relative::relative_date_in_words;
 pub use widget_sql::{WidgetQuery, dataset_sql, widget_queries};
 

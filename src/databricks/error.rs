@@ -131,7 +131,8 @@ impl Error {
             Self::Warehouse { .. } => "name the environment's `warehouse` by its name, id or HTTP path".to_owned(),
             Self::PathTaken { .. } => "move it away, or choose another `folder` or title".to_owned(),
             Self::Edited { .. } => {
-                "`kiln plan` shows what differs; bring that into the project's file, or overwrite it: \
+                "`kiln plan` shows what differs; bring that into the project's file with `kiln dashboard \
+                                    pull`, or overwrite it: \
                                     `kiln deploy --overwrite-edits`. If another environment put it there, give one of \
                                     them a `dashboard_folder` of its own"
                     .to_owned()

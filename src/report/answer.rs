@@ -6,6 +6,7 @@ use console::{Style, measure_text_width};
 use serde_json::Value;
 
 use super::Report;
+use super::markdown;
 use super::page::{self, DashboardResults, PageInput, Provenance, Standing};
 use super::terminal::duration;
 use crate::dashboards::{LvDash, Widget};
@@ -103,6 +104,12 @@ impl Answer {
             provenance,
             steps,
         })
+    }
+
+    /// Writes the run as Markdown.
+    pub fn markdown(&self) -> String {
+        let title = format!("{} on {}", self.project, self.environment);
+        markdown::run(&title, &self.steps, &self.text(100, false))
     }
 
     /// Writes the key figures and the cohorts as text for a terminal of `width` columns.

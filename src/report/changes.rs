@@ -65,7 +65,7 @@ pub fn is_saved_as(plan: &DeployPlan, saved: &Value) -> bool {
 }
 
 /// Says in one line how much there is to do.
-fn sum(plan: &DeployPlan) -> String {
+pub(super) fn sum(plan: &DeployPlan) -> String {
     let mut parts: Vec<String> = ORDER
         .iter()
         .filter_map(|(act, words)| {

@@ -7,6 +7,7 @@ pub mod changes;
 pub mod diagnostics;
 pub mod github;
 pub mod json;
+pub mod markdown;
 pub mod page;
 pub mod terminal;
 

@@ -244,8 +244,24 @@ fn what_a_person_changed_in_a_dashboard_is_not_lost() {
     let (_, draft) = served.get(&path);
     assert!(!draft["serialized_dashboard"].to_string().contains("Better title"), "{draft}");
 
+    // Or what they changed comes into the file, and then there is nothing to do.
+    served.patch(&path, &json!({"serialized_dashboard": content("Best title")}));
+    let ran = kiln(&project, &served, &["dashboard", "pull", "sales"]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("wrote dashboards/sales.lvdash.json") && ran.stderr.contains("widget `Best title` changed"),
+        "{}",
+        ran.stderr
+    );
+    assert!(project.read("dashboards/sales.lvdash.json").contains("\"title\": \"Best title\""));
+    assert!(!project.read("dashboards/sales.lvdash.json").contains("\"catalog\""), "the file fits every environment");
+    assert!(kiln(&project, &served, &["dashboard", "pull"]).stderr.contains("is as in the workspace"));
+    assert_eq!(planned(&project, &served, &[]), ["publish dashboard /Shared/Tiny/Sales.lvdash.json"]);
+    deploy(&project, &served, &[]);
+    kiln(&project, &served, &["dashboard", "pull", "sale"]).fails_with(2, &["Did you mean `sales`?"]);
+
     // A change of ours goes through: what lies there is what was sent.
-    project.replace("dashboards/sales.lvdash.json", "\"title\":\"Sales\"", "\"title\":\"All sales\"");
+    project.replace("dashboards/sales.lvdash.json", "\"title\": \"Best title\"", "\"title\": \"All sales\"");
     assert_eq!(planned(&project, &served, &[]), ["update dashboard /Shared/Tiny/Sales.lvdash.json"]);
     deploy(&project, &served, &[]);
 }

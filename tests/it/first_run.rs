@@ -93,6 +93,20 @@ fn a_wrong_token_is_refused_with_the_way_to_a_right_one() {
 }
 
 #[test]
+fn a_new_project_runs_at_once_and_nothing_is_written_over() {
+    let folder = Project::empty();
+    let made = folder.kiln(&["init", "My Shop 2"]);
+    assert_eq!(made.status, 0, "{}", made.stderr);
+    assert!(made.stderr.contains("made the project `my-shop-2`"), "{}", made.stderr);
+    for args in [["check", "--project", "My Shop 2"], ["sync-and-refresh", "--project", "My Shop 2"]] {
+        let ran = folder.kiln(&args);
+        assert_eq!(ran.status, 0, "{args:?}: {}{}", ran.stdout, ran.stderr);
+        assert!(!ran.stderr.contains("warning"), "{}", ran.stderr);
+    }
+    folder.kiln(&["init", "My Shop 2"]).fails_with(2, &["jobs.yaml is there already"]);
+}
+
+#[test]
 fn a_service_principal_runs_the_job_and_its_secret_is_nowhere_at_the_highest_log_level() {
     let project = Project::tiny();
     let server = Project::tiny();

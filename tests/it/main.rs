@@ -24,6 +24,7 @@ mod faults;
 #[cfg(feature = "local")]
 mod first_run;
 mod fivetran_client;
+mod github;
 mod http_faults;
 #[cfg(feature = "local")]
 mod interrupt;
