@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::types::DataType;
+use crate::diag::did_you_mean;
 
 /// A built-in function.
 #[derive(Clone, Debug)]
@@ -84,6 +85,13 @@ pub fn function(name: &str) -> Option<&'static Function> {
 /// Walks all functions, in no particular order.
 pub fn functions() -> impl Iterator<Item = &'static Function> {
     CATALOGUE.values()
+}
+
+/// The function with the name that is nearest to a mistaken one, if one is near.
+pub fn nearest(name: &str) -> Option<&'static str> {
+    let mut names: Vec<_> = functions().map(|function| function.name).collect();
+    names.sort_unstable();
+    did_you_mean(name, names)
 }
 
 /// Tells whether a name belongs to one of the large families of which the catalogue does not list every member.

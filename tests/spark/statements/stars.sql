@@ -308,3 +308,41 @@ SELECT u.*, t.* FROM t JOIN u USING (a);
 SELECT *, t.a AS ta, u.a AS ua FROM t JOIN u USING (a);
 --> a int	B string	s struct<f:int,G:struct<h:string,i:int>>	c int	ta int	ua int
 --> 1	x	{1, {deep, 2}}	10	1	1
+
+-- A column that comes twice is one column still.
+SELECT x.a FROM (SELECT a, * FROM VALUES (1, 'x') AS u(a, b)) AS x;
+--> a int
+--> 1
+
+SELECT a FROM (SELECT *, a FROM VALUES (1, 'x') AS u(a, b)) AS x;
+--> a int
+--> 1
+
+SELECT b FROM (SELECT *, upper(b) AS b FROM VALUES (1, 'x') AS u(a, b)) AS x;
+--! AMBIGUOUS_REFERENCE 42704
+
+SELECT *, upper(b) AS b FROM VALUES (1, 'x') AS u(a, b);
+--> a int	b string	b string
+--> 1	x	X
+
+SELECT *, upper(b) AS B FROM VALUES (1, 'x') AS u(a, b);
+--> a int	b string	B string
+--> 1	x	X
+
+SELECT *, upper(b) AS b, lower(b) AS c FROM VALUES (1, 'x') AS u(a, b) ORDER BY a;
+--> a int	b string	b string	c string
+--> 1	x	X	x
+
+SELECT u.*, a + 1 AS a FROM VALUES (1, 'x') AS u(a, b);
+--> a int	b string	a int
+--> 1	x	2
+
+SELECT x.a FROM (SELECT u.a, v.* FROM VALUES (1) AS u(a) JOIN VALUES (1) AS v(a) ON u.a = v.a) AS x;
+--! AMBIGUOUS_REFERENCE 42704
+
+SELECT x.a FROM (SELECT u.a, a AS a FROM VALUES (1) AS u(a)) AS x;
+--! AMBIGUOUS_REFERENCE 42704
+
+SELECT x.a FROM (SELECT a, u.a FROM VALUES (1) AS u(a) JOIN VALUES (1) AS v(a) USING (a)) AS x;
+--> a int
+--> 1

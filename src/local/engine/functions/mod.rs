@@ -24,6 +24,7 @@ pub(super) mod lambdas;
 pub(super) mod maps;
 mod math;
 mod moments;
+mod nans;
 mod nested;
 mod number_pattern;
 mod numbers;
@@ -234,6 +235,11 @@ fn aggregate_functions() -> HashMap<&'static str, Arc<AggregateUDF>> {
     ]);
     all.extend(percentile::functions());
     all.extend(groups::functions());
+    for name in nans::NAMES {
+        if let Some(function) = all.get_mut(name) {
+            *function = nans::one(Arc::clone(function));
+        }
+    }
     all
 }
 

@@ -90,7 +90,8 @@ impl ScalarUDFImpl for Round {
         }
         let places = match args.scalar_arguments.get(1) {
             None => 0,
-            Some(Some(places)) => constant(places)?,
+            // The result of no places is NULL, of the type of a whole number.
+            Some(Some(places)) => self.places(places)?.unwrap_or(0),
             Some(None) => return Err(not_constant().into()),
         };
         Ok(Arc::new(Field::new(self.name(), result_type(args.arg_fields[0].data_type(), places), true)))
@@ -108,7 +109,10 @@ impl ScalarUDFImpl for Round {
         }
         let places = match args.args.get(1) {
             None => 0,
-            Some(ColumnarValue::Scalar(places)) => constant(places)?,
+            Some(ColumnarValue::Scalar(places)) => match self.places(places)? {
+                Some(places) => places,
+                None => return ScalarValue::try_from(args.return_field.data_type()).map(ColumnarValue::Scalar),
+            },
             Some(ColumnarValue::Array(_)) => return Err(not_constant().into()),
         };
         let target = args.return_field.data_type();
@@ -117,6 +121,21 @@ impl ScalarUDFImpl for Round {
             ColumnarValue::Scalar(scalar) => {
                 let array = self.compute(&scalar.to_array()?, places, target)?;
                 ScalarValue::try_from_array(&array, 0).map(ColumnarValue::Scalar)
+            }
+        }
+    }
+}
+
+impl Round {
+    /// The constant number of places; none: it is NULL.
+    fn places(&self, places: &ScalarValue) -> Result<Option<i32>> {
+        match places {
+            ScalarValue::Int64(Some(n)) => i32::try_from(*n).map(Some).map_err(|_| not_constant().into()),
+            ScalarValue::Int32(Some(n)) => Ok(Some(*n)),
+            places if places.is_null() && matches!(self.to, To::HalfUp | To::HalfEven) => Ok(None),
+            _ => {
+                let text = format!("The scale of {} must be a constant that is not NULL.", self.name());
+                Err(SqlError::new("NON_FOLDABLE_ARGUMENT", "42K08", text).into())
             }
         }
     }
@@ -132,14 +151,6 @@ fn too_large() -> SqlError {
 
 fn not_constant() -> SqlError {
     SqlError::new("DATATYPE_MISMATCH.NON_FOLDABLE_INPUT", "42K09", "The scale of round must be a constant.")
-}
-
-fn constant(places: &ScalarValue) -> Result<i32> {
-    match places {
-        ScalarValue::Int64(Some(n)) => i32::try_from(*n).map_err(|_| not_constant().into()),
-        ScalarValue::Int32(Some(n)) => Ok(*n),
-        _ => Err(not_constant().into()),
-    }
 }
 
 /// Decimals keep the digits that are asked for, and get one more before the point.

@@ -574,11 +574,19 @@ pub(super) fn unknown(function: &Function) -> SqlError {
     }
     let parts: Vec<String> =
         function.name.0.iter().filter_map(|part| part.as_ident().map(|ident: &Ident| ident.value.clone())).collect();
-    let parts: Vec<_> = parts.iter().map(String::as_str).collect();
+    unknown_routine(&parts.iter().map(String::as_str).collect::<Vec<_>>()).at(place)
+}
+
+/// The error for the name of a function that is not known.
+pub(in crate::local::engine) fn unknown_routine(path: &[&str]) -> SqlError {
+    let nearest = path.last().and_then(|name| crate::dialect::functions::nearest(name));
+    let hint = nearest.map(|name| format!(" Did you mean {}?", quoted(&[name]))).unwrap_or_default();
     SqlError::new(
         "UNRESOLVED_ROUTINE",
         "42883",
-        format!("Cannot resolve routine {} on search path [`system`.`builtin`, `system`.`session`].", quoted(&parts)),
+        format!(
+            "Cannot resolve routine {} on search path [`system`.`builtin`, `system`.`session`].{hint}",
+            quoted(path)
+        ),
     )
-    .at(place)
 }

@@ -48,7 +48,7 @@ use datafusion::sql::planner::{NullOrdering, ParserOptions, SqlToRel};
 use sqlparser::ast::{Query, Statement};
 
 pub(super) use bind::{DEFAULT_CATALOG, DEFAULT_SCHEMA, Scope, TARGET, TableUse, Version};
-pub(super) use calls::USER;
+pub(super) use calls::{USER, unknown_routine};
 pub(super) use casts::SparkCasts;
 pub(super) use coercion::SparkCoercion;
 pub(super) use errors::{divide_by_zero, explain, overflow};

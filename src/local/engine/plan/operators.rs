@@ -187,16 +187,28 @@ fn type_of(expr: &Expr, schema: &DFSchema) -> Result<DataType> {
 
 /// Beside a decimal, a whole number that is written out has as many digits as it shows.
 fn narrowed(expr: Expr, other: &DataType) -> Expr {
-    let literal = match &expr {
-        Expr::Cast(cast) => cast.expr.as_ref(),
-        expr => expr,
-    };
-    match literal {
-        Expr::Literal(ScalarValue::Int64(Some(n)), _) if matches!(other, DataType::Decimal128(..)) => {
+    match written_out(&expr) {
+        Some(n) if matches!(other, DataType::Decimal128(..)) => {
             let digits = u8::try_from(n.unsigned_abs().to_string().len()).unwrap_or(20);
-            Expr::Literal(ScalarValue::Decimal128(Some(i128::from(*n)), digits, 0), None)
+            Expr::Literal(ScalarValue::Decimal128(Some(n), digits, 0), None)
         }
         _ => expr,
+    }
+}
+
+/// The whole number that an expression writes out, unless it is a TINYINT, which stays as wide as its type.
+fn written_out(expr: &Expr) -> Option<i128> {
+    match expr {
+        Expr::Literal(ScalarValue::Int64(n), _) => n.map(i128::from),
+        Expr::Cast(cast) if *cast.field.data_type() != DataType::Int8 => match cast.expr.as_ref() {
+            literal @ (Expr::Literal(..) | Expr::Negative(_)) => written_out(literal),
+            _ => None,
+        },
+        Expr::Negative(inner) => match inner.as_ref() {
+            literal @ (Expr::Literal(..) | Expr::Cast(_)) => written_out(literal).map(|n| -n),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -16,7 +16,7 @@ use sqlparser::ast::{
 
 use super::literals::{self, is_null, unescaped};
 use super::numbers::{self, is_cast_number, is_literal, plain};
-use super::{ast, calls, names, spans};
+use super::{ast, calls, names, relations, spans};
 use crate::local::engine::error::SqlError;
 use crate::local::engine::functions;
 use crate::local::engine::functions::arrays::SUBSCRIPT;
@@ -51,12 +51,18 @@ fn unique_output(body: &mut SetExpr) {
                 _ => None,
             };
             let all: Vec<_> = select.projection.iter().zip(names::items(select)).map(named).collect();
+            // Where columns of two tables are one by USING, that of a table may be another.
+            let merges =
+                select.from.iter().flat_map(|from| &from.joins).any(|join| relations::merges(&join.join_operator));
+            let is_same = |a: &Expr, b: &Expr| {
+                if merges { a.to_string() == b.to_string() } else { ends_alike(a, b) }
+            };
             let is_name = |expr: &Expr| matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
             // A name that two columns have belongs to neither, unless they are the same column.
             let unclear = |name: &str, expr: &Expr| {
-                all.iter().flatten().any(|(n, e)| {
-                    n == name && (e.to_string() != expr.to_string() || !is_name(e)) && !std::ptr::eq(e, expr)
-                })
+                all.iter()
+                    .flatten()
+                    .any(|(n, e)| n == name && !(is_name(e) && is_same(e, expr)) && !std::ptr::eq(e, expr))
             };
             let mut seen = HashSet::new();
             for (i, item) in select.projection.iter_mut().enumerate() {
@@ -76,6 +82,17 @@ fn unique_output(body: &mut SetExpr) {
         }
         _ => {}
     }
+}
+
+/// Whether one name is the other, or its end.
+fn ends_alike(a: &Expr, b: &Expr) -> bool {
+    let path = |expr: &Expr| match expr {
+        Expr::Identifier(name) => vec![name.value.to_lowercase()],
+        Expr::CompoundIdentifier(path) => path.iter().map(|part| part.value.to_lowercase()).collect(),
+        _ => Vec::new(),
+    };
+    let (a, b) = (path(a), path(b));
+    !a.is_empty() && !b.is_empty() && (a.ends_with(&b) || b.ends_with(&a))
 }
 
 struct Rewriter<'a> {

@@ -299,22 +299,42 @@ pub(super) fn describe_namespace(
 /// `DESCRIBE FUNCTION`
 pub(super) fn describe_function(name: &str, extended: bool) -> Result<Output, SqlError> {
     let Some(function) = dialect::functions::function(name) else {
-        return Err(SqlError::new(
-            "UNRESOLVED_ROUTINE",
-            "42883",
-            format!("Cannot resolve routine {} on search path [`system`.`builtin`].", quoted(&[name])),
-        ));
+        return Err(plan::unknown_routine(&[name]));
     };
     let arguments = match (function.min_args, function.max_args) {
         (least, Some(most)) if least == most => format!("{least}"),
         (least, Some(most)) => format!("{least} to {most}"),
         (least, None) => format!("{least} or more"),
     };
-    let mut rows = vec![format!("Function: {}", function.name), format!("Arguments: {arguments}")];
+    let mut rows = vec![
+        format!("Function: {}", function.name),
+        format!("Usage: {}", usage(function)),
+        format!("Arguments: {arguments}"),
+    ];
     if extended {
         rows.push(format!("Kind: {:?}", function.kind).to_lowercase());
     }
     Ok(answer("DESCRIBE", &texts(&["function_desc"]), rows.into_iter().map(|row| vec![Some(row)]).collect()))
+}
+
+/// How a function is called, and what it gives: `substring(arg1, arg2[, arg3]) -> STRING`.
+fn usage(function: &dialect::functions::Function) -> String {
+    let mut call = format!("{}(", function.name);
+    let shown = function.max_args.unwrap_or(function.min_args + 1);
+    for i in 1..=shown {
+        let comma = if i > 1 { ", " } else { "" };
+        let open = if i > function.min_args { "[" } else { "" };
+        call += &format!("{open}{comma}arg{i}");
+    }
+    if function.max_args.is_none() {
+        call += ", ...";
+    }
+    call += &"]".repeat(shown.saturating_sub(function.min_args));
+    call += ")";
+    match &function.returns {
+        dialect::functions::Returns::Type(data_type) => format!("{call} -> {data_type}"),
+        _ => call,
+    }
 }
 
 /// A type as `DESCRIBE` writes it: in lower case, without blanks.

@@ -9,7 +9,8 @@ use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use deltalake::protocol::{DeltaOperation, MergePredicate};
 use tokio_util::sync::CancellationToken;
 
-use super::rows::{counters, is_default, set_once, target};
+use super::assigned::{self, set_once};
+use super::rows::{counters, is_default, target};
 use super::touched::{self, FILE, Target};
 use super::{columns, evolve};
 use crate::dialect::{Assignment, Merge, MergeAction, MergeClause, MergeWhen, Part};
@@ -387,16 +388,22 @@ impl<'a> Join<'a> {
     }
 
     async fn given(&mut self, when: MergeWhen, assignments: &[Assignment]) -> Result<Vec<(usize, String)>, SqlError> {
-        let places = set_once(self.scope, self.schema, self.table, assignments)?;
+        let set = set_once(self.scope, self.schema, self.table, assignments)?;
         let mut values = Vec::new();
-        for (place, assignment) in places.into_iter().zip(assignments) {
+        for (set, assignment) in set.into_iter().zip(assignments) {
+            if set.is_field() && when == MergeWhen::NotMatched {
+                let text = "The INSERT clause of MERGE gives values to whole columns, not to fields of structs.";
+                let error = SqlError::new("DELTA_UNSUPPORTED_NESTED_FIELD_IN_OPERATION", "0AKDC", text);
+                return Err(error.at(self.scope.place(&assignment.column)));
+            }
             let value = match is_default(&assignment.value) {
-                true => format!("({})", self.rules.default(place).unwrap_or("NULL")),
+                true if set.is_field() => "NULL".to_owned(),
+                true => format!("({})", self.rules.default(set.place).unwrap_or("NULL")),
                 false => self.piece(when, &assignment.value).await?,
             };
-            values.push((place, value));
+            values.push((set, value));
         }
-        Ok(values)
+        Ok(assigned::whole(self.schema, self.table, values))
     }
 
     /// Takes an expression of a clause. One for rows without a partner sees one side only.

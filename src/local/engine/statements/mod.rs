@@ -1,6 +1,7 @@
 //! What each kind of statement does.
 
 mod alter;
+mod assigned;
 mod clone;
 mod columns;
 mod copy;

@@ -8,6 +8,7 @@ use deltalake::kernel::engine::arrow_conversion::TryIntoArrow as _;
 use deltalake::protocol::DeltaOperation;
 use tokio_util::sync::CancellationToken;
 
+use super::assigned;
 use super::touched::{self, FILE, Target};
 use crate::dialect::{Assignment, Name, Part};
 use crate::ids::TableName;
@@ -145,50 +146,6 @@ pub(super) fn written(scope: &Scope, name: &Name) -> Result<String, SqlError> {
     Ok(quoted(&parts.iter().map(String::as_str).collect::<Vec<_>>()))
 }
 
-/// The column of the table that an assignment names: by itself, or after the name by which the table goes.
-pub(super) fn assigned(scope: &Scope, schema: &Schema, owner: &str, column: &Name) -> Result<usize, SqlError> {
-    let parts = scope.parts(column)?;
-    let name = match parts.as_slice() {
-        [name] => name,
-        [table, name] if table.eq_ignore_ascii_case(owner) => name,
-        _ => {
-            let text = format!("setting {}: only whole columns can be set", parts.join("."));
-            return Err(SqlError::unsupported(&text).at(scope.place(column)));
-        }
-    };
-    let place = schema.fields().iter().position(|field| field.name().eq_ignore_ascii_case(name));
-    place.ok_or_else(|| {
-        let columns: Vec<_> = schema.fields().iter().map(|field| quoted(&[field.name()])).collect();
-        SqlError::new(
-            "DELTA_MERGE_UNRESOLVED_EXPRESSION",
-            "42601",
-            format!("Cannot resolve {} among the columns {}.", quoted(&[name]), columns.join(", ")),
-        )
-        .at(scope.place(column))
-    })
-}
-
-/// Refuses a column that is set twice.
-pub(super) fn set_once(
-    scope: &Scope,
-    schema: &Schema,
-    owner: &str,
-    assignments: &[Assignment],
-) -> Result<Vec<usize>, SqlError> {
-    let mut places = Vec::new();
-    for assignment in assignments {
-        let place = assigned(scope, schema, owner, &assignment.column)?;
-        if places.contains(&place) {
-            let name = quoted(&[schema.field(place).name()]);
-            let text = format!("There is a conflict from these SET columns: {name} is set twice.");
-            let error = SqlError::new("DELTA_CONFLICT_SET_COLUMN", "42701", text);
-            return Err(error.at(scope.place(&assignment.column)));
-        }
-        places.push(place);
-    }
-    Ok(places)
-}
-
 /// Whether a value is the word DEFAULT.
 pub(super) fn is_default(value: &Part) -> bool {
     value.text().trim().eq_ignore_ascii_case("default")
@@ -209,11 +166,11 @@ pub(super) async fn update(
     let (name, table) = target(engine, scope, named).await?;
     let (dir, schema) = (engine.table_dir(&name), schema_of(&table)?);
     let owner = alias.unwrap_or(&name.name);
-    let places = set_once(scope, &schema, owner, assignments)?;
+    let set = assigned::set_once(scope, &schema, owner, assignments)?;
     let definition = write::definition(&table, &dir)?;
     let rules = Rules::of(&definition, &schema);
-    for place in &places {
-        rules.may_set(*place)?;
+    for set in &set {
+        rules.may_set(set.place)?;
     }
 
     let mut pieces = Pieces::default();
@@ -221,16 +178,22 @@ pub(super) async fn update(
         Some(part) => pieces.expression(part)?,
         None => "true".to_owned(),
     };
+    let mut values = Vec::new();
+    for (set, assignment) in set.into_iter().zip(assignments) {
+        let value = match is_default(&assignment.value) {
+            true if set.is_field() => "NULL".to_owned(),
+            true => format!("({})", rules.default(set.place).unwrap_or("NULL")),
+            false => pieces.expression(&assignment.value)?,
+        };
+        values.push((set, value));
+    }
+    let values = assigned::whole(&schema, owner, values);
     let mut columns = Vec::new();
     for (i, field) in schema.fields().iter().enumerate() {
         let own = quoted(&[owner, field.name()]);
-        let value = match places.iter().position(|place| *place == i) {
+        let value = match values.iter().find(|(place, _)| *place == i) {
             None => own,
-            Some(at) => {
-                let value = match is_default(&assignments[at].value) {
-                    true => format!("({})", rules.default(i).unwrap_or("NULL")),
-                    false => pieces.expression(&assignments[at].value)?,
-                };
+            Some((_, value)) => {
                 let sql_type = types::from_arrow(field.data_type());
                 format!("CASE WHEN {holds} THEN CAST({value} AS {sql_type}) ELSE {own} END")
             }
@@ -252,9 +215,10 @@ pub(super) async fn update(
     let changed = found.iter().flat_map(|(_, counts)| counts).sum();
     if changed > 0 {
         let (source, gone) = target.files(found.into_iter().filter_map(|(file, _)| file).collect()).await?;
+        let is_set = |i| values.iter().any(|(place, _)| *place == i);
         // What is computed is computed again, unless the statement says what it shall be.
         let given: Vec<_> =
-            (0..schema.fields().len()).map(|i| (!rules.is_generated(i) || places.contains(&i)).then_some(i)).collect();
+            (0..schema.fields().len()).map(|i| (!rules.is_generated(i) || is_set(i)).then_some(i)).collect();
         let rows = pieces.reading(engine, &rows, scope, &source).await?;
         let rows = rules.applied(engine, scope, rows, &given, By::Update).await?;
         let mut files = files::write(&rows, &dir, &schema, &definition.partitions, cancel).await?;

@@ -69,3 +69,30 @@ async fn samples_take_about_their_share_and_repeat() {
     assert_eq!(w.rows(sum).await, w.rows(sum).await);
     assert_ne!(w.rows(sum).await, w.rows(&sum.replace("42", "43")).await);
 }
+
+#[tokio::test]
+async fn intervals_are_described_and_written_as_the_api_has_them() {
+    let w = Warehouse::new().await;
+    let sql = "SELECT INTERVAL '1' DAY AS d, CAST(NULL AS INTERVAL YEAR TO MONTH) AS m, array(INTERVAL '90' MINUTE) AS a, \
+               TIMESTAMP'2024-01-02 03:04:05.5' - TIMESTAMP'2024-01-01 00:00:00' AS t";
+    let output = w.run(sql).await;
+    let columns: Vec<_> = output
+        .columns
+        .iter()
+        .map(|c| (c.type_name.as_str(), c.type_text.as_str(), c.interval_type.as_deref().unwrap_or("-")))
+        .collect();
+    assert_eq!(
+        columns,
+        [
+            ("INTERVAL", "INTERVAL DAY", "DAY"),
+            ("INTERVAL", "INTERVAL YEAR TO MONTH", "YEAR TO MONTH"),
+            ("ARRAY", "ARRAY<INTERVAL MINUTE>", "-"),
+            ("INTERVAL", "INTERVAL DAY TO SECOND", "DAY TO SECOND"),
+        ]
+    );
+    let row: Vec<_> = output.rows[0].iter().map(|cell| cell.as_deref().unwrap_or("NULL")).collect();
+    assert_eq!(
+        row,
+        ["INTERVAL '1' DAY", "NULL", r#"["INTERVAL '90' MINUTE"]"#, "INTERVAL '1 03:04:05.5' DAY TO SECOND"]
+    );
+}
