@@ -10,8 +10,19 @@ use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature};
 
 /// The aggregates that can compute a NaN from other values.
-pub(super) const NAMES: [&str; 9] =
-    ["sum", "avg", "stddev", "stddev_pop", "var_samp", "var_pop", "corr", "covar_samp", "covar_pop"];
+pub(super) const NAMES: [&str; 11] = [
+    "sum",
+    "avg",
+    "stddev",
+    "stddev_pop",
+    "var_samp",
+    "var_pop",
+    "corr",
+    "covar_samp",
+    "covar_pop",
+    "skewness",
+    "kurtosis",
+];
 
 /// The aggregate, with one NaN.
 pub(super) fn one(plain: Arc<AggregateUDF>) -> Arc<AggregateUDF> {

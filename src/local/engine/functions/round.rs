@@ -76,7 +76,8 @@ impl ScalarUDFImpl for Round {
             number if number.is_numeric() => number,
             other => return Err(self.no_number(&other).into()),
         };
-        Ok(std::iter::once(value).chain(given.get(1).map(|_| DataType::Int64)).collect())
+        let places = |given: &DataType| if *given == DataType::Null { DataType::Null } else { DataType::Int64 };
+        Ok(std::iter::once(value).chain(given.get(1).map(places)).collect())
     }
 
     fn return_type(&self, given: &[DataType]) -> Result<DataType> {

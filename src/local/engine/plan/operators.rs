@@ -200,8 +200,11 @@ fn narrowed(expr: Expr, other: &DataType) -> Expr {
 fn written_out(expr: &Expr) -> Option<i128> {
     match expr {
         Expr::Literal(ScalarValue::Int64(n), _) => n.map(i128::from),
-        Expr::Cast(cast) if *cast.field.data_type() != DataType::Int8 => match cast.expr.as_ref() {
-            literal @ (Expr::Literal(..) | Expr::Negative(_)) => written_out(literal),
+        Expr::Cast(cast) => match cast.field.data_type() {
+            DataType::Int16 | DataType::Int32 | DataType::Int64 => match cast.expr.as_ref() {
+                Expr::Literal(ScalarValue::Int64(n), _) => n.map(i128::from),
+                _ => None,
+            },
             _ => None,
         },
         Expr::Negative(inner) => match inner.as_ref() {
