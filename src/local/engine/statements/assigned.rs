@@ -1,5 +1,7 @@
 //! What `SET` gives values to: columns of a table, and fields of its structs.
 
+use std::collections::BTreeMap;
+
 use datafusion::arrow::datatypes::{DataType, Schema};
 
 use crate::dialect::{Assignment, Name};
@@ -97,20 +99,20 @@ pub(super) fn whole(
     owner: &str,
     set: impl IntoIterator<Item = (Assigned, String)>,
 ) -> Vec<(usize, String)> {
-    let mut by_column: Vec<(usize, Vec<(Vec<usize>, String)>)> = Vec::new();
+    let mut by_column: BTreeMap<usize, Vec<Inside>> = BTreeMap::new();
     for (assigned, value) in set {
-        match by_column.iter_mut().find(|(place, _)| *place == assigned.place) {
-            Some((_, all)) => all.push((assigned.path, value)),
-            None => by_column.push((assigned.place, vec![(assigned.path, value)])),
-        }
+        by_column.entry(assigned.place).or_default().push((assigned.path, value));
     }
-    let value = |(place, set): (usize, Vec<(Vec<usize>, String)>)| {
+    let value = |(place, set): (usize, Vec<Inside>)| {
         let field = schema.field(place);
         let set: Vec<_> = set.iter().map(|(path, value)| (path.as_slice(), value.as_str())).collect();
         (place, rebuilt(&[owner, field.name()], field.data_type(), &set))
     };
     by_column.into_iter().map(value).collect()
 }
+
+/// The way into a column, and the value there.
+type Inside = (Vec<usize>, String);
 
 /// A value with some of its fields set.
 fn rebuilt(own: &[&str], data_type: &DataType, set: &[(&[usize], &str)]) -> String {

@@ -215,9 +215,9 @@ impl Answer {
         let mut lines = lines.iter().map(|line| line.get(4..).unwrap_or_default());
         // A name may have spaces, and so may the type of an interval.
         let column = |text: &str| {
-            let ends = text.match_indices(' ').map(|(at, _)| at);
-            let at = ends.clone().find(|at| DataType::parse(&text[at + 1..]).is_some());
-            let at = at.or_else(|| ends.last()).unwrap_or(text.len());
+            let mut ends = text.match_indices(' ').map(|(at, _)| at);
+            let at = ends.find(|at| DataType::parse(&text[at + 1..]).is_some());
+            let at = at.or_else(|| text.rfind(' ')).unwrap_or(text.len());
             (text[..at].to_owned(), normal(text[at..].trim()))
         };
         let columns = lines.next().map_or_else(Vec::new, |head| head.split('\t').map(column).collect());
