@@ -165,6 +165,10 @@ impl Environment {
     pub(super) async fn observe(&self, manifest: &Manifest) -> Result<Observed, Error> {
         let Connected { databricks, warehouse, .. } = &self.connected;
         let mut observed = self.tables(manifest).await?;
+        if !manifest.grants.is_empty() {
+            let grants = observe::grants(databricks, &manifest.catalog, &manifest.schema).await;
+            observed.grants = grants.map_err(|error| self.unobservable(&error))?;
+        }
         let sources = manifest.models.values().flat_map(|model| &model.reads.sources).map(|read| read.table.clone());
         let missing = observe::missing(databricks, &sources.collect()).await;
         observed.missing_sources = missing.map_err(|error| self.unobservable(&error))?;

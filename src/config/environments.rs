@@ -1,5 +1,7 @@
 //! `environments` and `variables`: which workspace a project goes to, and what its templates see.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -9,7 +11,7 @@ use super::yaml::{self, Key, Node};
 use super::{Environment, Protection, Remote, Workspace, secrets};
 use crate::diag::{Diagnostic, Spanned, did_you_mean};
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "workspace",
     "host",
     "profile",
@@ -20,6 +22,7 @@ const KEYS: [&str; 13] = [
     "schema",
     "fivetran",
     "dashboard_folder",
+    "grants",
     "protected",
     "default",
     "variables",
@@ -123,6 +126,7 @@ fn read_one(walk: &mut Walk<'_>, name: &str, node: &Node) -> Option<Environment>
         // What another environment takes from unset variables is not known here.
         if walk.resolving { workspace_folder(walk, &text, &node.range) } else { Some(text) }
     });
+    let grants = fields.get("grants").map(|node| grants(walk, node)).unwrap_or_default();
     let protected = fields.get("protected").and_then(|node| protection(walk, node));
     if let Some(node) = fields.get("variables") {
         // Read again for the chosen environment; here only those of the others are looked at.
@@ -139,9 +143,49 @@ fn read_one(walk: &mut Walk<'_>, name: &str, node: &Node) -> Option<Environment>
         schema: schema?,
         fivetran,
         dashboard_folder,
+        grants,
         protected,
         span,
     })
+}
+
+/// What can be granted on a schema, for the schema itself and all that is in it.
+const PRIVILEGES: [&str; 17] = [
+    "ALL PRIVILEGES",
+    "APPLY TAG",
+    "BROWSE",
+    "CREATE FUNCTION",
+    "CREATE MATERIALIZED VIEW",
+    "CREATE MODEL",
+    "CREATE TABLE",
+    "CREATE VIEW",
+    "CREATE VOLUME",
+    "EXECUTE",
+    "MANAGE",
+    "MODIFY",
+    "READ VOLUME",
+    "REFRESH",
+    "SELECT",
+    "USE SCHEMA",
+    "WRITE VOLUME",
+];
+
+/// Reads `grants`: what users and groups may do with the models' schema.
+fn grants(walk: &mut Walk<'_>, node: &Node) -> BTreeMap<String, BTreeSet<String>> {
+    let mut grants = BTreeMap::new();
+    for (key, node) in walk.entries_or_empty(node, "`grants`").unwrap_or_default() {
+        let mut privileges = BTreeSet::new();
+        for (text, range) in walk.texts(node, &format!("the privileges of `{}`", key.text)).unwrap_or_default() {
+            let privilege = text.trim().to_uppercase().replace('_', " ");
+            if PRIVILEGES.contains(&privilege.as_str()) {
+                privileges.insert(privilege);
+            } else {
+                walk.unknown_name(&range, "privilege of schemas named", &privilege, PRIVILEGES);
+            }
+        }
+        grants.insert(key.text.clone(), privileges);
+    }
+    grants
 }
 
 /// Reads `protected`: `true`, or a branch that alone may be deployed.

@@ -1,5 +1,6 @@
 //! The typed project: what `jobs.yaml` says, for one environment, with the places it says it at.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
@@ -52,6 +53,8 @@ pub struct Environment {
     pub fivetran: Option<Spanned<String>>,
     /// Workspace folder that dashboards go to instead of their own, absolute.
     pub dashboard_folder: Option<String>,
+    /// What users and groups may do with the models' schema and all that is in it, in SQL's words.
+    pub grants: BTreeMap<String, BTreeSet<String>>,
     /// What a deploy has to prove first; none: nothing.
     pub protected: Option<Protection>,
     /// Where the environment stands in `jobs.yaml`.

@@ -1,8 +1,8 @@
 //! Unity Catalog: schemas and tables.
 
 use super::wire::{
-    Catalog, CreateSchema, EffectivePermissions, EffectivePrivileges, Schema, Table, TableExists, TableList,
-    TableSummary, TableSummaryList,
+    Catalog, CreateSchema, EffectivePermissions, EffectivePrivileges, Permissions, Privileges, Schema, Table,
+    TableExists, TableList, TableSummary, TableSummaryList,
 };
 use crate::http::{self, Class, Http, Request};
 use crate::ids::TableName;
@@ -40,6 +40,26 @@ impl Unity<'_> {
             let request = Request::get("/api/2.1/unity-catalog/effective-permissions").segment(kind).segment(full_name);
             let request = request.query("max_results", "0").query_opt("page_token", token.take());
             let page: EffectivePermissions = self.http.json(request).await?;
+            all.extend(page.privilege_assignments);
+            match page.next_page_token.filter(|token| !token.is_empty()) {
+                Some(next) => token = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// Reads what is granted on a thing itself, by principal. `kind` is `catalog`, `schema` or `table`.
+    /// `GET /api/2.1/unity-catalog/permissions/{kind}/{full_name}`.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub async fn permissions(&self, kind: &str, full_name: &str) -> Result<Vec<Privileges>, http::Error> {
+        let mut all = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let request = Request::get("/api/2.1/unity-catalog/permissions").segment(kind).segment(full_name);
+            let request = request.query("max_results", "0").query_opt("page_token", token.take());
+            let page: Permissions = self.http.json(request).await?;
             all.extend(page.privilege_assignments);
             match page.next_page_token.filter(|token| !token.is_empty()) {
                 Some(next) => token = Some(next),

@@ -74,6 +74,7 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
         environment: project.environment.name.clone(),
         catalog: project.environment.catalog.clone(),
         schema: project.environment.schema.clone(),
+        grants: project.environment.grants.clone(),
         models,
         connections: project.connections.clone(),
         dashboards,

@@ -6,6 +6,7 @@
 mod compile;
 mod data_tests;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -31,6 +32,8 @@ pub struct Manifest {
     pub catalog: String,
     /// Schema of the models.
     pub schema: String,
+    /// What users and groups may do with that schema.
+    pub grants: BTreeMap<String, BTreeSet<String>>,
     /// The models, each after those that it reads.
     pub models: IndexMap<ModelName, CompiledModel>,
     /// The connections.

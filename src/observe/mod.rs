@@ -30,6 +30,22 @@ pub async fn tables(client: &Client, warehouse: &WarehouseId, catalog: &str, sch
     Ok(observed)
 }
 
+/// Reads what is granted on a schema, in SQL's words; nothing if it does not exist.
+///
+/// # Errors
+/// If a request fails.
+pub async fn grants(client: &Client, catalog: &str, schema: &str) -> Result<BTreeMap<String, BTreeSet<String>>, Error> {
+    let name = format!("{}.{}", catalog.to_lowercase(), schema.to_lowercase());
+    match client.unity().permissions("schema", &name).await {
+        Ok(all) => Ok(all
+            .into_iter()
+            .map(|held| (held.principal, held.privileges.iter().map(|privilege| privilege.replace('_', " ")).collect()))
+            .collect()),
+        Err(error) if error.class() == Class::NotFound => Ok(BTreeMap::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Finds which of the tables do not exist: one request for each of their schemas.
 ///
 /// # Errors

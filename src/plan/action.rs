@@ -144,8 +144,8 @@ impl PublishDashboard {
 /// What is needed to change a table or view in place, or to drop it.
 #[derive(Clone, Debug)]
 pub struct Alter {
-    /// The table or view.
-    pub table: TableName,
+    /// What it is, for messages: the table's or view's name.
+    pub object: String,
     /// The statements, each of which may be repeated.
     pub statements: Vec<String>,
     /// Whether the last one drops it.

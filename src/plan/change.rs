@@ -49,6 +49,8 @@ pub struct Change {
 pub enum Kind {
     /// The models' schema.
     Schema,
+    /// What users and groups may do with it.
+    Grants,
     /// A connection of Fivetran.
     Connection,
     /// A view.
@@ -113,6 +115,7 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Schema => "schema",
+            Self::Grants => "grants",
             Self::Connection => "connection",
             Self::View => "view",
             Self::Table => "table",

@@ -12,7 +12,7 @@ use super::steps::{Consent, Planner, Standing, dashboard_path, foreign};
 use crate::config::Materialization;
 use crate::dashboards::{differences, same_content};
 use crate::dialect::essence;
-use crate::ids::{Fingerprint, ModelName};
+use crate::ids::{Fingerprint, ModelName, quote_identifier};
 use crate::manifest::{CompiledDashboard, CompiledModel, Manifest};
 
 /// Plans a deploy.
@@ -26,6 +26,7 @@ pub fn deploy(manifest: &Manifest, observed: &Observed, consent: Consent) -> Dep
         let name = format!("{}.{}", manifest.catalog, manifest.schema);
         deploy.changes.push(Change { step: Some(step), ..change(Kind::Schema, name, Act::Create) });
     }
+    deploy.grants();
     let wanted: Vec<(&CompiledModel, Option<Change>)> =
         manifest.models.values().map(|model| (model, deploy.judge(model))).collect();
     deploy.sync_what_is_missing(&wanted);
@@ -49,6 +50,39 @@ struct Deploy<'a> {
 }
 
 impl<'a> Deploy<'a> {
+    /// Brings the grants on the schema up to date: of the users and groups that the project names, to exactly what it says;
+    /// others are left alone.
+    fn grants(&mut self) {
+        let (manifest, observed) = (self.planner.manifest, self.planner.observed);
+        if manifest.grants.is_empty() {
+            return;
+        }
+        let schema = format!("{}.{}", quote_identifier(&manifest.catalog), quote_identifier(&manifest.schema));
+        let (mut reasons, mut statements) = (Vec::new(), Vec::new());
+        for (who, wanted) in &manifest.grants {
+            let held = observed.grants.get(who).cloned().unwrap_or_default();
+            let quoted = format!("`{}`", who.replace('`', "``"));
+            let list =
+                |privileges: Vec<&String>| privileges.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let (gains, loses) = (list(wanted.difference(&held).collect()), list(held.difference(wanted).collect()));
+            if !gains.is_empty() {
+                reasons.push(format!("{who} gets {gains}"));
+                statements.push(format!("GRANT {gains} ON SCHEMA {schema} TO {quoted}"));
+            }
+            if !loses.is_empty() {
+                reasons.push(format!("{who} loses {loses}"));
+                statements.push(format!("REVOKE {loses} ON SCHEMA {schema} FROM {quoted}"));
+            }
+        }
+        if statements.is_empty() {
+            self.unchanged += 1;
+            return;
+        }
+        let step = self.planner.add_grants(statements);
+        let name = format!("on {}.{}", manifest.catalog, manifest.schema);
+        self.changes.push(Change { reasons, step: Some(step), ..change(Kind::Grants, name, Act::Update) });
+    }
+
     /// Says what has to happen to a model's table or view; nothing if it is as it should be.
     fn judge(&mut self, model: &'a CompiledModel) -> Option<Change> {
         let kind = kind_of(model.config.materialized);

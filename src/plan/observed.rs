@@ -25,6 +25,8 @@ pub struct Observed {
     pub lock: Option<Lock>,
     /// The project's dashboards, as far as they exist.
     pub dashboards: BTreeMap<DashboardName, ObservedDashboard>,
+    /// What is granted on the models' schema, in SQL's words.
+    pub grants: BTreeMap<String, BTreeSet<String>>,
     /// Tables of sources that models read and that do not exist.
     pub missing_sources: BTreeSet<TableName>,
     /// The warehouse that the environment uses.

@@ -183,7 +183,16 @@ impl<'a> Planner<'a> {
     /// Changes a table in place.
     pub(super) fn add_alter(&mut self, model: &ModelName, table: &TableName, statements: Vec<String>) -> StepId {
         let step = StepId::new(format!("alter {model}"));
-        self.add(step.clone(), Action::Alter(Alter { table: table.clone(), statements, drops: false }));
+        self.add(step.clone(), Action::Alter(Alter { object: table.to_string(), statements, drops: false }));
+        step
+    }
+
+    /// Grants and revokes on the models' schema.
+    pub(super) fn add_grants(&mut self, statements: Vec<String>) -> StepId {
+        let step = StepId::from("grants");
+        let object = format!("schema {}.{}", self.manifest.catalog, self.manifest.schema);
+        self.add(step.clone(), Action::Alter(Alter { object, statements, drops: false }));
+        self.need_if_planned(&step, &schema_step());
         step
     }
 
@@ -193,7 +202,10 @@ impl<'a> Planner<'a> {
         let word = if *kind == TableKind::View { "VIEW" } else { "TABLE" };
         let statement = format!("DROP {word} IF EXISTS {}", table.to_sql());
         let step = StepId::new(format!("drop {name}"));
-        self.add(step.clone(), Action::Alter(Alter { table, statements: vec![statement], drops: true }));
+        self.add(
+            step.clone(),
+            Action::Alter(Alter { object: table.to_string(), statements: vec![statement], drops: true }),
+        );
         let earlier: Vec<StepId> = self
             .actions
             .iter()

@@ -38,6 +38,7 @@ fn project(root: &Path, macros: &[(&str, &str)]) -> Project {
             schema: "retention".into(),
             fivetran: None,
             dashboard_folder: None,
+            grants: std::collections::BTreeMap::new(),
             protected: None,
             span: Span::start_of(&jobs),
         },

@@ -267,6 +267,49 @@ fn what_a_person_changed_in_a_dashboard_is_not_lost() {
 }
 
 #[test]
+fn grants_of_those_who_are_named_are_what_the_project_says() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let project = project(&served);
+    project.replace(
+        "jobs.yaml",
+        "schema: tiny, default: true",
+        "schema: tiny, default: true, grants: {analysts: [use_schema, SELECT], \"eve@example.test\": []}",
+    );
+    deploy(&project, &served, &[]);
+    let held = |who: &str| {
+        let rows = served.sql("SHOW GRANTS ON SCHEMA main.tiny");
+        let mut held: Vec<String> = rows
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|row| row[0] == who)
+            .map(|row| row[1].as_str().unwrap_or_default().to_owned())
+            .collect();
+        held.sort();
+        held
+    };
+    assert_eq!(held("analysts"), ["SELECT", "USE SCHEMA"]);
+    served.sql("GRANT MODIFY ON SCHEMA main.tiny TO `analysts`");
+    served.sql("GRANT MODIFY ON SCHEMA main.tiny TO `eve@example.test`");
+    served.sql("GRANT MODIFY ON SCHEMA main.tiny TO `others`");
+    served.sql("REVOKE SELECT ON SCHEMA main.tiny FROM `analysts`");
+    let changes = changes(&project, &served, &[]);
+    assert_eq!(changes.iter().map(short).collect::<Vec<_>>(), ["update grants on main.tiny"]);
+    assert_eq!(
+        changes[0]["reasons"],
+        json!(["analysts gets SELECT", "analysts loses MODIFY", "eve@example.test loses MODIFY"])
+    );
+    deploy(&project, &served, &[]);
+    assert_eq!(
+        (held("analysts"), held("eve@example.test"), held("others")),
+        (vec!["SELECT".into(), "USE SCHEMA".into()], vec![], vec!["MODIFY".into()])
+    );
+    project.replace("jobs.yaml", "use_schema, SELECT", "use_schema, SELCT");
+    kiln(&project, &served, &["plan"]).fails_with(1, &["Did you mean `SELECT`?", "jobs.yaml:"]);
+}
+
+#[test]
 fn two_deploys_do_not_get_into_each_others_way() {
     let server = Project::tiny();
     let served = server.serve(&[]);

@@ -82,6 +82,8 @@ fn kinds() -> Vec<Kind> {
         kind!("get table", harmless, {"name": "t", "catalog_name": "c", "schema_name": "s"}, |c| c.databricks.unity().table(&TableName::new("c", "s", "t"))),
         kind!("table exists", harmless, {"table_exists": true}, |c| c.databricks.unity().table_exists(&TableName::new("c", "s", "t"))),
         kind!("list tables", harmless, {"tables": []}, |c| c.databricks.unity().tables("c", "s")),
+        kind!("table summaries", harmless, {"tables": []}, |c| c.databricks.unity().table_summaries("c", "s")),
+        kind!("grants", harmless, {"privilege_assignments": []}, |c| c.databricks.unity().permissions("schema", "c.s")),
         kind!("rights", harmless, {"privilege_assignments": []}, |c| c.databricks.unity().effective_permissions("catalog", "c")),
         kind!("account", harmless, {"code": "Success", "data": {"account_id": "a"}}, |c| c.fivetran.account_info()),
         kind!("groups", harmless, {"code": "Success", "data": {"items": []}}, |c| c.fivetran.groups()),

@@ -25,8 +25,8 @@ pub use statements::{
 };
 pub use unity::{
     Catalog, CatalogList, CreateCatalog, CreateSchema, EffectivePermissions, EffectivePrivilege, EffectivePrivileges,
-    Schema, SchemaList, Table, TableColumn, TableExists, TableList, TableSummary, TableSummaryList, TableType,
-    UpdateComment,
+    Permissions, Privileges, Schema, SchemaList, Table, TableColumn, TableExists, TableList, TableSummary,
+    TableSummaryList, TableType, UpdateComment,
 };
 pub use warehouses::{DefaultWarehouse, Health, OdbcParams, Warehouse, WarehouseList, WarehouseState};
 pub use workspace::{Delete, Export, ExportFormat, Import, Language, Mkdirs, Object, ObjectList, ObjectType};

@@ -95,6 +95,28 @@ pub struct EffectivePrivilege {
     pub inherited_from_name: Option<String>,
 }
 
+/// A page of `GET /api/2.1/unity-catalog/permissions/{securable_type}/{full_name}`: what is granted on the thing itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Permissions {
+    /// Who may do what, in no particular order.
+    #[serde(default)]
+    pub privilege_assignments: Vec<Privileges>,
+    /// Asks for the next page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_page_token: Option<String>,
+}
+
+/// What one user or group was granted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Privileges {
+    /// E-mail address, name of a group, or application id.
+    #[serde(default)]
+    pub principal: String,
+    /// Such as `USE_SCHEMA`: with underscores, where SQL has blanks.
+    #[serde(default)]
+    pub privileges: Vec<String>,
+}
+
 /// A schema: `GET /api/2.1/unity-catalog/schemas/{catalog.schema}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schema {
@@ -343,6 +365,9 @@ mod tests {
         round_trip::<CreateCatalog>(r#"{"name":"dev","comment":"for trials"}"#);
         round_trip::<UpdateComment>(r#"{"comment":"for all"}"#);
         round_trip::<TableSummaryList>(r#"{"tables":[{"full_name":"main.shop.orders","table_type":"MANAGED"}]}"#);
+        round_trip::<Permissions>(
+            r#"{"privilege_assignments":[{"principal":"analysts","privileges":["USE_SCHEMA","SELECT"]}]}"#,
+        );
         round_trip::<TableExists>(r#"{"table_exists":true}"#);
     }
 }

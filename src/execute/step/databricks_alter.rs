@@ -10,7 +10,7 @@ pub(super) async fn run(alter: &Alter, context: &Context, reporter: &Reporter) -
     match run_all(&alter.statements, context, reporter).await {
         Ok(()) => Finished::succeeded(if alter.drops { "dropped" } else { "changed in place" }),
         Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
-        Err(error) => Finished::failed(failure(format!("{}: {error}", alter.table), error.help(), error.class())),
+        Err(error) => Finished::failed(failure(format!("{}: {error}", alter.object), error.help(), error.class())),
     }
 }
 

@@ -165,6 +165,12 @@ impl Engine {
         Ok(relations.into_iter().map(|(name, _)| name).collect())
     }
 
+    /// What is granted on a catalog, a schema or a table itself, by principal.
+    pub fn grants(&self, path: &[&str]) -> Result<Vec<(String, Vec<String>)>, SqlError> {
+        let grants = self.folder().about(path)?.grants;
+        Ok(grants.into_iter().map(|(who, privileges)| (who, privileges.into_iter().collect())).collect())
+    }
+
     /// One table or view; an unknown one is `TABLE_OR_VIEW_NOT_FOUND`.
     pub async fn table(&self, name: &TableName) -> Result<TableInfo, SqlError> {
         self.describe(name).await

@@ -15,8 +15,8 @@ use super::super::error::ApiError;
 use super::super::server::App;
 use super::extract::{JsonBody, Params, page};
 use crate::databricks::wire::{
-    Catalog, CatalogList, CreateCatalog, CreateSchema, Empty, Schema, SchemaList, Table, TableColumn, TableExists,
-    TableList, TableSummary, TableSummaryList, TableType, UpdateComment,
+    Catalog, CatalogList, CreateCatalog, CreateSchema, Empty, Permissions, Privileges, Schema, SchemaList, Table,
+    TableColumn, TableExists, TableList, TableSummary, TableSummaryList, TableType, UpdateComment,
 };
 use crate::ids::TableName;
 
@@ -29,6 +29,7 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/api/2.1/unity-catalog/catalogs/{name}", get(catalog).patch(update_catalog).delete(delete_catalog))
         .route("/api/2.1/unity-catalog/schemas", get(schemas).post(create_schema))
         .route("/api/2.1/unity-catalog/schemas/{full_name}", get(schema).patch(update_schema).delete(delete_schema))
+        .route("/api/2.1/unity-catalog/permissions/{kind}/{full_name}", get(permissions))
         .route("/api/2.1/unity-catalog/table-summaries", get(summaries))
         .route("/api/2.1/unity-catalog/tables", get(tables))
         .route("/api/2.1/unity-catalog/tables/{full_name}", get(table).delete(delete_table))
@@ -162,6 +163,36 @@ async fn tables(State(app): State<Arc<App>>, params: Params) -> Result<Json<Tabl
         tables.push(table);
     }
     Ok(Json(TableList { tables, next_page_token }))
+}
+
+/// What is granted on a thing itself. REST has underscores where SQL has blanks.
+async fn permissions(
+    State(app): State<Arc<App>>,
+    Path((kind, full_name)): Path<(String, String)>,
+) -> Result<Json<Permissions>, ApiError> {
+    let full_name = full_name.to_lowercase();
+    let path: Vec<&str> = full_name.split('.').collect();
+    let missing = |error| missing(error, path[0], path.get(1).unwrap_or(&""), path.get(2).unwrap_or(&""));
+    match (kind.as_str(), path.as_slice()) {
+        ("catalog", [catalog]) => app.engine.catalog(catalog).await.map(drop).map_err(missing)?,
+        ("schema", [catalog, schema]) => {
+            let all = app.engine.schemas(catalog).await.map_err(missing)?;
+            if all.iter().all(|info| info.name != *schema) {
+                return Err(no_schema(catalog, schema));
+            }
+        }
+        ("table", [catalog, schema, table]) => {
+            app.engine.table(&TableName::new(catalog, schema, table)).await.map(drop).map_err(missing)?;
+        }
+        _ => return Err(ApiError::invalid(format!("there is no {kind} named {full_name}"))),
+    }
+    let granted = app.engine.grants(&path).map_err(failed)?;
+    let assignment = |(principal, privileges): (String, Vec<String>)| Privileges {
+        principal,
+        privileges: privileges.into_iter().map(|privilege| privilege.replace(' ', "_")).collect(),
+    };
+    let privilege_assignments = granted.into_iter().map(assignment).collect();
+    Ok(Json(Permissions { privilege_assignments, next_page_token: None }))
 }
 
 /// Names and kinds of the tables of the schemas whose names fit a pattern, in which `%` stands for anything.
