@@ -96,6 +96,13 @@ pub(super) async fn left_lock(
     released.map_err(|refusal| Error::refused(refusal.message).with_help(refusal.help))
 }
 
+/// Names this machine, for whoever waits for the lock.
+fn machine() -> String {
+    let of_system = || fs_err::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned());
+    let named = lookup::env("RUNNER_NAME").or_else(|| lookup::env("HOSTNAME")).or_else(of_system);
+    named.filter(|name| !name.is_empty()).unwrap_or_else(|| "an unnamed machine".to_owned())
+}
+
 /// Carries a plan out under the lock, if `again` still plans the same then.
 pub(super) async fn under_lock(
     plan: DeployPlan,
@@ -110,13 +117,7 @@ pub(super) async fn under_lock(
     let me = environment.connected.databricks.me().await.map_err(|error| {
         Error::refused(format!("the workspace did not say who we are: {error}")).with_help(sentence(&error.help()))
     })?;
-    let machine = lookup::env("HOSTNAME").or_else(|| lookup::env("RUNNER_NAME"));
-    let lock = Lock {
-        run: run.to_string(),
-        who: me.me.user_name,
-        machine: machine.unwrap_or_else(|| "an unnamed machine".to_owned()),
-        since: Some(chrono::Utc::now()),
-    };
+    let lock = Lock { run: run.to_string(), who: me.me.user_name, machine: machine(), since: Some(chrono::Utc::now()) };
     let place = lock::Place {
         catalog: plan.run.catalog.clone(),
         schema: plan.run.schema.clone(),
