@@ -14,9 +14,7 @@ use crate::config::{Project, Remote, Workspace};
 use crate::databricks::{Explicit, Login, LoginError, Surroundings, system_programs};
 use crate::diag::sentence;
 use crate::execute::Connected;
-#[cfg(feature = "local")]
-use crate::http::Pace;
-use crate::http::{Clock, Options, RetryPolicy, base_address};
+use crate::http::{Clock, Options, Pace, RetryPolicy, base_address};
 #[cfg(feature = "local")]
 use crate::ids::ConnectionName;
 use crate::ids::WarehouseId;
@@ -232,7 +230,8 @@ pub(super) fn ensure_connections(server: &crate::local::Server, project: &Projec
 /// Says of a connection what the embedded Fivetran has to know.
 #[cfg(feature = "local")]
 fn declared(name: &ConnectionName, connection: &Connection, project: &Project) -> crate::local::fivetran::Declared {
-    use crate::local::fivetran::{Declared, FileSource, LocalSource, SampleSource};
+    use crate::local::fivetran::{Declared, FileSource, LocalSource, PostgresSource, SampleSource};
+    let mut address = None;
     let local = connection.local.as_ref().map(|local| match local {
         config::LocalSource::Sample { customers, seed } => {
             LocalSource::Sample(SampleSource { customers: *customers, seed: *seed })
@@ -245,6 +244,14 @@ fn declared(name: &ConnectionName, connection: &Connection, project: &Project) -
             };
             LocalSource::Files(tables.iter().map(|(table, f)| (table.clone(), file(f))).collect())
         }
+        config::LocalSource::Postgres { variable, updated_at } => {
+            address = lookup::env(variable).map(Secret::new);
+            LocalSource::Postgres(PostgresSource {
+                variable: variable.clone(),
+                tables: connection.tables.clone(),
+                updated_at: updated_at.clone(),
+            })
+        }
     });
     Declared {
         name: name.to_string(),
@@ -254,6 +261,8 @@ fn declared(name: &ConnectionName, connection: &Connection, project: &Project) -
         catalog: project.environment.catalog.clone(),
         tables: connection.tables.clone(),
         local,
+        address,
+        scenario: connection.scenario.clone(),
     }
 }
 
@@ -296,7 +305,8 @@ fn fivetran_with(project: &Project, options: &Options) -> Result<Option<fivetran
     let base = project.environment.fivetran.as_ref().map_or(fivetran::DEFAULT_ADDRESS, |base| &base.value);
     let base = base_address(base).map_err(|error| Error::refused(format!("environment `{name}`: {error}")))?;
     let credentials = fivetran::Credentials { base, key: Secret::new(key), secret: Secret::new(secret) };
-    fivetran::Client::new(&credentials, options.clone()).map(Some).map_err(|e| http_error(&e))
+    let pace = Arc::new(Pace::new(fivetran::REQUESTS_PER_SECOND, fivetran::BURST));
+    fivetran::Client::new(&credentials, Options { pace, ..options.clone() }).map(Some).map_err(|e| http_error(&e))
 }
 
 fn http_error(error: &crate::http::Error) -> Error {

@@ -2,9 +2,11 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::error::Error;
-use crate::event::Event;
+use crate::event::{Event, EventKind};
+use crate::execute::Receipts;
 use crate::ids::RunId;
 use crate::report::Report;
 
@@ -13,6 +15,8 @@ pub(super) struct Recorder {
     file: fs_err::File,
     /// The first failure to write; the run itself goes on, and its end tells of it.
     failure: Option<std::io::Error>,
+    /// Steps that wait until an event of theirs is on disk.
+    receipts: Arc<Receipts>,
 }
 
 impl Recorder {
@@ -23,7 +27,21 @@ impl Recorder {
             Error::refused(format!("cannot keep the run's record: {error}"))
                 .with_help("kiln keeps what it did under `.kiln` in the project's folder; make that writable.")
         })?;
-        Ok(Self { file, failure: None })
+        Ok(Self { file, failure: None, receipts: Arc::default() })
+    }
+
+    /// Returns where steps wait for their events to be kept.
+    pub(super) fn receipts(&self) -> Arc<Receipts> {
+        Arc::clone(&self.receipts)
+    }
+
+    fn write(&mut self, event: &Event) -> std::io::Result<()> {
+        let line = serde_json::to_string(event).map_err(std::io::Error::other)?;
+        writeln!(self.file, "{line}")?;
+        match event.kind {
+            EventKind::SyncBaseline { .. } => self.file.file().sync_data(),
+            _ => Ok(()),
+        }
     }
 
     /// Why events are missing in the record, if any are.
@@ -34,12 +52,13 @@ impl Recorder {
 
 impl Report for Recorder {
     fn event(&mut self, event: &Event) {
-        if self.failure.is_some() {
-            return;
-        }
-        let line = serde_json::to_string(event).map_err(std::io::Error::other);
-        if let Err(error) = line.and_then(|line| writeln!(self.file, "{line}")) {
+        if self.failure.is_none()
+            && let Err(error) = self.write(event)
+        {
             self.failure = Some(error);
+        }
+        if let EventKind::SyncBaseline { step, .. } = &event.kind {
+            self.receipts.give(step);
         }
     }
 }

@@ -53,6 +53,7 @@ pub(super) async fn carry_out(
         concurrency: usize::from(args.concurrency),
         fail_fast: args.fail_fast,
         clock: Arc::new(chrono::Utc::now),
+        receipts: Some(recorder.receipts()),
     };
     let page = plan.job.as_ref().map(|job| kiln_dir.join("pages").join(format!("{job}.html")));
     let reports = Reports::new(output, recorder);

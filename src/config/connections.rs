@@ -6,14 +6,37 @@ use indexmap::IndexMap;
 
 use super::walk::{Fields, Walk, is_identifier};
 use super::yaml::{Node, Value};
-use super::{Connection, LocalFile, LocalSource, files};
+use super::{Connection, LocalFile, LocalSource, files, syncs};
 use crate::diag::{Diagnostic, Spanned};
 use crate::ids::ConnectionName;
 
-const KEYS: [&str; 5] = ["service", "id", "schema_prefix", "tables", "local"];
+const KEYS: [&str; 6] = ["service", "id", "schema_prefix", "tables", "sync", "local"];
 
 /// Data files that the embedded Fivetran reads.
 const DATA_SUFFIXES: [&str; 3] = [".csv", ".csv.gz", ".parquet"];
+
+/// The shop that stands for a connection of which only a scenario is said.
+const SAMPLE: LocalSource = LocalSource::Sample { customers: 20_000, seed: 7 };
+
+/// Names of the bad mornings that the embedded Fivetran plays.
+const SCENARIOS: [&str; 16] = [
+    "failed",
+    "broken",
+    "paused",
+    "incomplete",
+    "rescheduled",
+    "rescheduled_briefly",
+    "rescheduled_manual",
+    "already_running",
+    "never_starts",
+    "slow",
+    "historical",
+    "unknown_state",
+    "stale_failure",
+    "lost_answer",
+    "recreated_table",
+    "dropped_column",
+];
 
 /// Reads all connections. `embedded` says that the environment is the embedded workspace, which needs the local data.
 pub(super) fn read(
@@ -22,7 +45,7 @@ pub(super) fn read(
     node: &Node,
     embedded: bool,
 ) -> IndexMap<ConnectionName, Connection> {
-    let mut connections = IndexMap::new();
+    let mut connections: IndexMap<ConnectionName, Connection> = IndexMap::new();
     for (key, node) in walk.entries_or_empty(node, "`connections`").unwrap_or_default() {
         walk.check_name(&key.text, &key.range, "a connection");
         let Some(fields) = walk.fields(node, &format!("connection `{}`", key.text), &KEYS) else { continue };
@@ -37,21 +60,42 @@ pub(super) fn read(
             (!value.is_empty()).then(|| Spanned { value, span: walk.span(&node.range) })
         });
         let declared = fields.get("tables").map(|node| tables(walk, node));
-        let local = local(walk, root, &fields, declared.as_ref(), embedded);
+        let sync = fields.get("sync").and_then(|node| walk.fields(node, "`sync`", &syncs::KEYS));
+        let sync = sync.map(|fields| syncs::read(walk, &fields)).unwrap_or_default();
+        let (local, scenario) = local(walk, root, &fields, declared.as_ref(), embedded);
         if embedded && fields.get("local").is_none() {
             let name = &key.text;
             let diagnostic = Diagnostic::error("missing-key", format!("connection `{name}` has no `local`")).help(
-                "Say what stands for it in the embedded workspace: `local: {sample: {}}` or `local: {files: {…}}`.",
+                "Say what stands for it in the embedded workspace: `local: {sample: {}}`, `local: {files: {…}}` or \
+                 `local: {postgres: \"${NAME}\"}`.",
             );
             walk.report(diagnostic, &key.range);
         }
         let tables = declared.unwrap_or_else(|| tables_of(local.as_ref()));
         let (Some(service), Some(schema_prefix)) = (service, prefix) else { continue };
         let span = walk.span(&key.range);
-        connections
-            .insert(ConnectionName::new(&key.text), Connection { service, id, schema_prefix, tables, local, span });
+        let made = Connection { service, id, schema_prefix, tables, local, scenario, sync, span };
+        refuse_double(walk, &connections, &made);
+        connections.insert(ConnectionName::new(&key.text), made);
     }
     connections
+}
+
+/// Refuses a second name for a connection of Fivetran's: two waits for one connection cannot be told apart.
+fn refuse_double(walk: &mut Walk<'_>, others: &IndexMap<ConnectionName, Connection>, made: &Connection) {
+    let id = |connection: &Connection| connection.id.as_ref().map(|id| id.value.clone());
+    let same = |other: &Connection| match (id(made), id(other)) {
+        (None, None) => made.schema_prefix == other.schema_prefix,
+        (one, two) => one == two,
+    };
+    if let Some((name, other)) = others.iter().find(|(_, other)| same(other)) {
+        let what = if made.id.is_some() { "`id`" } else { "`schema_prefix`" };
+        let message = format!("this is the connection `{name}` again: both have the same {what}");
+        let diagnostic = Diagnostic::error("duplicate-connection", message)
+            .related(other.span.clone(), "first here")
+            .help("Use one name for it; its `tables` may have several schemas.");
+        walk.problems.push(diagnostic.at(made.span.clone()));
+    }
 }
 
 fn schema_prefix(walk: &mut Walk<'_>, node: &Node, prefix: &str) -> bool {
@@ -101,25 +145,47 @@ fn local(
     connection: &Fields<'_>,
     declared: Option<&IndexMap<String, Vec<String>>>,
     embedded: bool,
-) -> Option<LocalSource> {
-    let node = connection.get("local")?;
+) -> (Option<LocalSource>, Option<String>) {
+    let Some(node) = connection.get("local") else { return (None, None) };
     // Nothing but the embedded workspace reads these files, so elsewhere they need not be there.
     walk.resolving = embedded;
-    let local = local_source(walk, root, node, declared, embedded);
+    let fields = walk.fields(node, "`local`", &["sample", "files", "postgres", "updated_at", "scenario"]);
+    let local = fields.as_ref().and_then(|fields| local_source(walk, root, node, fields, declared, embedded));
+    let scenario = fields.and_then(|fields| scenario(walk, fields.get("scenario")?));
     walk.resolving = true;
-    local
+    (local, scenario)
+}
+
+/// Reads the name of a bad morning that the embedded Fivetran is to play.
+fn scenario(walk: &mut Walk<'_>, node: &Node) -> Option<String> {
+    let name = walk.text(node, "`scenario`")?;
+    if !SCENARIOS.contains(&name.as_str()) {
+        walk.unknown_name(&node.range, "scenario", &name, SCENARIOS);
+        return None;
+    }
+    Some(name)
 }
 
 fn local_source(
     walk: &mut Walk<'_>,
     root: &Path,
     node: &Node,
+    fields: &Fields<'_>,
     declared: Option<&IndexMap<String, Vec<String>>>,
     embedded: bool,
 ) -> Option<LocalSource> {
-    let fields = walk.fields(node, "`local`", &["sample", "files"])?;
+    if let Some((key, _)) = fields.entry("updated_at").filter(|_| fields.get("postgres").is_none()) {
+        walk.error("bad-local", &key.range, "`updated_at` belongs to `postgres`, and this connection has none");
+    }
+    let sources = ["sample", "files", "postgres"].iter().filter(|key| fields.get(key).is_some()).count();
+    if let (Some(node), 1) = (fields.get("postgres"), sources) {
+        return postgres(walk, node, fields, declared, embedded);
+    }
+    if fields.get("scenario").is_some() && sources == 0 {
+        return Some(SAMPLE);
+    }
     match (fields.entry("sample"), fields.entry("files")) {
-        (Some((_, sample)), None) => {
+        (Some((_, sample)), None) if sources == 1 => {
             let (mut customers, mut seed) = (Some(20_000), Some(7));
             if !sample.is_null() {
                 let sample = walk.fields(sample, "`sample`", &["customers", "seed"])?;
@@ -138,7 +204,7 @@ fn local_source(
             }
             Some(LocalSource::Sample { customers: customers?, seed: seed? })
         }
-        (None, Some((_, files))) => {
+        (None, Some((_, files))) if sources == 1 => {
             let mut tables = IndexMap::new();
             for (key, node) in walk.entries(files, "`files`")? {
                 let Some((schema, table)) = key.text.split_once('.').filter(|(s, t)| !s.is_empty() && !t.is_empty())
@@ -170,12 +236,62 @@ fn local_source(
             Some(LocalSource::Files { tables })
         }
         _ => {
-            let diagnostic = Diagnostic::error("bad-local", "`local` must have either `sample` or `files`")
-                .help("`sample: {customers: 20000, seed: 7}` generates a shop; `files: {public.orders: data/orders.csv}` reads files.");
+            let diagnostic = Diagnostic::error("bad-local", "`local` must have exactly one of `sample`, `files` and `postgres`")
+                .help("`sample: {customers: 20000, seed: 7}` generates a shop; `files: {public.orders: data/orders.csv}` reads files; `postgres: \"${SHOP_DATABASE_URL}\"` a database.");
             walk.report(diagnostic, &node.range);
             None
         }
     }
+}
+
+/// Reads `postgres`: the name of the variable that holds the address. Its value, which has a password in it, is looked up
+/// when it is needed, and stands nowhere else.
+fn postgres(
+    walk: &mut Walk<'_>,
+    node: &Node,
+    fields: &Fields<'_>,
+    declared: Option<&IndexMap<String, Vec<String>>>,
+    embedded: bool,
+) -> Option<LocalSource> {
+    let text = match &node.value {
+        Value::Scalar(scalar) => scalar.text.trim(),
+        _ => "",
+    };
+    let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).filter(|name| is_identifier(name));
+    let Some(name) = name else {
+        let diagnostic = Diagnostic::error("bad-local", "`postgres` must be `${NAME}`: a variable of the environment")
+            .help("The address holds a password, so it is set outside: `export SHOP_DATABASE_URL=postgresql://…`.");
+        walk.report(diagnostic, &node.range);
+        return None;
+    };
+    if embedded && (walk.env)(name).is_none_or(|value| value.trim().is_empty()) && walk.unset.insert(name.to_owned()) {
+        let help = format!("Set it before running kiln, as in `export {name}=postgresql://user@127.0.0.1/shop`.");
+        let message = format!("the environment variable `{name}` is not set");
+        walk.report(Diagnostic::error("unset-variable", message).help(help), &node.range);
+    }
+    if declared.is_none() {
+        let range = walk.first_line(&node.range);
+        let diagnostic = Diagnostic::error("missing-key", "a connection with `postgres` needs `tables`")
+            .help("Say which tables are replicated: `tables: {public: [orders]}`.");
+        walk.report(diagnostic, &range);
+    }
+    let mut updated_at = IndexMap::new();
+    for (key, node) in fields.get("updated_at").and_then(|node| walk.entries(node, "`updated_at`")).unwrap_or_default()
+    {
+        let known = key.text.split_once('.').is_some_and(|(schema, table)| {
+            declared.is_some_and(|all| all.get(schema).is_some_and(|names| names.iter().any(|name| name == table)))
+        });
+        if !known {
+            let all = declared.into_iter().flatten().flat_map(|(s, t)| t.iter().map(move |t| format!("{s}.{t}")));
+            let all: Vec<String> = all.collect();
+            let what = "table in `tables` of this connection named";
+            walk.unknown_name(&key.range, what, &key.text, all.iter().map(String::as_str));
+        }
+        if let Some(column) = walk.text(node, "a column of `updated_at`") {
+            updated_at.insert(key.text.clone(), column);
+        }
+    }
+    Some(LocalSource::Postgres { variable: name.to_owned(), updated_at })
 }
 
 fn has_file(files: &Node, schema: &str, table: &str) -> bool {

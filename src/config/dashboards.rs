@@ -8,11 +8,14 @@ use indexmap::IndexMap;
 use super::load::Names;
 use super::walk::Walk;
 use super::yaml::{Node, Value};
-use super::{Dashboard, Job, JobStep, Model, files, select};
+use super::{Dashboard, Job, JobStep, Model, SyncStep, files, select, syncs};
 use crate::diag::{Diagnostic, Spanned, did_you_mean};
 use crate::ids::{ConnectionName, DashboardName, JobName, ModelName};
 
 const STEPS: [&str; 3] = ["sync", "build", "publish"];
+/// Keys of a step: what it does, and beside `sync` how.
+const STEP_KEYS: [&str; 8] =
+    ["sync", "build", "publish", "ensure_fresh", "observe", "when_running", "deadline", "historical_deadline"];
 
 pub(super) fn read(walk: &mut Walk<'_>, root: &Path, node: &Node) -> IndexMap<DashboardName, Dashboard> {
     let mut dashboards = IndexMap::new();
@@ -85,8 +88,9 @@ pub(super) fn jobs(
         for item in items {
             let Some((step, range)) = step(walk, item) else { continue };
             match &step {
-                JobStep::Sync(name) if !names.connections.contains(&name.as_str()) => {
-                    walk.unknown_name(&range, "connection", name.as_str(), names.connections.iter().copied());
+                JobStep::Sync(sync) if !names.connections.contains(&sync.connection.as_str()) => {
+                    let name = sync.connection.as_str();
+                    walk.unknown_name(&range, "connection", name, names.connections.iter().copied());
                 }
                 JobStep::Publish(name) if !names.dashboards.contains(&name.as_str()) => {
                     walk.unknown_name(&range, "dashboard", name.as_str(), names.dashboards.iter().copied());
@@ -94,7 +98,7 @@ pub(super) fn jobs(
                 JobStep::Build(pattern) => check_build(walk, &range, pattern, models),
                 _ => {}
             }
-            match steps.iter().find(|other| other.value == step) {
+            match steps.iter().find(|other| is_same(&other.value, &step)) {
                 Some(other) => {
                     let first = other.span.clone();
                     let diagnostic = Diagnostic::error("duplicate-step", "this step stands twice in the job")
@@ -112,11 +116,12 @@ pub(super) fn jobs(
 
 /// Reads one step; returns it with the place of its argument.
 fn step(walk: &mut Walk<'_>, node: &Node) -> Option<(JobStep, Range<usize>)> {
-    let fields = walk.fields(node, "a step", &STEPS)?;
+    let fields = walk.fields(node, "a step", &STEP_KEYS)?;
     let given: Vec<_> = STEPS.iter().filter_map(|kind| Some((*kind, fields.get(kind)?))).collect();
     let [(kind, argument)] = given.as_slice() else {
         // An unknown key has been reported already.
-        if given.len() > 1 || matches!(&node.value, Value::Mapping(entries) if entries.is_empty()) {
+        let lost = syncs::KEYS.iter().any(|key| fields.get(key).is_some());
+        if given.len() > 1 || lost || matches!(&node.value, Value::Mapping(entries) if entries.is_empty()) {
             let diagnostic = Diagnostic::error("bad-step", "a step does exactly one thing")
                 .help("Write one list entry for each: `{sync: CONNECTION}`, `{build: PATHS}`, `{publish: DASHBOARD}`.");
             walk.report(diagnostic, &node.range);
@@ -124,12 +129,29 @@ fn step(walk: &mut Walk<'_>, node: &Node) -> Option<(JobStep, Range<usize>)> {
         return None;
     };
     let text = walk.text(argument, &format!("`{kind}`"))?;
+    if *kind != "sync" {
+        for (key, _) in syncs::KEYS.iter().filter_map(|key| fields.entry(key)) {
+            let message = format!("`{}` belongs to a sync, and this step is a `{kind}`", key.text);
+            walk.report(Diagnostic::error("bad-step", message).help("Put it beside `sync: CONNECTION`."), &key.range);
+        }
+    }
     let step = match *kind {
-        "sync" => JobStep::Sync(ConnectionName::new(text)),
+        "sync" => {
+            let wishes = syncs::read(walk, &fields);
+            JobStep::Sync(SyncStep { connection: ConnectionName::new(text), wishes })
+        }
         "build" => JobStep::Build(text),
         _ => JobStep::Publish(DashboardName::new(text)),
     };
     Some((step, argument.range.clone()))
+}
+
+/// Tells whether two steps do the same, if perhaps in another manner.
+fn is_same(one: &JobStep, other: &JobStep) -> bool {
+    match (one, other) {
+        (JobStep::Sync(one), JobStep::Sync(other)) => one.connection == other.connection,
+        (one, other) => one == other,
+    }
 }
 
 fn check_build(walk: &mut Walk<'_>, range: &Range<usize>, pattern: &str, models: Option<&IndexMap<ModelName, Model>>) {

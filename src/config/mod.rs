@@ -12,6 +12,7 @@ mod project;
 mod secrets;
 mod select;
 mod sources;
+mod syncs;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -20,6 +21,6 @@ mod yaml;
 pub use load::{LoadOptions, load};
 pub use project::{
     Connection, Dashboard, DataTest, DataTestRule, Environment, Job, JobStep, LocalFile, LocalSource, Materialization,
-    Model, Project, Protection, Remote, Source, SourceTable, Workspace,
+    Model, Project, Protection, Remote, Source, SourceTable, SyncIntent, SyncStep, SyncWishes, WhenRunning, Workspace,
 };
 pub use select::Selection;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -103,8 +104,59 @@ pub struct Connection {
     pub tables: IndexMap<String, Vec<String>>,
     /// `local`: what the embedded Fivetran replicates for this connection.
     pub local: Option<LocalSource>,
+    /// `local.scenario`: the bad morning that the embedded Fivetran plays.
+    pub scenario: Option<String>,
+    /// `sync`: how it is brought up to date, unless a step says otherwise.
+    pub sync: SyncWishes,
     /// Where the connection stands in `jobs.yaml`.
     pub span: Span,
+}
+
+/// What is to be done about a connection's data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncIntent {
+    /// A new sync brings what is there now.
+    Sync,
+    /// A sync, but only if the last good one ended longer ago.
+    EnsureFresh(Duration),
+    /// No sync; only a look whether the last good one ended within so long.
+    Observe(Duration),
+}
+
+/// What is to be done about a sync that runs already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenRunning {
+    /// Its end counts as ours, though what the source committed after its start is missing.
+    Join,
+    /// Ours is triggered after its end.
+    Queue,
+    /// It is ended, and ours starts.
+    Restart,
+}
+
+/// What `jobs.yaml` says of bringing a connection up to date; what is absent is said elsewhere, or has its default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SyncWishes {
+    /// `ensure_fresh` or `observe`; `false` for either is a new sync every time.
+    pub intent: Option<SyncIntent>,
+    /// `when_running`.
+    pub when_running: Option<WhenRunning>,
+    /// `deadline`: how long the whole may take.
+    pub deadline: Option<Duration>,
+    /// `historical_deadline`: the same where everything is loaded anew.
+    pub historical_deadline: Option<Duration>,
+}
+
+impl SyncWishes {
+    /// Returns these wishes, and for what they leave open the others.
+    pub fn or(self, others: Self) -> Self {
+        Self {
+            intent: self.intent.or(others.intent),
+            when_running: self.when_running.or(others.when_running),
+            deadline: self.deadline.or(others.deadline),
+            historical_deadline: self.historical_deadline.or(others.historical_deadline),
+        }
+    }
 }
 
 /// What the embedded Fivetran replicates for a connection.
@@ -121,6 +173,13 @@ pub enum LocalSource {
     Files {
         /// Source table, `schema.table` → its file.
         tables: IndexMap<String, LocalFile>,
+    },
+    /// `postgres`: a PostgreSQL server.
+    Postgres {
+        /// Name of the variable of the process environment that holds its address, which is a secret.
+        variable: String,
+        /// Source table, `schema.table` → the column by which changed rows are found; others are found by `xmin`.
+        updated_at: IndexMap<String, String>,
     },
 }
 
@@ -277,11 +336,20 @@ pub struct Job {
     pub span: Span,
 }
 
+/// `sync: NAME` with what stands beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncStep {
+    /// The connection.
+    pub connection: ConnectionName,
+    /// How this step wants it.
+    pub wishes: SyncWishes,
+}
+
 /// One entry of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobStep {
     /// `sync: NAME`: bring a connection's new data.
-    Sync(ConnectionName),
+    Sync(SyncStep),
     /// `build: GLOB`: build the models whose paths match.
     Build(String),
     /// `publish: NAME`: publish a dashboard.

@@ -61,7 +61,7 @@ impl Walk<'_> {
         range.start..range.start + length
     }
 
-    fn expected(&mut self, node: &Node, what: &str, expected: &str) {
+    pub(super) fn expected(&mut self, node: &Node, what: &str, expected: &str) {
         self.error("wrong-type", &node.range, format!("{what} must be {expected}, not {}", node.kind()));
     }
 

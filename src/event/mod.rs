@@ -8,7 +8,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{DashboardName, JobName, RunId, StatementId, StepId};
+use crate::ids::{ConnectionId, DashboardName, JobName, RunId, StatementId, StepId};
 use crate::plan::Action;
 
 /// Version of the events' shape; it grows when a reader of older events could misunderstand newer ones.
@@ -55,6 +55,20 @@ pub enum EventKind {
         step: StepId,
         /// What is going on, in a few words: `syncing`, `statement running`, `7 of 12 queries`.
         message: String,
+    },
+    /// Fivetran is about to be asked for a sync, and this is the connection as it was before: kept on disk before the
+    /// request, so that a wait that is broken off can be taken up without a second sync. Once for each sync awaited.
+    SyncBaseline {
+        /// The step.
+        step: StepId,
+        /// The connection.
+        connection: ConnectionId,
+        /// End of its last good sync.
+        succeeded_at: Option<DateTime<Utc>>,
+        /// End of its last failed sync.
+        failed_at: Option<DateTime<Utc>>,
+        /// What it was doing, in Fivetran's word.
+        state: String,
     },
     /// A dashboard was brought into the workspace. Once a publish step that succeeded.
     DashboardPublished {

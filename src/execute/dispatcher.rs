@@ -133,7 +133,7 @@ impl Dispatcher {
         self.started_at.insert(id.clone(), (self.settings.clock)());
         self.emit(EventKind::StepStarted { step: id.clone() }).await;
         let action = self.plan.steps[&id].action.clone();
-        let reporter = Reporter::new(id.clone(), self.events.clone(), Arc::clone(&self.settings.clock));
+        let reporter = Reporter::new(id.clone(), self.events.clone(), &self.settings);
         let context = Arc::clone(&self.context);
         let task = self.running.spawn(async move { step::carry_out(action, &context, &reporter).await });
         self.task_steps.insert(task.id(), id);

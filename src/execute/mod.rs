@@ -5,6 +5,7 @@
 
 mod dispatcher;
 pub mod lock;
+mod receipts;
 mod step;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::fivetran;
 use crate::ids::{RunId, WarehouseId};
 
 pub use dispatcher::run;
+pub use receipts::Receipts;
 
 /// A clock; the wall's comes from `cli`, tests bring their own.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -43,4 +45,6 @@ pub struct Settings {
     pub fail_fast: bool,
     /// The clock that events are stamped with.
     pub clock: Clock,
+    /// Who gives receipts for events that must be kept on disk before a step goes on; none: nobody keeps them.
+    pub receipts: Option<Arc<Receipts>>,
 }

@@ -1,13 +1,16 @@
 //! The client, its credentials, and how Fivetran words a refusal.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 
 use super::error::Error;
+use super::watch::Watch;
 use super::wire::{
-    AccountInfo, Connection, CreateConnection, Destination, Envelope, Group, Page, SchemaConfig, TriggerSync,
-    UpdateConnection,
+    AccountInfo, Connection, CreateConnection, Destination, Envelope, Group, Page, SchemaConfig, SyncRecord,
+    TriggerSync, UpdateConnection,
 };
 use crate::http::{self, Auth, Class, Http, Options, Refusal, Request, Service};
 use crate::ids::ConnectionId;
@@ -23,6 +26,11 @@ const VERSION_2: &str = "application/json;version=2";
 
 /// Calls that change something may take more than a minute, and work although they answer with an error then.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// How often an account is asked: its limit is 20,000 requests an hour, which is 5.5 a second, …
+pub const REQUESTS_PER_SECOND: u32 = 5;
+/// … after so many requests at once.
+pub const BURST: u32 = 20;
 
 const SERVICE: Service = Service {
     name: "Fivetran",
@@ -45,6 +53,7 @@ pub struct Credentials {
 #[derive(Clone)]
 pub struct Client {
     http: Http,
+    watch: Arc<Watch>,
 }
 
 /// Returns the page on which people see a connection.
@@ -59,7 +68,8 @@ impl Client {
     /// If the credentials cannot be sent, or TLS cannot be set up.
     pub fn new(credentials: &Credentials, options: Options) -> Result<Self, http::Error> {
         let auth = Auth::Basic { user: credentials.key.clone(), password: credentials.secret.clone() };
-        Ok(Self { http: Http::new(&SERVICE, credentials.base.clone(), auth, options)? })
+        let http = Http::new(&SERVICE, credentials.base.clone(), auth, options)?;
+        Ok(Self { http, watch: Arc::default() })
     }
 
     /// Returns the page on which people see a connection; none for a server that only speaks as Fivetran does.
@@ -70,6 +80,10 @@ impl Client {
 
     pub(super) fn http(&self) -> &Http {
         &self.http
+    }
+
+    pub(super) fn watch(&self) -> &Watch {
+        &self.watch
     }
 
     /// Asks whose key this is: the cheapest way to learn whether the credentials work. `GET /v1/account/info`.
@@ -102,6 +116,37 @@ impl Client {
     /// If a request fails.
     pub async fn connections(&self, schema: Option<&str>) -> Result<Vec<Connection>, Error> {
         self.all(|| Request::get(CONNECTIONS).accept(VERSION_2).query_opt("schema", schema)).await
+    }
+
+    /// Lists all connections of a group, with the number of requests that it took. `GET /v1/groups/{id}/connections`.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub async fn group_connections(&self, group: &str) -> Result<(Vec<Connection>, usize), Error> {
+        self.pages(|| Request::get("/v1/groups").segment(group).then("connections").accept(VERSION_2)).await
+    }
+
+    /// Reads the syncs of a time, at most a week; nothing where the account has no such history.
+    /// `GET /v1/connections/{id}/sync-history`.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub async fn sync_history(
+        &self,
+        id: &ConnectionId,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Result<Option<Vec<SyncRecord>>, Error> {
+        let time = |at: DateTime<Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        let request = || {
+            let request = one(Request::get, id).then("sync-history");
+            request.query("start_time", time(from)).query("end_time", time(to))
+        };
+        match self.all(request).await {
+            Ok(syncs) => Ok(Some(syncs)),
+            Err(Error::Http(error)) if matches!(error.class(), Class::NotFound | Class::Invalid) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads a connection. `GET /v1/connections/{id}`.
@@ -140,13 +185,14 @@ impl Client {
         self.data(one(Request::patch, id).timeout(CHANGE_TIMEOUT).json(body)).await
     }
 
-    /// Asks for a sync; does nothing if one is running. The answer does not say which. Await it with [`super::sync::run`].
+    /// Asks for a sync. While one is running nothing happens, or, with `force`, that one is ended and a new one starts. The
+    /// answer does not say which. Await it with [`super::sync::run`].
     /// `POST /v1/connections/{id}/sync`.
     ///
     /// # Errors
     /// If the request fails. It is not sent again if its answer was lost: read the connection first.
-    pub async fn trigger_sync(&self, id: &ConnectionId) -> Result<(), http::Error> {
-        let body = TriggerSync { force: false };
+    pub async fn trigger_sync(&self, id: &ConnectionId, force: bool) -> Result<(), http::Error> {
+        let body = TriggerSync { force };
         let request = one(Request::post, id).then("sync").timeout(CHANGE_TIMEOUT).json(&body);
         self.http.json::<Envelope<serde_json::Value>>(request).await.map(drop)
     }
@@ -181,14 +227,19 @@ impl Client {
     }
 
     async fn all<T: DeserializeOwned>(&self, request: impl Fn() -> Request) -> Result<Vec<T>, Error> {
-        let mut all = Vec::new();
+        self.pages(request).await.map(|(all, _)| all)
+    }
+
+    async fn pages<T: DeserializeOwned>(&self, request: impl Fn() -> Request) -> Result<(Vec<T>, usize), Error> {
+        let (mut all, mut pages) = (Vec::new(), 0);
         let mut cursor: Option<String> = None;
         loop {
             let page: Page<T> = self.data(request().query("limit", "1000").query_opt("cursor", cursor.take())).await?;
             all.extend(page.items);
+            pages += 1;
             match page.next_cursor.filter(|cursor| !cursor.is_empty()) {
                 Some(next) => cursor = Some(next),
-                None => return Ok(all),
+                None => return Ok((all, pages)),
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What can go wrong with a call to Fivetran.
 
+use std::sync::Arc;
+
 use crate::http::{self, Class};
 
 /// Why a call did not work.
@@ -11,6 +13,9 @@ pub enum Error {
     /// A good answer came without what was asked for.
     #[error("Fivetran: the answer to {0} has no data")]
     NoData(String),
+    /// A request that another who waits sent for both failed.
+    #[error(transparent)]
+    Shared(Arc<Error>),
     /// No connection has the schema prefix, or several have it.
     #[error("{count} Fivetran connections have the schema prefix `{prefix}`; exactly one is needed")]
     Prefix {
@@ -26,6 +31,7 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Self::Http(error) => error.class(),
+            Self::Shared(error) => error.class(),
             Self::NoData(_) => Class::Bug,
             Self::Prefix { count: 0, .. } => Class::NotFound,
             Self::Prefix { .. } => Class::Invalid,
@@ -36,6 +42,7 @@ impl Error {
     pub fn help(&self) -> String {
         match self {
             Self::Http(error) => error.help(),
+            Self::Shared(error) => error.help(),
             Self::NoData(_) => "report this; Fivetran's API may have changed".to_owned(),
             Self::Prefix { count: 0, .. } => {
                 "create the connection in Fivetran, or correct `schema_prefix`; a key sees only what its user may see"

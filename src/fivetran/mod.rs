@@ -5,7 +5,8 @@
 mod client;
 mod error;
 pub mod sync;
+mod watch;
 pub mod wire;
 
-pub use client::{Client, Credentials, DEFAULT_ADDRESS, dashboard_link};
+pub use client::{BURST, Client, Credentials, DEFAULT_ADDRESS, REQUESTS_PER_SECOND, dashboard_link};
 pub use error::Error;

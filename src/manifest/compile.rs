@@ -77,6 +77,7 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
         grants: project.environment.grants.clone(),
         models,
         connections: project.connections.clone(),
+        sources: project.sources.clone(),
         dashboards,
         jobs: project.jobs.clone(),
     })

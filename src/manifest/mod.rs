@@ -12,7 +12,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::analysis::Column;
-use crate::config::{Connection, Job, Model};
+use crate::config::{Connection, Job, Model, Source};
 use crate::dashboards::LvDash;
 use crate::diag::{SourceFile, Span};
 use crate::ids::{ConnectionName, DashboardName, Fingerprint, JobName, ModelName, TableName};
@@ -38,6 +38,8 @@ pub struct Manifest {
     pub models: IndexMap<ModelName, CompiledModel>,
     /// The connections.
     pub connections: IndexMap<ConnectionName, Connection>,
+    /// The schemas that connections land: schema → its tables.
+    pub sources: IndexMap<String, Source>,
     /// The dashboards.
     pub dashboards: IndexMap<DashboardName, CompiledDashboard>,
     /// The jobs.

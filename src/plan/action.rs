@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::marks::Note;
-use crate::config::Materialization;
+use crate::config::{Materialization, SyncIntent, WhenRunning};
 use crate::diag::Span;
 use crate::ids::{ConnectionName, DashboardName, ModelName, StepId, TableName};
 use crate::template::Rendered;
@@ -55,6 +57,25 @@ pub struct SyncConnection {
     pub id: Option<String>,
     /// Prefix of the schemas it lands, by which it is found without an id.
     pub schema_prefix: String,
+    /// What is to be done about its data.
+    pub intent: SyncIntent,
+    /// What is to be done about a sync that runs already; none: what suits the intent.
+    pub when_running: Option<WhenRunning>,
+    /// How long the whole may take, if it is not the usual time.
+    pub deadline: Option<Duration>,
+    /// The same where everything is loaded anew.
+    pub historical_deadline: Option<Duration>,
+    /// The tables that it is declared to land.
+    pub tables: Vec<LandedTable>,
+}
+
+/// A table that a connection lands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LandedTable {
+    /// The table.
+    pub name: TableName,
+    /// Column → type, as declared; empty: nothing is declared.
+    pub columns: IndexMap<String, String>,
 }
 
 /// What is needed to build a model.

@@ -9,7 +9,7 @@ use super::marks;
 use super::observed::{Observed, ObservedTable, TableKind};
 use super::statement::{clustering, properties, string_literal};
 use super::steps::{Consent, Planner, Standing, dashboard_path, foreign};
-use crate::config::Materialization;
+use crate::config::{Materialization, SyncWishes};
 use crate::dashboards::{differences, same_content};
 use crate::dialect::essence;
 use crate::ids::{Fingerprint, ModelName, quote_identifier};
@@ -192,7 +192,7 @@ impl<'a> Deploy<'a> {
             if missing.is_empty() {
                 continue;
             }
-            let step = self.planner.add_sync(name);
+            let step = self.planner.add_sync(name, SyncWishes::default());
             let verb = if missing.len() == 1 { "is" } else { "are" };
             let reason = format!("{} {verb} not there yet", missing.join(", "));
             let change = change(Kind::Connection, name.to_string(), Act::Sync);

@@ -17,8 +17,8 @@ mod steps;
 mod tests;
 
 pub use action::{
-    Action, Alter, Audit, BuildModel, PlannedTest, PublishDashboard, QueryDashboard, Refusal, Step, SyncConnection,
-    TrashDashboard, WidgetStatement,
+    Action, Alter, Audit, BuildModel, LandedTable, PlannedTest, PublishDashboard, QueryDashboard, Refusal, Step,
+    SyncConnection, TrashDashboard, WidgetStatement,
 };
 pub use change::{Act, Change, DeployPlan, Kind};
 pub use deploy::deploy;

@@ -22,8 +22,8 @@ pub fn run(
     // Syncs come first in the plan and models in their own order, however the job lists them: what a step waits
     // for is said by the graph, and the rest reads best in the direction in which data flow.
     for step in &job.steps {
-        if let JobStep::Sync(name) = &step.value {
-            planner.add_sync(name);
+        if let JobStep::Sync(sync) = &step.value {
+            planner.add_sync(&sync.connection, sync.wishes);
         }
     }
     let models: Vec<&CompiledModel> = manifest.models.values().filter(|m| is_selected(job, m)).collect();

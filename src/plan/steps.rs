@@ -6,14 +6,14 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::action::{
-    Action, Alter, BuildModel, PublishDashboard, QueryDashboard, Refusal, Step, SyncConnection, TrashDashboard,
-    WidgetStatement,
+    Action, Alter, BuildModel, LandedTable, PublishDashboard, QueryDashboard, Refusal, Step, SyncConnection,
+    TrashDashboard, WidgetStatement,
 };
 use super::audit::{audit, new_header};
 use super::marks::{NEW_PREFIX, NOTES_TABLE, Note};
 use super::observed::{Observed, ObservedTable, TableKind};
 use super::statement::{header, marked_statement};
-use crate::config::Materialization;
+use crate::config::{Materialization, Source, SyncIntent, SyncWishes};
 use crate::dashboards::widget_queries;
 use crate::graph::Graph;
 use crate::ids::{
@@ -104,8 +104,9 @@ impl<'a> Planner<'a> {
         }
     }
 
-    pub(super) fn add_sync(&mut self, name: &ConnectionName) -> Option<StepId> {
+    pub(super) fn add_sync(&mut self, name: &ConnectionName, wishes: SyncWishes) -> Option<StepId> {
         let connection = self.manifest.connections.get(name)?;
+        let wishes = wishes.or(connection.sync);
         let step = sync_step(name);
         self.add(
             step.clone(),
@@ -113,9 +114,28 @@ impl<'a> Planner<'a> {
                 connection: name.clone(),
                 id: connection.id.as_ref().map(|id| id.value.clone()),
                 schema_prefix: connection.schema_prefix.clone(),
+                intent: wishes.intent.unwrap_or(SyncIntent::Sync),
+                when_running: wishes.when_running,
+                deadline: wishes.deadline,
+                historical_deadline: wishes.historical_deadline,
+                tables: self.landed_by(name),
             }),
         );
         Some(step)
+    }
+
+    /// Lists the tables that `sources` declares a connection to land.
+    fn landed_by(&self, connection: &ConnectionName) -> Vec<LandedTable> {
+        let own = |source: &Source| source.connection.as_ref().is_some_and(|by| by.value == *connection);
+        let sources = self.manifest.sources.iter().filter(|(_, source)| own(source));
+        let tables = sources.flat_map(|(schema, source)| {
+            let catalog = source.catalog.as_ref().unwrap_or(&self.manifest.catalog);
+            source.tables.iter().map(move |(table, declared)| LandedTable {
+                name: TableName::new(catalog, schema, table),
+                columns: declared.columns.clone(),
+            })
+        });
+        tables.collect()
     }
 
     pub(super) fn add_schema(&mut self) -> StepId {

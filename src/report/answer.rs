@@ -61,7 +61,10 @@ impl Report for Answer {
                 self.steps.push((step.clone(), outcome.clone(), *milliseconds));
             }
             EventKind::RunFinished { .. } => self.ended_at = event.at.format("%Y-%m-%d %H:%M UTC").to_string(),
-            EventKind::StepStarted { .. } | EventKind::StepProgress { .. } | EventKind::TestFailed { .. } => {}
+            EventKind::StepStarted { .. }
+            | EventKind::StepProgress { .. }
+            | EventKind::SyncBaseline { .. }
+            | EventKind::TestFailed { .. } => {}
         }
     }
 }

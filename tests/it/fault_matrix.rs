@@ -91,7 +91,7 @@ fn kinds() -> Vec<Kind> {
         kind!("get connection", harmless, {"code": "Success", "data": {"id": "a", "status": {"setup_state": "connected", "sync_state": "scheduled"}}}, |c| c.fivetran.connection(&ConnectionId::new("a"))),
         kind!("create connection", once, {"code": "Success", "data": {"id": "a", "status": {"setup_state": "connected", "sync_state": "scheduled"}}}, |c| c.fivetran.create_connection(&CreateConnection::default())),
         kind!("update connection", once, {"code": "Success", "data": {"id": "a", "status": {"setup_state": "connected", "sync_state": "scheduled"}}}, |c| c.fivetran.update_connection(&ConnectionId::new("a"), &UpdateConnection::default())),
-        kind!("trigger sync", once, {"code": "Success"}, |c| c.fivetran.trigger_sync(&ConnectionId::new("a"))),
+        kind!("trigger sync", once, {"code": "Success"}, |c| c.fivetran.trigger_sync(&ConnectionId::new("a"), false)),
         kind!("get schemas", harmless, {"code": "Success", "data": {"schemas": {}}}, |c| c.fivetran.schemas(&ConnectionId::new("a"))),
         kind!("update schemas", once, {"code": "Success", "data": {"schemas": {}}}, |c| c.fivetran.update_schemas(&ConnectionId::new("a"), &SchemaConfig::default())),
     ]

@@ -34,23 +34,28 @@ struct State {
     triggers: VecDeque<u16>,
     triggered: usize,
     read: usize,
+    clock: Arc<TestClock>,
 }
 
 impl Respond for Script {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         let mut state = self.0.lock().unwrap();
+        let date = state.clock.now().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
         if request.method.as_str() == "POST" {
             state.triggered += 1;
             assert_eq!(request.body_json::<Value>().unwrap(), json!({"force": false}));
             let status = state.triggers.pop_front().unwrap_or(200);
             let code = if status == 200 { "Success" } else { "Trouble" };
-            return ResponseTemplate::new(status).set_body_json(json!({"code": code, "message": "m"}));
+            let answer = ResponseTemplate::new(status).set_body_json(json!({"code": code, "message": "m"}));
+            return answer.insert_header("date", date.as_str());
         }
         state.read += 1;
         let view = if state.views.len() > 1 { state.views.pop_front() } else { state.views.front().cloned() };
         match view.unwrap() {
             Value::Number(status) => ResponseTemplate::new(u16::try_from(status.as_u64().unwrap()).unwrap()),
-            view => ResponseTemplate::new(200).set_body_json(json!({"code": "Success", "data": view})),
+            view => ResponseTemplate::new(200)
+                .set_body_json(json!({"code": "Success", "data": view}))
+                .insert_header("date", date.as_str()),
         }
     }
 }
@@ -103,7 +108,11 @@ impl Waited {
 
 fn client(address: &str) -> (Client, Arc<TestClock>) {
     let clock = Arc::new(TestClock::at(NOW));
-    let mut options = Options::new(clock.clone());
+    (client_at(address, &clock), clock)
+}
+
+fn client_at(address: &str, clock: &Arc<TestClock>) -> Client {
+    let mut options = Options::new(Arc::clone(clock) as Arc<dyn kiln::http::Clock>);
     options.chance = Arc::new(|| 0.5);
     options.retry = RetryPolicy { max_attempts: 2, ..RetryPolicy::default() };
     let credentials = Credentials {
@@ -111,7 +120,7 @@ fn client(address: &str) -> (Client, Arc<TestClock>) {
         key: Secret::new("the-key"),
         secret: Secret::new("the-secret"),
     };
-    (Client::new(&credentials, options).unwrap(), clock)
+    Client::new(&credentials, options).unwrap()
 }
 
 async fn wait_with(
@@ -121,20 +130,22 @@ async fn wait_with(
     cancel_at: Option<fn(&Progress) -> bool>,
 ) -> Waited {
     let server = MockServer::start().await;
+    let clock = Arc::new(TestClock::at(NOW));
     let state = State {
         views: views.into_iter().collect(),
         triggers: triggers.iter().copied().collect(),
         triggered: 0,
         read: 0,
+        clock: Arc::clone(&clock),
     };
     let script = Script(Arc::new(Mutex::new(state)));
     let details = format!("/v1/connections/{ID}");
     Mock::given(method("GET")).and(path(&details)).respond_with(script.clone()).mount(&server).await;
     Mock::given(method("POST")).and(path(format!("{details}/sync"))).respond_with(script.clone()).mount(&server).await;
-    let (client, clock) = client(&server.uri());
+    let client = client_at(&server.uri(), &clock);
     let cancel = CancellationToken::new();
     let mut told = Vec::new();
-    let report = sync::run(&client, &ConnectionId::new(ID), &options, &cancel, &mut |progress| {
+    let report = sync::run(&client, &ConnectionId::new(ID), &options, &cancel, &mut |progress: Progress| {
         if cancel_at.is_some_and(|at| at(&progress)) {
             cancel.cancel();
         }

@@ -24,6 +24,10 @@ mod faults;
 #[cfg(feature = "local")]
 mod first_run;
 mod fivetran_client;
+mod fivetran_polls;
+#[cfg(feature = "local")]
+mod fivetran_scenarios;
+mod fivetran_states;
 mod github;
 mod http_faults;
 #[cfg(feature = "local")]
@@ -33,6 +37,8 @@ mod login;
 mod measure;
 #[cfg(feature = "local")]
 mod other_clients;
+#[cfg(feature = "local")]
+mod postgres;
 mod result_stream;
 #[cfg(feature = "local")]
 mod support;

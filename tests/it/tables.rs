@@ -15,7 +15,7 @@ pub(crate) struct Tables {
     runtime: Runtime,
     engine: Engine,
     schema: &'static str,
-    _server: Server,
+    server: Server,
 }
 
 impl Tables {
@@ -25,7 +25,13 @@ impl Tables {
         let settings = Settings::new(project.path().join(folder).join(".kiln/local"), Arc::new(Utc::now));
         let server = runtime.block_on(Server::start(settings)).expect("the workspace opens");
         let engine = server.engine().clone();
-        Self { runtime, engine, schema, _server: server }
+        Self { runtime, engine, schema, server }
+    }
+
+    /// Closes the workspace, so that another process may open it.
+    pub(crate) fn close(self) {
+        drop(self.engine);
+        self.runtime.block_on(self.server.shutdown());
     }
 
     /// Runs a query and returns each row as one text: the cells with a blank between them, NULL as `-`.

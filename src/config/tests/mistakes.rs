@@ -129,6 +129,63 @@ fn builds_must_match_models() {
 }
 
 #[test]
+fn how_a_connection_is_synced_is_checked() {
+    let connection = |sync: &str, local: &str| {
+        format!("connections: {{shop: {{service: s, schema_prefix: shop, sync: {{{sync}}}, local: {{{local}}}}}}}\n")
+    };
+    for (sync, expected) in [
+        (
+            "deadline: 0m",
+            "4:72 error `deadline` is `0m`, and nothing can be done in no time (Write it with units, as in",
+        ),
+        ("deadline: 90", "4:72 error `deadline` must be a duration, not the number `90` (Write it with units"),
+        ("historical_deadline: soon", "4:83 error `historical_deadline` must be a duration, not `soon`"),
+        ("deadline: 400d", "4:72 error `deadline` is `400d`, which is more than a year"),
+        ("ensure_fresh: -1h", "4:76 error `ensure_fresh` must be a duration, not `-1h`"),
+        ("ensure_fresh: true", "4:76 error `ensure_fresh` must be a duration, not the truth value `true`"),
+        (
+            "ensure_fresh: 2h, observe: 6h",
+            "4:89 error `ensure_fresh` and `observe` exclude each other (`ensure_fresh` syncs",
+        ),
+        ("when_running: jion", "4:76 error `when_running` cannot be `jion` (Did you mean `join`?"),
+        (
+            "observe: 2h, when_running: restart",
+            "4:89 error `observe` starts no sync, so none can be queued or restarted (Beside `observe` only",
+        ),
+        ("dedline: 1h", "4:62 error unknown key `dedline` in `sync` (Did you mean `deadline`?"),
+    ] {
+        check(&connection(sync, "sample: "), &[expected]);
+    }
+    check(&connection("", "scenario: failt"), &["4:83 error there is no scenario `failt` (Did you mean `failed`?)"]);
+    check(&connection("", "sample: , updated_at: {}"), &["4:83 error `updated_at` belongs to `postgres`"]);
+    check(
+        &connection("", "postgres: 'postgresql://me@127.0.0.1/x'"),
+        &["4:83 error `postgres` must be `${NAME}`: a variable of the environment (The address holds a password"],
+    );
+    check(
+        &connection("", "postgres: '${SHOP_DATABASE_URL}'"),
+        &[
+            "4:83 error the environment variable `SHOP_DATABASE_URL` is not set (Set it before running kiln",
+            "4:83 error a connection with `postgres` needs `tables`",
+        ],
+    );
+    let shop = "connections: {shop: {service: s, schema_prefix: shop, local: {sample: }}, again: {service: s, schema_prefix: \
+                shop, local: {sample: }}}\n";
+    check(shop, &["4:75 error this is the connection `shop` again: both have the same `schema_prefix`"]);
+    let steps = |steps: &str| {
+        format!(
+            "connections: {{shop: {{service: s, schema_prefix: shop, local: {{sample: }}}}}}\njobs: {{a: {{steps: [{steps}]}}}}\n"
+        )
+    };
+    check(&steps("{sync: shop, deadline: 0s}"), &["5:43 error `deadline` is `0s`, and nothing can be done in no time"]);
+    check(
+        &steps("{sync: shop}, {sync: shop, observe: 2h}"),
+        &["5:41 error this step stands twice in the job (The order of steps"],
+    );
+    check(&steps("{observe: 2h}"), &["5:20 error a step does exactly one thing"]);
+}
+
+#[test]
 fn models_have_one_valid_name_each() {
     for (yaml, expected) in [
         (
@@ -191,7 +248,7 @@ fn names_keys_and_steps_are_checked() {
         ),
         (
             "connections: {a: {service: s, schema_prefix: a, local: {}}}\n",
-            vec!["4:56 error `local` must have either `sample` or `files`"],
+            vec!["4:56 error `local` must have exactly one of `sample`, `files` and `postgres`"],
         ),
         (
             "connections: {a: {service: s, schema_prefix: a, local: {files: {orders: data/orders.csv.gz}}}}\n",

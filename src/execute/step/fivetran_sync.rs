@@ -1,11 +1,20 @@
-//! Syncs a connection, and says as what it ended.
+//! Brings a connection's data up to date as was asked, proves that they have arrived, and says as what it ended.
 
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+
+use super::arrival::{self, Landed, Wrong};
 use super::{Context, Finished, Reporter, failure};
-use crate::event::{Failure, Outcome};
-use crate::fivetran::sync::{self, Progress, SyncOptions, SyncOutcome};
+use crate::config;
+use crate::databricks;
+use crate::event::{EventKind, Failure, Outcome};
+use crate::fivetran::sync::{
+    self, Baseline, Intent, Listener, Progress, SyncOptions, SyncOutcome, SyncReport, WhenRunning,
+};
 use crate::fivetran::{Client, Error};
-use crate::ids::ConnectionId;
-use crate::plan::SyncConnection;
+use crate::ids::{ConnectionId, TableName};
+use crate::plan::{LandedTable, SyncConnection};
 
 pub(super) async fn run(action: &SyncConnection, context: &Context, reporter: &Reporter) -> Finished {
     let Some(client) = &context.connected.fivetran else {
@@ -36,29 +45,81 @@ async fn sync(
         Some(id) => ConnectionId::new(id),
         None => ConnectionId::new(client.find_by_prefix(&action.schema_prefix).await?.id),
     };
-    let mut tell = |progress| reporter.progress(words(progress));
-    let report = sync::run(client, &id, &SyncOptions::default(), &context.cancel, &mut tell).await?;
-    Ok(match &report.outcome {
-        outcome @ SyncOutcome::Synced { .. } => Finished::succeeded(outcome.reason()),
-        SyncOutcome::Interrupted => Finished::new(Outcome::Cancelled),
-        outcome => Finished::new(Outcome::Stale {
-            failure: Failure {
-                message: format!("connection `{}`: {}", action.connection, outcome.reason()),
-                help: Some(
-                    "What depends on it was not built, and dashboards show the last good data. Repair the connection, \
-                     then run this again."
-                        .to_owned(),
-                ),
-                link: client.link(&id),
-                ..Failure::default()
-            },
-        }),
-    })
+    // What cannot be seen before is not compared; what cannot be seen after is an error.
+    let before = arrival::look(&action.tables, context).await.unwrap_or_default();
+    let mut listener = Told { connection: &id, reporter };
+    let report = sync::run(client, &id, &options(action), &context.cancel, &mut listener).await?;
+    match &report.outcome {
+        SyncOutcome::Interrupted => Ok(Finished::new(Outcome::Cancelled)),
+        outcome if outcome.is_fresh() => Ok(prove(action, client, &id, &report, &before, context, reporter).await),
+        outcome => {
+            let help = outcome.help().unwrap_or_default();
+            Ok(Finished::new(Outcome::Stale {
+                failure: Failure {
+                    message: format!("connection `{}`: {}", action.connection, outcome.reason()),
+                    help: Some(format!(
+                        "{} What depends on it was not built, and dashboards show the last good data.",
+                        crate::diag::sentence(help)
+                    )),
+                    link: client.link(&id),
+                    ..Failure::default()
+                },
+            }))
+        }
+    }
+}
+
+fn options(action: &SyncConnection) -> SyncOptions {
+    let usual = SyncOptions::default();
+    let intent = match action.intent {
+        config::SyncIntent::Sync => Intent::Sync,
+        config::SyncIntent::EnsureFresh(age) => Intent::EnsureFresh(age),
+        config::SyncIntent::Observe(age) => Intent::Observe(age),
+    };
+    let when_running = match (action.when_running, intent) {
+        (Some(config::WhenRunning::Join), _) | (None, Intent::EnsureFresh(_)) => WhenRunning::Join,
+        (Some(config::WhenRunning::Queue) | None, _) => WhenRunning::Queue,
+        (Some(config::WhenRunning::Restart), _) => WhenRunning::Restart,
+    };
+    SyncOptions {
+        intent,
+        when_running,
+        deadline: action.deadline.unwrap_or(usual.deadline),
+        // Who allows an hour for a sync does not mean to allow less where more is to do.
+        historical_deadline: action
+            .historical_deadline
+            .unwrap_or(usual.historical_deadline.max(action.deadline.unwrap_or(Duration::ZERO))),
+        ..usual
+    }
+}
+
+/// Hears how a wait goes.
+struct Told<'a> {
+    connection: &'a ConnectionId,
+    reporter: &'a Reporter,
+}
+
+impl Listener for Told<'_> {
+    fn tell(&mut self, progress: Progress) {
+        self.reporter.progress(words(progress));
+    }
+
+    fn keep<'a>(&'a mut self, baseline: &'a Baseline) -> BoxFuture<'a, ()> {
+        let kind = EventKind::SyncBaseline {
+            step: self.reporter.step().clone(),
+            connection: self.connection.clone(),
+            succeeded_at: baseline.succeeded_at,
+            failed_at: baseline.failed_at,
+            state: baseline.state.to_string(),
+        };
+        Box::pin(self.reporter.keep(kind))
+    }
 }
 
 fn words(progress: Progress) -> String {
     match progress {
         Progress::Queued => "a sync runs already; ours is next".to_owned(),
+        Progress::Joined => "a sync runs already; its end is awaited".to_owned(),
         Progress::Baseline(_) => "about to trigger".to_owned(),
         Progress::Triggered(1) => "triggered".to_owned(),
         Progress::Triggered(_) => "triggered again".to_owned(),
@@ -67,4 +128,108 @@ fn words(progress: Progress) -> String {
         Progress::Rescheduled(None) => "rescheduled by Fivetran".to_owned(),
         Progress::OutOfReach(why) => format!("Fivetran is out of reach ({why}); the sync itself goes on"),
     }
+}
+
+/// Looks at what has landed: green is only what is there.
+async fn prove(
+    action: &SyncConnection,
+    client: &Client,
+    id: &ConnectionId,
+    report: &SyncReport,
+    before: &Landed,
+    context: &Context,
+    reporter: &Reporter,
+) -> Finished {
+    let name = &action.connection;
+    let reason = report.outcome.reason();
+    let cannot = |what: String, help: String, class| {
+        let message = format!("connection `{name}`: {reason}, but what landed could not be looked at: {what}");
+        Finished::failed(failure(message, help, class))
+    };
+    let after = match arrival::look(&action.tables, context).await {
+        Ok(after) => after,
+        Err(error) => return cannot(error.to_string(), error.help(), error.class()),
+    };
+    match after.check(&action.tables) {
+        Ok(()) => {}
+        Err(Wrong::Missing(tables)) => {
+            let help = why_missing(&tables, &action.tables, client, id, report.group.as_deref()).await;
+            let names: Vec<String> = tables.iter().map(ToString::to_string).collect();
+            let message = format!("connection `{name}`: {reason}, but there is no table {}", names.join(", "));
+            let failure = Failure { message, help: Some(help), link: client.link(id), ..Failure::default() };
+            return Finished::new(Outcome::Stale { failure });
+        }
+        Err(Wrong::Columns(lines)) => {
+            let message = format!(
+                "connection `{name}`: {reason}, but what landed is not what `sources` declares: {}",
+                lines.join("; ")
+            );
+            let help = "Correct `sources` in jobs.yaml, or see in Fivetran what became of the columns.".to_owned();
+            return Finished::failed(Failure {
+                message,
+                help: Some(help),
+                link: client.link(id),
+                ..Failure::default()
+            });
+        }
+    }
+    if matches!(report.outcome, SyncOutcome::AlreadyFresh { .. }) || action.tables.is_empty() {
+        return Finished::succeeded(reason);
+    }
+    reporter.progress("looking at what landed");
+    match after.arrived(before, report.before, &action.tables, context, reporter).await {
+        Ok(arrival) => {
+            let words = arrival.words();
+            Finished::succeeded(if words.is_empty() { reason } else { format!("{words}; {reason}") })
+        }
+        Err(databricks::Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
+        Err(error) => cannot(error.to_string(), error.help(), error.class()),
+    }
+}
+
+/// Finds out why tables that a connection shall land are not there.
+async fn why_missing(
+    missing: &[TableName],
+    all: &[LandedTable],
+    client: &Client,
+    id: &ConnectionId,
+    group: Option<&str>,
+) -> String {
+    let expected = all.first().map(|table| table.name.catalog.as_str()).unwrap_or_default();
+    let destination = match group {
+        Some(group) => client.destination(group).await.ok(),
+        None => None,
+    };
+    if let Some(catalog) = destination.as_ref().and_then(|destination| destination.catalog())
+        && !catalog.eq_ignore_ascii_case(expected)
+    {
+        return format!(
+            "The connection belongs to a group whose destination writes to catalog `{catalog}`, and the project looks in \
+             `{expected}`. Is it the connection of another environment?"
+        );
+    }
+    let schemas = client.schemas(id).await.ok().flatten().and_then(|config| config.schemas).unwrap_or_default();
+    for table in missing {
+        let schema =
+            schemas.iter().find(|(name, node)| node.name_in_destination.as_deref().unwrap_or(name) == table.schema);
+        let tables = schema.and_then(|(_, node)| node.tables.as_ref());
+        let known = tables.and_then(|tables| {
+            tables.iter().find(|(name, config)| config.name_in_destination.as_deref().unwrap_or(name) == table.name)
+        });
+        match (schema, known) {
+            (Some((_, node)), Some((source, config)))
+                if config.enabled == Some(false) || node.enabled == Some(false) =>
+            {
+                return format!("Fivetran knows the table `{source}` and does not replicate it: enable it there.");
+            }
+            (_, Some(_)) => {}
+            _ => {
+                return format!(
+                    "Fivetran knows no table that lands as `{}.{}`: is there one of that name in the source?",
+                    table.schema, table.name
+                );
+            }
+        }
+    }
+    "Fivetran replicates it; perhaps it has no rows yet, or was dropped in the workspace.".to_owned()
 }

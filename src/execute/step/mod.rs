@@ -1,5 +1,6 @@
 //! What steps do, one file a kind, and what all of them share.
 
+mod arrival;
 mod dashboard_publish;
 mod dashboard_query;
 mod dashboard_trash;
@@ -8,10 +9,12 @@ mod databricks_audit;
 mod databricks_build;
 mod fivetran_sync;
 
+use std::sync::Arc;
+
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::{Clock, Connected};
+use super::{Clock, Connected, Receipts, Settings};
 use crate::diag::sentence;
 use crate::event::{Event, EventKind, Failure, Outcome};
 use crate::http::Class;
@@ -59,11 +62,12 @@ pub(super) struct Reporter {
     step: StepId,
     events: mpsc::Sender<Event>,
     clock: Clock,
+    receipts: Option<Arc<Receipts>>,
 }
 
 impl Reporter {
-    pub(super) fn new(step: StepId, events: mpsc::Sender<Event>, clock: Clock) -> Self {
-        Self { step, events, clock }
+    pub(super) fn new(step: StepId, events: mpsc::Sender<Event>, settings: &Settings) -> Self {
+        Self { step, events, clock: Arc::clone(&settings.clock), receipts: settings.receipts.clone() }
     }
 
     /// Returns the step that tells.
@@ -75,6 +79,16 @@ impl Reporter {
     fn progress(&self, message: impl Into<String>) {
         let kind = EventKind::StepProgress { step: self.step.clone(), message: message.into() };
         let _ = self.events.try_send(Event { at: (self.clock)(), kind });
+    }
+
+    /// Tells what must be on disk before this step goes on, and waits until it is.
+    async fn keep(&self, kind: EventKind) {
+        let receipt = self.receipts.as_ref().map(|receipts| receipts.expect(&self.step));
+        let told = self.events.send(Event { at: (self.clock)(), kind }).await;
+        if let (Some(receipt), Ok(())) = (receipt, told) {
+            // Whoever keeps the events may have gone; the run itself goes on all the same.
+            let _ = receipt.await;
+        }
     }
 
     /// Tells a result, which must not be lost.

@@ -6,6 +6,7 @@
 mod account;
 mod connection;
 mod envelope;
+mod history;
 mod schemas;
 
 pub use account::{AccountInfo, Destination, Group};
@@ -14,6 +15,7 @@ pub use connection::{
     TriggerSync, UpdateConnection, UpdateState,
 };
 pub use envelope::{Envelope, Page, SUCCESS};
+pub use history::SyncRecord;
 pub use schemas::{ColumnConfig, PatchSettings, SchemaChangeHandling, SchemaConfig, SchemaNode, SyncMode, TableConfig};
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use crate::secret::Secret;
+
 /// What the embedded Fivetran replicates for a connection, as JSON: `{"sample": {"customers": 20000, "seed": 7}}` or
 /// `{"files": {"public.orders": {"path": "/data/orders.csv", "key": ["id"]}}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +16,8 @@ pub enum LocalSource {
     Sample(SampleSource),
     /// Files; source table as `schema.table` → its file.
     Files(IndexMap<String, FileSource>),
+    /// A PostgreSQL server.
+    Postgres(PostgresSource),
 }
 
 /// The generated shop.
@@ -40,6 +44,19 @@ pub struct FileSource {
     pub columns: IndexMap<String, String>,
 }
 
+/// Tables of a PostgreSQL database. Its address is a secret, and so is given with [`Declared`] and never written down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresSource {
+    /// Name of the variable that the address comes from, for messages.
+    pub variable: String,
+    /// Source schema → its tables.
+    pub tables: IndexMap<String, Vec<String>>,
+    /// Source table as `schema.table` → the column that tells which rows changed; the others are asked by `xmin`.
+    #[serde(default)]
+    pub updated_at: IndexMap<String, String>,
+}
+
 /// A connection that the embedded Fivetran shall have.
 #[derive(Clone, Debug)]
 pub struct Declared {
@@ -57,4 +74,8 @@ pub struct Declared {
     pub tables: IndexMap<String, Vec<String>>,
     /// What it replicates; none leaves a connection whose syncs fail and say what is missing.
     pub local: Option<LocalSource>,
+    /// The address of the source, where it has one.
+    pub address: Option<Secret>,
+    /// The bad morning that it plays: one of [`super::scenario::Scenario`]'s names.
+    pub scenario: Option<String>,
 }

@@ -15,14 +15,16 @@ use tokio_util::sync::CancellationToken;
 use super::config::Declared;
 use super::document::Document;
 use super::names::connection_id;
+use super::scenario::{self, Scenario};
 use super::sync;
 use crate::fivetran::wire::{
     Connection, ConnectionStatus, Destination, Group, ScheduleType, SetupState, SyncState, Task, UpdateState,
 };
-use crate::ids::ConnectionId;
+use crate::ids::{ConnectionId, TableName};
 use crate::local::Clock;
 use crate::local::engine::Engine;
 use crate::local::store::{Store, StoreError};
+use crate::secret::Secret;
 
 /// The folder of connections' documents.
 const CONNECTIONS: &str = "connections";
@@ -62,9 +64,27 @@ pub(super) struct State {
 pub(super) struct Entry {
     pub(super) document: Document,
     running: Option<Running>,
+    /// The address of its source, where that has one: a secret, and so in memory only.
+    address: Option<Secret>,
+    /// Until when its sync was put off.
+    put_off: Option<DateTime<Utc>>,
 }
 
 impl Entry {
+    fn new(document: Document) -> Self {
+        Self { document, running: None, address: None, put_off: None }
+    }
+
+    /// Tells the address of the source.
+    pub(super) fn address(&self) -> Option<Secret> {
+        self.address.clone()
+    }
+
+    /// Whether the sync of that number runs.
+    fn is(&self, number: u64) -> bool {
+        self.running.as_ref().is_some_and(|running| running.number == number)
+    }
+
     /// Whether a sync runs.
     pub(super) fn is_running(&self) -> bool {
         self.running.is_some()
@@ -77,6 +97,16 @@ struct Running {
     task: JoinHandle<()>,
 }
 
+/// How a scenario left a sync.
+enum Played {
+    /// It goes on to read its source.
+    GoesOn,
+    /// It waits to be triggered again.
+    PutOff,
+    /// It is over.
+    Ended,
+}
+
 impl Connections {
     pub(super) fn open(engine: Engine, store: Store, clock: Clock) -> Result<Arc<Self>, StoreError> {
         let mut connections = BTreeMap::new();
@@ -84,7 +114,7 @@ impl Connections {
             let Some(mut document) = store.read::<Document>(&name)? else { continue };
             // Written while it ran, perhaps; it does not run now.
             document.rest();
-            connections.insert(document.connection.id.clone(), Entry { document, running: None });
+            connections.insert(document.connection.id.clone(), Entry::new(document));
         }
         let groups = match store.read::<Vec<GroupDocument>>(GROUPS)? {
             Some(groups) => groups,
@@ -131,7 +161,7 @@ impl Connections {
     /// Adds a connection under an id that is free.
     pub(super) fn add(&self, state: &mut State, document: Document) -> Result<(), StoreError> {
         self.save(&document)?;
-        state.connections.insert(document.connection.id.clone(), Entry { document, running: None });
+        state.connections.insert(document.connection.id.clone(), Entry::new(document));
         Ok(())
     }
 
@@ -148,7 +178,7 @@ impl Connections {
     }
 
     /// Makes the connection, or brings it in line with what is declared.
-    pub(super) fn ensure(&self, declared: &Declared) -> Result<ConnectionId, StoreError> {
+    pub(super) fn ensure(self: &Arc<Self>, declared: &Declared) -> Result<ConnectionId, StoreError> {
         let mut state = self.state();
         let found = match &declared.id {
             Some(id) => state.connections.get(id),
@@ -177,17 +207,37 @@ impl Connections {
         config.insert("schema_prefix".to_owned(), json!(declared.schema_prefix));
         config.insert("catalog".to_owned(), json!(declared.catalog));
         config.insert("local".to_owned(), json!(declared.local));
+        let played = config.remove("scenario");
+        if let Some(name) = &declared.scenario {
+            config.insert("scenario".to_owned(), json!(name));
+        }
         let id = document.connection.id.clone();
+        let scenario = document.scenario().unwrap_or_default();
+        match scenario {
+            Some(scenario) => scenario.set_up(&mut document, self.now()),
+            None => {
+                if let Some(played) = played.as_ref().and_then(Value::as_str) {
+                    Scenario::clear(played, &mut document);
+                }
+            }
+        }
+        if let Some(entry) = state.connections.get_mut(&id) {
+            entry.address.clone_from(&declared.address);
+        }
         // Nothing is written where nothing changed, so that a start costs nothing.
-        if existing.as_ref().map(|d| json!(d)) == Some(json!(document)) {
+        if scenario.is_none() && existing.as_ref().map(|d| json!(d)) == Some(json!(document)) {
             return Ok(ConnectionId::new(id));
         }
         self.save(&document)?;
         match state.connections.get_mut(&id) {
             Some(entry) => entry.document = document,
             None => {
-                state.connections.insert(id.clone(), Entry { document, running: None });
+                let entry = Entry { address: declared.address.clone(), ..Entry::new(document) };
+                state.connections.insert(id.clone(), entry);
             }
+        }
+        if scenario == Some(Scenario::AlreadyRunning) {
+            self.trigger(&mut state, &id, false);
         }
         Ok(ConnectionId::new(id))
     }
@@ -199,12 +249,14 @@ impl Connections {
         let catalog = state.catalog_of(id);
         let closed = state.closed;
         let Some(entry) = state.connections.get_mut(id) else { return };
-        if closed || entry.document.connection.paused || (entry.running.is_some() && !force) {
+        let scenario = entry.document.scenario().unwrap_or_default();
+        let idle = entry.document.connection.paused || scenario == Some(Scenario::NeverStarts);
+        if closed || idle || (entry.running.is_some() && !force) {
             return;
         }
         state.next += 1;
         let previous = entry.running.take();
-        entry.document.connection.status.sync_state = SyncState::Syncing;
+        entry.document.connection.status.sync_state = scenario.map_or(SyncState::Syncing, Scenario::state);
         entry.document.connection.status.rescheduled_for = None;
         let stop = CancellationToken::new();
         let (all, id, token) = (Arc::clone(self), id.to_owned(), stop.clone());
@@ -229,13 +281,32 @@ impl Connections {
 
     async fn sync(&self, id: &str, number: u64, catalog: &str, stop: &CancellationToken) {
         let started = self.now();
-        let document = self.state().connections.get(id).map(|entry| entry.document.clone());
-        let Some(document) = document else { return };
+        let found = self.state().connections.get(id).map(|entry| (entry.document.clone(), entry.address()));
+        let Some((document, address)) = found else { return };
         tracing::info!(connection = id, "sync begins");
-        let outcome = sync::run(&self.engine, document, catalog, started, stop).await;
+        let scenario = document.scenario().unwrap_or_default();
+        if let Some(scenario) = scenario {
+            let played = tokio::select! {
+                () = stop.cancelled() => Played::Ended,
+                played = self.play(scenario, id, &document) => played,
+            };
+            match played {
+                Played::GoesOn => {}
+                Played::PutOff => return,
+                Played::Ended => {
+                    let mut state = self.state();
+                    if let Some(entry) = state.connections.get_mut(id).filter(|entry| entry.is(number)) {
+                        entry.running = None;
+                        entry.document.rest();
+                    }
+                    return;
+                }
+            }
+        }
+        let outcome = sync::run(&self.engine, document, address, catalog, started, stop).await;
         let mut state = self.state();
         let Some(entry) = state.connections.get_mut(id) else { return };
-        if entry.running.as_ref().is_some_and(|running| running.number == number) {
+        if entry.is(number) {
             entry.running = None;
             entry.document.rest();
         }
@@ -258,7 +329,8 @@ impl Connections {
                 for (name, table) in states {
                     document.tables.insert(name, table);
                 }
-                document.connection.status.is_historical_sync = document.tables.values().any(|table| table.resync);
+                document.connection.status.is_historical_sync =
+                    scenario == Some(Scenario::Historical) || document.tables.values().any(|table| table.resync);
                 tracing::info!(connection = id, "sync succeeded");
             }
             Err(error) => {
@@ -275,6 +347,78 @@ impl Connections {
             // The tables are right; after a restart the next sync finds what it did before.
             tracing::error!("{error}");
         }
+    }
+
+    /// Plays what a scenario has in store before a sync reads its source.
+    async fn play(&self, scenario: Scenario, id: &str, document: &Document) -> Played {
+        if scenario == Scenario::Slow {
+            std::future::pending::<()>().await;
+        }
+        let now = self.now();
+        if let Some(until) = scenario.puts_off(now) {
+            let waits = {
+                let mut state = self.state();
+                let Some(entry) = state.connections.get_mut(id) else { return Played::Ended };
+                // The second time, when the time has come, the sync goes on.
+                match entry.put_off.filter(|until| *until <= now) {
+                    Some(_) => {
+                        entry.put_off = None;
+                        None
+                    }
+                    None => {
+                        let until = *entry.put_off.get_or_insert(until);
+                        let status = &mut entry.document.connection.status;
+                        (status.sync_state, status.rescheduled_for) = (SyncState::Rescheduled, Some(until));
+                        let goes_on = entry.document.connection.schedule_type == Some(ScheduleType::Auto);
+                        if !goes_on {
+                            entry.running = None;
+                        }
+                        Some(goes_on)
+                    }
+                }
+            };
+            match waits {
+                None => {}
+                Some(false) => return Played::PutOff,
+                Some(true) => {
+                    tokio::time::sleep(scenario::SHORT).await;
+                    let mut state = self.state();
+                    let Some(entry) = state.connections.get_mut(id) else { return Played::Ended };
+                    entry.put_off = None;
+                    let status = &mut entry.document.connection.status;
+                    (status.sync_state, status.rescheduled_for) = (SyncState::Syncing, None);
+                }
+            }
+        }
+        if scenario == Scenario::Historical
+            && let Some(entry) = self.state().connections.get_mut(id)
+        {
+            entry.document.connection.status.is_historical_sync = true;
+        }
+        if scenario.lingers() {
+            tokio::time::sleep(scenario::SHORT).await;
+        }
+        if let Some((setup, tasks)) = scenario.failure() {
+            let mut state = self.state();
+            if let Some(entry) = state.connections.get_mut(id) {
+                let connection = &mut entry.document.connection;
+                connection.failed_at = Some(after(now, connection.failed_at));
+                (connection.status.setup_state, connection.status.tasks) = (setup, tasks);
+                connection.status.update_state = Some(UpdateState::Delayed);
+                if let Err(error) = self.save(&entry.document) {
+                    tracing::error!("{error}");
+                }
+            }
+            return Played::Ended;
+        }
+        if matches!(scenario, Scenario::RecreatedTable | Scenario::DroppedColumn)
+            && let Some(table) = document.tables.values().next()
+            && let [catalog, schema, name] = table.destination.split('.').collect::<Vec<_>>()[..]
+            && let Err(error) = self.engine.drop_table(&TableName::new(catalog, schema, name)).await
+        {
+            tracing::error!("{error}");
+        }
+        Played::GoesOn
     }
 
     /// Stops all syncs and waits for their end; nothing starts any more.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::config::LocalSource;
 use super::names::in_destination;
+use super::scenario::Scenario;
 use super::source::SourceTable;
 use crate::fivetran::wire::{
     ColumnConfig, Connection, PatchSettings, SchemaChangeHandling, SchemaConfig, SchemaNode, SetupState, SyncMode,
@@ -74,6 +75,12 @@ impl Document {
     pub(super) fn destination(&self, catalog: &str, table: &SourceTable) -> TableName {
         let schema = format!("{}_{}", self.prefix(), self.landed(&table.schema));
         TableName::new(catalog, &schema, &self.landed(&table.name))
+    }
+
+    /// The bad morning that it plays; an error's text if there is no such one.
+    pub(super) fn scenario(&self) -> Result<Option<Scenario>, String> {
+        let name = self.connection.config.as_ref().and_then(|config| config.get("scenario")?.as_str());
+        name.map(Scenario::of).transpose()
     }
 
     /// The catalog that its own config names.

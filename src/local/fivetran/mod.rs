@@ -13,17 +13,19 @@ mod connections;
 mod document;
 mod files;
 mod names;
+mod postgres;
 mod replicate;
 mod reply;
 mod routes;
 pub mod sample;
+mod scenario;
 mod schemas;
 mod source;
 mod sync;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Declared, FileSource, LocalSource, SampleSource};
+pub use config::{Declared, FileSource, LocalSource, PostgresSource, SampleSource};
 
 use std::path::Path;
 use std::sync::Arc;

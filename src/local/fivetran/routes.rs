@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use super::connections::{Connections, new_document};
 use super::document::{Document, local_of};
 use super::reply::{ListQuery, Refusal, Reply, body, body_or_default, check_accept, created, data, done};
+use super::scenario::Scenario;
 use super::schemas;
 use super::source::{Source, SourceError};
 use crate::fivetran::wire::{
@@ -144,6 +145,7 @@ async fn create(State(app): App, headers: HeaderMap, bytes: Bytes) -> Reply {
         return Err(Refusal::invalid(format!("`{schema}` must be made of a-z, 0-9 and _, and not begin with a digit")));
     }
     local_of(Some(&config)).map_err(Refusal::invalid)?;
+    check_scenario(&config)?;
     let mut document = {
         let mut state = app.state();
         if !state.groups.iter().any(|g| g.group.id == wanted.group_id) {
@@ -174,6 +176,11 @@ async fn create(State(app): App, headers: HeaderMap, bytes: Bytes) -> Reply {
     created("Connection has been created", shown(&document))
 }
 
+fn check_scenario(config: &Map<String, Value>) -> Result<(), Refusal> {
+    let name = config.get("scenario").and_then(Value::as_str);
+    name.map_or(Ok(()), |name| Scenario::of(name).map(drop)).map_err(Refusal::invalid)
+}
+
 /// The parts of an update that may not stand alone.
 fn is_empty(wanted: &UpdateConnection) -> bool {
     let rest = UpdateConnection { run_setup_tests: None, ..wanted.clone() };
@@ -201,6 +208,7 @@ async fn update(State(app): App, Path(id): Path<String>, headers: HeaderMap, byt
                 kept.insert(key, value);
             }
             local_of(Some(kept)).map_err(Refusal::invalid)?;
+            check_scenario(kept)?;
         }
         let connection = &mut changed.connection;
         connection.paused = wanted.paused.unwrap_or(connection.paused);
@@ -250,6 +258,10 @@ async fn sync(State(app): App, Path(id): Path<String>, headers: HeaderMap, bytes
         return Err(Refusal::no_connection(&id));
     }
     app.trigger(&mut state, &id, wanted.force);
+    let scenario = state.connections.get(&id).and_then(|entry| entry.document.scenario().unwrap_or_default());
+    if scenario == Some(Scenario::LostAnswer) {
+        return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "The answer was lost"));
+    }
     done(format!("Sync has been successfully triggered for connection with id '{id}'"))
 }
 
@@ -302,11 +314,13 @@ async fn test(State(app): App, Path(id): Path<String>, headers: HeaderMap, bytes
 /// Runs the setup tests: can the source be opened, and which tables does it have? What they find is kept, their results
 /// are only in the answer.
 async fn set_up(app: &Arc<Connections>, id: &str) -> Result<Document, Refusal> {
-    let document = app.state().connections.get(id).map(|entry| entry.document.clone());
-    let document = document.ok_or_else(|| Refusal::no_connection(id))?;
+    let found = app.state().connections.get(id).map(|entry| (entry.document.clone(), entry.address()));
+    let (document, address) = found.ok_or_else(|| Refusal::no_connection(id))?;
     let found = async {
         match document.local().map_err(SourceError::new)? {
-            Some(local) => Source::open(local, document.successes)?.tables().await.map(|tables| tables.len()),
+            Some(local) => {
+                Source::open(local, address, document.successes).await?.tables().await.map(|tables| tables.len())
+            }
             None => Err(SourceError::new("the connection has no `local` in its config, which says what to replicate")),
         }
     }

@@ -104,10 +104,10 @@ pub(super) async fn change_column(
 
 /// Asks the source for its tables again.
 pub(super) async fn reload(State(app): App, Path(id): Path<String>) -> Reply {
-    let document = app.state().connections.get(&id).map(|entry| entry.document.clone());
-    let document = document.ok_or_else(|| Refusal::no_connection(&id))?;
+    let found = app.state().connections.get(&id).map(|entry| (entry.document.clone(), entry.address()));
+    let (document, address) = found.ok_or_else(|| Refusal::no_connection(&id))?;
     let local = document.local().map_err(Refusal::invalid)?.ok_or_else(|| none_yet(&id))?;
-    let tables = match Source::open(local, document.successes) {
+    let tables = match Source::open(local, address, document.successes).await {
         Ok(source) => source.tables().await,
         Err(error) => Err(error),
     };

@@ -1,7 +1,7 @@
 //! What there is to read: a source's tables and their rows since the last sync.
 //!
-//! Every kind of source answers the same two questions, [`Source::tables`] and [`Source::changes`]; a further kind, such
-//! as PostgreSQL, is a further variant here and a further key of a connection's `local` config.
+//! Every kind of source answers the same two questions, [`Source::tables`] and [`Source::changes`]; a further kind is a
+//! further variant here and a further key of a connection's `local` config.
 
 use std::sync::Arc;
 
@@ -15,7 +15,9 @@ use tokio::sync::mpsc;
 
 use super::config::{FileSource, LocalSource, SampleSource};
 use super::files;
+use super::postgres::Database;
 use super::sample::{self, Rows, Shop};
+use crate::secret::Secret;
 
 /// Why a source could not be read: a text for people, which becomes the details of the connection's task.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -80,6 +82,15 @@ pub(super) enum Changes {
         /// What to pass next time.
         cursor: Value,
     },
+    /// Rows that may be new or changed, and the keys of all rows: what has other keys is gone.
+    Keyed {
+        /// Rows that are new or changed.
+        rows: RowStream,
+        /// The key columns of all rows.
+        keys: RowStream,
+        /// What to pass next time.
+        cursor: Value,
+    },
     /// Rows that may be new or changed, and rows that are gone.
     Delta {
         /// Rows that are new or changed.
@@ -103,11 +114,13 @@ pub(super) enum Source {
     },
     /// Files.
     Files(Arc<indexmap::IndexMap<String, FileSource>>),
+    /// A PostgreSQL server.
+    Postgres(Database),
 }
 
 impl Source {
     /// Opens a source. `successes` is how many syncs of the connection have succeeded: each shows more of the shop.
-    pub(super) fn open(local: LocalSource, successes: u64) -> Result<Self, SourceError> {
+    pub(super) async fn open(local: LocalSource, address: Option<Secret>, successes: u64) -> Result<Self, SourceError> {
         match local {
             LocalSource::Sample(config) if config.customers == 0 || config.customers > sample::MOST_CUSTOMERS => {
                 Err(SourceError::new(format!(
@@ -118,6 +131,7 @@ impl Source {
             }
             LocalSource::Sample(config) => Ok(Self::Sample { config, end: sample::horizon(successes) }),
             LocalSource::Files(tables) => Ok(Self::Files(Arc::new(tables))),
+            LocalSource::Postgres(config) => Database::open(config, address).await.map(Self::Postgres),
         }
     }
 
@@ -136,6 +150,7 @@ impl Source {
                 let tables = Arc::clone(tables);
                 blocking(move || tables.iter().map(|(name, file)| files::table(name, file)).collect()).await
             }
+            Self::Postgres(database) => database.tables().await,
         }
     }
 
@@ -143,6 +158,7 @@ impl Source {
     pub(super) async fn changes(&self, table: &SourceTable, cursor: Option<&Value>) -> Result<Changes, SourceError> {
         match self {
             Self::Sample { config, end } => Ok(sample_changes(config, *end, table, cursor)),
+            Self::Postgres(database) => database.changes(table, cursor).await,
             Self::Files(tables) => {
                 let file = tables.get(&table.full_name()).cloned().ok_or_else(|| gone(table))?;
                 let (columns, cursor) = (Arc::clone(&table.columns), cursor.cloned());

@@ -8,9 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::document::{Document, TableState};
 use super::replicate::{self, ColumnChoice, Job, Pending};
+use super::scenario::Scenario;
 use super::source::{Changes, Source, SourceError, SourceTable};
 use crate::ids::TableName;
 use crate::local::engine::{Engine, WriteGuard};
+use crate::secret::Secret;
 
 /// How a sync ended.
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub(super) struct Outcome {
 pub(super) async fn run(
     engine: &Engine,
     document: Document,
+    address: Option<Secret>,
     catalog: &str,
     started: DateTime<Utc>,
     stop: &CancellationToken,
@@ -32,7 +35,7 @@ pub(super) async fn run(
     let mut tables = None;
     let prepared = tokio::select! {
         () = stop.cancelled() => return None,
-        prepared = prepare(engine, document, catalog, started, &mut tables) => prepared,
+        prepared = prepare(engine, document, address, catalog, started, &mut tables) => prepared,
     };
     let result = match prepared {
         Ok(prepared) => commit(prepared).await,
@@ -53,6 +56,7 @@ struct Prepared {
 async fn prepare(
     engine: &Engine,
     mut document: Document,
+    address: Option<Secret>,
     catalog: &str,
     started: DateTime<Utc>,
     tables: &mut Option<Vec<SourceTable>>,
@@ -64,7 +68,7 @@ async fn prepare(
             document.connection.service
         )));
     };
-    let source = Source::open(local, document.successes)?;
+    let source = Source::open(local, address, document.successes).await?;
     let found = source.tables().await?;
     if let Some((schema, table)) = missing(&document, &found) {
         let names: Vec<String> = found.iter().map(SourceTable::full_name).collect();
@@ -131,7 +135,10 @@ async fn prepare_table(
     let new_key = exists && state.is_some_and(|state| state.key != table.key);
     let cursor = state.filter(|_| exists && !historical && !new_key).map(|state| &state.cursor);
     let changes = source.changes(table, cursor).await?;
-    let (Changes::Nothing { cursor } | Changes::Snapshot { cursor, .. } | Changes::Delta { cursor, .. }) = &changes;
+    let (Changes::Nothing { cursor }
+    | Changes::Snapshot { cursor, .. }
+    | Changes::Keyed { cursor, .. }
+    | Changes::Delta { cursor, .. }) = &changes;
     let state = TableState { cursor: cursor.clone(), key: table.key.clone(), destination, resync: false };
     let choices = choices(document, table);
     let job = Job { table, choices: &choices, dir: &dir, synced: started, historical, new_key };
@@ -143,10 +150,16 @@ async fn prepare_table(
 /// The columns of a table that are replicated.
 fn choices(document: &Document, table: &SourceTable) -> HashMap<String, ColumnChoice> {
     let settings = document.table_config(table).and_then(|config| config.columns.as_ref());
+    // What the scenario takes away once the table has landed: the last column of the first table.
+    let first = document.tables.first().is_some_and(|(name, _)| *name == table.full_name());
+    let loses = first && document.scenario() == Ok(Some(Scenario::DroppedColumn));
+    let lost = table.columns.fields().iter().rfind(|field| loses && !table.key.contains(field.name()));
+    let lost = lost.map(|field| field.name());
     let choice = |name: &String| {
         let set = settings.and_then(|columns| columns.get(name));
         // A key column is always there.
-        let enabled = set.is_none_or(|set| set.enabled != Some(false)) || table.key.contains(name);
+        let dropped = lost == Some(name);
+        let enabled = !dropped && set.is_none_or(|set| set.enabled != Some(false)) || table.key.contains(name);
         let hashed = set.is_some_and(|set| set.hashed == Some(true));
         enabled.then(|| (name.clone(), ColumnChoice { name: document.landed(name), hashed }))
     };

@@ -52,6 +52,8 @@ impl Bench {
             catalog: "main".to_owned(),
             tables: IndexMap::new(),
             local: Some(serde_json::from_value(local).unwrap()),
+            address: None,
+            scenario: None,
         };
         self.fivetran.ensure_connection(&declared).unwrap().as_str().to_owned()
     }
@@ -301,6 +303,8 @@ async fn a_connection_with_nothing_to_read_says_what_is_missing() {
         catalog: "main".to_owned(),
         tables: IndexMap::new(),
         local: None,
+        address: None,
+        scenario: None,
     };
     let id = bench.fivetran.ensure_connection(&declared).unwrap();
     assert_eq!(id.as_str(), "my_own");

@@ -20,7 +20,7 @@ use deltalake::DeltaTable;
 use deltalake::kernel::Action;
 use futures::{StreamExt as _, TryStreamExt as _};
 
-use super::super::source::{Changes, RowStream, SourceError};
+use super::super::source::{Changes, RowStream, SourceError, SourceTable};
 use super::shape::{DELETED, SYNCED, Shape};
 use super::{Files, Job, Kind, Pending, folder_url, shaped};
 
@@ -139,8 +139,8 @@ async fn write(
 ) -> Result<Option<Vec<Action>>, SourceError> {
     let stored = table.snapshot().map_err(|e| SourceError::chain(&e))?.log_data();
     let stored: u64 = stored.iter().map(|file| file.num_records().unwrap_or_default() as u64).sum();
-    let snapshot = matches!(changes, Changes::Snapshot { .. });
-    let context = session(snapshot && stored > SORT_ROWS)?;
+    let whole = matches!(changes, Changes::Snapshot { .. } | Changes::Keyed { .. });
+    let context = session(whole && stored > SORT_ROWS)?;
     let provider = table.table_provider().with_file_column(FILE).await.map_err(|e| failed(&e))?;
     context.register_table("t", provider).map_err(|e| failed(&e))?;
 
@@ -150,6 +150,17 @@ async fn write(
         Changes::Snapshot { rows, .. } => {
             register(&context, "s", shape, shaped(shape.clone(), rows, job.synced))?;
             run(&context, &queries.compared(), evolved, files).await?;
+        }
+        Changes::Keyed { rows, keys, .. } => {
+            register(&context, "s", shape, shaped(shape.clone(), rows, job.synced))?;
+            run(&context, &queries.changed(), evolved, files).await?;
+            let columns = job.table.key.iter().filter_map(|key| job.table.columns.field_with_name(key).ok().cloned());
+            let columns: Vec<_> = columns.collect();
+            let table = SourceTable { columns: Arc::new(Schema::new(columns)), ..job.table.clone() };
+            let mut of_key = Shape::new(&table, job.choices)?;
+            of_key.fit(existing)?;
+            register(&context, "k", &of_key, shaped(of_key.clone(), keys, job.synced))?;
+            run(&context, &queries.gone(), evolved, files).await?;
         }
         Changes::Delta { rows, deleted, .. } => {
             register(&context, "s", shape, shaped(shape.clone(), rows, job.synced))?;
@@ -338,6 +349,20 @@ impl Queries<'_> {
         format!(
             "SELECT {columns} FROM d JOIN t ON {} WHERE NOT coalesce({}, false)",
             self.on("d", "t"),
+            of("t", DELETED)
+        )
+    }
+
+    /// Rows of the table whose keys the source no longer has.
+    fn gone(&self) -> String {
+        let columns = self.select(|name| match name {
+            DELETED => "true".to_owned(),
+            SYNCED => self.synced(),
+            name => self.stored(name),
+        });
+        format!(
+            "SELECT {columns} FROM k RIGHT ANTI JOIN t ON {} WHERE NOT coalesce({}, false)",
+            self.on("k", "t"),
             of("t", DELETED)
         )
     }

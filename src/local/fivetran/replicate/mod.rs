@@ -110,7 +110,7 @@ pub(super) async fn prepare(job: &Job<'_>, changes: Changes) -> Result<Option<Pe
     match (changes, table, existing) {
         (Changes::Nothing { .. }, ..) => Ok(None),
         (Changes::Snapshot { rows, .. }, table, _) if afresh => load(job, &shape, rows, table).await.map(Some),
-        (Changes::Delta { .. }, ..) if afresh => {
+        (Changes::Delta { .. } | Changes::Keyed { .. }, ..) if afresh => {
             Err(SourceError::new(format!("{} is to be made anew and needs all rows", job.table.full_name())))
         }
         (changes, Some(table), Some(existing)) => diff::prepare(job, &shape, changes, table, &existing).await,
