@@ -153,6 +153,23 @@ pub fn quote_identifier(name: &str) -> String {
     if plain { name.to_owned() } else { format!("`{}`", name.replace('`', "``")) }
 }
 
+/// Writes a text as a string literal of Databricks SQL on one line, so that lines of the statement can be counted.
+pub fn string_literal(text: &str) -> String {
+    let mut literal = String::with_capacity(text.len() + 2);
+    literal.push('\'');
+    for c in text.chars() {
+        match c {
+            '\'' => literal.push_str("\\'"),
+            '\\' => literal.push_str("\\\\"),
+            '\n' => literal.push_str("\\n"),
+            '\r' => literal.push_str("\\r"),
+            c => literal.push(c),
+        }
+    }
+    literal.push('\'');
+    literal
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,6 +185,11 @@ mod tests {
     fn paths_lose_the_workspace_prefix_only_as_a_whole_part() {
         assert_eq!(workspace_path("/Workspace/Shared/a/"), "/Shared/a");
         assert_eq!(workspace_path("/Workspaces/a"), "/Workspaces/a");
+    }
+
+    #[test]
+    fn a_text_keeps_to_one_line_and_cannot_end_its_literal() {
+        assert_eq!(string_literal("it's\na \\ b"), r"'it\'s\na \\ b'");
     }
 
     #[test]

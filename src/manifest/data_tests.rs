@@ -4,7 +4,7 @@ use super::Reads;
 use crate::analysis::{self, Parsed};
 use crate::config::{DataTest, DataTestRule, Model};
 use crate::diag::Diagnostics;
-use crate::ids::{ModelName, quote_identifier};
+use crate::ids::{ModelName, quote_identifier, string_literal};
 use crate::template::Templates;
 
 /// A data test of a model, compiled.
@@ -101,7 +101,7 @@ fn query(model: &ModelName, rule: &DataTestRule) -> (String, String) {
 /// Writes a value of `jobs.yaml` as SQL.
 fn literal(value: &serde_json::Value) -> String {
     match value {
-        serde_json::Value::String(text) => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")),
+        serde_json::Value::String(text) => string_literal(text),
         other => other.to_string(),
     }
 }

@@ -1,9 +1,9 @@
 //! Write, audit, publish: a model with tests is built beside the one that is read, tested, and then takes its place.
 
 use super::action::{Audit, PlannedTest};
-use super::statement::{header, marked_statement, string_literal};
+use super::statement::{header, marked_statement};
 use crate::config::Materialization;
-use crate::ids::{TableName, quote_identifier};
+use crate::ids::{TableName, quote_identifier, string_literal};
 use crate::manifest::{CompiledModel, Manifest};
 
 /// So many rows that fail a test are shown.

@@ -7,12 +7,12 @@ use similar::TextDiff;
 use super::change::{Act, Change, DeployPlan, Kind};
 use super::marks;
 use super::observed::{Observed, ObservedTable, TableKind};
-use super::statement::{clustering, properties, string_literal};
+use super::statement::{clustering, properties};
 use super::steps::{Consent, Planner, Standing, dashboard_path, foreign};
 use crate::config::{Materialization, SyncWishes};
 use crate::dashboards::{differences, same_content};
 use crate::dialect::essence;
-use crate::ids::{Fingerprint, ModelName, quote_identifier};
+use crate::ids::{Fingerprint, ModelName, quote_identifier, string_literal};
 use crate::manifest::{CompiledDashboard, CompiledModel, Manifest};
 
 /// Plans a deploy.

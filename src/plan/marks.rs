@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::statement::{properties, string_literal};
+use super::statement::properties;
 use crate::config::Materialization;
 use crate::dashboards;
-use crate::ids::{DashboardName, Fingerprint, TableName};
+use crate::ids::{DashboardName, Fingerprint, TableName, string_literal};
 use crate::manifest::CompiledModel;
 
 /// The table whose properties are kiln's notes.

@@ -2,7 +2,7 @@
 
 use super::marks;
 use crate::config::Materialization;
-use crate::ids::quote_identifier;
+use crate::ids::{quote_identifier, string_literal};
 use crate::manifest::{CompiledModel, Manifest};
 
 /// Writes the statement that builds a model.
@@ -48,31 +48,4 @@ pub(super) fn clustering(columns: &[String]) -> String {
 pub fn properties(properties: &[(String, String)]) -> String {
     let each = properties.iter().map(|(key, value)| format!("{} = {}", string_literal(key), string_literal(value)));
     format!("({})", each.collect::<Vec<_>>().join(", "))
-}
-
-/// Writes a text as a string literal of Databricks SQL on one line, so that lines of the statement can be counted.
-pub(super) fn string_literal(text: &str) -> String {
-    let mut literal = String::with_capacity(text.len() + 2);
-    literal.push('\'');
-    for c in text.chars() {
-        match c {
-            '\'' => literal.push_str("\\'"),
-            '\\' => literal.push_str("\\\\"),
-            '\n' => literal.push_str("\\n"),
-            '\r' => literal.push_str("\\r"),
-            c => literal.push(c),
-        }
-    }
-    literal.push('\'');
-    literal
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_comment_keeps_to_one_line_and_cannot_end_its_literal() {
-        assert_eq!(string_literal("it's\na \\ b"), r"'it\'s\na \\ b'");
-    }
 }
