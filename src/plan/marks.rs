@@ -31,8 +31,8 @@ const CLUSTER_BY: &str = "kiln.cluster_by";
 const QUERY: &str = "kiln.query";
 const DASHBOARD: &str = "kiln.dashboard.";
 
-/// The longest query that is kept, in bytes: it serves to show what changed, and is not worth a large property.
-const LONGEST_QUERY: usize = 16 << 10;
+/// The longest query that is kept, in bytes: it serves to show what changed, and some catalogs keep no longer property.
+const LONGEST_QUERY: usize = 4000;
 
 /// What a table's or view's marks say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
