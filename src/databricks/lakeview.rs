@@ -1,5 +1,6 @@
 //! Lakeview dashboards: the single calls. Putting one in place is in `deploy.rs`.
 
+use super::paging;
 use super::wire::{CreateDashboard, Dashboard, DashboardList, Empty, Publish, Published, UpdateDashboard};
 use crate::http::{self, Class, Http, Request};
 use crate::ids::DashboardId;
@@ -57,16 +58,7 @@ impl Lakeview<'_> {
     /// # Errors
     /// If a request fails.
     pub async fn list(&self) -> Result<Vec<Dashboard>, http::Error> {
-        let mut all = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let page: DashboardList = self.http.json(Request::get(PATH).query_opt("page_token", token.take())).await?;
-            all.extend(page.dashboards);
-            match page.next_page_token.filter(|token| !token.is_empty()) {
-                Some(next) => token = Some(next),
-                None => return Ok(all),
-            }
-        }
+        paging::all::<DashboardList>(self.http, Request::get(PATH)).await
     }
 
     /// Moves a dashboard to the caller's trash; its published copy goes too. Doing it twice is refused.

@@ -11,6 +11,7 @@ mod failure;
 mod history;
 mod lakeview;
 mod login;
+mod paging;
 mod statements;
 mod stream;
 mod unity;

@@ -1,5 +1,6 @@
 //! Unity Catalog: schemas and tables.
 
+use super::paging;
 use super::wire::{
     Catalog, CreateSchema, EffectivePermissions, EffectivePrivileges, Permissions, Privileges, Schema, Table,
     TableExists, TableList, TableSummary, TableSummaryList,
@@ -34,18 +35,9 @@ impl Unity<'_> {
         kind: &str,
         full_name: &str,
     ) -> Result<Vec<EffectivePrivileges>, http::Error> {
-        let mut all = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let request = Request::get("/api/2.1/unity-catalog/effective-permissions").segment(kind).segment(full_name);
-            let request = request.query("max_results", "0").query_opt("page_token", token.take());
-            let page: EffectivePermissions = self.http.json(request).await?;
-            all.extend(page.privilege_assignments);
-            match page.next_page_token.filter(|token| !token.is_empty()) {
-                Some(next) => token = Some(next),
-                None => return Ok(all),
-            }
-        }
+        let request = Request::get("/api/2.1/unity-catalog/effective-permissions").segment(kind).segment(full_name);
+        let request = request.query("max_results", "0");
+        paging::all::<EffectivePermissions>(self.http, request).await
     }
 
     /// Reads what is granted on a thing itself, by principal. `kind` is `catalog`, `schema` or `table`.
@@ -54,18 +46,9 @@ impl Unity<'_> {
     /// # Errors
     /// If a request fails.
     pub async fn permissions(&self, kind: &str, full_name: &str) -> Result<Vec<Privileges>, http::Error> {
-        let mut all = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let request = Request::get("/api/2.1/unity-catalog/permissions").segment(kind).segment(full_name);
-            let request = request.query("max_results", "0").query_opt("page_token", token.take());
-            let page: Permissions = self.http.json(request).await?;
-            all.extend(page.privilege_assignments);
-            match page.next_page_token.filter(|token| !token.is_empty()) {
-                Some(next) => token = Some(next),
-                None => return Ok(all),
-            }
-        }
+        let request = Request::get("/api/2.1/unity-catalog/permissions").segment(kind).segment(full_name);
+        let request = request.query("max_results", "0");
+        paging::all::<Permissions>(self.http, request).await
     }
 
     /// Reads a schema; nothing if it is missing, or not visible to the caller.
@@ -106,22 +89,10 @@ impl Unity<'_> {
     /// # Errors
     /// If a request fails.
     pub async fn tables(&self, catalog: &str, schema: &str) -> Result<Vec<Table>, http::Error> {
-        let mut all = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            // 0 asks for pages of the service's own size. A page may be empty and still not be the last.
-            let request = Request::get(TABLES)
-                .query("catalog_name", catalog)
-                .query("schema_name", schema)
-                .query("max_results", "0")
-                .query_opt("page_token", token.take());
-            let page: TableList = self.http.json(request).await?;
-            all.extend(page.tables);
-            match page.next_page_token.filter(|token| !token.is_empty()) {
-                Some(next) => token = Some(next),
-                None => return Ok(all),
-            }
-        }
+        // 0 asks for pages of the service's own size. A page may be empty and still not be the last.
+        let request =
+            Request::get(TABLES).query("catalog_name", catalog).query("schema_name", schema).query("max_results", "0");
+        paging::all::<TableList>(self.http, request).await
     }
 }
 
@@ -131,22 +102,12 @@ impl Unity<'_> {
     /// # Errors
     /// If a request fails.
     pub async fn table_summaries(&self, catalog: &str, schema: &str) -> Result<Vec<TableSummary>, http::Error> {
-        let mut all = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let request = Request::get("/api/2.1/unity-catalog/table-summaries")
-                .query("catalog_name", catalog)
-                // A pattern: `_` stands for any character, so others may come too, and are for the caller to tell apart.
-                .query("schema_name_pattern", schema)
-                .query("max_results", "0")
-                .query_opt("page_token", token.take());
-            let page: TableSummaryList = self.http.json(request).await?;
-            all.extend(page.tables);
-            match page.next_page_token.filter(|token| !token.is_empty()) {
-                Some(next) => token = Some(next),
-                None => return Ok(all),
-            }
-        }
+        let request = Request::get("/api/2.1/unity-catalog/table-summaries")
+            .query("catalog_name", catalog)
+            // A pattern: `_` stands for any character, so others may come too, and are for the caller to tell apart.
+            .query("schema_name_pattern", schema)
+            .query("max_results", "0");
+        paging::all::<TableSummaryList>(self.http, request).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! SQL warehouses.
 
 use super::error::Error;
+use super::paging;
 use super::wire::{DefaultWarehouse, Empty, Warehouse, WarehouseList};
 use crate::http::{self, Class, Http, Request};
 use crate::ids::WarehouseId;
@@ -18,16 +19,7 @@ impl Warehouses<'_> {
     /// # Errors
     /// If a request fails.
     pub async fn list(&self) -> Result<Vec<Warehouse>, http::Error> {
-        let mut all = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let page: WarehouseList = self.http.json(Request::get(PATH).query_opt("page_token", token.take())).await?;
-            all.extend(page.warehouses);
-            match page.next_page_token.filter(|token| !token.is_empty()) {
-                Some(next) => token = Some(next),
-                None => return Ok(all),
-            }
-        }
+        paging::all::<WarehouseList>(self.http, Request::get(PATH)).await
     }
 
     /// Reads one warehouse.

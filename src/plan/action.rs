@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::marks::Note;
 use crate::config::{Materialization, SyncIntent, WhenRunning};
+use crate::dashboards::same_content;
 use crate::diag::Span;
 use crate::ids::{ConnectionName, DashboardName, ModelName, StepId, TableName};
 use crate::template::Rendered;
@@ -156,6 +157,11 @@ pub struct PublishDashboard {
 }
 
 impl PublishDashboard {
+    /// Tells whether content of the workspace is as it shall be, but for what the service rewrites on its own.
+    pub fn is_wanted(&self, content: &Value) -> bool {
+        same_content(content, &self.expected)
+    }
+
     /// Tells whether content of the workspace may be replaced: it is what kiln sent, or its loss was agreed to.
     pub fn may_replace(&self, content: &Value) -> bool {
         self.overwrite || self.note.as_ref().is_some_and(|note| note.has_sent(content))

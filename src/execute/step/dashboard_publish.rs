@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::databricks_alter::run_all;
 use super::{Context, Finished, Reporter, failure};
-use crate::dashboards::same_content;
 use crate::databricks::{Change, Contents, DashboardSpec, Error};
 use crate::event::{EventKind, Outcome};
 use crate::plan::PublishDashboard;
@@ -17,7 +16,7 @@ struct Planned(PublishDashboard);
 
 impl Contents for Planned {
     fn is_wanted(&self, draft: &Value) -> bool {
-        same_content(draft, &self.0.expected)
+        self.0.is_wanted(draft)
     }
 
     fn may_replace(&self, draft: &Value) -> bool {
