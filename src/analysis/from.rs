@@ -8,7 +8,7 @@ use sqlparser::ast::{
 use super::expr::integer;
 use super::resolve::{Resolver, suggestion};
 use super::scope::{Output, Scope, Source, same};
-use super::{Column, DataType, Relation, TableRead};
+use super::{Column, DataType, ReadPlace, Relation, TableRead};
 use crate::diag::{Diagnostic, did_you_mean};
 use crate::dialect;
 
@@ -231,6 +231,10 @@ impl Resolver<'_> {
             return (names, Output::unknown());
         }
         let span = name.span();
+        let range = self.map.range(span);
+        if !range.is_empty() && self.places.iter().all(|place| place.range != range) {
+            self.places.push(ReadPlace { parts: parts.clone(), range });
+        }
         if !self
             .reads
             .iter()

@@ -22,6 +22,7 @@ pub struct Parsed {
     pub(super) map: TextMap,
     origin: Origin,
     reads: Vec<TableRead>,
+    places: Vec<ReadPlace>,
 }
 
 impl fmt::Debug for Parsed {
@@ -39,11 +40,25 @@ pub struct TableRead {
     pub span: Span,
 }
 
+/// A place of the SQL text where a table or view is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadPlace {
+    /// Its name as written: one to three parts, without back-quotes.
+    pub parts: Vec<String>,
+    /// The bytes of its name.
+    pub range: Range<usize>,
+}
+
 impl Parsed {
     /// Returns the tables and views that the query reads, each once, in the order of the text. Names of CTEs, aliases
     /// and table functions are not among them.
     pub fn reads(&self) -> &[TableRead] {
         &self.reads
+    }
+
+    /// Returns every place of the text where one of these is named to be read, in order.
+    pub fn places(&self) -> &[ReadPlace] {
+        &self.places
     }
 
     /// Returns the place in a file that bytes of the SQL text come from.
@@ -70,8 +85,8 @@ pub fn parse_sql(
             let known =
                 |args: &[FunctionArg], _| Ok(dialect::constant_text(args, &|_| None).map(|t| dialect::name_parts(&t)));
             let Ok(()) = dialect::put_names_in::<Infallible>(&mut query, known);
-            let reads = reads(&query, &map, &origin);
-            Ok(Parsed { query, map, origin: Arc::new(origin), reads })
+            let (reads, places) = reads(&query, &map, &origin);
+            Ok(Parsed { query, map, origin: Arc::new(origin), reads, places })
         }
         Err(error) => {
             let problem = Diagnostic::error("sql-syntax", error.message).at(origin(error.range));

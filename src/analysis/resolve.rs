@@ -13,7 +13,7 @@ use sqlparser::ast::{
 use sqlparser::tokenizer::Span as TreeSpan;
 
 use super::scope::{Found, Output, Scope, Source, same};
-use super::{Column, DataType, Parsed, Relation, TableRead, parse_sql, types};
+use super::{Column, DataType, Parsed, ReadPlace, Relation, TableRead, parse_sql, types};
 use crate::diag::{Diagnostic, Diagnostics, Span, did_you_mean};
 use crate::dialect::TextMap;
 
@@ -47,10 +47,15 @@ pub fn columns_of_sql(
 }
 
 /// Finds the tables that a query reads.
-pub(super) fn reads(query: &Query, map: &TextMap, origin: &dyn Fn(Range<usize>) -> Span) -> Vec<TableRead> {
+pub(super) fn reads(
+    query: &Query,
+    map: &TextMap,
+    origin: &dyn Fn(Range<usize>) -> Span,
+) -> (Vec<TableRead>, Vec<ReadPlace>) {
     let mut resolver = Resolver::new(map, origin, &|_| Some(Relation::Unknown), &[]);
     resolver.query(query, None);
-    resolver.reads
+    resolver.places.sort_by_key(|place| place.range.start);
+    (resolver.reads, resolver.places)
 }
 
 /// The walk over a query.
@@ -66,6 +71,7 @@ pub(super) struct Resolver<'r> {
     /// Whether problems are dropped, because the same text is walked again.
     quiet: bool,
     pub(super) reads: Vec<TableRead>,
+    pub(super) places: Vec<ReadPlace>,
 }
 
 impl<'r> Resolver<'r> {
@@ -85,6 +91,7 @@ impl<'r> Resolver<'r> {
             seen: HashSet::new(),
             quiet: false,
             reads: Vec::new(),
+            places: Vec::new(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::error::Error;
-use crate::event::{Event, EventKind};
+use crate::event::Event;
 use crate::execute::Receipts;
 use crate::ids::RunId;
 use crate::report::Report;
@@ -38,9 +38,9 @@ impl Recorder {
     fn write(&mut self, event: &Event) -> std::io::Result<()> {
         let line = serde_json::to_string(event).map_err(std::io::Error::other)?;
         writeln!(self.file, "{line}")?;
-        match event.kind {
-            EventKind::SyncBaseline { .. } => self.file.file().sync_data(),
-            _ => Ok(()),
+        match event.kind.awaited_by() {
+            Some(_) => self.file.file().sync_data(),
+            None => Ok(()),
         }
     }
 
@@ -57,7 +57,7 @@ impl Report for Recorder {
         {
             self.failure = Some(error);
         }
-        if let EventKind::SyncBaseline { step, .. } = &event.kind {
+        if let Some(step) = event.kind.awaited_by() {
             self.receipts.give(step);
         }
     }

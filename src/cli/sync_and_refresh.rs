@@ -14,6 +14,9 @@ pub(super) struct Args {
     job: Option<String>,
     #[command(flatten)]
     project: ProjectArgs,
+    /// Build every model, also where neither its definition nor what it reads has changed
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     run: RunArgs,
 }
@@ -24,7 +27,7 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     plan::choose_job(&manifest, job)?;
     let environment = Environment::connect(&project, output).await?;
     let observed = environment.tables(&manifest).await?;
-    let plan = plan::run(&manifest, job, &observed, Consent::default())?;
+    let plan = plan::run(&manifest, job, &observed, Consent::default(), args.force)?;
     environment.suffices_for(&plan)?;
     let result = carry_out(plan, new_run_id(), &environment, &args.run, &project, output).await?;
     environment.close().await;

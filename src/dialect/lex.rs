@@ -100,6 +100,16 @@ pub(super) fn tokens(text: &str, map: &TextMap) -> Result<Vec<TokenWithSpan>, Sy
     Ok(tokens)
 }
 
+/// Returns where the query of a text ends: before its last semicolon if nothing but blanks and comments follows that.
+pub fn end_of_query(text: &str) -> usize {
+    let map = TextMap::new(text);
+    let Ok(tokens) = tokens(text, &map) else { return text.len() };
+    match tokens.iter().rev().find(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF)) {
+        Some(last) if last.token == Token::SemiColon => map.offset(last.span.start),
+        _ => text.len(),
+    }
+}
+
 /// Returns what is left of a text without comments, and with one blank wherever tokens meet: two texts with the same
 /// essence mean the same. A text that is no SQL is its own essence.
 pub fn essence(text: &str) -> String {

@@ -10,10 +10,11 @@ mod short;
 mod statement;
 mod types;
 mod values;
+mod volatile;
 
 pub use databricks::Databricks;
 pub use identifiers::{constant, constant_text, name_parts, put_names_in};
-pub use lex::{TextMap, decimal_size, essence, split_number};
+pub use lex::{TextMap, decimal_size, end_of_query, essence, split_number};
 #[cfg(feature = "local")]
 pub(crate) use pipes::{derived, query_of, select_star};
 #[cfg(feature = "local")]
@@ -26,3 +27,4 @@ pub use statement::{
     TableVersion, Tags, parse_statement,
 };
 pub use types::DataType;
+pub use volatile::volatile;

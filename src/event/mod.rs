@@ -5,11 +5,13 @@
 //! [`EventKind::StepStarted`] and exactly one [`EventKind::StepFinished`]. The stream is kept beside the run's results,
 //! and every report can be made again from it.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ConnectionId, DashboardName, JobName, RunId, StatementId, StepId};
-use crate::plan::Action;
+use crate::plan::{Action, Version};
 
 /// Version of the events' shape; it grows when a reader of older events could misunderstand newer ones.
 pub const VERSION: u32 = 1;
@@ -70,6 +72,14 @@ pub enum EventKind {
         /// What it was doing, in Fivetran's word.
         state: String,
     },
+    /// The versions at which tables of sources are read were fixed. Kept on disk before anything is built from them. Once a
+    /// step that does so.
+    SourcesPinned {
+        /// The step.
+        step: StepId,
+        /// Full name of the table → its version.
+        versions: BTreeMap<String, Version>,
+    },
     /// A dashboard was brought into the workspace. Once a publish step that succeeded.
     DashboardPublished {
         /// The dashboard.
@@ -125,6 +135,16 @@ pub enum EventKind {
     },
 }
 
+impl EventKind {
+    /// Returns the step that goes on only when this is kept on disk; none if nobody waits.
+    pub fn awaited_by(&self) -> Option<&StepId> {
+        match self {
+            Self::SyncBaseline { step, .. } | Self::SourcesPinned { step, .. } => Some(step),
+            _ => None,
+        }
+    }
+}
+
 /// A step as the run's beginning announces it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepOutline {
@@ -144,6 +164,8 @@ pub enum StepKind {
     CreateSchema,
     /// Brings a connection's new data.
     Sync,
+    /// Fixes the versions at which tables of sources are read.
+    Pin,
     /// Builds a model's table or view.
     Build,
     /// Publishes a dashboard.
@@ -165,6 +187,7 @@ impl From<&Action> for StepKind {
         match action {
             Action::CreateSchema { .. } => Self::CreateSchema,
             Action::Sync(_) => Self::Sync,
+            Action::Pin(_) => Self::Pin,
             Action::Build(_) => Self::Build,
             Action::Publish(_) => Self::Publish,
             Action::Query(_) => Self::Query,

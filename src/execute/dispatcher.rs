@@ -1,7 +1,7 @@
 //! The dispatcher: starts steps, listens to them, and decides what their outcomes mean for the others.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -37,6 +37,8 @@ pub async fn run(
             catalog: plan.catalog.clone(),
             schema: plan.schema.clone(),
             cancel: cancel.child_token(),
+            versions: Mutex::default(),
+            built: Mutex::default(),
         }),
         interrupt: cancel,
         stopped_by: None,

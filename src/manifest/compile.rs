@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::{CompiledDashboard, CompiledModel, Manifest, Reads, SourceRead, data_tests};
-use crate::analysis::{self, Column, DataType, Parsed, Relation, TableRead};
+use super::{CompiledDashboard, CompiledModel, Manifest, Place, ReadFrom, Reads, SourceRead, data_tests};
+use crate::analysis::{self, Column, DataType, Parsed, ReadPlace, Relation, TableRead};
 use crate::config::{Model, Project, SourceTable};
 use crate::dashboards::{LvDash, widget_queries};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span, did_you_mean};
@@ -230,6 +230,8 @@ impl Compiler<'_> {
             table: TableName::new(&environment.catalog, &environment.schema, model.name.as_str()),
             query: Arc::clone(query),
             reads: self.reads(parsed.reads()),
+            places: self.places(parsed),
+            volatile: dialect::volatile(&query.text),
             columns,
             tests: Vec::new(),
             fingerprint: definition.clone(),
@@ -332,6 +334,25 @@ impl Compiler<'_> {
         })
     }
 
+    /// Finds where a query names tables and views of the project.
+    fn places(&self, parsed: &Parsed) -> Vec<Place> {
+        let place = |place: &ReadPlace| {
+            let read = match target(self.project, &place.parts)? {
+                Target::Model(name) => ReadFrom::Model(name.clone()),
+                Target::Source(schema, _) => ReadFrom::Source(self.source_table(schema, &place.parts)),
+                Target::System => return None,
+            };
+            Some(Place { range: place.range.clone(), bare: place.parts.len() == 1, read })
+        };
+        parsed.places().iter().filter_map(place).collect()
+    }
+
+    /// Returns the full name of a source's table.
+    fn source_table(&self, schema: &str, parts: &[String]) -> TableName {
+        let catalog = self.project.sources[schema].catalog.as_deref().unwrap_or(&self.project.environment.catalog);
+        TableName::new(catalog, schema, parts.last().expect("a name has parts"))
+    }
+
     fn reads(&self, tables: &[TableRead]) -> Reads {
         let mut reads = Reads::default();
         for read in tables {
@@ -340,9 +361,7 @@ impl Compiler<'_> {
                 Some(Target::Source(schema, _)) => {
                     let source = &self.project.sources[schema];
                     let connection = source.connection.as_ref().map(|c| c.value.clone());
-                    let catalog = source.catalog.as_deref().unwrap_or(&self.project.environment.catalog);
-                    let name = read.parts.last().expect("a name has parts");
-                    let table = TableName::new(catalog, schema, name);
+                    let table = self.source_table(schema, &read.parts);
                     merge(&mut reads.sources, vec![SourceRead { table, connection: connection.clone() }]);
                     merge(&mut reads.connections, connection.into_iter().collect());
                 }

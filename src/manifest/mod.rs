@@ -7,6 +7,7 @@ mod compile;
 mod data_tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -57,6 +58,10 @@ pub struct CompiledModel {
     pub query: Arc<Rendered>,
     /// What the query reads.
     pub reads: Reads,
+    /// Where the query names them, in order.
+    pub places: Vec<Place>,
+    /// A function of the query that gives something else each time.
+    pub volatile: Option<&'static str>,
     /// The columns it yields, where they could be told.
     pub columns: Option<Vec<Column>>,
     /// What must hold of its rows.
@@ -97,6 +102,26 @@ pub struct Reads {
     pub connections: Vec<ConnectionName>,
     /// Tables of sources.
     pub sources: Vec<SourceRead>,
+}
+
+/// A place of a query where a table or view of the project is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The bytes of its name in the rendered text.
+    pub range: Range<usize>,
+    /// Whether it is named by its own name alone, as another query of the same statement could be.
+    pub bare: bool,
+    /// What is read.
+    pub read: ReadFrom,
+}
+
+/// A table or view of the project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadFrom {
+    /// A model's.
+    Model(ModelName),
+    /// A source's.
+    Source(TableName),
 }
 
 /// A table of a source that a query reads.

@@ -8,10 +8,10 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::marks::Note;
+use super::pins::{Inputs, Pinned};
 use crate::config::{Materialization, SyncIntent, WhenRunning};
 use crate::dashboards::same_content;
-use crate::diag::Span;
-use crate::ids::{ConnectionName, DashboardName, ModelName, StepId, TableName};
+use crate::ids::{ConnectionName, DashboardName, Fingerprint, ModelName, StepId, TableName};
 use crate::template::Rendered;
 
 /// A step of a run.
@@ -35,6 +35,8 @@ pub enum Action {
     },
     /// Brings a connection's new data.
     Sync(SyncConnection),
+    /// Fixes the versions at which tables of sources are read.
+    Pin(Vec<TableName>),
     /// Builds a model's table or view.
     Build(Box<BuildModel>),
     /// Brings a dashboard into the workspace and publishes it.
@@ -92,13 +94,15 @@ pub struct BuildModel {
     pub before: Vec<String>,
     /// The whole statement: a header that kiln writes, then the model's query. With tests it makes another table or view,
     /// beside the one that is read.
-    pub statement: String,
+    pub statement: Pinned,
     /// How it is tested and then put in the place of the one that is read; none if nothing has to hold of it.
     pub audit: Option<Audit>,
-    /// How many lines of the statement stand before the query.
-    pub header_lines: usize,
     /// The query, for finding the place in the template that a line of the statement comes from.
     pub query: Arc<Rendered>,
+    /// What its rows depend on besides its definition.
+    pub inputs: Inputs,
+    /// When there is nothing to do.
+    pub done: Done,
 }
 
 /// How a new version of a table or view is tested, and then published in one step.
@@ -108,8 +112,10 @@ pub struct Audit {
     pub tests: Vec<PlannedTest>,
     /// The query that counts the rows that fail each: the test's place in the list, and their number.
     pub count: String,
-    /// The statements that put the new version in its place; the last one does, the others make room.
-    pub publish: Vec<String>,
+    /// Statements that make room right before the new version takes its place.
+    pub room: Vec<String>,
+    /// The statement that puts the new version in its place.
+    pub publish: Pinned,
     /// The statement that clears the new version's own place.
     pub clear: String,
 }
@@ -125,12 +131,15 @@ pub struct PlannedTest {
     pub warns: bool,
 }
 
-impl BuildModel {
-    /// Returns the place in the model's file that a line and column of the statement (both counted from 1) come
-    /// from; none within the header.
-    pub fn origin(&self, line: usize, column: usize) -> Option<Span> {
-        line.checked_sub(self.header_lines).filter(|l| *l > 0).map(|l| self.query.origin_of_line_column(l, column))
-    }
+/// When a model need not be built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// It always has to be.
+    Never,
+    /// What stands there was built by the same definition, from the same: if that is what it would be built from now.
+    IfFrom(Fingerprint),
+    /// What stands there is what it would become.
+    Already,
 }
 
 /// What is needed to publish a dashboard.
@@ -224,6 +233,7 @@ impl fmt::Display for Action {
         f.write_str(match self {
             Self::CreateSchema { .. } => "schema",
             Self::Sync(_) => "sync",
+            Self::Pin(_) => "pin",
             Self::Build(_) => "build",
             Self::Publish(_) => "publish",
             Self::Query(_) => "query",

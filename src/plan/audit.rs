@@ -1,7 +1,8 @@
 //! Write, audit, publish: a model with tests is built beside the one that is read, tested, and then takes its place.
 
 use super::action::{Audit, PlannedTest};
-use super::statement::{header, marked_statement};
+use super::pins::Pinned;
+use super::statement::{marked_header, marked_statement};
 use crate::config::Materialization;
 use crate::ids::{TableName, quote_identifier, string_literal};
 use crate::manifest::{CompiledModel, Manifest};
@@ -9,11 +10,15 @@ use crate::manifest::{CompiledModel, Manifest};
 /// So many rows that fail a test are shown.
 const SAMPLE_ROWS: usize = 5;
 
-/// Writes the beginning of the statement that makes the new version, up to and with the line break before the query.
-pub(super) fn new_header(model: &CompiledModel, new: &TableName) -> String {
+/// Writes the statement that makes the new version.
+pub(super) fn new_version(manifest: &Manifest, model: &CompiledModel, new: &TableName) -> Pinned {
     let kind = kind(model.config.materialized);
     let comment = string_literal(&format!("Waits for the tests of {}, or did not pass them", model.config.name));
-    format!("CREATE OR REPLACE {kind} {} COMMENT {comment} AS\n", new.to_sql())
+    let header = Pinned::default().own(format!("CREATE OR REPLACE {kind} {} COMMENT {comment} AS\n", new.to_sql()));
+    match model.config.materialized {
+        Materialization::View => header.plain_query(model),
+        Materialization::Table => header.pinned_query(manifest, model),
+    }
 }
 
 /// Plans how the new version is tested and published. `room` are statements that have to come right before.
@@ -33,12 +38,13 @@ pub(super) fn audit(manifest: &Manifest, model: &CompiledModel, new: &TableName,
     });
     let publish = match model.config.materialized {
         Materialization::View => marked_statement(manifest, model),
-        Materialization::Table => format!("{}SELECT * FROM {}", header(manifest, model), new.to_sql()),
+        Materialization::Table => marked_header(manifest, model).own(format!("SELECT * FROM {}", new.to_sql())),
     };
     Audit {
         tests: tests.collect(),
         count: format!("{with}{}", counts.collect::<Vec<_>>().join("\nUNION ALL\n")),
-        publish: room.into_iter().chain([publish]).collect(),
+        room,
+        publish,
         clear: format!("DROP {} IF EXISTS {}", kind(model.config.materialized), new.to_sql()),
     }
 }

@@ -2,17 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use similar::TextDiff;
-
 use super::change::{Act, Change, DeployPlan, Kind};
+use super::compare;
 use super::marks;
-use super::observed::{Observed, ObservedTable, TableKind};
+use super::observed::{Observed, TableKind};
 use super::statement::{clustering, properties};
 use super::steps::{Consent, Planner, Standing, dashboard_path, foreign};
 use crate::config::{Materialization, SyncWishes};
 use crate::dashboards::{differences, same_content};
-use crate::dialect::essence;
-use crate::ids::{Fingerprint, ModelName, quote_identifier, string_literal};
+use crate::ids::{ModelName, quote_identifier, string_literal};
 use crate::manifest::{CompiledDashboard, CompiledModel, Manifest};
 
 /// Plans a deploy.
@@ -98,7 +96,7 @@ impl<'a> Deploy<'a> {
             }
             Standing::Own(there) => there,
         };
-        let mut found = self.differences(model, there);
+        let mut found = compare::differences(model, there);
         if found.rebuild {
             let own = !found.reasons.is_empty();
             let mut causes = self.causes_below(model);
@@ -118,56 +116,8 @@ impl<'a> Deploy<'a> {
             };
             return Some(Change { reasons: found.reasons, drift: found.drift, diff: found.diff, ..change(act) });
         }
-        // What can be changed without computing the rows anew.
-        if there.comment.as_deref().unwrap_or_default() != model.config.description.as_deref().unwrap_or_default() {
-            found.reasons.push("its description differs".to_owned());
-        }
-        let by = there.marks.as_ref().map(|marks| marks.cluster_by.as_slice()).unwrap_or_default();
-        if model.config.materialized == Materialization::Table && by != model.config.cluster_by {
-            let words = |columns: &[String]| if columns.is_empty() { "nothing".to_owned() } else { columns.join(", ") };
-            found.reasons.push(format!("clustered by {} instead of {}", words(&model.config.cluster_by), words(by)));
-        }
+        found.reasons.extend(compare::in_place_differences(model, there));
         (!found.reasons.is_empty()).then(|| Change { reasons: found.reasons, ..change(Act::Update) })
-    }
-
-    /// Finds what differs so that the model has to be built again.
-    fn differences(&self, model: &CompiledModel, there: &ObservedTable) -> Differences {
-        let mut found = Differences::default();
-        let Some(marks) = &there.marks else {
-            found.rebuild_for("it is taken over".to_owned());
-            return found;
-        };
-        let kind = if there.kind == TableKind::View { Materialization::View } else { Materialization::Table };
-        if kind != model.config.materialized {
-            found.rebuild_for(format!("it was a {}", kind.as_str()));
-        }
-        let ours = &model.query.text;
-        if marks.definition.as_ref() != Some(&model.definition) {
-            let theirs = marks.query.as_ref().or(there.definition.as_ref());
-            if theirs.is_none_or(|theirs| essence(theirs) != essence(ours)) {
-                found.rebuild_for("its query changed".to_owned());
-                found.diff = theirs.map(|theirs| unified(theirs, ours));
-            }
-            found.rebuild = true;
-        } else if let Some(text) = there.definition.as_ref().filter(|_| kind == Materialization::View)
-            && Fingerprint::of(&[kind.as_str(), &essence(text)]) != model.definition
-        {
-            found.rebuild_for("its query was changed in the workspace".to_owned());
-            found.drift = true;
-            found.diff = Some(unified(text, ours));
-        }
-        if let Some(columns) = &model.columns
-            && marks.fingerprint.as_ref() == Some(&model.fingerprint)
-            && !found.rebuild
-        {
-            let ours = columns.iter().map(|column| column.name.to_lowercase());
-            if !there.columns.is_empty() && !ours.eq(there.columns.iter().map(|name| name.to_lowercase())) {
-                found.rebuild_for("its columns were changed in the workspace".to_owned());
-                found.drift = true;
-            }
-        }
-        found.rebuild |= marks.fingerprint.as_ref() != Some(&model.fingerprint);
-        found
     }
 
     /// Returns the models that are the cause of change below a model.
@@ -297,22 +247,6 @@ impl<'a> Deploy<'a> {
     }
 }
 
-/// What differs between a model and what stands in its place.
-#[derive(Default)]
-struct Differences {
-    rebuild: bool,
-    drift: bool,
-    reasons: Vec<String>,
-    diff: Option<String>,
-}
-
-impl Differences {
-    fn rebuild_for(&mut self, reason: String) {
-        self.rebuild = true;
-        self.reasons.push(reason);
-    }
-}
-
 /// Writes the statements that bring a table's description and clustering up to date.
 fn in_place(model: &CompiledModel) -> Vec<String> {
     let table = model.table.to_sql();
@@ -344,14 +278,4 @@ fn which_change(models: &BTreeSet<&ModelName>) -> String {
         [most @ .., last] => format!("{} and {last}, which change", most.join(", ")),
         [] => String::new(),
     }
-}
-
-/// Writes the difference of two queries in unified form. Comments at the top are left out: a workspace may not keep them.
-fn unified(before: &str, after: &str) -> String {
-    let body = |text: &str| {
-        let lines = text.trim_end().lines().skip_while(|line| line.trim().is_empty() || line.starts_with("--"));
-        lines.fold(String::new(), |text, line| text + line + "\n")
-    };
-    let (before, after) = (body(before), body(after));
-    TextDiff::from_lines(&before, &after).unified_diff().context_radius(2).to_string()
 }

@@ -29,6 +29,9 @@ const DEFINITION: &str = "kiln.definition";
 const FINGERPRINT: &str = "kiln.fingerprint";
 const CLUSTER_BY: &str = "kiln.cluster_by";
 const QUERY: &str = "kiln.query";
+const TESTS: &str = "kiln.tests";
+/// Says what a table was built from. Written last, for it becomes known last.
+pub(super) const INPUTS: &str = "kiln.inputs";
 const DASHBOARD: &str = "kiln.dashboard.";
 
 /// The longest query that is kept, in bytes: it serves to show what changed, and some catalogs keep no longer property.
@@ -47,6 +50,10 @@ pub struct Marks {
     pub cluster_by: Vec<String>,
     /// The query that it was built from, if that was not too long.
     pub query: Option<String>,
+    /// The tests that it passed.
+    pub tests: Option<Fingerprint>,
+    /// The versions of what it was built from.
+    pub inputs: Option<Fingerprint>,
 }
 
 impl Marks {
@@ -59,6 +66,8 @@ impl Marks {
             fingerprint: text(FINGERPRINT).map(Fingerprint::new),
             cluster_by: text(CLUSTER_BY).map(|list| columns(&list)).unwrap_or_default(),
             query: text(QUERY),
+            tests: text(TESTS).map(Fingerprint::new),
+            inputs: text(INPUTS).map(Fingerprint::new),
         })
     }
 }
@@ -74,11 +83,18 @@ pub(super) fn of_model(project: &str, model: &CompiledModel) -> Vec<(String, Str
     // A view's query can be read from the view.
     if model.config.materialized == Materialization::Table {
         marks.push((CLUSTER_BY, list(&model.config.cluster_by)));
+        marks.push((TESTS, of_tests(model).to_string()));
         if model.query.text.len() <= LONGEST_QUERY {
             marks.push((QUERY, model.query.text.clone()));
         }
     }
     marks.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// Takes the fingerprint of a model's tests.
+pub(super) fn of_tests(model: &CompiledModel) -> Fingerprint {
+    let tests = model.tests.iter().flat_map(|test| [test.failing.as_str(), if test.warns { "warns" } else { "fails" }]);
+    Fingerprint::of(&tests.collect::<Vec<_>>())
 }
 
 /// Returns the mark that says what a table is clustered by.

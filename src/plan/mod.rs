@@ -6,10 +6,12 @@
 mod action;
 mod audit;
 mod change;
+mod compare;
 mod deploy;
 mod destroy;
 mod marks;
 mod observed;
+mod pins;
 mod run;
 mod statement;
 mod steps;
@@ -17,7 +19,7 @@ mod steps;
 mod tests;
 
 pub use action::{
-    Action, Alter, Audit, BuildModel, LandedTable, PlannedTest, PublishDashboard, QueryDashboard, Refusal, Step,
+    Action, Alter, Audit, BuildModel, Done, LandedTable, PlannedTest, PublishDashboard, QueryDashboard, Refusal, Step,
     SyncConnection, TrashDashboard, WidgetStatement,
 };
 pub use change::{Act, Change, DeployPlan, Kind};
@@ -25,6 +27,7 @@ pub use deploy::deploy;
 pub use destroy::destroy;
 pub use marks::{LOCK_TABLE, Marks, NOTES_TABLE, Note};
 pub use observed::{Lock, Observed, ObservedDashboard, ObservedTable, Published, TableKind};
+pub use pins::{Inputs, Pinned, Version, Versions, Written};
 pub use run::{choose_job, run};
 pub use statement::{properties, statement};
 pub use steps::{Consent, RunPlan};

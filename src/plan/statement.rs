@@ -1,13 +1,19 @@
 //! The statements that build models: a header that kiln writes, then the model's query.
 
 use super::marks;
+use super::pins::Pinned;
 use crate::config::Materialization;
 use crate::ids::{quote_identifier, string_literal};
 use crate::manifest::{CompiledModel, Manifest};
 
 /// Writes the statement that builds a model.
-pub(super) fn marked_statement(manifest: &Manifest, model: &CompiledModel) -> String {
-    format!("{}{}", header(manifest, model), model.query.text)
+pub(super) fn marked_statement(manifest: &Manifest, model: &CompiledModel) -> Pinned {
+    let header = marked_header(manifest, model);
+    match model.config.materialized {
+        // A view is read later, at what its sources are then.
+        Materialization::View => header.plain_query(model),
+        Materialization::Table => header.pinned_query(manifest, model),
+    }
 }
 
 /// Writes the statement that builds a model, without the properties that kiln marks it with.
@@ -16,9 +22,16 @@ pub fn statement(model: &CompiledModel) -> String {
 }
 
 /// Writes the statement's beginning, up to and with the line break before the query.
-pub(super) fn header(manifest: &Manifest, model: &CompiledModel) -> String {
+pub(super) fn marked_header(manifest: &Manifest, model: &CompiledModel) -> Pinned {
     let marks = properties(&marks::of_model(&manifest.project, model));
-    format!("{}TBLPROPERTIES {marks}\nAS\n", header_without_marks(model))
+    let header = format!("{}TBLPROPERTIES {marks}", header_without_marks(model));
+    match model.config.materialized {
+        Materialization::View => Pinned::default().own(format!("{header}\nAS\n")),
+        Materialization::Table => {
+            let open = header.trim_end_matches(')');
+            Pinned::default().own(format!("{open}, {} = '", string_literal(marks::INPUTS))).inputs().own("')\nAS\n")
+        }
+    }
 }
 
 fn header_without_marks(model: &CompiledModel) -> String {

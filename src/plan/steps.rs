@@ -6,13 +6,15 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::action::{
-    Action, Alter, BuildModel, LandedTable, PublishDashboard, QueryDashboard, Refusal, Step, SyncConnection,
+    Action, Alter, BuildModel, Done, LandedTable, PublishDashboard, QueryDashboard, Refusal, Step, SyncConnection,
     TrashDashboard, WidgetStatement,
 };
-use super::audit::{audit, new_header};
-use super::marks::{NEW_PREFIX, NOTES_TABLE, Note};
+use super::audit::{audit, new_version};
+use super::compare::{differences, in_place_differences};
+use super::marks::{self, NEW_PREFIX, NOTES_TABLE, Note};
 use super::observed::{Observed, ObservedTable, TableKind};
-use super::statement::{header, marked_statement};
+use super::pins::Inputs;
+use super::statement::marked_statement;
 use crate::config::{Materialization, Source, SyncIntent, SyncWishes};
 use crate::dashboards::widget_queries;
 use crate::graph::Graph;
@@ -63,13 +65,15 @@ pub(super) struct Planner<'a> {
     pub(super) manifest: &'a Manifest,
     pub(super) observed: &'a Observed,
     pub(super) consent: Consent,
+    /// Whether what is built already, from the same and by the same definition, is left as it is.
+    pub(super) reuse: bool,
     graph: Graph<StepId>,
     actions: IndexMap<StepId, Action>,
 }
 
 impl<'a> Planner<'a> {
     pub(super) fn new(manifest: &'a Manifest, observed: &'a Observed, consent: Consent) -> Self {
-        Self { manifest, observed, consent, graph: Graph::new(), actions: IndexMap::new() }
+        Self { manifest, observed, consent, reuse: false, graph: Graph::new(), actions: IndexMap::new() }
     }
 
     /// Returns the steps in an order in which they can run.
@@ -149,31 +153,31 @@ impl<'a> Planner<'a> {
         let step = build_step(&model.config.name);
         let action = match self.standing(model) {
             Standing::Foreign(table) => Action::Refuse(foreign(&model.table, table)),
-            Standing::Own(table) => self.build(model, Some(&table.kind)),
+            Standing::Own(table) => self.build(model, Some(table)),
             Standing::Missing => self.build(model, None),
         };
         self.add(step.clone(), action);
         self.need_if_planned(&step, &schema_step());
         self.need_reads(&step, &model.reads);
+        self.pin_inputs(&step);
         step
     }
 
-    fn build(&self, model: &CompiledModel, there: Option<&TableKind>) -> Action {
+    fn build(&self, model: &CompiledModel, there: Option<&ObservedTable>) -> Action {
         let room = |table: &TableName, there: Option<&TableKind>| match (there, model.config.materialized) {
             (Some(TableKind::Table), Materialization::View) => Some(format!("DROP TABLE IF EXISTS {}", table.to_sql())),
             (Some(TableKind::View), Materialization::Table) => Some(format!("DROP VIEW IF EXISTS {}", table.to_sql())),
             _ => None,
         };
-        let mut before: Vec<String> = room(&model.table, there).into_iter().collect();
-        let (statement, header, audit) = if model.tests.is_empty() {
-            (marked_statement(self.manifest, model), header(self.manifest, model), None)
+        let mut before: Vec<String> = room(&model.table, there.map(|there| &there.kind)).into_iter().collect();
+        let (statement, audit) = if model.tests.is_empty() {
+            (marked_statement(self.manifest, model), None)
         } else {
             let new = self.own_table(&format!("{NEW_PREFIX}{}", model.config.name));
             // What was tested takes the place of the old one only after its tests, so room is made only then.
-            let publish = std::mem::take(&mut before);
+            let making_room = std::mem::take(&mut before);
             before.extend(room(&new, self.observed.waiting.get(&new.name)));
-            let header = new_header(model, &new);
-            (format!("{header}{}", model.query.text), header, Some(audit(self.manifest, model, &new, publish)))
+            (new_version(self.manifest, model, &new), Some(audit(self.manifest, model, &new, making_room)))
         };
         Action::Build(Box::new(BuildModel {
             model: model.config.name.clone(),
@@ -182,9 +186,40 @@ impl<'a> Planner<'a> {
             before,
             statement,
             audit,
-            header_lines: header.matches('\n').count(),
             query: Arc::clone(&model.query),
+            inputs: Inputs::of(self.manifest, self.observed, model),
+            done: there.filter(|_| self.reuse).map_or(Done::Never, |there| done(model, there)),
         }))
+    }
+
+    /// Has the versions of a model's sources fixed before it is built: those of each connection after its sync.
+    fn pin_inputs(&mut self, step: &StepId) {
+        let Some(Action::Build(build)) = self.actions.get(step) else { return };
+        if build.materialized == Materialization::View {
+            return;
+        }
+        for table in build.inputs.sources.clone() {
+            let connection = self.landing(&table);
+            let pin = pin_step(connection.as_ref());
+            match self.actions.entry(pin.clone()).or_insert_with(|| Action::Pin(Vec::new())) {
+                Action::Pin(tables) if !tables.contains(&table) => tables.push(table),
+                _ => {}
+            }
+            self.graph.add(pin.clone());
+            if let Some(connection) = connection {
+                self.need_if_planned(&pin, &sync_step(&connection));
+            }
+            self.graph.need(step.clone(), pin);
+        }
+    }
+
+    /// Returns the connection that lands a table.
+    fn landing(&self, table: &TableName) -> Option<ConnectionName> {
+        let (_, source) = self.manifest.sources.iter().find(|(schema, source)| {
+            let catalog = source.catalog.as_ref().unwrap_or(&self.manifest.catalog);
+            schema.eq_ignore_ascii_case(&table.schema) && catalog.eq_ignore_ascii_case(&table.catalog)
+        })?;
+        source.connection.as_ref().map(|connection| connection.value.clone())
     }
 
     /// Lets models wait for what their tests read.
@@ -353,6 +388,24 @@ pub(super) fn dashboard_path(dashboard: &CompiledDashboard) -> String {
     format!("{}/{}.lvdash.json", workspace_path(&dashboard.folder), dashboard.title)
 }
 
+/// Says when a model need not be built where something of its own stands.
+fn done(model: &CompiledModel, there: &ObservedTable) -> Done {
+    let found = differences(model, there);
+    if found.rebuild || !in_place_differences(model, there).is_empty() {
+        return Done::Never;
+    }
+    let marks = there.marks.as_ref();
+    match model.config.materialized {
+        // What its tests find depends on what it reads, and a view bears no mark of that.
+        Materialization::View if model.tests.is_empty() => Done::Already,
+        Materialization::View => Done::Never,
+        Materialization::Table => marks
+            .filter(|marks| marks.tests.as_ref() == Some(&marks::of_tests(model)))
+            .and_then(|marks| marks.inputs.clone())
+            .map_or(Done::Never, Done::IfFrom),
+    }
+}
+
 /// Says that a table or view is not ours.
 pub(super) fn foreign(name: &TableName, table: &ObservedTable) -> Refusal {
     let owner = table.owner.as_ref().map(|owner| format!(", owned by {owner}")).unwrap_or_default();
@@ -378,6 +431,10 @@ pub(super) fn foreign(name: &TableName, table: &ObservedTable) -> Refusal {
 
 fn schema_step() -> StepId {
     StepId::from("schema")
+}
+
+fn pin_step(connection: Option<&ConnectionName>) -> StepId {
+    StepId::new(format!("pin {}", connection.map_or("sources", ConnectionName::as_str)))
 }
 
 fn sync_step(connection: &ConnectionName) -> StepId {

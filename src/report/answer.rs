@@ -64,6 +64,7 @@ impl Report for Answer {
             EventKind::StepStarted { .. }
             | EventKind::StepProgress { .. }
             | EventKind::SyncBaseline { .. }
+            | EventKind::SourcesPinned { .. }
             | EventKind::TestFailed { .. } => {}
         }
     }

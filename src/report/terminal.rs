@@ -210,8 +210,10 @@ impl Report for Terminal {
             }
             EventKind::StepFinished { step, outcome, milliseconds, .. } => self.finish(step, outcome, *milliseconds),
             EventKind::RunFinished { result, milliseconds } => self.end(*result, *milliseconds),
-            EventKind::DashboardPublished { .. } | EventKind::WidgetQueried { .. } | EventKind::SyncBaseline { .. } => {
-            }
+            EventKind::DashboardPublished { .. }
+            | EventKind::WidgetQueried { .. }
+            | EventKind::SyncBaseline { .. }
+            | EventKind::SourcesPinned { .. } => {}
         }
     }
 }

@@ -46,7 +46,7 @@ fn json_output_is_one_event_a_line_from_start_to_end() {
     assert_eq!(kinds.last(), Some(&"run_finished"));
     let finished: Vec<&str> =
         events.iter().filter(|e| e["event"] == "step_finished").filter_map(|e| e["step"].as_str()).collect();
-    assert_eq!(finished.iter().collect::<HashSet<_>>().len(), 4, "each step ends exactly once: {finished:?}");
+    assert_eq!(finished.iter().collect::<HashSet<_>>().len(), 5, "each step ends exactly once: {finished:?}");
     let recorded = std::fs::read_to_string(project.find("events.jsonl")).unwrap();
     assert_eq!(recorded, ran.stdout, "what is recorded is what was reported");
 }

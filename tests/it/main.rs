@@ -46,4 +46,6 @@ mod support;
 mod tables;
 mod tidy;
 #[cfg(feature = "local")]
+mod unchanged;
+#[cfg(feature = "local")]
 mod workspace;

@@ -1,7 +1,7 @@
 //! Tests a model's new version and publishes it: one statement for all tests, one more for each that fails, one to publish.
 
 use super::databricks_alter::run_all;
-use super::databricks_build::{explain, statement, thousands};
+use super::databricks_build::{Fixed, explain, statement, thousands};
 use super::{Context, Finished, Reporter};
 use crate::databricks::{Error, StatementResult};
 use crate::event::{EventKind, Failure, Outcome, QueryResult};
@@ -10,11 +10,12 @@ use crate::plan::{Audit, BuildModel, PlannedTest};
 pub(super) async fn run(
     model: &BuildModel,
     audit: &Audit,
+    from: &Fixed,
     summary: String,
     context: &Context,
     reporter: &Reporter,
 ) -> Finished {
-    match test_and_publish(model, audit, summary, context, reporter).await {
+    match test_and_publish(model, audit, from, summary, context, reporter).await {
         Ok(finished) => finished,
         Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
         Err(error) => Finished::failed(explain(&model.model, &error)),
@@ -24,6 +25,7 @@ pub(super) async fn run(
 async fn test_and_publish(
     model: &BuildModel,
     audit: &Audit,
+    from: &Fixed,
     summary: String,
     context: &Context,
     reporter: &Reporter,
@@ -60,7 +62,8 @@ async fn test_and_publish(
             },
         }));
     }
-    run_all(&audit.publish, context, reporter).await?;
+    run_all(&audit.room, context, reporter).await?;
+    run_all(&[from.write(&audit.publish, model).text], context, reporter).await?;
     run_all(std::slice::from_ref(&audit.clear), context, reporter).await?;
     let tests = match (audit.tests.len(), failed.len()) {
         (1, 0) => "1 test passed".to_owned(),

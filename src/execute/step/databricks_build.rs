@@ -1,5 +1,7 @@
 //! Builds a model's table or view: one statement on the warehouse.
 
+use std::sync::PoisonError;
+
 use super::databricks_alter::run_all;
 use super::databricks_audit;
 use super::{Context, Finished, Reporter, failure};
@@ -7,12 +9,54 @@ use crate::config::Materialization;
 use crate::databricks::{Error, Progress, Statement, StatementResult};
 use crate::diag::Span;
 use crate::event::{Failure, Outcome, Place};
-use crate::ids::StatementId;
-use crate::plan::BuildModel;
+use crate::ids::{Fingerprint, StatementId};
+use crate::plan::{BuildModel, Done, Pinned, Versions, Written};
 
 pub(super) async fn run(model: &BuildModel, context: &Context, reporter: &Reporter) -> Finished {
+    let from = Fixed::of(model, context);
+    let finished = if from.is_done(model) {
+        Finished::succeeded("unchanged")
+    } else {
+        build(model, &from, context, reporter).await
+    };
+    if finished.outcome.succeeded() {
+        context.built.lock().unwrap_or_else(PoisonError::into_inner).insert(model.model.clone(), from.inputs);
+    }
+    finished
+}
+
+/// What a model is built from in this run.
+pub(super) struct Fixed {
+    versions: Versions,
+    inputs: Fingerprint,
+}
+
+impl Fixed {
+    fn of(model: &BuildModel, context: &Context) -> Self {
+        let versions = context.versions.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let built = context.built.lock().unwrap_or_else(PoisonError::into_inner);
+        let inputs = model.inputs.fingerprint(&versions, |name| built.get(name).cloned(), &context.run);
+        Self { versions, inputs }
+    }
+
+    fn is_done(&self, model: &BuildModel) -> bool {
+        match &model.done {
+            Done::Never => false,
+            Done::Already => true,
+            Done::IfFrom(inputs) => *inputs == self.inputs,
+        }
+    }
+
+    /// Writes a statement of the model with the versions and the mark that tells them.
+    pub(super) fn write(&self, statement: &Pinned, model: &BuildModel) -> Written {
+        statement.write(&model.query, &self.versions, &self.inputs)
+    }
+}
+
+async fn build(model: &BuildModel, from: &Fixed, context: &Context, reporter: &Reporter) -> Finished {
+    let written = from.write(&model.statement, model);
     let ran = match run_all(&model.before, context, reporter).await {
-        Ok(()) => statement(model.statement.clone(), false, context, reporter).await,
+        Ok(()) => statement(written.text.clone(), false, context, reporter).await,
         Err(error) => Ran { id: None, result: Err(error) },
     };
     let id = ran.id;
@@ -20,12 +64,14 @@ pub(super) async fn run(model: &BuildModel, context: &Context, reporter: &Report
         Ok(result) => {
             let summary = summary(model, &result);
             match &model.audit {
-                Some(audit) => databricks_audit::run(model, audit, summary, context, reporter).await,
+                Some(audit) => databricks_audit::run(model, audit, from, summary, context, reporter).await,
                 None => Finished::succeeded(summary),
             }
         }
         Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
-        Err(error) => Finished::failed(Failure { place: place(&error, model), ..explain(&model.model, &error) }),
+        Err(error) => {
+            Finished::failed(Failure { place: place(&error, model, &written), ..explain(&model.model, &error) })
+        }
     }
     .with_statement(id)
 }
@@ -112,9 +158,9 @@ pub(super) fn explain(model: &crate::ids::ModelName, error: &Error) -> Failure {
 }
 
 /// Finds the place in the model's file that the warehouse complains about; the file itself if it does not say.
-fn place(error: &Error, model: &BuildModel) -> Option<Place> {
+fn place(error: &Error, model: &BuildModel, written: &Written) -> Option<Place> {
     let Error::Statement(error) = error else { return None };
-    let span = error.position.and_then(|p| model.origin(p.line, p.column));
+    let span = error.position.and_then(|p| written.origin(&model.query, p.line, p.column));
     let span = span.unwrap_or_else(|| Span::start_of(&model.query.file));
     let (line, column) = span.line_column();
     Some(Place { path: span.path().display().to_string(), line, column })

@@ -7,9 +7,11 @@ mod dashboard_trash;
 mod databricks_alter;
 mod databricks_audit;
 mod databricks_build;
+mod databricks_pin;
 mod fivetran_sync;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -18,8 +20,8 @@ use super::{Clock, Connected, Receipts, Settings};
 use crate::diag::sentence;
 use crate::event::{Event, EventKind, Failure, Outcome};
 use crate::http::Class;
-use crate::ids::{RunId, StatementId, StepId};
-use crate::plan::Action;
+use crate::ids::{Fingerprint, ModelName, RunId, StatementId, StepId};
+use crate::plan::{Action, Versions};
 
 /// What all steps of a run share.
 pub(super) struct Context {
@@ -31,6 +33,10 @@ pub(super) struct Context {
     pub(super) catalog: String,
     pub(super) schema: String,
     pub(super) cancel: CancellationToken,
+    /// The versions at which sources are read, as far as they are fixed.
+    pub(super) versions: Mutex<Versions>,
+    /// What the models of this run are built from.
+    pub(super) built: Mutex<HashMap<ModelName, Fingerprint>>,
 }
 
 /// How a step ended, and the statement that it ran.
@@ -102,6 +108,7 @@ pub(super) async fn carry_out(action: Action, context: &Context, reporter: &Repo
     match action {
         Action::CreateSchema { statement } => databricks_build::create_schema(statement, context, reporter).await,
         Action::Sync(sync) => fivetran_sync::run(&sync, context, reporter).await,
+        Action::Pin(tables) => databricks_pin::run(&tables, context, reporter).await,
         Action::Build(model) => databricks_build::run(&model, context, reporter).await,
         Action::Publish(dashboard) => dashboard_publish::run(&dashboard, context, reporter).await,
         Action::Query(query) => dashboard_query::run(&query, context, reporter).await,

@@ -1,0 +1,61 @@
+//! Fixes the versions at which tables of sources are read, so that all that is built from them sees the same.
+
+use std::sync::PoisonError;
+
+use futures::future::join_all;
+
+use super::databricks_build::statement;
+use super::{Context, Finished, Reporter, failure};
+use crate::databricks::{Error, StatementResult};
+use crate::event::{EventKind, Outcome};
+use crate::ids::TableName;
+use crate::plan::{Version, Versions};
+
+pub(super) async fn run(tables: &[TableName], context: &Context, reporter: &Reporter) -> Finished {
+    let looks = join_all(tables.iter().map(|table| async move {
+        let sql = format!("DESCRIBE HISTORY {} LIMIT 1", table.to_sql());
+        (table, statement(sql, true, context, reporter).await.result)
+    }));
+    let mut versions = Versions::new();
+    let mut without = Vec::new();
+    for (table, looked) in looks.await {
+        match looked {
+            Ok(result) => match newest(&result) {
+                Some(version) => {
+                    versions.insert(table.clone(), version);
+                }
+                None => without.push(table.to_string()),
+            },
+            Err(Error::Interrupted { .. }) => return Finished::new(Outcome::Cancelled),
+            // A view or a foreign table has no versions, and whoever reads a table that is missing will say so.
+            Err(Error::Statement(error)) => {
+                tracing::debug!(%table, %error, "no version can be fixed");
+                without.push(table.to_string());
+            }
+            Err(error) => {
+                let message = format!("the version of {table} could not be read: {error}");
+                return Finished::failed(failure(message, error.help(), error.class()));
+            }
+        }
+    }
+    let step = reporter.step().clone();
+    let told = versions.iter().map(|(table, version)| (table.to_string(), version.clone())).collect();
+    reporter.keep(EventKind::SourcesPinned { step, versions: told }).await;
+    let fixed = versions.len();
+    context.versions.lock().unwrap_or_else(PoisonError::into_inner).extend(versions);
+    let tables = if tables.len() == 1 { "1 table".to_owned() } else { format!("{} tables", tables.len()) };
+    Finished::succeeded(match without.as_slice() {
+        [] => format!("{tables} at fixed versions"),
+        without => format!("{fixed} of {tables} at fixed versions; {} has none", without.join(", ")),
+    })
+}
+
+/// Reads the newest version of a table's history.
+fn newest(history: &StatementResult) -> Option<Version> {
+    let row = history.rows.first()?;
+    let cell = |name: &str| {
+        let column = history.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))?;
+        row.get(column)?.clone()
+    };
+    Some(Version { number: cell("version")?.parse().ok()?, at: cell("timestamp") })
+}
