@@ -1,6 +1,6 @@
 //! From an environment to clients: the one place that knows which environment is the embedded workspace.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -193,8 +193,12 @@ pub(super) const FIVETRAN_HELP: &str = "Set FIVETRAN_API_KEY and FIVETRAN_API_SE
 
 /// The folder beside a project's `jobs.yaml` in which kiln keeps what it writes, as messages name it.
 pub(super) fn kiln_dir(project: &Project) -> PathBuf {
-    let root = project.root.strip_prefix(".").unwrap_or(&project.root);
-    root.join(".kiln")
+    kiln_dir_of(&project.root)
+}
+
+/// The same folder of the project whose root this is.
+pub(super) fn kiln_dir_of(root: &Path) -> PathBuf {
+    root.strip_prefix(".").unwrap_or(root).join(".kiln")
 }
 
 /// Where a project's embedded workspace keeps its data.

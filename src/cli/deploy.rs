@@ -4,17 +4,18 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::connect::Environment;
+use super::connect::{Environment, kiln_dir};
 use super::error::Error;
+use super::journal::{self, Journal};
+use super::locking::{Held, Locking, take_over};
 use super::output::Output;
 use super::plan::{ConsentArgs, plan_deploy, show};
-use super::running::{RunArgs, carry_out, new_run_id};
-use super::{ProjectArgs, Status, guard, lookup};
+use super::running::{RunArgs, Start, carry_out, new_run_id};
+use super::{ProjectArgs, Status, guard};
 use crate::config::Project;
-use crate::diag::sentence;
-use crate::event::RunResult;
-use crate::execute::lock;
-use crate::plan::{DeployPlan, Kind, Lock};
+use crate::execute::lock::Place;
+use crate::ids::RunId;
+use crate::plan::DeployPlan;
 use crate::report::changes;
 
 /// Make the workspace what the project says: schema, tables, views, dashboards
@@ -28,20 +29,12 @@ pub(super) struct Args {
     run: RunArgs,
     #[command(flatten)]
     locking: Locking,
+    /// Do not ask, though the environment is protected
+    #[arg(long)]
+    yes: bool,
     /// Carry out just this plan, as `kiln plan --output json` wrote it; refused if it no longer fits
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
-}
-
-/// Options of the commands that change what is deployed.
-#[derive(Clone, Debug, clap::Args)]
-pub(super) struct Locking {
-    /// Do not ask, though the environment is protected
-    #[arg(long)]
-    pub(super) yes: bool,
-    /// Take over from a deploy that died: the run that holds the lock, as the refusal names it
-    #[arg(long, value_name = "RUN")]
-    break_lock: Option<String>,
 }
 
 pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
@@ -59,10 +52,11 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
         Status::StepFailed
     } else if first.acts() {
         environment.suffices_for(&first.run)?;
-        guard::pass(&project, args.locking.yes, "deploy to").await?;
-        under_lock(first, plan, &args.locking, &environment, &args.run, &project, output).await?
+        guard::pass(&project, args.yes, "deploy to").await?;
+        let deploy = Attempt { act: "deploy", locking: &args.locking, run: &args.run };
+        under_lock(first, plan, &deploy, &environment, &project, output).await?
     } else {
-        left_lock(&first, &args.locking, &environment, output).await?;
+        left_lock(&first, &args.locking, &environment, &project, output).await?;
         Status::Done
     };
     environment.close().await;
@@ -79,64 +73,61 @@ fn saved_plan(path: &PathBuf) -> Result<Value, Error> {
     })
 }
 
-/// Lets go of the lock of a deploy that died when all was done, if told to; else says how.
+/// Takes a lock away that a dead run left when all was done, if it is known to be dead or said to be; else says how.
 pub(super) async fn left_lock(
     plan: &DeployPlan,
     locking: &Locking,
     environment: &Environment,
+    project: &Project,
     output: &Output,
 ) -> Result<(), Error> {
     let Some(lock) = &plan.lock else { return Ok(()) };
-    if locking.break_lock.as_deref() != Some(lock.run.as_str()) {
-        output.status(&format!("If that deploy is dead, break its lock: --break-lock {}", lock.run));
+    let dead = journal::is_dead(&kiln_dir(project), &RunId::new(&lock.run));
+    if dead.is_none() && locking.break_lock.as_deref() != Some(lock.run.as_str()) {
+        output.status(&format!("If that run is dead, break its lock: --break-lock {}", lock.run));
         return Ok(());
     }
-    let place = lock::Place { catalog: plan.run.catalog.clone(), schema: plan.run.schema.clone(), is_new: false };
-    let released = lock::release(&environment.connected, &place).await;
-    released.map_err(|refusal| Error::refused(refusal.message).with_help(refusal.help))
+    take_over(environment, &place_of(plan), lock, output).await
 }
 
-/// Names this machine, for whoever waits for the lock.
-fn machine() -> String {
-    let of_system = || fs_err::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned());
-    let named = lookup::env("RUNNER_NAME").or_else(|| lookup::env("HOSTNAME")).or_else(of_system);
-    named.filter(|name| !name.is_empty()).unwrap_or_else(|| "an unnamed machine".to_owned())
+fn place_of(plan: &DeployPlan) -> Place {
+    Place { catalog: plan.run.catalog.clone(), schema: plan.run.schema.clone() }
 }
 
-/// Carries a plan out under the lock, if `again` still plans the same then.
+/// How a plan is to be carried out.
+pub(super) struct Attempt<'a> {
+    /// The command.
+    pub(super) act: &'a str,
+    pub(super) locking: &'a Locking,
+    pub(super) run: &'a RunArgs,
+}
+
+/// Carries a plan out under the lock, if `again` then plans no more than that.
 pub(super) async fn under_lock(
     plan: DeployPlan,
     again: impl AsyncFnOnce() -> Result<DeployPlan, Error>,
-    locking: &Locking,
+    attempt: &Attempt<'_>,
     environment: &Environment,
-    args: &RunArgs,
     project: &Project,
     output: &Output,
 ) -> Result<Status, Error> {
-    let run = new_run_id();
-    let me = environment.connected.databricks.me().await.map_err(|error| {
-        Error::refused(format!("the workspace did not say who we are: {error}")).with_help(sentence(&error.help()))
-    })?;
-    let lock = Lock { run: run.to_string(), who: me.me.user_name, machine: machine(), since: Some(chrono::Utc::now()) };
-    let place = lock::Place {
-        catalog: plan.run.catalog.clone(),
-        schema: plan.run.schema.clone(),
-        is_new: plan.changes.iter().any(|change| change.kind == Kind::Schema),
-    };
-    let taken = lock::take(&environment.connected, &place, &lock, locking.break_lock.as_deref()).await;
-    taken.map_err(|refusal| Error::refused(refusal.message).with_help(refusal.help))?;
+    let (run, kiln_dir) = (new_run_id(), kiln_dir(project));
+    let journal = Journal::create(&kiln_dir, &run)?;
+    let alive = journal.alive()?;
+    let place = place_of(&plan);
+    let held = Held::take(environment, place, &run, attempt.act, &kiln_dir, attempt.locking, output).await?;
     let result = match again().await {
-        // The schema is there now, for the lock is in it; whatever else is new was not in the plan that was shown.
-        Ok(again) if again.changes.iter().eq(plan.changes.iter().filter(|change| change.kind != Kind::Schema)) => {
-            carry_out(again.run, run, environment, args, project, output).await
+        // The schema is there now, for the lock is in it, and a run that died may have done some of it yet; whatever is new
+        // was not in the plan that was shown.
+        Ok(again) if again.changes.iter().all(|change| plan.changes.contains(change)) => {
+            let start = Start { plan: again.run, run, journal, earlier: Vec::new(), force: false };
+            Ok(carry_out(start, environment, attempt.run, project, output).await)
         }
         Ok(_) => Err(Error::refused("the workspace changed while this began")
             .with_help("Nothing was done. Look at `kiln plan`, and try again.")),
         Err(error) => Err(error),
     };
-    if let Err(refusal) = lock::release(&environment.connected, &place).await {
-        output.status(&format!("warning: {}\n  help: {}", refusal.message, refusal.help));
-    }
-    let result: RunResult = result?;
-    Ok(result.into())
+    held.release(output).await;
+    drop(alive);
+    result.map(Status::from)
 }

@@ -1,8 +1,9 @@
 //! `kiln destroy`.
 
 use super::connect::Environment;
-use super::deploy::{Locking, left_lock, under_lock};
+use super::deploy::{Attempt, left_lock, under_lock};
 use super::error::Error;
+use super::locking::Locking;
 use super::output::Output;
 use super::plan::show;
 use super::running::RunArgs;
@@ -20,6 +21,9 @@ pub(super) struct Args {
     run: RunArgs,
     #[command(flatten)]
     locking: Locking,
+    /// Do not ask, though the environment is protected
+    #[arg(long)]
+    yes: bool,
 }
 
 pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
@@ -29,10 +33,11 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let first = plan().await?;
     show(&first, output);
     let status = if first.acts() {
-        guard::pass(&project, args.locking.yes, "destroy all of this in").await?;
-        under_lock(first, plan, &args.locking, &environment, &args.run, &project, output).await?
+        guard::pass(&project, args.yes, "destroy all of this in").await?;
+        let destroy = Attempt { act: "destroy", locking: &args.locking, run: &args.run };
+        under_lock(first, plan, &destroy, &environment, &project, output).await?
     } else {
-        left_lock(&first, &args.locking, &environment, output).await?;
+        left_lock(&first, &args.locking, &environment, &project, output).await?;
         Status::Done
     };
     environment.close().await;

@@ -12,6 +12,8 @@ pub(super) enum Error {
     Usage(Message),
     /// The environment, or the machine, could not be reached or refused us.
     Refused(Message),
+    /// Somebody interrupted it before it had begun.
+    Interrupted,
 }
 
 /// A message with the next action.
@@ -36,7 +38,7 @@ impl Error {
     pub(super) fn with_help(mut self, help: impl Into<String>) -> Self {
         match &mut self {
             Self::Usage(message) | Self::Refused(message) => message.help = Some(help.into()),
-            Self::Project(_) => {}
+            Self::Project(_) | Self::Interrupted => {}
         }
         self
     }
@@ -46,6 +48,7 @@ impl Error {
             Self::Project(_) => Status::ProjectWrong,
             Self::Usage(_) => Status::Usage,
             Self::Refused(_) => Status::Unreachable,
+            Self::Interrupted => Status::Interrupted,
         }
     }
 }

@@ -13,14 +13,16 @@ mod error;
 mod exit;
 mod guard;
 mod init;
+mod journal;
 #[cfg(feature = "local")]
 mod local;
+mod locking;
 mod lookup;
 mod output;
 mod plan;
 mod project;
-mod record;
 mod render;
+mod resume;
 mod running;
 mod sync_and_refresh;
 
@@ -67,6 +69,7 @@ enum Command {
     Destroy(destroy::Args),
     Dashboard(dashboard::Args),
     SyncAndRefresh(sync_and_refresh::Args),
+    Resume(resume::Args),
     Doctor(doctor::Args),
     Init(init::Args),
     #[cfg(feature = "local")]
@@ -107,6 +110,7 @@ fn run(command: Command, output: &Output) -> Result<Status, Error> {
         Command::Destroy(args) => to_the_end(destroy::run(&args, output)),
         Command::Doctor(args) => to_the_end(doctor::run(&args, output)),
         Command::SyncAndRefresh(args) => to_the_end(sync_and_refresh::run(&args, output)),
+        Command::Resume(args) => to_the_end(resume::run(&args, output)),
         #[cfg(feature = "local")]
         Command::Local(args) => to_the_end(local::run(&args, output)),
     }

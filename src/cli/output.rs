@@ -115,6 +115,7 @@ impl Output {
     pub(super) fn error(&self, error: &Error) {
         match error {
             Error::Project(problems) => self.diagnostics(problems),
+            Error::Interrupted => self.status("interrupted; nothing was done"),
             Error::Usage(message) | Error::Refused(message) => {
                 let code = if matches!(error, Error::Usage(_)) { "usage" } else { "environment" };
                 let mut diagnostic = Diagnostic::error(code, message.text.clone());

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::connect::kiln_dir_of;
 use super::error::Error;
 use super::lookup;
 use super::output::Output;
@@ -23,6 +24,16 @@ pub struct ProjectArgs {
 }
 
 impl ProjectArgs {
+    /// Chooses the environment, unless the command line does.
+    pub(super) fn or_environment(&self, name: &str) -> Self {
+        Self { env: self.env.clone().or_else(|| Some(name.to_owned())), ..self.clone() }
+    }
+
+    /// Returns the folder in which the project keeps what kiln writes, without reading the project.
+    pub(super) fn kiln_dir(&self) -> Result<PathBuf, Error> {
+        Ok(kiln_dir_of(&self.root()?))
+    }
+
     /// Reads the project.
     pub(super) fn load(&self, output: &Output) -> Result<Project, Error> {
         let root = self.root()?;

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::connect::{self, Environment};
-use super::error::Error;
+use super::connect::{Environment, kiln_dir};
+use super::journal::Journal;
 use super::output::{Format, Output};
-use super::record::Recorder;
 use crate::config::Project;
-use crate::event::{Event, RunResult};
-use crate::execute;
+use crate::event::{Event, RunResult, standing};
+use crate::execute::{self, Earlier};
 use crate::ids::RunId;
 use crate::plan::RunPlan;
 use crate::report::answer::Answer;
@@ -34,17 +33,26 @@ pub(super) struct RunArgs {
 /// Events that may wait for slow reports before the run itself is held up.
 const EVENT_BACKLOG: usize = 1024;
 
+/// A run that is about to begin, or to go on.
+pub(super) struct Start {
+    pub(super) plan: RunPlan,
+    pub(super) run: RunId,
+    pub(super) journal: Journal,
+    /// The events of its journal; none if it begins.
+    pub(super) earlier: Vec<Event>,
+    /// Whether models are built though they are unchanged.
+    pub(super) force: bool,
+}
+
 /// Carries a plan out, and shows and records what happens.
 pub(super) async fn carry_out(
-    plan: RunPlan,
-    run: RunId,
+    start: Start,
     environment: &Environment,
     args: &RunArgs,
     project: &Project,
     output: &Output,
-) -> Result<RunResult, Error> {
-    let kiln_dir = connect::kiln_dir(project);
-    let recorder = Recorder::create(&kiln_dir, &run)?;
+) -> RunResult {
+    let Start { plan, run, journal, earlier, force } = start;
     let cancel = CancellationToken::new();
     let interrupts = tokio::spawn(cancel_on_interrupts(cancel.clone()));
     let (events, received) = mpsc::channel(EVENT_BACKLOG);
@@ -52,63 +60,75 @@ pub(super) async fn carry_out(
         run,
         concurrency: usize::from(args.concurrency),
         fail_fast: args.fail_fast,
+        force,
         clock: Arc::new(chrono::Utc::now),
-        receipts: Some(recorder.receipts()),
+        receipts: Some(journal.receipts()),
     };
-    let page = plan.job.as_ref().map(|job| kiln_dir.join("pages").join(format!("{job}.html")));
-    let reports = Reports::new(output, recorder);
+    let page = plan.job.as_ref().map(|job| kiln_dir(project).join("pages").join(format!("{job}.html")));
+    let mut reports = Reports::new(output, journal);
+    standing(&earlier).iter().for_each(|event| reports.show(event));
+    let earlier = Earlier::of(&earlier);
     let (result, reports) = tokio::join!(
-        execute::run(plan, environment.connected.clone(), settings, events, cancel),
+        execute::run(plan, environment.connected.clone(), settings, earlier, events, cancel),
         reports.listen(received)
     );
     interrupts.abort();
     reports.finish(result, page, output);
-    Ok(result)
+    result
 }
 
 /// All that listens to a run.
 struct Reports {
     screen: Option<Terminal>,
     lines: Option<JsonLines>,
-    recorder: Recorder,
+    journal: Journal,
     answer: Answer,
 }
 
 impl Reports {
-    fn new(output: &Output, recorder: Recorder) -> Self {
+    fn new(output: &Output, journal: Journal) -> Self {
         let json = output.format == Format::Json;
         Self {
             screen: (!json).then(|| Terminal::new(output.width(), output.color, output.interactive)),
             lines: json.then(JsonLines::new),
-            recorder,
+            journal,
             answer: Answer::default(),
         }
     }
 
     async fn listen(mut self, mut events: mpsc::Receiver<Event>) -> Self {
         while let Some(event) = events.recv().await {
-            self.recorder.event(&event);
-            self.answer.event(&event);
-            if let Some(screen) = &mut self.screen {
-                screen.event(&event);
-            }
-            if let Some(lines) = &mut self.lines {
-                lines.event(&event);
-            }
+            self.journal.event(&event);
+            self.show(&event);
         }
         self
+    }
+
+    fn show(&mut self, event: &Event) {
+        self.answer.event(event);
+        if let Some(screen) = &mut self.screen {
+            screen.event(event);
+        }
+        if let Some(lines) = &mut self.lines {
+            lines.event(event);
+        }
     }
 
     /// Shows what the run found out, and writes the page if the run has everything that belongs on it: a page of half
     /// a run could be taken for the truth, so the last good one stays.
     fn finish(self, result: RunResult, page: Option<PathBuf>, output: &Output) {
-        if let Some(error) = self.recorder.failure() {
-            output.status(&format!("warning: the run's record is incomplete: {error}"));
+        if let Some(error) = self.journal.failure() {
+            output.status(&format!("warning: the run's journal is incomplete: {error}"));
         }
         if output.format == Format::Github {
             output.data(&github::annotations(self.answer.failures()));
         }
         output.summary(|| self.answer.markdown());
+        let can_go_on =
+            matches!(result, RunResult::Failed | RunResult::Stale | RunResult::Unreachable | RunResult::Interrupted);
+        if page.is_some() && can_go_on {
+            output.status("`kiln resume` goes on from here");
+        }
         let Some(page) = page.filter(|_| result == RunResult::Succeeded && self.answer.has_dashboards()) else {
             return;
         };

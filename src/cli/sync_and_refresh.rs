@@ -1,11 +1,19 @@
 //! `kiln sync-and-refresh`.
 
-use super::connect::Environment;
+use super::connect::{Environment, kiln_dir};
 use super::error::Error;
+use super::journal::Journal;
+use super::locking::{Held, Locking};
 use super::output::Output;
-use super::running::{RunArgs, carry_out, new_run_id};
+use super::running::{RunArgs, Start, carry_out, new_run_id};
 use super::{ProjectArgs, Status};
-use crate::plan::{self, Consent};
+use crate::config::{Job, JobStep, Project};
+use crate::event::{Event, RunResult};
+use crate::execute::Earlier;
+use crate::execute::lock::Place;
+use crate::ids::{JobName, RunId};
+use crate::manifest::Manifest;
+use crate::plan::{self, Consent, RunPlan};
 
 /// Run a job: sync its sources, build its models, publish its dashboards, and show what they say
 #[derive(Debug, clap::Args)]
@@ -19,17 +27,87 @@ pub(super) struct Args {
     force: bool,
     #[command(flatten)]
     run: RunArgs,
+    #[command(flatten)]
+    locking: Locking,
 }
 
 pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let (project, manifest) = args.project.compile(output)?;
-    let job = args.job.as_deref();
-    plan::choose_job(&manifest, job)?;
+    let (name, job) = plan::choose_job(&manifest, args.job.as_deref())?;
     let environment = Environment::connect(&project, output).await?;
-    let observed = environment.tables(&manifest).await?;
-    let plan = plan::run(&manifest, job, &observed, Consent::default(), args.force)?;
-    environment.suffices_for(&plan)?;
-    let result = carry_out(plan, new_run_id(), &environment, &args.run, &project, output).await?;
+    let run = new_run_id();
+    let journal = Journal::create(&kiln_dir(&project), &run)?;
+    let begun = Begun { name, job, run, journal, earlier: Vec::new(), force: args.force };
+    let result = begun.go_on(&manifest, &environment, &args.locking, &args.run, &project, output).await;
     environment.close().await;
-    Ok(result.into())
+    result.map(Status::from)
+}
+
+/// A run of a job that has its journal.
+pub(super) struct Begun<'a> {
+    pub(super) name: &'a JobName,
+    pub(super) job: &'a Job,
+    pub(super) run: RunId,
+    pub(super) journal: Journal,
+    /// The events of its journal; none if it begins.
+    pub(super) earlier: Vec<Event>,
+    /// Whether models are built though they are unchanged.
+    pub(super) force: bool,
+}
+
+impl Begun<'_> {
+    /// Takes the lock, looks at what is there, plans, and carries the plan out.
+    pub(super) async fn go_on(
+        self,
+        manifest: &Manifest,
+        environment: &Environment,
+        locking: &Locking,
+        args: &RunArgs,
+        project: &Project,
+        output: &Output,
+    ) -> Result<RunResult, Error> {
+        let alive = self.journal.alive()?;
+        let held = if writes(self.job) {
+            let act = format!("sync-and-refresh {}", self.name);
+            let place = place_of(manifest);
+            Some(Held::take(environment, place, &self.run, &act, &kiln_dir(project), locking, output).await?)
+        } else {
+            None
+        };
+        let result = match self.plan(manifest, environment).await {
+            Ok(plan) => {
+                let Self { run, journal, earlier, force, .. } = self;
+                let start = Start { plan, run, journal, earlier, force };
+                Ok(carry_out(start, environment, args, project, output).await)
+            }
+            Err(error) => Err(error),
+        };
+        if let Some(held) = held {
+            held.release(output).await;
+        }
+        drop(alive);
+        result
+    }
+
+    async fn plan(&self, manifest: &Manifest, environment: &Environment) -> Result<RunPlan, Error> {
+        let observed = environment.tables(manifest).await?;
+        let plan = plan::run(manifest, Some(self.name.as_str()), &observed, Consent::default())?;
+        environment.suffices_for(&plan)?;
+        match Earlier::of(&self.earlier).misfit(&plan, &self.run) {
+            None => Ok(plan),
+            Some(why) => {
+                Err(Error::refused(format!("run {} cannot go on: {why}", self.run)).with_help("Start a new run."))
+            }
+        }
+    }
+}
+
+/// Tells whether a job changes the models' schema.
+pub(super) fn writes(job: &Job) -> bool {
+    job.steps.iter().any(|step| matches!(step.value, JobStep::Build(_) | JobStep::Publish(_)))
+}
+
+/// Returns the schema that a project's models lie in.
+pub(super) fn place_of(manifest: &Manifest) -> Place {
+    Place { catalog: manifest.catalog.clone(), schema: manifest.schema.clone() }
 }

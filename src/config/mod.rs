@@ -24,3 +24,4 @@ pub use project::{
     Model, Project, Protection, Remote, Source, SourceTable, SyncIntent, SyncStep, SyncWishes, WhenRunning, Workspace,
 };
 pub use select::Selection;
+pub use syncs::parse_duration;

@@ -89,7 +89,7 @@ fn duration(walk: &mut Walk<'_>, node: &Node, what: &str) -> Option<Duration> {
     if !walk.resolving && text.contains("${") {
         return None;
     }
-    match parse(&text) {
+    match parse_duration(&text) {
         None => wrong(walk, format!("{what} must be a duration, not `{text}`")),
         Some(Duration::ZERO) => wrong(walk, format!("{what} is `{text}`, and nothing can be done in no time")),
         Some(long) if long > LONGEST => wrong(walk, format!("{what} is `{text}`, which is more than a year")),
@@ -98,7 +98,7 @@ fn duration(walk: &mut Walk<'_>, node: &Node, what: &str) -> Option<Duration> {
 }
 
 /// Reads `1d`, `2h`, `45m`, `30s` or several of them, the longer first.
-fn parse(text: &str) -> Option<Duration> {
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let mut seconds: u64 = 0;
     let mut rest = text.trim();
     let mut last = u64::MAX;
@@ -132,10 +132,10 @@ mod tests {
     fn durations_are_read_with_their_units() {
         for (text, seconds) in [("90s", 90), ("45m", 2_700), ("2h", 7_200), ("1h30m", 5_400), ("1d", 86_400), ("0m", 0)]
         {
-            assert_eq!(parse(text), Some(Duration::from_secs(seconds)), "{text}");
+            assert_eq!(parse_duration(text), Some(Duration::from_secs(seconds)), "{text}");
         }
         for text in ["", "2", "h", "-1h", "2 h", "1.5h", "30m1h", "1h1h", "2hours", "99999999999999999999h", "ü"] {
-            assert_eq!(parse(text), None, "{text}");
+            assert_eq!(parse_duration(text), None, "{text}");
         }
     }
 }

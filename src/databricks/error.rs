@@ -25,6 +25,9 @@ pub enum Error {
         /// Its last known state. `SUCCEEDED` means that the cancel came too late.
         state: Option<StatementState>,
     },
+    /// What is about to be done could not be kept on record, and so was not done.
+    #[error("nothing was sent: {0}")]
+    NotKept(String),
     /// Fewer or more rows came than the manifest announced.
     #[error("the result of statement {statement_id} is not whole: {expected} rows were announced, {received} came")]
     Incomplete {
@@ -102,7 +105,7 @@ impl Error {
             Self::Http(error) => error.class(),
             Self::Statement(error) if error.is_transient() => Class::Transient,
             Self::Statement(error) if error.is_permission() => Class::Permission,
-            Self::Statement(_) | Self::Warehouse { .. } => Class::Invalid,
+            Self::Statement(_) | Self::Warehouse { .. } | Self::NotKept(_) => Class::Invalid,
             Self::PathTaken { .. } | Self::Edited { .. } => Class::Conflict,
             Self::NoLink { .. } => Class::Bug,
             Self::Canceled(_)
@@ -123,6 +126,9 @@ impl Error {
                 "somebody stopped it, or the warehouse's time limit did; run the command again".to_owned()
             }
             Self::Interrupted { .. } => "run the command again".to_owned(),
+            Self::NotKept(_) => {
+                "make room and rights under `.kiln` in the project's folder, then run it again".to_owned()
+            }
             Self::NoLink { .. } => "report this; the statement API may have changed".to_owned(),
             Self::ResultGone(_) => "run the query again; a result is kept for an hour".to_owned(),
             Self::Incomplete { .. } | Self::IncompleteChunk { .. } | Self::NotCurrent { .. } => {

@@ -93,6 +93,11 @@ impl StatementError {
             || matches!(self.main_condition(), "INSUFFICIENT_PERMISSIONS" | "PERMISSION_DENIED")
     }
 
+    /// Tells whether the schema of a name does not exist.
+    pub fn is_missing_schema(&self) -> bool {
+        self.main_condition() == "SCHEMA_NOT_FOUND"
+    }
+
     /// Says what to do about it.
     pub fn help(&self) -> String {
         if self.is_conflict() {

@@ -23,26 +23,76 @@ pub(super) async fn find(
     value: &str,
     since: DateTime<Utc>,
 ) -> Result<Option<HistoryQuery>, http::Error> {
-    let start = (http.on_its_clock(since) - SKEW).timestamp_millis().to_string();
-    let mut token: Option<String> = None;
-    loop {
-        let request = Request::get("/api/2.0/sql/history/queries")
-            .query("filter_by.warehouse_ids", warehouse.as_str())
-            .query("filter_by.query_start_time_range.start_time_ms", start.as_str())
-            .query("max_results", "500")
-            .query_opt("page_token", token.take());
-        let page: HistoryPage = http.json(request).await?;
-        let tagged = |query: &HistoryQuery| {
-            let tags = query.query_tags.as_deref().unwrap_or_default();
-            tags.iter().any(|tag| tag.key == key && tag.value.as_deref() == Some(value))
-        };
-        if let Some(found) = page.res.into_iter().find(tagged) {
+    let mut pages = Pages::since(http, warehouse, since);
+    while let Some(page) = pages.next().await? {
+        if let Some(found) = page.into_iter().find(|query| has_tag(query, key, value)) {
             return Ok(Some(found));
         }
-        match page.next_page_token.filter(|token| page.has_next_page && !token.is_empty()) {
-            Some(next) => token = Some(next),
-            None => return Ok(None),
+    }
+    Ok(None)
+}
+
+/// Lists the statements with a tag that began since a moment and have not ended.
+pub(super) async fn running(
+    http: &Http,
+    warehouse: &WarehouseId,
+    key: &str,
+    value: &str,
+    since: DateTime<Utc>,
+) -> Result<Vec<HistoryQuery>, http::Error> {
+    let mut pages = Pages::since(http, warehouse, since);
+    let mut running = Vec::new();
+    while let Some(page) = pages.next().await? {
+        // Told apart here: which states the service's own filter takes for running is not documented.
+        running.extend(page.into_iter().filter(|query| has_tag(query, key, value) && end_of(query).is_none()));
+    }
+    Ok(running)
+}
+
+/// Returns the state that a statement ended in, as the statement API names it; none if it has not ended.
+fn end_of(query: &HistoryQuery) -> Option<StatementState> {
+    match query.status.as_deref() {
+        // Its rows are out of reach.
+        Some("FINISHED") => Some(StatementState::Closed),
+        Some("FAILED") => Some(StatementState::Failed),
+        Some("CANCELED") => Some(StatementState::Canceled),
+        _ => None,
+    }
+}
+
+fn has_tag(query: &HistoryQuery, key: &str, value: &str) -> bool {
+    let tags = query.query_tags.as_deref().unwrap_or_default();
+    tags.iter().any(|tag| tag.key == key && tag.value.as_deref() == Some(value))
+}
+
+/// Pages of the history, the newest first.
+struct Pages<'a> {
+    http: &'a Http,
+    warehouse: &'a WarehouseId,
+    start: String,
+    token: Option<String>,
+    ended: bool,
+}
+
+impl<'a> Pages<'a> {
+    fn since(http: &'a Http, warehouse: &'a WarehouseId, since: DateTime<Utc>) -> Self {
+        let start = (http.on_its_clock(since) - SKEW).timestamp_millis().to_string();
+        Self { http, warehouse, start, token: None, ended: false }
+    }
+
+    async fn next(&mut self) -> Result<Option<Vec<HistoryQuery>>, http::Error> {
+        if self.ended {
+            return Ok(None);
         }
+        let request = Request::get("/api/2.0/sql/history/queries")
+            .query("filter_by.warehouse_ids", self.warehouse.as_str())
+            .query("filter_by.query_start_time_range.start_time_ms", self.start.as_str())
+            .query("max_results", "500")
+            .query_opt("page_token", self.token.take());
+        let page: HistoryPage = self.http.json(request).await?;
+        self.token = page.next_page_token.filter(|token| page.has_next_page && !token.is_empty());
+        self.ended = self.token.is_none();
+        Ok(Some(page.res))
     }
 }
 
@@ -51,13 +101,7 @@ pub(super) async fn find(
 pub(super) async fn wait(http: &Http, mut query: HistoryQuery) -> Result<StatementResponse, http::Error> {
     let mut pause = FIRST_PAUSE;
     loop {
-        let state = match query.status.as_deref() {
-            Some("FINISHED") => Some(StatementState::Closed),
-            Some("FAILED") => Some(StatementState::Failed),
-            Some("CANCELED") => Some(StatementState::Canceled),
-            _ => None,
-        };
-        if let Some(state) = state {
+        if let Some(state) = end_of(&query) {
             let error = query.error_message.map(|message| ServiceError { error_code: None, message });
             let status = StatementStatus { state, error, sql_state: None };
             return Ok(StatementResponse { statement_id: query.query_id, status, manifest: None, result: None });

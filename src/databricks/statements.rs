@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use super::error::Error;
@@ -29,6 +31,11 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// How often a statement is sent whose answers get lost, and that the query history does not know.
 const MAX_SENDS: u32 = 3;
+
+/// The query history shows a statement at the latest after this, it is believed.
+const HISTORY_LAG: TimeDelta = TimeDelta::seconds(8);
+/// Pauses between looks at it meanwhile.
+const HISTORY_PAUSE: Duration = Duration::from_secs(1);
 
 /// How often a statement is run that another writer got in the way of, …
 const MAX_RUNS: u32 = 4;
@@ -125,6 +132,37 @@ pub enum Progress {
     Rows(usize),
 }
 
+/// Who is told how a statement goes. A closure that takes [`Progress`] is one.
+pub trait Listener: Send {
+    /// Hears of progress.
+    fn tell(&mut self, progress: Progress);
+
+    /// Keeps the mark of a statement that is about to be sent and may write, so that it outlives this process: sending
+    /// waits for that. Called again, with another mark, if the statement is run again.
+    ///
+    /// The error says why it cannot be kept; then nothing is sent.
+    fn keep<'a>(&'a mut self, _mark: &'a str) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+impl<F: FnMut(Progress) + Send> Listener for F {
+    fn tell(&mut self, progress: Progress) {
+        self(progress);
+    }
+}
+
+/// A statement that another process has sent, or was about to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Its mark.
+    pub mark: String,
+    /// When it was about to be sent, by the clock of the machine that did so.
+    pub at: DateTime<Utc>,
+    /// Its id, if the warehouse was seen to take it.
+    pub id: Option<StatementId>,
+}
+
 /// What a statement brought.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StatementResult {
@@ -211,11 +249,11 @@ impl Statements<'_> {
         &self,
         statement: &Statement,
         cancel: &CancellationToken,
-        progress: &mut (dyn FnMut(Progress) + Send),
+        listener: &mut dyn Listener,
     ) -> Result<StatementResult, Error> {
         let mut most = AGAIN_FIRST;
         for _ in 1..MAX_RUNS {
-            let failed = match self.execute_once(statement, cancel, progress).await {
+            let failed = match self.execute_once(statement, cancel, listener).await {
                 Err(Error::Statement(failed))
                     if (statement.repeatable || statement.read_only)
                         && (failed.is_conflict() || failed.is_transient()) =>
@@ -233,17 +271,17 @@ impl Statements<'_> {
             }
             most = (most * 2).min(AGAIN_MOST);
         }
-        self.execute_once(statement, cancel, progress).await
+        self.execute_once(statement, cancel, listener).await
     }
 
     async fn execute_once(
         &self,
         statement: &Statement,
         cancel: &CancellationToken,
-        progress: &mut (dyn FnMut(Progress) + Send),
+        listener: &mut dyn Listener,
     ) -> Result<StatementResult, Error> {
-        let (id, sent) = self.start(statement, Rows::Inline, cancel, progress).await?;
-        self.finish(id, sent, cancel, progress).await
+        let (id, sent) = self.start(statement, Rows::Inline, cancel, listener).await?;
+        self.finish(id, sent, cancel, listener).await
     }
 
     /// Sends a statement and makes sure that it is known whether it arrived.
@@ -252,12 +290,15 @@ impl Statements<'_> {
         statement: &Statement,
         rows: Rows,
         cancel: &CancellationToken,
-        progress: &mut (dyn FnMut(Progress) + Send),
+        listener: &mut dyn Listener,
     ) -> Result<(StatementId, StatementResponse), Error> {
         if cancel.is_cancelled() {
             return Err(Error::Interrupted { statement_id: None, state: None });
         }
         let mark = uuid::Uuid::new_v4().to_string();
+        if !statement.read_only {
+            listener.keep(&mark).await.map_err(Error::NotKept)?;
+        }
         let since = self.http.clock().now();
         let sent = {
             let mut send = std::pin::pin!(self.send_surely(statement, rows, &mark, since));
@@ -282,7 +323,7 @@ impl Statements<'_> {
             }
         };
         let id = StatementId::new(&sent.statement_id);
-        progress(Progress::Submitted(id.clone()));
+        listener.tell(Progress::Submitted(id.clone()));
         Ok((id, sent))
     }
 
@@ -294,10 +335,83 @@ impl Statements<'_> {
         &self,
         id: &StatementId,
         cancel: &CancellationToken,
-        progress: &mut (dyn FnMut(Progress) + Send),
+        listener: &mut dyn Listener,
     ) -> Result<StatementResult, Error> {
         let response = self.poll(id).await?;
-        self.finish(id.clone(), response, cancel, progress).await
+        self.finish(id.clone(), response, cancel, listener).await
+    }
+
+    /// Takes up a statement that another process has sent: awaits its end and fetches its result. None if it never arrived,
+    /// failed or was cancelled, for then it has done nothing, and may be sent anew.
+    ///
+    /// # Errors
+    /// As [`Statements::execute`]; also if nobody can say what became of it.
+    pub async fn take_up(
+        &self,
+        sent: &Sent,
+        warehouse: &WarehouseId,
+        cancel: &CancellationToken,
+        listener: &mut dyn Listener,
+    ) -> Result<Option<StatementResult>, Error> {
+        let found = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(Error::Interrupted { statement_id: None, state: None }),
+            found = self.find_sent(sent, warehouse) => found?,
+        };
+        let Some(response) = found else { return Ok(None) };
+        let id = StatementId::new(&response.statement_id);
+        listener.tell(Progress::Submitted(id.clone()));
+        match self.finish(id, response, cancel, listener).await {
+            Err(Error::Statement(_) | Error::Canceled(_)) => Ok(None),
+            // It has done its work, and its result has ended with its time.
+            Err(Error::Http(error)) if error.class() == Class::NotFound => Ok(Some(StatementResult::default())),
+            ended => ended.map(Some),
+        }
+    }
+
+    async fn find_sent(&self, sent: &Sent, warehouse: &WarehouseId) -> Result<Option<StatementResponse>, Error> {
+        if let Some(id) = &sent.id {
+            match self.poll(id).await {
+                Err(error) if error.class() == Class::NotFound => {}
+                polled => return Ok(Some(polled?)),
+            }
+        }
+        loop {
+            let is_listed = self.http.clock().now() - sent.at > HISTORY_LAG;
+            if let Some(query) = history::find(self.http, warehouse, MARK, &sent.mark, sent.at).await? {
+                return Ok(Some(self.adopt(query).await?));
+            }
+            if is_listed {
+                return Ok(None);
+            }
+            self.http.clock().sleep(HISTORY_PAUSE).await;
+        }
+    }
+
+    /// Cancels all statements with a tag that began since a moment and still run, and waits for their ends; returns how many
+    /// there were.
+    ///
+    /// # Errors
+    /// If the query history cannot be read, or a statement cannot be cancelled.
+    pub async fn cancel_tagged(
+        &self,
+        warehouse: &WarehouseId,
+        (key, value): (&str, &str),
+        since: DateTime<Utc>,
+    ) -> Result<usize, http::Error> {
+        let running = history::running(self.http, warehouse, key, value, since).await?;
+        for query in &running {
+            match self.cancel(&StatementId::new(&query.query_id)).await {
+                // It has ended by itself.
+                Err(error) if error.class() != Class::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        let many = running.len();
+        for query in running {
+            history::wait(self.http, query).await?;
+        }
+        Ok(many)
     }
 
     /// Sends a statement and, if its answer is lost, finds out whether it arrived before sending it again.
@@ -352,9 +466,9 @@ impl Statements<'_> {
         id: StatementId,
         response: StatementResponse,
         cancel: &CancellationToken,
-        progress: &mut (dyn FnMut(Progress) + Send),
+        listener: &mut dyn Listener,
     ) -> Result<StatementResult, Error> {
-        let response = self.until_end(&id, response, cancel, progress).await?;
+        let response = self.until_end(&id, response, cancel, listener).await?;
         // The statement did its work and its result is gone; what was wanted of it is done all the same.
         if response.status.state == StatementState::Closed {
             return Ok(StatementResult { statement_id: response.statement_id, ..Default::default() });
@@ -364,7 +478,7 @@ impl Statements<'_> {
             () = cancel.cancelled() => {
                 Err(Error::Interrupted { statement_id: Some(id), state: Some(StatementState::Succeeded) })
             }
-            result = self.collect(&id, response, progress) => result,
+            result = self.collect(&id, response, listener) => result,
         }
     }
 
@@ -374,11 +488,11 @@ impl Statements<'_> {
         id: &StatementId,
         mut response: StatementResponse,
         cancel: &CancellationToken,
-        progress: &mut (dyn FnMut(Progress) + Send),
+        listener: &mut dyn Listener,
     ) -> Result<StatementResponse, Error> {
         let mut pause = FIRST_PAUSE;
         while !response.status.state.is_terminal() {
-            progress(Progress::State(response.status.state.clone()));
+            listener.tell(Progress::State(response.status.state.clone()));
             let polled = async {
                 self.http.clock().sleep(pause).await;
                 self.poll(id).await
@@ -390,7 +504,7 @@ impl Statements<'_> {
             };
             pause = (pause * 3 / 2).min(MAX_PAUSE);
         }
-        progress(Progress::State(response.status.state.clone()));
+        listener.tell(Progress::State(response.status.state.clone()));
         match response.status.state {
             StatementState::Failed => Err(Box::new(StatementError::of(&response)).into()),
             StatementState::Canceled => Err(Error::Canceled(id.clone())),
@@ -402,14 +516,14 @@ impl Statements<'_> {
         &self,
         id: &StatementId,
         response: StatementResponse,
-        progress: &mut (dyn FnMut(Progress) + Send),
+        listener: &mut dyn Listener,
     ) -> Result<StatementResult, Error> {
         let manifest = response.manifest.unwrap_or_default();
         let mut chunk = response.result.unwrap_or_default();
         let mut rows = chunk.data_array.take().unwrap_or_default();
         let mut index = 0;
         while let Some(next) = chunk.next_chunk_index {
-            progress(Progress::Rows(rows.len()));
+            listener.tell(Progress::Rows(rows.len()));
             if next <= index {
                 break;
             }
@@ -421,7 +535,7 @@ impl Statements<'_> {
         if let Some(expected) = manifest.total_row_count.filter(|&count| count != received && !manifest.truncated) {
             return Err(Error::Incomplete { statement_id: id.clone(), expected, received });
         }
-        progress(Progress::Rows(rows.len()));
+        listener.tell(Progress::Rows(rows.len()));
         let truncated = manifest.truncated;
         Ok(StatementResult { statement_id: response.statement_id, columns: columns(manifest), rows, truncated })
     }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::error::Error;
-use super::statements::{Column, Progress, Rows, Statement, Statements, columns};
+use super::statements::{Column, Listener, Rows, Statement, Statements, columns};
 use super::wire::{ExternalLink, ResultData, StatementState};
 use crate::http::{self, Auth, Class, Http, Options, Request, Service, base_address};
 use crate::ids::StatementId;
@@ -98,14 +98,14 @@ impl<'a> Statements<'a> {
         statement: &Statement,
         format: RowFormat,
         cancel: &CancellationToken,
-        progress: &mut (dyn FnMut(Progress) + Send),
+        listener: &mut dyn Listener,
     ) -> Result<ResultStream<'a>, Error> {
         let rows = match format {
             RowFormat::Json => Rows::Json,
             RowFormat::Arrow => Rows::Arrow,
         };
-        let (id, response) = self.start(statement, rows, cancel, progress).await?;
-        let response = self.until_end(&id, response, cancel, progress).await?;
+        let (id, response) = self.start(statement, rows, cancel, listener).await?;
+        let response = self.until_end(&id, response, cancel, listener).await?;
         if response.status.state == StatementState::Closed {
             return Err(Error::ResultGone(id));
         }

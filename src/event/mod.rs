@@ -2,15 +2,16 @@
 //!
 //! A run's events form one stream, in the order in which things became known. It begins with one
 //! [`EventKind::RunStarted`] and ends with one [`EventKind::RunFinished`]; each step has at most one
-//! [`EventKind::StepStarted`] and exactly one [`EventKind::StepFinished`]. The stream is kept beside the run's results,
-//! and every report can be made again from it.
+//! [`EventKind::StepStarted`] and exactly one [`EventKind::StepFinished`]. The stream is the run's journal: it is kept on
+//! disk, every report can be made again from it, and what must not be done twice is in it before it is done. In the journal
+//! of a run that was resumed, [`standing`] tells what still holds of it.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ConnectionId, DashboardName, JobName, RunId, StatementId, StepId};
+use crate::ids::{ConnectionId, DashboardName, Fingerprint, JobName, RunId, StatementId, StepId, TableName};
 use crate::plan::{Action, Version};
 
 /// Version of the events' shape; it grows when a reader of older events could misunderstand newer ones.
@@ -43,8 +44,19 @@ pub enum EventKind {
         project: String,
         /// The environment's name.
         environment: String,
+        /// What the plan comes to: a run can be resumed only by the same plan.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<Fingerprint>,
+        /// Whether models are built though they are unchanged.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        force: bool,
         /// All steps, in the order of the plan.
         steps: Vec<StepOutline>,
+    },
+    /// A run that was broken off or failed goes on in another process. What of it did not succeed is told again.
+    RunResumed {
+        /// The run.
+        run: RunId,
     },
     /// A step begins. At most once a step; a skipped step never begins.
     StepStarted {
@@ -77,11 +89,32 @@ pub enum EventKind {
     SourcesPinned {
         /// The step.
         step: StepId,
-        /// Full name of the table → its version.
-        versions: BTreeMap<String, Version>,
+        /// The tables, each with its version.
+        versions: Vec<SourceVersion>,
+    },
+    /// A statement that may write is about to be sent: kept on disk before it is, so that it is not sent twice. Again, with
+    /// another mark, if it is run again.
+    StatementSending {
+        /// The step.
+        step: StepId,
+        /// The mark by which the query history knows it.
+        mark: String,
+        /// What its text comes to.
+        statement: Fingerprint,
+    },
+    /// The warehouse took such a statement.
+    StatementAccepted {
+        /// The step.
+        step: StepId,
+        /// Its mark.
+        mark: String,
+        /// Its id.
+        statement: StatementId,
     },
     /// A dashboard was brought into the workspace. Once a publish step that succeeded.
     DashboardPublished {
+        /// The step.
+        step: StepId,
         /// The dashboard.
         dashboard: DashboardName,
         /// Its title.
@@ -93,6 +126,8 @@ pub enum EventKind {
     },
     /// A widget's query was answered. Once a query of a published dashboard.
     WidgetQueried {
+        /// The step.
+        step: StepId,
         /// The dashboard.
         dashboard: DashboardName,
         /// The widget's name.
@@ -136,13 +171,65 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Returns the step that it is about; none if it is about the run.
+    pub fn step(&self) -> Option<&StepId> {
+        match self {
+            Self::RunStarted { .. } | Self::RunResumed { .. } | Self::RunFinished { .. } => None,
+            Self::StepStarted { step }
+            | Self::StepProgress { step, .. }
+            | Self::SyncBaseline { step, .. }
+            | Self::SourcesPinned { step, .. }
+            | Self::StatementSending { step, .. }
+            | Self::StatementAccepted { step, .. }
+            | Self::DashboardPublished { step, .. }
+            | Self::WidgetQueried { step, .. }
+            | Self::TestFailed { step, .. }
+            | Self::StepFinished { step, .. } => Some(step),
+        }
+    }
+
     /// Returns the step that goes on only when this is kept on disk; none if nobody waits.
     pub fn awaited_by(&self) -> Option<&StepId> {
         match self {
-            Self::SyncBaseline { step, .. } | Self::SourcesPinned { step, .. } => Some(step),
+            Self::SyncBaseline { step, .. }
+            | Self::SourcesPinned { step, .. }
+            | Self::StatementSending { step, .. } => Some(step),
             _ => None,
         }
     }
+}
+
+/// Returns the events of a journal that still hold: those of the run's beginning, and of steps that succeeded. With what a
+/// run that is resumed adds, they are one stream again.
+pub fn standing(journal: &[Event]) -> Vec<Event> {
+    let last_end = |step: &StepId| {
+        journal.iter().rev().find_map(|event| match &event.kind {
+            EventKind::StepFinished { step: ended, outcome, .. } if ended == step => Some(outcome),
+            _ => None,
+        })
+    };
+    let succeeded: HashSet<&StepId> = journal
+        .iter()
+        .filter_map(|event| event.kind.step())
+        .filter(|step| last_end(step).is_some_and(Outcome::succeeded))
+        .collect();
+    let holds = |event: &&Event| match &event.kind {
+        EventKind::RunStarted { .. } => true,
+        EventKind::RunResumed { .. } | EventKind::RunFinished { .. } => false,
+        kind => kind.step().is_some_and(|step| succeeded.contains(step)),
+    };
+    journal.iter().filter(holds).cloned().collect()
+}
+
+/// A source's table and the version at which it is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceVersion {
+    /// The table.
+    #[serde(flatten)]
+    pub table: TableName,
+    /// Its version.
+    #[serde(flatten)]
+    pub version: Version,
 }
 
 /// A step as the run's beginning announces it.

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::step::{self, Finished, Reporter};
-use super::{Connected, Settings};
+use super::{Connected, Earlier, Settings};
 use crate::event::{Event, EventKind, Failure, Outcome, RunResult, StepKind, StepOutline, VERSION};
 use crate::ids::StepId;
 use crate::plan::{RunPlan, Step};
@@ -20,14 +20,20 @@ use crate::plan::{RunPlan, Step};
 /// A step begins as soon as all steps that it needs have succeeded, so that a failure keeps only its descendants from
 /// beginning. When `cancel` is triggered, or after the first failure if the settings say so, no further step begins and
 /// those that run cancel their remote work.
+///
+/// A run that goes on (`earlier`) adds to the events that stand of it: steps that had succeeded are over, and statements and
+/// syncs that were under way are taken up. The plan must be the one that it began with.
 pub async fn run(
     plan: RunPlan,
     connected: Connected,
     settings: Settings,
+    earlier: Earlier,
     events: mpsc::Sender<Event>,
     cancel: CancellationToken,
 ) -> RunResult {
-    let started = (settings.clock)();
+    let began = earlier.began;
+    let outcomes = earlier.succeeded.clone();
+    let versions = earlier.versions.clone();
     let mut dispatcher = Dispatcher {
         context: Arc::new(step::Context {
             connected,
@@ -37,13 +43,15 @@ pub async fn run(
             catalog: plan.catalog.clone(),
             schema: plan.schema.clone(),
             cancel: cancel.child_token(),
-            versions: Mutex::default(),
+            force: settings.force,
+            earlier,
+            versions: Mutex::new(versions),
             built: Mutex::default(),
         }),
         interrupt: cancel,
         stopped_by: None,
-        waiting: plan.steps.keys().cloned().collect(),
-        outcomes: HashMap::new(),
+        waiting: plan.steps.keys().filter(|step| !outcomes.contains_key(*step)).cloned().collect(),
+        outcomes,
         started_at: HashMap::new(),
         running: JoinSet::new(),
         task_steps: HashMap::new(),
@@ -52,7 +60,12 @@ pub async fn run(
         events,
         plan,
     };
-    dispatcher.announce().await;
+    dispatcher.adopt();
+    let started = began.unwrap_or_else(|| (dispatcher.settings.clock)());
+    match began {
+        Some(_) => dispatcher.emit(EventKind::RunResumed { run: dispatcher.settings.run.clone() }).await,
+        None => dispatcher.announce().await,
+    }
     dispatcher.dispatch().await;
     dispatcher.finish(started).await
 }
@@ -76,6 +89,13 @@ struct Dispatcher {
 }
 
 impl Dispatcher {
+    /// Lets steps that have succeeded count for those that rest on them.
+    fn adopt(&self) {
+        for step in self.plan.steps.values().filter(|step| self.outcomes.contains_key(&step.id)) {
+            step::adopt(&step.action, &self.context);
+        }
+    }
+
     async fn announce(&mut self) {
         let steps = self.plan.steps.values().map(outline).collect();
         self.emit(EventKind::RunStarted {
@@ -84,6 +104,8 @@ impl Dispatcher {
             job: self.plan.job.clone(),
             project: self.plan.project.clone(),
             environment: self.plan.environment.clone(),
+            plan: self.plan.job.is_some().then(|| self.plan.fingerprint()),
+            force: self.settings.force,
             steps,
         })
         .await;

@@ -1,12 +1,13 @@
-//! The lock of a deploy: a small table in the models' schema, of which only one can be made at a time.
+//! The lock of a schema: a small table in it, of which only one can be made at a time.
 //!
-//! It tells who deploys, from where and since when. A deploy that died leaves it behind, and only a person who names that
-//! deploy can break it: no clock can tell a dead deploy from a slow one.
+//! It tells which run changes the schema, by whom, from where and since when. A run that died leaves it behind. No clock
+//! can tell a dead run from a slow one, so it is taken over only where the run is known to be dead, or a person says so.
 
 use tokio_util::sync::CancellationToken;
 
 use super::Connected;
-use crate::databricks::{Error, Statement};
+use super::step::RUN_TAG;
+use crate::databricks::{Error, Progress, Statement};
 use crate::diag::sentence;
 use crate::ids::{TableName, quote_identifier};
 use crate::plan::{LOCK_TABLE, Lock, Refusal, properties};
@@ -18,8 +19,6 @@ pub struct Place {
     pub catalog: String,
     /// Its own name.
     pub schema: String,
-    /// Whether it has to be made first.
-    pub is_new: bool,
 }
 
 impl Place {
@@ -28,68 +27,103 @@ impl Place {
     }
 }
 
-/// Takes the lock; with `broken`, takes it from that run.
+/// Why the lock could not be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotTaken {
+    /// Another run holds it.
+    Held(Lock),
+    /// The workspace refused.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for NotTaken {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Takes the lock, and makes the schema if it is not there. A run that holds it already, holds it.
 ///
 /// # Errors
-/// Somebody else holds it, or the workspace refused.
-pub async fn take(connected: &Connected, place: &Place, lock: &Lock, broken: Option<&str>) -> Result<(), Refusal> {
-    if place.is_new {
-        let (catalog, schema) = (quote_identifier(&place.catalog), quote_identifier(&place.schema));
-        let made = run(connected, format!("CREATE SCHEMA IF NOT EXISTS {catalog}.{schema}")).await;
-        made.map_err(|error| refusal("the schema could not be made", &error))?;
-    }
+/// Another run holds it, or the workspace refused.
+pub async fn take(connected: &Connected, place: &Place, lock: &Lock) -> Result<(), NotTaken> {
     let table = place.table();
-    if let Some(broken) = broken {
-        match holder(connected, &table).await? {
-            Some(holder) if holder.run == broken => release(connected, place).await?,
-            Some(holder) => return Err(held(&holder)),
-            None => {}
-        }
-    }
     let sql = format!(
-        "CREATE TABLE {} (note STRING) COMMENT 'Exists while kiln deploys' TBLPROPERTIES {}",
+        "CREATE TABLE {} (note STRING) COMMENT 'Exists while kiln changes this schema' TBLPROPERTIES {}",
         table.to_sql(),
         properties(&lock.properties())
     );
-    let Err(error) = run(connected, sql).await else { return Ok(()) };
-    match holder(connected, &table).await? {
-        // The first try arrived, and its answer was lost.
+    let mut made = run(connected, sql.clone()).await;
+    if matches!(&made, Err(Error::Statement(error)) if error.is_missing_schema()) {
+        let (catalog, schema) = (quote_identifier(&place.catalog), quote_identifier(&place.schema));
+        let schema = run(connected, format!("CREATE SCHEMA IF NOT EXISTS {catalog}.{schema}")).await;
+        schema.map_err(|error| refusal("the schema could not be made", &error))?;
+        made = run(connected, sql).await;
+    }
+    let Err(error) = made else { return Ok(()) };
+    match holder(connected, place).await? {
+        // It is taken up again, or the first try arrived and its answer was lost.
         Some(holder) if holder.run == lock.run => Ok(()),
-        Some(holder) => Err(held(&holder)),
-        None => Err(refusal("the lock of deploys could not be taken", &error)),
+        Some(holder) => Err(NotTaken::Held(holder)),
+        None => Err(refusal("the schema could not be locked", &error).into()),
     }
 }
 
-/// Lets go of the lock.
+/// Takes the lock away from a run that is dead, and cancels what of it still runs on the warehouse; returns how many
+/// statements that were. Nothing is done if it holds the lock no longer.
 ///
 /// # Errors
 /// The workspace refused.
-pub async fn release(connected: &Connected, place: &Place) -> Result<(), Refusal> {
-    let sql = format!("DROP TABLE IF EXISTS {}", place.table().to_sql());
-    run(connected, sql).await.map_err(|error| refusal("the lock of deploys could not be let go", &error))
+pub async fn break_open(connected: &Connected, place: &Place, dead: &Lock) -> Result<usize, Refusal> {
+    if holder(connected, place).await?.is_none_or(|holder| holder.run != dead.run) {
+        return Ok(0);
+    }
+    let statements = connected.databricks.statements();
+    // What it sent could otherwise still come to its end, and replace what the next run has built.
+    let cancelled = match dead.since {
+        Some(since) => statements.cancel_tagged(&connected.warehouse, (RUN_TAG, &dead.run), since).await,
+        None => Ok(0),
+    };
+    let cancelled =
+        cancelled.map_err(|error| refusal("statements of the dead run could not be cancelled", &error.into()))?;
+    drop_table(connected, place).await?;
+    Ok(cancelled)
 }
 
-async fn holder(connected: &Connected, table: &TableName) -> Result<Option<Lock>, Refusal> {
-    let found = connected.databricks.unity().table(table).await;
-    let found = found.map_err(|error| refusal("the lock of deploys could not be read", &error.into()))?;
+/// Lets go of the lock, if it is this run's; tells whether it was.
+///
+/// # Errors
+/// The workspace refused.
+pub async fn release(connected: &Connected, place: &Place, run: &str) -> Result<bool, Refusal> {
+    match holder(connected, place).await? {
+        Some(holder) if holder.run == run => drop_table(connected, place).await.map(|()| true),
+        _ => Ok(false),
+    }
+}
+
+/// Finds out who holds the lock.
+///
+/// # Errors
+/// The workspace refused.
+pub async fn holder(connected: &Connected, place: &Place) -> Result<Option<Lock>, Refusal> {
+    let found = connected.databricks.unity().table(&place.table()).await;
+    let found = found.map_err(|error| refusal("the schema's lock could not be read", &error.into()))?;
     Ok(found.map(|table| {
         let properties = table.properties.into_iter().flatten();
         Lock::read(&properties.filter_map(|(key, value)| Some((key, value.as_str()?.to_owned()))).collect())
     }))
 }
 
+async fn drop_table(connected: &Connected, place: &Place) -> Result<(), Refusal> {
+    let sql = format!("DROP TABLE IF EXISTS {}", place.table().to_sql());
+    run(connected, sql).await.map_err(|error| refusal("the schema's lock could not be let go", &error))
+}
+
 async fn run(connected: &Connected, sql: String) -> Result<(), Error> {
     let statement = Statement { repeatable: true, ..Statement::new(sql, connected.warehouse.clone()) };
     // Each is short, and one that an interrupt cut off would leave a lock that nobody holds.
     let never = CancellationToken::new();
-    connected.databricks.statements().execute(&statement, &never, &mut |_| {}).await.map(drop)
-}
-
-fn held(holder: &Lock) -> Refusal {
-    Refusal {
-        message: holder.in_words(),
-        help: format!("Wait for it. If that deploy is dead, take over from it: --break-lock {}", holder.run),
-    }
+    connected.databricks.statements().execute(&statement, &never, &mut |_: Progress| {}).await.map(drop)
 }
 
 fn refusal(what: &str, error: &Error) -> Refusal {

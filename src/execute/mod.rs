@@ -4,6 +4,7 @@
 //! becomes known into one stream of events. A step's own work is in the file named after it.
 
 mod dispatcher;
+mod earlier;
 pub mod lock;
 mod receipts;
 mod step;
@@ -17,6 +18,7 @@ use crate::fivetran;
 use crate::ids::{RunId, WarehouseId};
 
 pub use dispatcher::run;
+pub use earlier::Earlier;
 pub use receipts::Receipts;
 
 /// A clock; the wall's comes from `cli`, tests bring their own.
@@ -43,6 +45,8 @@ pub struct Settings {
     /// Whether the first failure ends the run: nothing further begins, and what runs is cancelled. Otherwise all that does
     /// not depend on the failure is still carried out.
     pub fail_fast: bool,
+    /// Whether models are built though they are unchanged.
+    pub force: bool,
     /// The clock that events are stamped with.
     pub clock: Clock,
     /// Who gives receipts for events that must be kept on disk before a step goes on; none: nobody keeps them.

@@ -7,22 +7,25 @@ use tokio::sync::oneshot;
 
 use crate::ids::StepId;
 
+/// Whether an event is on disk, or why it is not.
+type Kept = Result<(), String>;
+
 /// Steps that wait for a receipt. Whoever keeps the events gives them.
 #[derive(Debug, Default)]
-pub struct Receipts(Mutex<HashMap<StepId, oneshot::Sender<()>>>);
+pub struct Receipts(Mutex<HashMap<StepId, oneshot::Sender<Kept>>>);
 
 impl Receipts {
-    /// Says that the event a step waits for is kept, or cannot be.
-    pub fn give(&self, step: &StepId) {
+    /// Says that the event a step waits for is kept, or why it cannot be.
+    pub fn give(&self, step: &StepId, kept: Kept) {
         let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(step);
         if let Some(waiting) = waiting {
             // The step may have been interrupted meanwhile.
-            let _ = waiting.send(());
+            let _ = waiting.send(kept);
         }
     }
 
     /// Prepares to wait for a receipt.
-    pub(super) fn expect(&self, step: &StepId) -> oneshot::Receiver<()> {
+    pub(super) fn expect(&self, step: &StepId) -> oneshot::Receiver<Kept> {
         let (sender, receiver) = oneshot::channel();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(step.clone(), sender);
         receiver

@@ -16,6 +16,9 @@ pub enum Error {
     /// A request that another who waits sent for both failed.
     #[error(transparent)]
     Shared(Arc<Error>),
+    /// What is about to be done could not be kept on record, and so was not done.
+    #[error("nothing was triggered: {0}")]
+    NotKept(String),
     /// No connection has the schema prefix, or several have it.
     #[error("{count} Fivetran connections have the schema prefix `{prefix}`; exactly one is needed")]
     Prefix {
@@ -34,7 +37,7 @@ impl Error {
             Self::Shared(error) => error.class(),
             Self::NoData(_) => Class::Bug,
             Self::Prefix { count: 0, .. } => Class::NotFound,
-            Self::Prefix { .. } => Class::Invalid,
+            Self::Prefix { .. } | Self::NotKept(_) => Class::Invalid,
         }
     }
 
@@ -47,6 +50,9 @@ impl Error {
             Self::Prefix { count: 0, .. } => {
                 "create the connection in Fivetran, or correct `schema_prefix`; a key sees only what its user may see"
                     .to_owned()
+            }
+            Self::NotKept(_) => {
+                "make room and rights under `.kiln` in the project's folder, then run it again".to_owned()
             }
             Self::Prefix { .. } => "say which one is meant by its `id`".to_owned(),
         }

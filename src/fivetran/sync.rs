@@ -132,9 +132,11 @@ pub trait Listener: Send {
     fn tell(&mut self, progress: Progress);
 
     /// Keeps a baseline, so that it outlives this process; the trigger waits for that.
-    fn keep<'a>(&'a mut self, baseline: &'a Baseline) -> BoxFuture<'a, ()> {
+    ///
+    /// The error says why it cannot be kept; then nothing is triggered.
+    fn keep<'a>(&'a mut self, baseline: &'a Baseline) -> BoxFuture<'a, Result<(), String>> {
         self.tell(Progress::Baseline(baseline.clone()));
-        Box::pin(std::future::ready(()))
+        Box::pin(std::future::ready(Ok(())))
     }
 }
 

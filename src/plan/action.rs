@@ -103,6 +103,8 @@ pub struct BuildModel {
     pub inputs: Inputs,
     /// When there is nothing to do.
     pub done: Done,
+    /// The statement that takes away what an earlier run left in the new version's place; none if nothing is there.
+    pub tidy: Option<String>,
 }
 
 /// How a new version of a table or view is tested, and then published in one step.

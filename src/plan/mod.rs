@@ -9,6 +9,7 @@ mod change;
 mod compare;
 mod deploy;
 mod destroy;
+mod fingerprint;
 mod marks;
 mod observed;
 mod pins;

@@ -21,7 +21,7 @@ pub struct Observed {
     pub has_notes_table: bool,
     /// Tables and views that wait for their tests, or did not pass them.
     pub waiting: BTreeMap<String, TableKind>,
-    /// Who deploys at the moment.
+    /// Which run changes the schema at the moment.
     pub lock: Option<Lock>,
     /// The project's dashboards, as far as they exist.
     pub dashboards: BTreeMap<DashboardName, ObservedDashboard>,
@@ -81,11 +81,13 @@ pub struct Published {
     pub embed_credentials: bool,
 }
 
-/// Who deploys at the moment.
+/// Which run changes the schema at the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lock {
-    /// The deploy.
+    /// The run.
     pub run: String,
+    /// What it does, as a command.
+    pub act: String,
     /// The user.
     pub who: String,
     /// The machine.
@@ -95,6 +97,7 @@ pub struct Lock {
 }
 
 const RUN: &str = "kiln.lock.run";
+const ACT: &str = "kiln.lock.act";
 const WHO: &str = "kiln.lock.who";
 const MACHINE: &str = "kiln.lock.machine";
 const SINCE: &str = "kiln.lock.since";
@@ -104,19 +107,25 @@ impl Lock {
     pub fn read(properties: &BTreeMap<String, String>) -> Self {
         let text = |key: &str| properties.get(key).cloned().unwrap_or_else(|| "unknown".to_owned());
         let since = properties.get(SINCE).and_then(|at| DateTime::parse_from_rfc3339(at).ok());
-        Self { run: text(RUN), who: text(WHO), machine: text(MACHINE), since: since.map(|at| at.to_utc()) }
+        Self {
+            run: text(RUN),
+            act: text(ACT),
+            who: text(WHO),
+            machine: text(MACHINE),
+            since: since.map(|at| at.to_utc()),
+        }
     }
 
-    /// Says who deploys, from where and since when.
+    /// Says who does what, from where and since when.
     pub fn in_words(&self) -> String {
         let since = self.since.map(|at| at.format(" since %Y-%m-%d %H:%M:%S UTC").to_string()).unwrap_or_default();
-        format!("{} deploys from {}{since} (run {})", self.who, self.machine, self.run)
+        format!("{} runs `{}` from {}{since} (run {})", self.who, self.act, self.machine, self.run)
     }
 
     /// Returns the lock as properties of its table.
     pub fn properties(&self) -> Vec<(String, String)> {
         let since = self.since.map(|at| at.to_rfc3339()).unwrap_or_default();
-        [(RUN, &self.run), (WHO, &self.who), (MACHINE, &self.machine), (SINCE, &since)]
+        [(RUN, &self.run), (ACT, &self.act), (WHO, &self.who), (MACHINE, &self.machine), (SINCE, &since)]
             .map(|(key, value)| (key.to_owned(), value.clone()))
             .to_vec()
     }

@@ -8,7 +8,7 @@ use crate::ids::JobName;
 use crate::manifest::{CompiledModel, Manifest};
 
 /// Plans a run of a job; of the only job, if none is named. What is built already by the same definition, from the same
-/// versions of its sources, is not built again unless `force` says so.
+/// versions of its sources, need not be built again.
 ///
 /// # Errors
 /// There is no such job, or none can be chosen.
@@ -17,11 +17,10 @@ pub fn run(
     job: Option<&str>,
     observed: &Observed,
     consent: Consent,
-    force: bool,
 ) -> Result<RunPlan, Diagnostics> {
     let (name, job) = choose_job(manifest, job)?;
     let mut planner = Planner::new(manifest, observed, consent);
-    planner.reuse = !force;
+    planner.reuse = true;
     // Syncs come first in the plan and models in their own order, however the job lists them: what a step waits
     // for is said by the graph, and the rest reads best in the direction in which data flow.
     for step in &job.steps {

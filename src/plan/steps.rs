@@ -170,10 +170,11 @@ impl<'a> Planner<'a> {
             _ => None,
         };
         let mut before: Vec<String> = room(&model.table, there.map(|there| &there.kind)).into_iter().collect();
+        let new = self.own_table(&format!("{NEW_PREFIX}{}", model.config.name));
+        let tidy = self.observed.waiting.get(&new.name).map(|kind| drop_statement(&new, kind));
         let (statement, audit) = if model.tests.is_empty() {
             (marked_statement(self.manifest, model), None)
         } else {
-            let new = self.own_table(&format!("{NEW_PREFIX}{}", model.config.name));
             // What was tested takes the place of the old one only after its tests, so room is made only then.
             let making_room = std::mem::take(&mut before);
             before.extend(room(&new, self.observed.waiting.get(&new.name)));
@@ -188,6 +189,7 @@ impl<'a> Planner<'a> {
             audit,
             query: Arc::clone(&model.query),
             inputs: Inputs::of(self.manifest, self.observed, model),
+            tidy,
             done: there.filter(|_| self.reuse).map_or(Done::Never, |there| done(model, there)),
         }))
     }
@@ -254,8 +256,7 @@ impl<'a> Planner<'a> {
     /// Drops a table or view, when all that could still read it is built, and all that is noted in it is taken away.
     pub(super) fn add_drop(&mut self, name: &str, kind: &TableKind) -> StepId {
         let table = self.own_table(name);
-        let word = if *kind == TableKind::View { "VIEW" } else { "TABLE" };
-        let statement = format!("DROP {word} IF EXISTS {}", table.to_sql());
+        let statement = drop_statement(&table, kind);
         let step = StepId::new(format!("drop {name}"));
         self.add(
             step.clone(),
@@ -381,6 +382,11 @@ impl<'a> Planner<'a> {
     fn own_table(&self, name: &str) -> TableName {
         TableName::new(&self.manifest.catalog, &self.manifest.schema, name)
     }
+}
+
+fn drop_statement(table: &TableName, kind: &TableKind) -> String {
+    let word = if *kind == TableKind::View { "VIEW" } else { "TABLE" };
+    format!("DROP {word} IF EXISTS {}", table.to_sql())
 }
 
 /// Returns a dashboard's place in the workspace.

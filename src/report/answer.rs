@@ -49,6 +49,7 @@ impl Report for Answer {
                 // What was published was parsed before; a recording may hold anything, and then shows nothing here.
                 if let Ok(content) = LvDash::parse(&file) {
                     let (name, title) = (dashboard.clone(), title.clone());
+                    self.dashboards.retain(|shown| shown.name != name);
                     self.dashboards.push(Shown { name, title, content, results: BTreeMap::new() });
                 }
             }
@@ -61,7 +62,10 @@ impl Report for Answer {
                 self.steps.push((step.clone(), outcome.clone(), *milliseconds));
             }
             EventKind::RunFinished { .. } => self.ended_at = event.at.format("%Y-%m-%d %H:%M UTC").to_string(),
-            EventKind::StepStarted { .. }
+            EventKind::RunResumed { .. }
+            | EventKind::StepStarted { .. }
+            | EventKind::StatementSending { .. }
+            | EventKind::StatementAccepted { .. }
             | EventKind::StepProgress { .. }
             | EventKind::SyncBaseline { .. }
             | EventKind::SourcesPinned { .. }

@@ -210,7 +210,10 @@ impl Report for Terminal {
             }
             EventKind::StepFinished { step, outcome, milliseconds, .. } => self.finish(step, outcome, *milliseconds),
             EventKind::RunFinished { result, milliseconds } => self.end(*result, *milliseconds),
-            EventKind::DashboardPublished { .. }
+            EventKind::RunResumed { .. } => self.line(&self.palette.dim.apply_to("resumed").to_string()),
+            EventKind::StatementSending { .. }
+            | EventKind::StatementAccepted { .. }
+            | EventKind::DashboardPublished { .. }
             | EventKind::WidgetQueried { .. }
             | EventKind::SyncBaseline { .. }
             | EventKind::SourcesPinned { .. } => {}

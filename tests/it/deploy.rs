@@ -317,13 +317,13 @@ fn two_deploys_do_not_get_into_each_others_way() {
     deploy(&project, &served, &[]);
     served.sql(
         "CREATE TABLE main.tiny._kiln_lock (note STRING) TBLPROPERTIES ('kiln.lock.run' = 'r1', \
-         'kiln.lock.who' = 'ada@example.test', 'kiln.lock.machine' = 'ada-laptop', \
+         'kiln.lock.act' = 'deploy', 'kiln.lock.who' = 'ada@example.test', 'kiln.lock.machine' = 'ada-laptop', \
          'kiln.lock.since' = '2026-11-24T08:30:00+00:00')",
     );
     // With nothing to do, nobody is in the way.
     assert_eq!(kiln(&project, &served, &["deploy"]).status, 0);
     project.replace("sql/totals.sql", "count(*) AS orders", "count(*) AS n");
-    let held = "ada@example.test deploys from ada-laptop since 2026-11-24 08:30:00 UTC (run r1)";
+    let held = "ada@example.test runs `deploy` from ada-laptop since 2026-11-24 08:30:00 UTC (run r1)";
     kiln(&project, &served, &["deploy"]).fails_with(6, &[held, "--break-lock r1"]);
     kiln(&project, &served, &["deploy", "--break-lock", "r0"]).fails_with(6, &[held]);
     assert_eq!(planned(&project, &served, &[]), ["rebuild table main.tiny.totals"]);

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kiln::databricks::{
-    Client, Ended, Error, Explicit, Login, LoginError, Method, NotRun, Origin, RunProgram, Statement, Surroundings,
+    Client, Ended, Error, Explicit, Login, LoginError, Method, NotRun, Origin, Progress, RunProgram, Statement,
+    Surroundings,
 };
 use kiln::http::{Class, Clock as _, Options, RetryPolicy};
 use serde_json::{Value, json};
@@ -392,7 +393,8 @@ async fn a_statement_that_waits_for_a_login_in_vain_was_not_sent() {
     Mock::given(path(TOKEN)).respond_with(ResponseTemplate::new(500)).with_priority(1).mount(&workspace.server).await;
     let client = service_principal().client(&to(&workspace.server.uri())).await;
     let statement = Statement::new("INSERT INTO t SELECT 1", "w".into());
-    let error = client.statements().execute(&statement, &CancellationToken::new(), &mut |_| {}).await.unwrap_err();
+    let error =
+        client.statements().execute(&statement, &CancellationToken::new(), &mut |_: Progress| {}).await.unwrap_err();
     let Error::Http(error) = error else { panic!("{error:?}") };
     assert_eq!((error.status(), error.may_have_arrived()), (Some(500), false));
     let asked = workspace.server.received_requests().await.unwrap();

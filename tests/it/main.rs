@@ -41,6 +41,8 @@ mod other_clients;
 mod postgres;
 mod result_stream;
 #[cfg(feature = "local")]
+mod resume;
+#[cfg(feature = "local")]
 mod support;
 #[cfg(feature = "local")]
 mod tables;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use kiln::databricks::{Client, Credentials, Statement};
+use kiln::databricks::{Client, Credentials, Progress, Statement};
 use kiln::http::{Options, Pace, base_address};
 use kiln::local::{Server, Settings};
 use tokio_util::sync::CancellationToken;
@@ -27,7 +27,7 @@ async fn the_overhead_of_a_statement() {
         let count = 40 * width;
         let ours = time(width, count, || async {
             let cancel = CancellationToken::new();
-            client.statements().execute(&statement, &cancel, &mut |_| {}).await.unwrap();
+            client.statements().execute(&statement, &cancel, &mut |_: Progress| {}).await.unwrap();
         })
         .await;
         let theirs = time(width, count, || async {

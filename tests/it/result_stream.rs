@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kiln::databricks::{Chunk, Client, Credentials, Error, ResultStream, RowFormat, Statement};
+use kiln::databricks::{Chunk, Client, Credentials, Error, Progress, ResultStream, RowFormat, Statement};
 use kiln::http::{Class, Options, RetryPolicy, base_address};
 use kiln::secret::Secret;
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ async fn workspace(storage: &str, first_end: &str) -> MockServer {
 async fn open(client: &Client) -> ResultStream<'_> {
     let statement = Statement { read_only: true, ..Statement::new("SELECT n FROM t", "w".into()) };
     let cancel = CancellationToken::new();
-    client.statements().stream(&statement, RowFormat::Json, &cancel, &mut |_| {}).await.unwrap()
+    client.statements().stream(&statement, RowFormat::Json, &cancel, &mut |_: Progress| {}).await.unwrap()
 }
 
 async fn all(stream: &mut ResultStream<'_>) -> Result<Vec<Chunk>, Error> {
@@ -168,7 +168,7 @@ async fn the_embedded_workspace_streams_its_results_in_both_forms() {
     let statement = Statement { read_only: true, ..Statement::new(sql, "local".into()) };
     for format in [RowFormat::Json, RowFormat::Arrow] {
         let cancel = CancellationToken::new();
-        let mut stream = client.statements().stream(&statement, format, &cancel, &mut |_| {}).await.unwrap();
+        let mut stream = client.statements().stream(&statement, format, &cancel, &mut |_: Progress| {}).await.unwrap();
         assert_eq!(stream.columns()[2].type_text, "DECIMAL(30,2)");
         let (mut rows, mut chunks) = (0, 0);
         while let Some(chunk) = stream.next().await.unwrap() {

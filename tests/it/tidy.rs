@@ -18,7 +18,6 @@ const ROOMS: &[(&str, &str)] = &[
     ("template", "config diag"),
     ("databricks", "http ids secret"),
     ("fivetran", "http ids secret"),
-    ("journal", "ids diag"),
     ("analysis", "config template dialect ids diag"),
     ("dashboards", "config template analysis diag"),
     ("manifest", "config template dialect analysis dashboards ids diag graph"),
@@ -27,7 +26,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("event", "plan ids"),
     (
         "execute",
-        "plan event journal databricks fivetran http manifest config template dialect analysis dashboards ids diag \
+        "plan event databricks fivetran http manifest config template dialect analysis dashboards ids diag \
          graph",
     ),
     ("report", "plan event dashboards ids diag"),

@@ -127,6 +127,7 @@ fn of_error(name: &str, error: &Error) -> Check {
             Check { help: message.help.clone(), ..check(name, State::Wrong, message.text.clone()) }
         }
         Error::Project(_) => check(name, State::Wrong, "the project is wrong; see `kiln check`"),
+        Error::Interrupted => check(name, State::Wrong, "interrupted"),
     }
 }
 

@@ -50,6 +50,7 @@ pub(super) async fn run(dashboard: &PublishDashboard, context: &Context, reporte
         Ok(deployed) => {
             reporter
                 .tell(EventKind::DashboardPublished {
+                    step: reporter.step().clone(),
                     dashboard: dashboard.dashboard.clone(),
                     title: dashboard.title.clone(),
                     link: format!("{}/dashboardsv3/{}/published", client.host(), deployed.dashboard_id),

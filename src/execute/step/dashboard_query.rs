@@ -32,6 +32,7 @@ pub(super) async fn run(query: &QueryDashboard, context: &Context, reporter: &Re
         };
         reporter
             .tell(EventKind::WidgetQueried {
+                step: reporter.step().clone(),
                 dashboard: query.dashboard.clone(),
                 widget: widget.widget.clone(),
                 query: widget.query.clone(),

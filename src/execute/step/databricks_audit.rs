@@ -1,7 +1,7 @@
 //! Tests a model's new version and publishes it: one statement for all tests, one more for each that fails, one to publish.
 
 use super::databricks_alter::run_all;
-use super::databricks_build::{Fixed, explain, statement, thousands};
+use super::databricks_build::{Built, explain, statement, thousands, was_sent};
 use super::{Context, Finished, Reporter};
 use crate::databricks::{Error, StatementResult};
 use crate::event::{EventKind, Failure, Outcome, QueryResult};
@@ -10,12 +10,11 @@ use crate::plan::{Audit, BuildModel, PlannedTest};
 pub(super) async fn run(
     model: &BuildModel,
     audit: &Audit,
-    from: &Fixed,
-    summary: String,
+    built: Built<'_>,
     context: &Context,
     reporter: &Reporter,
 ) -> Finished {
-    match test_and_publish(model, audit, from, summary, context, reporter).await {
+    match test_and_publish(model, audit, built, context, reporter).await {
         Ok(finished) => finished,
         Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
         Err(error) => Finished::failed(explain(&model.model, &error)),
@@ -25,11 +24,17 @@ pub(super) async fn run(
 async fn test_and_publish(
     model: &BuildModel,
     audit: &Audit,
-    from: &Fixed,
-    summary: String,
+    built: Built<'_>,
     context: &Context,
     reporter: &Reporter,
 ) -> Result<Finished, Error> {
+    let Built { from, summary, adopted } = built;
+    let publish = from.write(&audit.publish, model).text;
+    if adopted && was_sent(&publish, context, reporter) {
+        // It was sent only after the tests, and the new version may be cleared away by now.
+        publish_tested(publish, audit, context, reporter).await?;
+        return Ok(Finished::succeeded(format!("{summary}, tested before the run was broken off")));
+    }
     let counted = statement(audit.count.clone(), true, context, reporter).await.result?;
     let failed = failed_tests(audit, &counted);
     for (test, failing) in &failed {
@@ -62,15 +67,20 @@ async fn test_and_publish(
             },
         }));
     }
-    run_all(&audit.room, context, reporter).await?;
-    run_all(&[from.write(&audit.publish, model).text], context, reporter).await?;
-    run_all(std::slice::from_ref(&audit.clear), context, reporter).await?;
+    publish_tested(publish, audit, context, reporter).await?;
     let tests = match (audit.tests.len(), failed.len()) {
         (1, 0) => "1 test passed".to_owned(),
         (all, 0) => format!("{all} tests passed"),
         (all, warnings) => format!("{} of {all} tests passed, the others warn", thousands((all - warnings) as u64)),
     };
     Ok(Finished::succeeded(format!("{summary}, {tests}")))
+}
+
+/// Puts a new version that passed its tests in its place.
+async fn publish_tested(publish: String, audit: &Audit, context: &Context, reporter: &Reporter) -> Result<(), Error> {
+    run_all(&audit.room, context, reporter).await?;
+    run_all(&[publish], context, reporter).await?;
+    run_all(std::slice::from_ref(&audit.clear), context, reporter).await
 }
 
 /// Reads which tests failed, and for how many rows.

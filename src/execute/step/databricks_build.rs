@@ -2,27 +2,47 @@
 
 use std::sync::PoisonError;
 
+use futures::future::BoxFuture;
+
 use super::databricks_alter::run_all;
 use super::databricks_audit;
-use super::{Context, Finished, Reporter, failure};
+use super::{Context, Finished, RUN_TAG, Reporter, failure};
 use crate::config::Materialization;
-use crate::databricks::{Error, Progress, Statement, StatementResult};
+use crate::databricks::{Error, Listener, Progress, Sent, Statement, StatementResult};
 use crate::diag::Span;
-use crate::event::{Failure, Outcome, Place};
+use crate::event::{EventKind, Failure, Outcome, Place};
 use crate::ids::{Fingerprint, StatementId};
 use crate::plan::{BuildModel, Done, Pinned, Versions, Written};
 
 pub(super) async fn run(model: &BuildModel, context: &Context, reporter: &Reporter) -> Finished {
     let from = Fixed::of(model, context);
-    let finished = if from.is_done(model) {
-        Finished::succeeded("unchanged")
+    let finished = if !context.force && from.is_done(model) {
+        tidy(model, context, reporter).await
     } else {
         build(model, &from, context, reporter).await
     };
     if finished.outcome.succeeded() {
-        context.built.lock().unwrap_or_else(PoisonError::into_inner).insert(model.model.clone(), from.inputs);
+        note_built(model, from, context);
     }
     finished
+}
+
+/// Leaves a model as it is, but for what a run that died, or whose tests failed, has left beside it.
+async fn tidy(model: &BuildModel, context: &Context, reporter: &Reporter) -> Finished {
+    match run_all(model.tidy.as_slice(), context, reporter).await {
+        Ok(()) => Finished::succeeded("unchanged"),
+        Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
+        Err(error) => Finished::failed(explain(&model.model, &error)),
+    }
+}
+
+/// Lets a model that is built already count for those that read it.
+pub(super) fn adopt(model: &BuildModel, context: &Context) {
+    note_built(model, Fixed::of(model, context), context);
+}
+
+fn note_built(model: &BuildModel, from: Fixed, context: &Context) {
+    context.built.lock().unwrap_or_else(PoisonError::into_inner).insert(model.model.clone(), from.inputs);
 }
 
 /// What a model is built from in this run.
@@ -53,19 +73,28 @@ impl Fixed {
     }
 }
 
+/// A model's new version.
+pub(super) struct Built<'a> {
+    pub(super) from: &'a Fixed,
+    /// What it is, in a few words.
+    pub(super) summary: String,
+    /// Whether it was made before this run was broken off.
+    pub(super) adopted: bool,
+}
+
 async fn build(model: &BuildModel, from: &Fixed, context: &Context, reporter: &Reporter) -> Finished {
     let written = from.write(&model.statement, model);
     let ran = match run_all(&model.before, context, reporter).await {
         Ok(()) => statement(written.text.clone(), false, context, reporter).await,
-        Err(error) => Ran { id: None, result: Err(error) },
+        Err(error) => Ran { id: None, adopted: false, result: Err(error) },
     };
     let id = ran.id;
     match ran.result {
         Ok(result) => {
-            let summary = summary(model, &result);
+            let built = Built { from, summary: summary(model, &result), adopted: ran.adopted };
             match &model.audit {
-                Some(audit) => databricks_audit::run(model, audit, from, summary, context, reporter).await,
-                None => Finished::succeeded(summary),
+                Some(audit) => databricks_audit::run(model, audit, built, context, reporter).await,
+                None => Finished::succeeded(built.summary),
             }
         }
         Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
@@ -92,6 +121,8 @@ pub(super) async fn create_schema(sql: String, context: &Context, reporter: &Rep
 /// A statement that ran, or tried to.
 pub(super) struct Ran {
     pub(super) id: Option<StatementId>,
+    /// Whether it was sent before this run was broken off, and has done its work.
+    pub(super) adopted: bool,
     pub(super) result: Result<StatementResult, Error>,
 }
 
@@ -100,31 +131,84 @@ pub(super) async fn statement(sql: String, read_only: bool, context: &Context, r
     let permit = tokio::select! {
         permit = context.statements.acquire() => permit,
         () = context.cancel.cancelled() => {
-            return Ran { id: None, result: Err(Error::Interrupted { statement_id: None, state: None }) };
+            return Ran { id: None, adopted: false, result: Err(Error::Interrupted { statement_id: None, state: None }) };
         }
     };
-    let tags =
-        [("project", context.project.as_str()), ("run", context.run.as_str()), ("step", reporter.step().as_str())];
+    let tags = [
+        ("kiln_project", context.project.as_str()),
+        (RUN_TAG, context.run.as_str()),
+        ("kiln_step", reporter.step().as_str()),
+    ];
     let statement = Statement {
         catalog: Some(context.catalog.clone()),
         schema: Some(context.schema.clone()),
-        tags: tags.map(|(key, value)| (format!("kiln_{key}"), value.to_owned())).to_vec(),
+        tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec(),
         read_only,
         // A build replaces its table or view as a whole, and a schema is made only if it is missing.
         repeatable: true,
         ..Statement::new(sql, context.connected.warehouse.clone())
     };
-    let mut id = None;
-    let mut tell = |progress| match progress {
-        Progress::Submitted(statement) => id = Some(statement),
-        Progress::State(state) if !read_only => {
-            reporter.progress(format!("statement {}", state.as_str().to_lowercase()))
-        }
-        Progress::State(_) | Progress::Rows(_) => {}
-    };
-    let result = context.connected.databricks.statements().execute(&statement, &context.cancel, &mut tell).await;
+    let text = Fingerprint::of(&[&statement.sql]);
+    let earlier = context.earlier.statement(reporter.step(), &text).filter(|_| !read_only);
+    let mut told = Told { reporter, text: text.clone(), read_only, mark: None, id: None };
+    let result = send(&statement, earlier, context, &mut told).await;
     drop(permit);
-    Ran { id, result }
+    Ran { id: told.id, adopted: told.mark.is_none() && earlier.is_some(), result }
+}
+
+/// Sends a statement, unless it was sent before this run was broken off.
+async fn send(
+    statement: &Statement,
+    earlier: Option<&Sent>,
+    context: &Context,
+    told: &mut Told<'_>,
+) -> Result<StatementResult, Error> {
+    let statements = context.connected.databricks.statements();
+    if let Some(earlier) = earlier
+        && let Some(result) = statements.take_up(earlier, &statement.warehouse, &context.cancel, told).await?
+    {
+        return Ok(result);
+    }
+    statements.execute(statement, &context.cancel, told).await
+}
+
+/// Tells whether a step had sent a statement of this text when the run was broken off.
+pub(super) fn was_sent(text: &str, context: &Context, reporter: &Reporter) -> bool {
+    context.earlier.statement(reporter.step(), &Fingerprint::of(&[text])).is_some()
+}
+
+/// Hears how a statement goes.
+struct Told<'a> {
+    reporter: &'a Reporter,
+    text: Fingerprint,
+    read_only: bool,
+    /// The mark that it is sent under; none as long as it is not sent.
+    mark: Option<String>,
+    id: Option<StatementId>,
+}
+
+impl Listener for Told<'_> {
+    fn tell(&mut self, progress: Progress) {
+        match progress {
+            Progress::Submitted(id) => {
+                if let Some(mark) = self.mark.clone() {
+                    let step = self.reporter.step().clone();
+                    self.reporter.note(EventKind::StatementAccepted { step, mark, statement: id.clone() });
+                }
+                self.id = Some(id);
+            }
+            Progress::State(state) if !self.read_only => {
+                self.reporter.progress(format!("statement {}", state.as_str().to_lowercase()));
+            }
+            Progress::State(_) | Progress::Rows(_) => {}
+        }
+    }
+
+    fn keep<'a>(&'a mut self, mark: &'a str) -> BoxFuture<'a, Result<(), String>> {
+        self.mark = Some(mark.to_owned());
+        let (step, statement) = (self.reporter.step().clone(), self.text.clone());
+        Box::pin(self.reporter.keep(EventKind::StatementSending { step, mark: mark.to_owned(), statement }))
+    }
 }
 
 fn summary(model: &BuildModel, result: &StatementResult) -> String {

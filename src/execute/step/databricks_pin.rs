@@ -7,7 +7,7 @@ use futures::future::join_all;
 use super::databricks_build::statement;
 use super::{Context, Finished, Reporter, failure};
 use crate::databricks::{Error, StatementResult};
-use crate::event::{EventKind, Outcome};
+use crate::event::{EventKind, Outcome, SourceVersion};
 use crate::ids::TableName;
 use crate::plan::{Version, Versions};
 
@@ -39,8 +39,12 @@ pub(super) async fn run(tables: &[TableName], context: &Context, reporter: &Repo
         }
     }
     let step = reporter.step().clone();
-    let told = versions.iter().map(|(table, version)| (table.to_string(), version.clone())).collect();
-    reporter.keep(EventKind::SourcesPinned { step, versions: told }).await;
+    let told = versions.iter();
+    let told = told.map(|(table, version)| SourceVersion { table: table.clone(), version: version.clone() }).collect();
+    if let Err(why) = reporter.keep(EventKind::SourcesPinned { step, versions: told }).await {
+        let error = Error::NotKept(why);
+        return Finished::failed(failure(error.to_string(), error.help(), error.class()));
+    }
     let fixed = versions.len();
     context.versions.lock().unwrap_or_else(PoisonError::into_inner).extend(versions);
     let tables = if tables.len() == 1 { "1 table".to_owned() } else { format!("{} tables", tables.len()) };

@@ -48,7 +48,14 @@ async fn sync(
     // What cannot be seen before is not compared; what cannot be seen after is an error.
     let before = arrival::look(&action.tables, context).await.unwrap_or_default();
     let mut listener = Told { connection: &id, reporter };
-    let report = sync::run(client, &id, &options(action), &context.cancel, &mut listener).await?;
+    let report = sync::run(
+        client,
+        &id,
+        &options(action, context.earlier.baseline(reporter.step())),
+        &context.cancel,
+        &mut listener,
+    )
+    .await?;
     match &report.outcome {
         SyncOutcome::Interrupted => Ok(Finished::new(Outcome::Cancelled)),
         outcome if outcome.is_fresh() => Ok(prove(action, client, &id, &report, &before, context, reporter).await),
@@ -69,7 +76,7 @@ async fn sync(
     }
 }
 
-fn options(action: &SyncConnection) -> SyncOptions {
+fn options(action: &SyncConnection, resume: Option<Baseline>) -> SyncOptions {
     let usual = SyncOptions::default();
     let intent = match action.intent {
         config::SyncIntent::Sync => Intent::Sync,
@@ -84,6 +91,7 @@ fn options(action: &SyncConnection) -> SyncOptions {
     SyncOptions {
         intent,
         when_running,
+        resume,
         deadline: action.deadline.unwrap_or(usual.deadline),
         // Who allows an hour for a sync does not mean to allow less where more is to do.
         historical_deadline: action
@@ -104,7 +112,7 @@ impl Listener for Told<'_> {
         self.reporter.progress(words(progress));
     }
 
-    fn keep<'a>(&'a mut self, baseline: &'a Baseline) -> BoxFuture<'a, ()> {
+    fn keep<'a>(&'a mut self, baseline: &'a Baseline) -> BoxFuture<'a, Result<(), String>> {
         let kind = EventKind::SyncBaseline {
             step: self.reporter.step().clone(),
             connection: self.connection.clone(),

@@ -16,12 +16,15 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::{Clock, Connected, Receipts, Settings};
+use super::{Clock, Connected, Earlier, Receipts, Settings};
 use crate::diag::sentence;
 use crate::event::{Event, EventKind, Failure, Outcome};
 use crate::http::Class;
 use crate::ids::{Fingerprint, ModelName, RunId, StatementId, StepId};
 use crate::plan::{Action, Versions};
+
+/// Key of the tag that names a statement's run in the query history.
+pub(super) const RUN_TAG: &str = "kiln_run";
 
 /// What all steps of a run share.
 pub(super) struct Context {
@@ -33,6 +36,10 @@ pub(super) struct Context {
     pub(super) catalog: String,
     pub(super) schema: String,
     pub(super) cancel: CancellationToken,
+    /// Whether models are built though they are unchanged.
+    pub(super) force: bool,
+    /// What was under way when the run was broken off.
+    pub(super) earlier: Earlier,
     /// The versions at which sources are read, as far as they are fixed.
     pub(super) versions: Mutex<Versions>,
     /// What the models of this run are built from.
@@ -83,18 +90,24 @@ impl Reporter {
 
     /// Tells what is going on, if the reports keep up; progress is not worth waiting for.
     fn progress(&self, message: impl Into<String>) {
-        let kind = EventKind::StepProgress { step: self.step.clone(), message: message.into() };
-        let _ = self.events.try_send(Event { at: (self.clock)(), kind });
+        self.note(EventKind::StepProgress { step: self.step.clone(), message: message.into() });
     }
 
-    /// Tells what must be on disk before this step goes on, and waits until it is.
-    async fn keep(&self, kind: EventKind) {
+    /// Tells what must be on disk before this step goes on, and waits until it is; the error says why it cannot be.
+    async fn keep(&self, kind: EventKind) -> Result<(), String> {
         let receipt = self.receipts.as_ref().map(|receipts| receipts.expect(&self.step));
         let told = self.events.send(Event { at: (self.clock)(), kind }).await;
-        if let (Some(receipt), Ok(())) = (receipt, told) {
-            // Whoever keeps the events may have gone; the run itself goes on all the same.
-            let _ = receipt.await;
+        match (receipt, told) {
+            (Some(receipt), Ok(())) => {
+                receipt.await.unwrap_or_else(|_| Err("nobody keeps the run's journal".to_owned()))
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// Tells what is good to know and need not be waited for, if there is room for it.
+    fn note(&self, kind: EventKind) {
+        let _ = self.events.try_send(Event { at: (self.clock)(), kind });
     }
 
     /// Tells a result, which must not be lost.
@@ -117,6 +130,13 @@ pub(super) async fn carry_out(action: Action, context: &Context, reporter: &Repo
         Action::Refuse(refusal) => {
             Finished::failed(Failure { message: refusal.message, help: Some(refusal.help), ..Failure::default() })
         }
+    }
+}
+
+/// Lets a step that has succeeded before count for those that rest on it.
+pub(super) fn adopt(action: &Action, context: &Context) {
+    if let Action::Build(model) = action {
+        databricks_build::adopt(model, context);
     }
 }
 

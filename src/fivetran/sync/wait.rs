@@ -159,12 +159,12 @@ impl<'a> Wait<'a> {
             match when_running {
                 WhenRunning::Join => {
                     self.listener.tell(Progress::Joined);
-                    self.listener.keep(&baseline).await;
+                    self.listener.keep(&baseline).await.map_err(Error::NotKept)?;
                     course.joined = true;
                     return self.follow(baseline, course).await;
                 }
                 WhenRunning::Restart => {
-                    self.listener.keep(&baseline).await;
+                    self.listener.keep(&baseline).await.map_err(Error::NotKept)?;
                     if self.restart().await? {
                         course.forced = true;
                         return self.follow(baseline, course).await;
@@ -183,7 +183,7 @@ impl<'a> Wait<'a> {
             connection = self.look().await?;
         }
         let baseline = Baseline::of(&connection);
-        self.listener.keep(&baseline).await;
+        self.listener.keep(&baseline).await.map_err(Error::NotKept)?;
         self.trigger(&baseline).await?;
         self.follow(baseline, course).await
     }

@@ -149,7 +149,7 @@ async fn a_connection_that_breaks_after_the_submit_is_a_lost_answer_too() {
     script.push(Act::json("200 OK", ok));
     let server = Scripted::start(script).await;
     let (client, _) = client(&server.address());
-    let result = client.statements().execute(&statement(), &CancellationToken::new(), &mut |_| {}).await;
+    let result = client.statements().execute(&statement(), &CancellationToken::new(), &mut |_: Progress| {}).await;
     assert_eq!(result.unwrap().statement_id, "s-1");
     assert_eq!(server.requests().iter().filter(|request| request.starts_with("POST")).count(), 2);
 }

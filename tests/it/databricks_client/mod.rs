@@ -88,7 +88,7 @@ async fn execute(server: &MockServer, statement: &Statement) -> (Result<Statemen
     let mut told = Vec::new();
     let (client, _) = client(&server.uri());
     let cancel = CancellationToken::new();
-    let result = client.statements().execute(statement, &cancel, &mut |progress| told.push(progress)).await;
+    let result = client.statements().execute(statement, &cancel, &mut |progress: Progress| told.push(progress)).await;
     (result, told)
 }
 

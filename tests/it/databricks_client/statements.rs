@@ -48,7 +48,7 @@ async fn pauses_between_polls_grow_to_five_seconds() {
     let polls = (0..30).map(|_| state("RUNNING")).chain([succeeded(json!([]), 0, None)]);
     mount(&server, "GET", STATEMENT, polls).await;
     let (client, clock) = client(&server.uri());
-    client.statements().execute(&statement(), &CancellationToken::new(), &mut |_| {}).await.unwrap();
+    client.statements().execute(&statement(), &CancellationToken::new(), &mut |_: Progress| {}).await.unwrap();
     let sleeps = clock.sleeps();
     assert_eq!(sleeps[0].as_millis(), 50);
     assert!(sleeps.is_sorted());
@@ -113,7 +113,7 @@ async fn an_interrupted_statement_is_cancelled_and_its_true_end_is_reported() {
         let cancel = CancellationToken::new();
         let result = client
             .statements()
-            .execute(&statement(), &cancel, &mut |progress| {
+            .execute(&statement(), &cancel, &mut |progress: Progress| {
                 if progress == Progress::State("RUNNING".into()) {
                     cancel.cancel();
                 }
@@ -130,7 +130,7 @@ async fn an_interrupt_before_the_first_request_sends_nothing() {
     let (client, _) = client(&server.uri());
     let cancel = CancellationToken::new();
     cancel.cancel();
-    let result = client.statements().execute(&statement(), &cancel, &mut |_| {}).await;
+    let result = client.statements().execute(&statement(), &cancel, &mut |_: Progress| {}).await;
     assert!(matches!(result, Err(Error::Interrupted { statement_id: None, state: None })));
     assert!(requests(&server).await.is_empty());
 }
@@ -152,7 +152,7 @@ async fn an_interrupt_while_the_submit_is_under_way_waits_for_its_id_and_cancels
     mount(&server, "POST", &format!("{STATEMENT}/cancel"), [(200, json!({}))]).await;
     mount(&server, "GET", STATEMENT, [state("CANCELED")]).await;
     let (client, _) = client(&server.uri());
-    let result = client.statements().execute(&statement(), &cancel, &mut |_| {}).await;
+    let result = client.statements().execute(&statement(), &cancel, &mut |_: Progress| {}).await;
     assert_eq!(result.unwrap_err().to_string(), "interrupted; statement s-1 ended as CANCELED");
 }
 

@@ -1,5 +1,7 @@
 //! What the end-to-end tests share: projects in temporary folders, and the binary run in them.
 
+pub(crate) mod killer;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};

@@ -1,0 +1,42 @@
+//! What a plan comes to, so that a run is resumed only by the plan that it began with.
+
+use super::action::{Action, Step};
+use super::steps::RunPlan;
+use crate::ids::Fingerprint;
+
+impl RunPlan {
+    /// Takes the fingerprint of what the project asks for. What depends on what is there at the moment is left out: a run
+    /// changes that itself.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut parts: Vec<String> =
+            [&self.project, &self.environment, &self.catalog, &self.schema].map(String::clone).into();
+        for step in self.steps.values() {
+            add(step, &mut parts);
+        }
+        Fingerprint::of(&parts.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+}
+
+fn add(step: &Step, parts: &mut Vec<String>) {
+    parts.push(step.id.to_string());
+    parts.push(format!("{:?}", step.needs));
+    parts.push(step.action.to_string());
+    match &step.action {
+        Action::CreateSchema { statement } => parts.push(statement.clone()),
+        Action::Sync(sync) => parts.push(format!("{sync:?}")),
+        Action::Pin(tables) => parts.push(format!("{tables:?}")),
+        Action::Build(model) => {
+            parts.push(format!("{:?}", model.statement));
+            parts.push(model.query.text.clone());
+            if let Some(audit) = &model.audit {
+                parts.extend([audit.count.clone(), format!("{:?}", audit.publish)]);
+            }
+        }
+        Action::Publish(dashboard) => {
+            parts.extend([&dashboard.title, &dashboard.folder, &dashboard.content].map(String::clone));
+            parts.push(dashboard.embed_credentials.to_string());
+        }
+        Action::Query(query) => parts.extend(query.statements.iter().map(|statement| statement.sql.clone())),
+        Action::Alter(_) | Action::Trash(_) | Action::Refuse(_) => {}
+    }
+}
