@@ -11,6 +11,9 @@ use crate::ids::ModelName;
 pub(super) struct Args {
     /// The model
     model: Option<String>,
+    /// Of an incremental model, print the query for what is new
+    #[arg(long, requires = "model")]
+    incremental: bool,
     #[command(flatten)]
     project: ProjectArgs,
 }
@@ -28,6 +31,13 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<Status, Error> {
                     None => diagnostic.into(),
                 })
             })?;
+            if args.incremental {
+                let increment = model.increment.as_ref().ok_or_else(|| {
+                    Error::usage(format!("model `{name}` is not incremental")).with_help("Leave --incremental away.")
+                })?;
+                output.data(&increment.query.text);
+                return Ok(Status::Done);
+            }
             output.data(&crate::plan::statement(model));
         }
         None => {

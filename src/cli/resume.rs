@@ -10,7 +10,7 @@ use super::output::Output;
 use super::running::RunArgs;
 use super::sync_and_refresh::{Begun, place_of, writes};
 use super::{ProjectArgs, Status};
-use crate::event::{Event, EventKind, RunResult};
+use crate::event::{Event, EventKind, Insistence, RunResult};
 use crate::execute::lock;
 use crate::ids::{JobName, RunId};
 use crate::plan;
@@ -34,7 +34,7 @@ pub(super) struct Args {
 
 fn run_id(text: &str) -> Result<RunId, String> {
     let is_id = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if is_id { Ok(RunId::new(text)) } else { Err("this is no run, as in `20261124T083000Z-1a2b3c`".to_owned()) }
+    if is_id { Ok(RunId::new(text)) } else { Err("this is no run, as in `20261124T083000123Z-1a2b3c`".to_owned()) }
 }
 
 pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
@@ -67,7 +67,7 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
                 .with_help("What it had made may have changed since. Start a new run."));
         }
     }
-    let begun = Begun { name, job, run, journal, earlier, force: beginning.force };
+    let begun = Begun { name, job, run, journal, earlier, insistence: beginning.insistence };
     let result = begun.go_on(&manifest, &environment, &args.locking, &args.options, &project, output).await;
     environment.close().await;
     result.map(Status::from)
@@ -83,13 +83,13 @@ fn newest(kiln_dir: &Path) -> Result<RunId, Error> {
 struct Beginning {
     job: JobName,
     environment: String,
-    force: bool,
+    insistence: Insistence,
     ended: Option<RunResult>,
 }
 
 impl Beginning {
     fn of(run: &RunId, journal: &[Event]) -> Result<Self, Error> {
-        let Some(EventKind::RunStarted { job, environment, force, .. }) = journal.first().map(|event| &event.kind)
+        let Some(EventKind::RunStarted { job, environment, insistence, .. }) = journal.first().map(|event| &event.kind)
         else {
             return Err(Error::usage(format!("run {run} ended before its first step: there is nothing to go on with"))
                 .with_help("Start a new one with `kiln sync-and-refresh`."));
@@ -102,7 +102,7 @@ impl Beginning {
             Some(EventKind::RunFinished { result, .. }) => Some(*result),
             _ => None,
         };
-        Ok(Self { job: job.clone(), environment: environment.clone(), force: *force, ended })
+        Ok(Self { job: job.clone(), environment: environment.clone(), insistence: *insistence, ended })
     }
 }
 

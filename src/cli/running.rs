@@ -10,7 +10,7 @@ use super::connect::{Environment, kiln_dir};
 use super::journal::Journal;
 use super::output::{Format, Output};
 use crate::config::Project;
-use crate::event::{Event, RunResult, standing};
+use crate::event::{Event, Insistence, RunResult, standing};
 use crate::execute::{self, Earlier};
 use crate::ids::RunId;
 use crate::plan::RunPlan;
@@ -40,8 +40,7 @@ pub(super) struct Start {
     pub(super) journal: Journal,
     /// The events of its journal; none if it begins.
     pub(super) earlier: Vec<Event>,
-    /// Whether models are built though they are unchanged.
-    pub(super) force: bool,
+    pub(super) insistence: Insistence,
 }
 
 /// Carries a plan out, and shows and records what happens.
@@ -52,7 +51,7 @@ pub(super) async fn carry_out(
     project: &Project,
     output: &Output,
 ) -> RunResult {
-    let Start { plan, run, journal, earlier, force } = start;
+    let Start { plan, run, journal, earlier, insistence } = start;
     let cancel = CancellationToken::new();
     let interrupts = tokio::spawn(cancel_on_interrupts(cancel.clone()));
     let (events, received) = mpsc::channel(EVENT_BACKLOG);
@@ -60,7 +59,7 @@ pub(super) async fn carry_out(
         run,
         concurrency: usize::from(args.concurrency),
         fail_fast: args.fail_fast,
-        force,
+        insistence,
         clock: Arc::new(chrono::Utc::now),
         receipts: Some(journal.receipts()),
     };
@@ -152,10 +151,10 @@ fn write_page(path: &Path, html: &str) -> std::io::Result<()> {
     fs_err::rename(new, path)
 }
 
-/// Makes a run's id: its start to the second, so that runs sort, and a few random digits, so that two never meet.
+/// Makes a run's id: its start to the millisecond, so that runs sort, and a few random digits, so that two never meet.
 pub(super) fn new_run_id() -> RunId {
     let random = uuid::Uuid::new_v4().simple().to_string();
-    RunId::new(format!("{}-{}", chrono::Utc::now().format("%Y%m%dT%H%M%SZ"), &random[..6]))
+    RunId::new(format!("{}-{}", chrono::Utc::now().format("%Y%m%dT%H%M%S%3fZ"), &random[..6]))
 }
 
 /// The first interrupt cancels the run, the second leaves at once.

@@ -8,7 +8,7 @@ use super::output::Output;
 use super::running::{RunArgs, Start, carry_out, new_run_id};
 use super::{ProjectArgs, Status};
 use crate::config::{Job, JobStep, Project};
-use crate::event::{Event, RunResult};
+use crate::event::{Event, Insistence, RunResult};
 use crate::execute::Earlier;
 use crate::execute::lock::Place;
 use crate::ids::{JobName, RunId};
@@ -25,6 +25,9 @@ pub(super) struct Args {
     /// Build every model, also where neither its definition nor what it reads has changed
     #[arg(long)]
     force: bool,
+    /// Build incremental models as a whole
+    #[arg(long)]
+    full_refresh: bool,
     #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
@@ -36,8 +39,9 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let (name, job) = plan::choose_job(&manifest, args.job.as_deref())?;
     let environment = Environment::connect(&project, output).await?;
     let run = new_run_id();
+    let insistence = Insistence { force: args.force, full_refresh: args.full_refresh };
     let journal = Journal::create(&kiln_dir(&project), &run)?;
-    let begun = Begun { name, job, run, journal, earlier: Vec::new(), force: args.force };
+    let begun = Begun { name, job, run, journal, earlier: Vec::new(), insistence };
     let result = begun.go_on(&manifest, &environment, &args.locking, &args.run, &project, output).await;
     environment.close().await;
     result.map(Status::from)
@@ -51,8 +55,7 @@ pub(super) struct Begun<'a> {
     pub(super) journal: Journal,
     /// The events of its journal; none if it begins.
     pub(super) earlier: Vec<Event>,
-    /// Whether models are built though they are unchanged.
-    pub(super) force: bool,
+    pub(super) insistence: Insistence,
 }
 
 impl Begun<'_> {
@@ -76,8 +79,8 @@ impl Begun<'_> {
         };
         let result = match self.plan(manifest, environment).await {
             Ok(plan) => {
-                let Self { run, journal, earlier, force, .. } = self;
-                let start = Start { plan, run, journal, earlier, force };
+                let Self { run, journal, earlier, insistence, .. } = self;
+                let start = Start { plan, run, journal, earlier, insistence };
                 Ok(carry_out(start, environment, args, project, output).await)
             }
             Err(error) => Err(error),
@@ -91,7 +94,8 @@ impl Begun<'_> {
 
     async fn plan(&self, manifest: &Manifest, environment: &Environment) -> Result<RunPlan, Error> {
         let observed = environment.tables(manifest).await?;
-        let plan = plan::run(manifest, Some(self.name.as_str()), &observed, Consent::default())?;
+        let plan =
+            plan::run(manifest, Some(self.name.as_str()), &observed, Consent::default(), self.insistence.full_refresh)?;
         environment.suffices_for(&plan)?;
         match Earlier::of(&self.earlier).misfit(&plan, &self.run) {
             None => Ok(plan),

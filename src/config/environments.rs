@@ -29,8 +29,24 @@ const KEYS: [&str; 14] = [
 ];
 
 /// Names that templates already use for something else.
-const RESERVED: [&str; 14] =
-    ["environment", "project", "model", "loop", "body", "true", "false", "none", "not", "and", "or", "in", "is", "if"];
+const RESERVED: [&str; 16] = [
+    "environment",
+    "project",
+    "model",
+    "this",
+    "incremental",
+    "loop",
+    "body",
+    "true",
+    "false",
+    "none",
+    "not",
+    "and",
+    "or",
+    "in",
+    "is",
+    "if",
+];
 
 /// The environment that the project is read for.
 pub(super) struct Chosen<'n> {

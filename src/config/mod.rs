@@ -5,6 +5,7 @@ mod dashboards;
 mod data_tests;
 mod environments;
 mod files;
+mod incremental;
 mod interpolate;
 mod load;
 mod models;
@@ -20,8 +21,9 @@ mod yaml;
 
 pub use load::{LoadOptions, load};
 pub use project::{
-    Connection, Dashboard, DataTest, DataTestRule, Environment, Job, JobStep, LocalFile, LocalSource, Materialization,
-    Model, Project, Protection, Remote, Source, SourceTable, SyncIntent, SyncStep, SyncWishes, WhenRunning, Workspace,
+    Connection, Dashboard, DataTest, DataTestRule, Environment, Incremental, Job, JobStep, LocalFile, LocalSource,
+    Materialization, Model, Project, Protection, Remote, SchemaChange, Source, SourceTable, Strategy, SyncIntent,
+    SyncStep, SyncWishes, WhenRunning, Workspace,
 };
 pub use select::Selection;
 pub use syncs::parse_duration;

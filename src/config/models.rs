@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
-use super::walk::{Walk, is_identifier};
-use super::yaml::{Key, Node};
-use super::{DataTest, Materialization, Model, data_tests, files};
+use super::walk::{Fields, Walk, is_identifier};
+use super::yaml::{Key, Node, Value};
+use super::{DataTest, Incremental, Materialization, Model, data_tests, files, incremental};
 use crate::diag::{Diagnostic, did_you_mean};
 use crate::ids::ModelName;
 
 /// What one key of `models` says; `None` leaves it to a less specific key.
 #[derive(Default)]
 struct Settings {
-    materialized: Option<Materialization>,
+    materialized: Option<(Materialization, Option<Incremental>)>,
     cluster_by: Option<Vec<String>>,
     description: Option<(String, Range<usize>)>,
     tests: Vec<DataTest>,
@@ -85,22 +85,18 @@ fn settings(walk: &mut Walk<'_>, root: &Path, key: &str, node: &Node) -> Option<
     if node.is_null() {
         return None;
     }
-    let fields =
-        walk.fields(node, &format!("models `{key}`"), &["materialized", "cluster_by", "description", "tests"])?;
-    let materialized = fields.get("materialized").and_then(|node| {
-        let text = walk.text(node, "`materialized`")?;
-        match text.as_str() {
-            "view" => Some(Materialization::View),
-            "table" => Some(Materialization::Table),
-            _ => {
-                let diagnostic = Diagnostic::error("bad-value", format!("unknown materialization `{text}`"));
-                let near = did_you_mean(&text, ["view", "table"]).map(|near| format!("Did you mean `{near}`? "));
-                let help = format!("{}A model becomes a `view` or a `table`.", near.unwrap_or_default());
-                walk.report(diagnostic.help(help), &node.range);
-                None
+    let keys = [&["materialized", "cluster_by", "description", "tests"], incremental::KEYS.as_slice()].concat();
+    let fields = walk.fields(node, &format!("models `{key}`"), &keys)?;
+    let materialized = fields.get("materialized").and_then(|node| materialized(walk, &fields, node));
+    if !matches!(&materialized, Some((_, Some(_)))) {
+        for (key, node) in incremental::KEYS.iter().filter_map(|key| Some((key, fields.get(key)?))) {
+            // Where `incremental` itself is wrong that has been told.
+            if fields.get("materialized").is_none_or(|node| !is_incremental(node)) {
+                let message = format!("`{key}` goes with `materialized: incremental` at the same place");
+                walk.error("bad-value", &node.range, message);
             }
         }
-    });
+    }
     let cluster_by = fields.get("cluster_by").and_then(|node| {
         let columns = walk.texts(node, "`cluster_by`")?;
         if columns.len() > 4 {
@@ -112,6 +108,31 @@ fn settings(walk: &mut Walk<'_>, root: &Path, key: &str, node: &Node) -> Option<
         fields.get("description").and_then(|node| Some((walk.text(node, "`description`")?, node.range.clone())));
     let tests = fields.get("tests").map(|node| data_tests::read(walk, root, node)).unwrap_or_default();
     Some(Settings { materialized, cluster_by, description, tests })
+}
+
+fn materialized(
+    walk: &mut Walk<'_>,
+    fields: &Fields<'_>,
+    node: &Node,
+) -> Option<(Materialization, Option<Incremental>)> {
+    let text = walk.text(node, "`materialized`")?;
+    match text.as_str() {
+        "view" => Some((Materialization::View, None)),
+        "table" => Some((Materialization::Table, None)),
+        "incremental" => Some((Materialization::Table, Some(incremental::read(walk, fields, node)?))),
+        _ => {
+            let diagnostic = Diagnostic::error("bad-value", format!("unknown materialization `{text}`"));
+            let near = did_you_mean(&text, ["view", "table", "incremental"]);
+            let near = near.map(|near| format!("Did you mean `{near}`? ")).unwrap_or_default();
+            let help = format!("{near}A model becomes a `view`, a `table`, or a table that is `incremental`.");
+            walk.report(diagnostic.help(help), &node.range);
+            None
+        }
+    }
+}
+
+fn is_incremental(node: &Node) -> bool {
+    matches!(&node.value, Value::Scalar(scalar) if scalar.text == "incremental")
 }
 
 /// Finds what a key of `models` names: a folder, or a file with or without its `.sql`. Returns whether it is a file.
@@ -150,13 +171,15 @@ fn model(walk: &mut Walk<'_>, path: PathBuf, entries: &[Entry]) -> Option<Model>
         return None;
     }
     let last = |pick: &dyn Fn(&Settings) -> bool| covering.iter().rev().map(|entry| &entry.settings).find(|s| pick(s));
-    let materialized = last(&|s| s.materialized.is_some()).and_then(|s| s.materialized);
+    let materialized = last(&|s| s.materialized.is_some()).and_then(|s| s.materialized.clone());
+    let (materialized, incremental) = materialized.unwrap_or((Materialization::View, None));
     let cluster_by = last(&|s| s.cluster_by.is_some()).and_then(|s| s.cluster_by.clone());
     let description = most_specific.settings.description.as_ref().filter(|_| most_specific.is_file);
     let model = Model {
         name: ModelName::new(stem),
         path,
-        materialized: materialized.unwrap_or(Materialization::View),
+        materialized,
+        incremental,
         cluster_by: cluster_by.unwrap_or_default(),
         description: description.map(|(text, _)| text.clone()),
         tests: covering.iter().flat_map(|entry| entry.settings.tests.clone()).collect(),

@@ -227,6 +227,8 @@ pub struct Model {
     pub path: PathBuf,
     /// What the query becomes.
     pub materialized: Materialization,
+    /// How its table takes in what is new; none if it is replaced as a whole.
+    pub incremental: Option<Incremental>,
     /// Columns that the table is clustered by.
     pub cluster_by: Vec<String>,
     /// Comment on the table or view.
@@ -310,6 +312,47 @@ impl Materialization {
             Self::Table => "table",
         }
     }
+}
+
+/// How a table takes in what is new.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incremental {
+    /// What becomes of new rows.
+    pub strategy: Strategy,
+    /// What is done when the query returns other columns than the table has.
+    pub on_schema_change: SchemaChange,
+}
+
+/// What becomes of new rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// They are added.
+    Append,
+    /// They replace those of the same key.
+    Merge {
+        /// The columns of the key.
+        unique_key: Vec<String>,
+        /// A column that is true in rows that are deleted: they are taken out.
+        soft_delete: Option<String>,
+    },
+    /// They replace all rows from a moment on: the newest one in the table, less a time for late rows.
+    InsertOverwrite {
+        /// The column that says when a row happened: a date or timestamp.
+        time_column: String,
+        /// How late rows may be.
+        lookback: Duration,
+    },
+}
+
+/// What is done when an incremental model's query returns other columns than its table has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaChange {
+    /// The build fails.
+    Fail,
+    /// New columns are added, NULL in the rows that are there. Fails if columns are missing.
+    Append,
+    /// The table is built as a whole.
+    Rebuild,
 }
 
 /// A Lakeview dashboard.

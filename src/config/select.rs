@@ -46,6 +46,7 @@ mod tests {
             name: ModelName::new(stem),
             path: path.into(),
             materialized: Materialization::View,
+            incremental: None,
             cluster_by: Vec::new(),
             description: None,
             tests: Vec::new(),

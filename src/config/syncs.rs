@@ -75,7 +75,7 @@ fn when_running(walk: &mut Walk<'_>, node: &Node) -> Option<WhenRunning> {
     }
 }
 
-fn duration(walk: &mut Walk<'_>, node: &Node, what: &str) -> Option<Duration> {
+pub(super) fn duration(walk: &mut Walk<'_>, node: &Node, what: &str) -> Option<Duration> {
     let wrong = |walk: &mut Walk<'_>, why: String| {
         let diagnostic =
             Diagnostic::error("bad-value", why).help("Write it with units, as in `45m`, `2h`, `1h30m` or `1d`.");

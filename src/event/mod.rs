@@ -47,9 +47,9 @@ pub enum EventKind {
         /// What the plan comes to: a run can be resumed only by the same plan.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         plan: Option<Fingerprint>,
-        /// Whether models are built though they are unchanged.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        force: bool,
+        /// What is built though it need not be.
+        #[serde(flatten)]
+        insistence: Insistence,
         /// All steps, in the order of the plan.
         steps: Vec<StepOutline>,
     },
@@ -219,6 +219,17 @@ pub fn standing(journal: &[Event]) -> Vec<Event> {
         kind => kind.step().is_some_and(|step| succeeded.contains(step)),
     };
     journal.iter().filter(holds).cloned().collect()
+}
+
+/// What a run builds though it need not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Insistence {
+    /// Models that are unchanged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
+    /// Incremental models, as a whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub full_refresh: bool,
 }
 
 /// A source's table and the version at which it is read.

@@ -43,7 +43,7 @@ pub async fn run(
             catalog: plan.catalog.clone(),
             schema: plan.schema.clone(),
             cancel: cancel.child_token(),
-            force: settings.force,
+            force: settings.insistence.force,
             earlier,
             versions: Mutex::new(versions),
             built: Mutex::default(),
@@ -105,7 +105,7 @@ impl Dispatcher {
             project: self.plan.project.clone(),
             environment: self.plan.environment.clone(),
             plan: self.plan.job.is_some().then(|| self.plan.fingerprint()),
-            force: self.settings.force,
+            insistence: self.settings.insistence,
             steps,
         })
         .await;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::databricks;
+use crate::event::Insistence;
 use crate::fivetran;
 use crate::ids::{RunId, WarehouseId};
 
@@ -45,8 +46,8 @@ pub struct Settings {
     /// Whether the first failure ends the run: nothing further begins, and what runs is cancelled. Otherwise all that does
     /// not depend on the failure is still carried out.
     pub fail_fast: bool,
-    /// Whether models are built though they are unchanged.
-    pub force: bool,
+    /// What is built though it need not be.
+    pub insistence: Insistence,
     /// The clock that events are stamped with.
     pub clock: Clock,
     /// Who gives receipts for events that must be kept on disk before a step goes on; none: nobody keeps them.

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::{CompiledDashboard, CompiledModel, Manifest, Place, ReadFrom, Reads, SourceRead, data_tests};
+use super::{
+    CompiledDashboard, CompiledIncrement, CompiledModel, Manifest, Place, ReadFrom, Reads, SourceRead, data_tests,
+};
 use crate::analysis::{self, Column, DataType, Parsed, ReadPlace, Relation, TableRead};
-use crate::config::{Model, Project, SourceTable};
+use crate::config::{Model, Project, SourceTable, Strategy};
 use crate::dashboards::{LvDash, widget_queries};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span, did_you_mean};
 use crate::dialect;
@@ -29,10 +31,8 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
     let mut compiler = Compiler { project, columns: HashMap::new() };
     let mut models: IndexMap<ModelName, CompiledModel> = IndexMap::new();
     for name in order {
-        let (Some(model), Some((query, parsed))) = (project.models.get(name.as_str()), parsed.get(&name)) else {
-            continue;
-        };
-        let mut compiled = compiler.model(model, query, parsed, &mut diagnostics);
+        let (Some(model), Some(parsed)) = (project.models.get(name.as_str()), parsed.get(&name)) else { continue };
+        let mut compiled = compiler.model(model, parsed, &mut diagnostics);
         compiled.fingerprint = fingerprint(&compiled, &models);
         models.insert(name, compiled);
     }
@@ -83,7 +83,24 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
     })
 }
 
-type ParsedModels = IndexMap<ModelName, (Arc<Rendered>, Parsed)>;
+type ParsedModels = IndexMap<ModelName, ParsedModel>;
+
+/// A model's query, rendered and parsed.
+struct ParsedModel {
+    /// All of it.
+    whole: (Arc<Rendered>, Parsed),
+    /// What is new, of an incremental model.
+    increment: Option<(Arc<Rendered>, Parsed)>,
+}
+
+impl ParsedModel {
+    /// Lists what it reads in whichever form. That it reads its own table for what is new is no circle.
+    fn reads<'a>(&'a self, project: &'a Project, own: &'a ModelName) -> impl Iterator<Item = &'a TableRead> {
+        let others = move |read: &&TableRead| !matches!(target(project, &read.parts), Some(Target::Model(other)) if other == own);
+        let increment = self.increment.iter().flat_map(|(_, parsed)| parsed.reads()).filter(others);
+        self.whole.1.reads().iter().chain(increment)
+    }
+}
 
 fn parse_models(project: &Project, diagnostics: &mut Diagnostics) -> ParsedModels {
     let templates = match Templates::new(project) {
@@ -95,10 +112,9 @@ fn parse_models(project: &Project, diagnostics: &mut Diagnostics) -> ParsedModel
     };
     let mut models = ParsedModels::new();
     for (name, model) in &project.models {
-        let parsed = templates.render(&model.path).and_then(|rendered| Ok((analysis::parse(&rendered)?, rendered)));
-        match parsed {
-            Ok((parsed, rendered)) => {
-                models.insert(name.clone(), (Arc::new(rendered), parsed));
+        match parse_model(project, model, &templates) {
+            Ok(parsed) => {
+                models.insert(name.clone(), parsed);
             }
             Err(found) => diagnostics.extend(found),
         }
@@ -106,12 +122,28 @@ fn parse_models(project: &Project, diagnostics: &mut Diagnostics) -> ParsedModel
     models
 }
 
+fn parse_model(project: &Project, model: &Model, templates: &Templates) -> Result<ParsedModel, Diagnostics> {
+    let this = table_name(project, model).to_sql();
+    let form = |incremental| {
+        let rendered = templates.render_model(&model.path, &this, incremental)?;
+        let parsed = analysis::parse(&rendered)?;
+        Ok::<_, Diagnostics>((Arc::new(rendered), parsed))
+    };
+    let whole = form(false)?;
+    let increment = model.incremental.as_ref().map(|_| form(true)).transpose()?;
+    Ok(ParsedModel { whole, increment })
+}
+
+fn table_name(project: &Project, model: &Model) -> TableName {
+    TableName::new(&project.environment.catalog, &project.environment.schema, model.name.as_str())
+}
+
 /// Returns the models, each after those that it reads; reports a cycle at each of its reads.
 fn order_models(project: &Project, parsed: &ParsedModels, diagnostics: &mut Diagnostics) -> Vec<ModelName> {
     let mut graph = Graph::new();
-    for (name, (_, parsed)) in parsed {
+    for (name, parsed) in parsed {
         graph.add(name.clone());
-        for read in parsed.reads() {
+        for read in parsed.reads(project, name) {
             if let Some(Target::Model(other)) = target(project, &read.parts) {
                 graph.need(name.clone(), other.clone());
             }
@@ -132,9 +164,7 @@ fn cycle_diagnostic(project: &Project, parsed: &ParsedModels, cycle: &[ModelName
         .help("Take one of these reads out, or move what both need into a model of its own.");
     for pair in cycle.windows(2) {
         let read = parsed[&pair[0]]
-            .1
-            .reads()
-            .iter()
+            .reads(project, &pair[0])
             .find(|read| matches!(target(project, &read.parts), Some(Target::Model(other)) if *other == pair[1]));
         let Some(read) = read else { continue };
         diagnostic = match diagnostic.primary {
@@ -209,33 +239,71 @@ struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    fn model(
-        &mut self,
-        model: &Model,
-        query: &Arc<Rendered>,
-        parsed: &Parsed,
-        diagnostics: &mut Diagnostics,
-    ) -> CompiledModel {
-        let (columns, found) = self.resolve(parsed);
+    fn model(&mut self, model: &Model, parsed: &ParsedModel, diagnostics: &mut Diagnostics) -> CompiledModel {
+        let (query, whole) = &parsed.whole;
+        let (columns, found) = self.resolve(whole);
         diagnostics.extend(found);
         if let Some(columns) = &columns {
-            diagnostics.extend(analysis::check_table_columns(parsed, columns));
-            check_cluster_by(model, columns, diagnostics);
+            diagnostics.extend(analysis::check_table_columns(whole, columns));
+            check_named_columns(model, columns, diagnostics);
         }
         self.columns.insert(model.name.clone(), columns.clone());
-        let environment = &self.project.environment;
-        let definition = Fingerprint::of(&[model.materialized.as_str(), &dialect::essence(&query.text)]);
+        if let Some((_, increment)) = &parsed.increment {
+            self.check_increment(model, increment, columns.as_deref(), diagnostics);
+        }
+        let mut volatile = dialect::volatile(&query.text);
+        let mut definition = vec![model.materialized.as_str().to_owned(), dialect::essence(&query.text)];
+        if let (Some((query, _)), Some(settings)) = (&parsed.increment, &model.incremental) {
+            volatile = volatile.or(dialect::volatile(&query.text));
+            definition.extend([dialect::essence(&query.text), format!("{:?}", settings.strategy)]);
+        }
+        let definition = Fingerprint::of(&definition.iter().map(String::as_str).collect::<Vec<_>>());
+        let reads: Vec<TableRead> = parsed.reads(self.project, &model.name).cloned().collect();
         CompiledModel {
             config: model.clone(),
-            table: TableName::new(&environment.catalog, &environment.schema, model.name.as_str()),
+            table: table_name(self.project, model),
             query: Arc::clone(query),
-            reads: self.reads(parsed.reads()),
-            places: self.places(parsed),
-            volatile: dialect::volatile(&query.text),
+            reads: self.reads(&reads),
+            places: self.places(whole),
+            volatile,
+            increment: parsed
+                .increment
+                .as_ref()
+                .map(|(query, parsed)| CompiledIncrement { query: Arc::clone(query), places: self.places(parsed) }),
             columns,
             tests: Vec::new(),
             fingerprint: definition.clone(),
             definition,
+        }
+    }
+
+    /// Checks the query for what is new, beyond what was said of the whole one already.
+    fn check_increment(
+        &self,
+        model: &Model,
+        increment: &Parsed,
+        whole: Option<&[Column]>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let (columns, found) = self.resolve(increment);
+        for problem in found {
+            let is_known = |known: &Diagnostic| known.message == problem.message && known.primary == problem.primary;
+            if !diagnostics.iter().any(is_known) {
+                diagnostics.push(problem);
+            }
+        }
+        let (Some(columns), Some(whole)) = (columns, whole) else { return };
+        let names = |columns: &[Column]| columns.iter().map(|c| c.name.to_lowercase()).collect::<Vec<_>>();
+        if names(&columns) != names(whole) {
+            let message = format!("`{}` returns other columns where `incremental` is true", model.name);
+            let list = |columns: &[Column]| columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
+            let help = format!(
+                "Both forms must return the same columns in the same order: {}, and not {}.",
+                list(whole),
+                list(&columns)
+            );
+            let file = Span::start_of(&SourceFile::new(&model.path, ""));
+            diagnostics.push(Diagnostic::error("other-columns", message).at(file).help(help));
         }
     }
 
@@ -381,17 +449,24 @@ fn source_columns(table: &SourceTable) -> Vec<Column> {
         .collect()
 }
 
-fn check_cluster_by(model: &Model, columns: &[Column], diagnostics: &mut Diagnostics) {
-    for name in &model.cluster_by {
+/// Checks that the columns which a model's settings name are columns of its query.
+fn check_named_columns(model: &Model, columns: &[Column], diagnostics: &mut Diagnostics) {
+    let mut named: Vec<(&str, &String)> = model.cluster_by.iter().map(|name| ("is clustered by", name)).collect();
+    match model.incremental.as_ref().map(|incremental| &incremental.strategy) {
+        Some(Strategy::Merge { unique_key, soft_delete }) => {
+            named.extend(unique_key.iter().map(|name| ("has the key", name)));
+            named.extend(soft_delete.iter().map(|name| ("takes out the rows of", name)));
+        }
+        Some(Strategy::InsertOverwrite { time_column, .. }) => named.push(("has the time", time_column)),
+        Some(Strategy::Append) | None => {}
+    }
+    for (what, name) in named {
         if columns.iter().any(|c| c.name.eq_ignore_ascii_case(name)) {
             continue;
         }
         let near = did_you_mean(name, columns.iter().map(|c| c.name.as_str()));
-        let mut diagnostic = Diagnostic::error(
-            "unknown-column",
-            format!("`{}` is clustered by `{name}`, which is not one of its columns", model.name),
-        )
-        .at(model.span.clone());
+        let message = format!("`{}` {what} `{name}`, which is not one of its columns", model.name);
+        let mut diagnostic = Diagnostic::error("unknown-column", message).at(model.span.clone());
         if let Some(near) = near {
             diagnostic = diagnostic.help(format!("Did you mean `{near}`?"));
         }

@@ -62,6 +62,8 @@ pub struct CompiledModel {
     pub places: Vec<Place>,
     /// A function of the query that gives something else each time.
     pub volatile: Option<&'static str>,
+    /// The query for what is new, where its table is not replaced as a whole.
+    pub increment: Option<CompiledIncrement>,
     /// The columns it yields, where they could be told.
     pub columns: Option<Vec<Column>>,
     /// What must hold of its rows.
@@ -70,6 +72,15 @@ pub struct CompiledModel {
     pub definition: Fingerprint,
     /// Its definition and those of all models it rests on: what its rows depend on, but for the sources.
     pub fingerprint: Fingerprint,
+}
+
+/// The query of an incremental model, rendered for what is new.
+#[derive(Clone, Debug)]
+pub struct CompiledIncrement {
+    /// The query. It may read the model's own table.
+    pub query: Arc<Rendered>,
+    /// Where it names tables and views of the project.
+    pub places: Vec<Place>,
 }
 
 /// A dashboard with its content and what its datasets read.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::marks::Note;
 use super::pins::{Inputs, Pinned};
-use crate::config::{Materialization, SyncIntent, WhenRunning};
+use crate::config::{Materialization, SchemaChange, SyncIntent, WhenRunning};
 use crate::dashboards::same_content;
 use crate::ids::{ConnectionName, DashboardName, Fingerprint, ModelName, StepId, TableName};
 use crate::template::Rendered;
@@ -97,6 +97,12 @@ pub struct BuildModel {
     pub statement: Pinned,
     /// How it is tested and then put in the place of the one that is read; none if nothing has to hold of it.
     pub audit: Option<Audit>,
+    /// How what stands there takes in what is new instead; none if it has to be built as a whole.
+    pub increment: Option<Box<Increment>>,
+    /// Whether it is built though it is unchanged.
+    pub insist: bool,
+    /// What it comes to: its definition and those below it, its tests, and what it is marked with.
+    pub fingerprint: Fingerprint,
     /// The query, for finding the place in the template that a line of the statement comes from.
     pub query: Arc<Rendered>,
     /// What its rows depend on besides its definition.
@@ -107,13 +113,36 @@ pub struct BuildModel {
     pub tidy: Option<String>,
 }
 
+/// How a table takes in what is new.
+#[derive(Clone, Debug)]
+pub struct Increment {
+    /// The query for the moment from which on rows are replaced; none if none are by their time.
+    pub window: Option<String>,
+    /// The statement that puts the new rows aside.
+    pub statement: Pinned,
+    /// The query for them, for finding the place in the template that a line of the statement comes from.
+    pub query: Arc<Rendered>,
+    /// How the rows that the table will have are tested, and the new ones taken in.
+    pub audit: Audit,
+    /// Where they are put aside.
+    pub new: TableName,
+    /// The columns of the table, in order.
+    pub columns: Vec<String>,
+    /// What is done when the new rows have other columns.
+    pub on_schema_change: SchemaChange,
+    /// The statement that writes on the table what it is built from now.
+    pub mark: Pinned,
+    /// What becomes of the rows, in a word.
+    pub verb: &'static str,
+}
+
 /// How a new version of a table or view is tested, and then published in one step.
 #[derive(Clone, Debug)]
 pub struct Audit {
     /// The tests.
     pub tests: Vec<PlannedTest>,
     /// The query that counts the rows that fail each: the test's place in the list, and their number.
-    pub count: String,
+    pub count: Pinned,
     /// Statements that make room right before the new version takes its place.
     pub room: Vec<String>,
     /// The statement that puts the new version in its place.
@@ -128,7 +157,7 @@ pub struct PlannedTest {
     /// What it says, in short.
     pub name: String,
     /// The query that returns a few rows that fail it.
-    pub sample: String,
+    pub sample: Pinned,
     /// Whether a failure is told and otherwise does no harm.
     pub warns: bool,
 }

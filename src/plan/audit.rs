@@ -2,13 +2,13 @@
 
 use super::action::{Audit, PlannedTest};
 use super::pins::Pinned;
-use super::statement::{marked_header, marked_statement};
+use super::statement::{marked_header, marked_statement, whole_query};
 use crate::config::Materialization;
 use crate::ids::{TableName, quote_identifier, string_literal};
-use crate::manifest::{CompiledModel, Manifest};
+use crate::manifest::{CompiledModel, CompiledTest, Manifest};
 
 /// So many rows that fail a test are shown.
-const SAMPLE_ROWS: usize = 5;
+pub(super) const SAMPLE_ROWS: usize = 5;
 
 /// Writes the statement that makes the new version.
 pub(super) fn new_version(manifest: &Manifest, model: &CompiledModel, new: &TableName) -> Pinned {
@@ -17,36 +17,47 @@ pub(super) fn new_version(manifest: &Manifest, model: &CompiledModel, new: &Tabl
     let header = Pinned::default().own(format!("CREATE OR REPLACE {kind} {} COMMENT {comment} AS\n", new.to_sql()));
     match model.config.materialized {
         Materialization::View => header.plain_query(model),
-        Materialization::Table => header.pinned_query(manifest, model),
+        Materialization::Table => header.then(whole_query(manifest, model)),
     }
 }
 
 /// Plans how the new version is tested and published. `room` are statements that have to come right before.
 pub(super) fn audit(manifest: &Manifest, model: &CompiledModel, new: &TableName, room: Vec<String>) -> Audit {
-    // Tests read the model by its own name, which stands for the new version here.
-    let name = quote_identifier(model.config.name.as_str());
-    let with = format!("WITH {name} AS (SELECT * FROM {})\n", new.to_sql());
-    let counts = model
-        .tests
-        .iter()
-        .enumerate()
-        .map(|(i, test)| format!("SELECT {i} AS test, count(*) AS failing FROM (\n{}\n)", test.failing));
-    let tests = model.tests.iter().map(|test| PlannedTest {
-        name: test.name.clone(),
-        sample: format!("{with}SELECT * FROM (\n{}\n) LIMIT {SAMPLE_ROWS}", test.failing),
-        warns: test.warns,
-    });
+    let as_new = Pinned::default().own(format!("SELECT * FROM {}", new.to_sql()));
     let publish = match model.config.materialized {
         Materialization::View => marked_statement(manifest, model),
-        Materialization::Table => marked_header(manifest, model).own(format!("SELECT * FROM {}", new.to_sql())),
+        Materialization::Table => marked_header(manifest, model).then(as_new.clone()),
     };
     Audit {
-        tests: tests.collect(),
-        count: format!("{with}{}", counts.collect::<Vec<_>>().join("\nUNION ALL\n")),
+        tests: tests(model, &as_new),
+        count: count(model, &as_new, &[]),
         room,
         publish,
         clear: format!("DROP {} IF EXISTS {}", kind(model.config.materialized), new.to_sql()),
     }
+}
+
+/// Plans the tests of a model whose rows will be what a query returns.
+pub(super) fn tests(model: &CompiledModel, rows: &Pinned) -> Vec<PlannedTest> {
+    let test = |test: &CompiledTest| PlannedTest {
+        name: test.name.clone(),
+        sample: named(model, rows).own(format!("SELECT * FROM (\n{}\n) LIMIT {SAMPLE_ROWS}", test.failing)),
+        warns: test.warns,
+    };
+    model.tests.iter().map(test).collect()
+}
+
+/// Writes the query that counts the rows that fail each test; `more` are queries of tests that come after the model's own.
+pub(super) fn count(model: &CompiledModel, rows: &Pinned, more: &[String]) -> Pinned {
+    let failing = model.tests.iter().map(|test| &test.failing).chain(more).enumerate();
+    let counts = failing.map(|(i, failing)| format!("SELECT {i} AS test, count(*) AS failing FROM (\n{failing}\n)"));
+    named(model, rows).own(counts.collect::<Vec<_>>().join("\nUNION ALL\n"))
+}
+
+/// Lets tests read rows by the model's own name.
+fn named(model: &CompiledModel, rows: &Pinned) -> Pinned {
+    let name = quote_identifier(model.config.name.as_str());
+    Pinned::default().own(format!("WITH {name} AS (")).then(rows.clone()).own(")\n")
 }
 
 fn kind(materialized: Materialization) -> &'static str {

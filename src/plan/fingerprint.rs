@@ -26,11 +26,8 @@ fn add(step: &Step, parts: &mut Vec<String>) {
         Action::Sync(sync) => parts.push(format!("{sync:?}")),
         Action::Pin(tables) => parts.push(format!("{tables:?}")),
         Action::Build(model) => {
-            parts.push(format!("{:?}", model.statement));
-            parts.push(model.query.text.clone());
-            if let Some(audit) = &model.audit {
-                parts.extend([audit.count.clone(), format!("{:?}", audit.publish)]);
-            }
+            // Whether it takes in what is new or is built as a whole depends on what is there.
+            parts.extend([model.fingerprint.to_string(), model.insist.to_string()]);
         }
         Action::Publish(dashboard) => {
             parts.extend([&dashboard.title, &dashboard.folder, &dashboard.content].map(String::clone));

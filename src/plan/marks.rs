@@ -29,7 +29,7 @@ const DEFINITION: &str = "kiln.definition";
 const FINGERPRINT: &str = "kiln.fingerprint";
 const CLUSTER_BY: &str = "kiln.cluster_by";
 const QUERY: &str = "kiln.query";
-const TESTS: &str = "kiln.tests";
+pub(super) const TESTS: &str = "kiln.tests";
 /// Says what a table was built from. Written last, for it becomes known last.
 pub(super) const INPUTS: &str = "kiln.inputs";
 const DASHBOARD: &str = "kiln.dashboard.";

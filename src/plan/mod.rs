@@ -10,6 +10,7 @@ mod compare;
 mod deploy;
 mod destroy;
 mod fingerprint;
+mod increment;
 mod marks;
 mod observed;
 mod pins;
@@ -20,15 +21,15 @@ mod steps;
 mod tests;
 
 pub use action::{
-    Action, Alter, Audit, BuildModel, Done, LandedTable, PlannedTest, PublishDashboard, QueryDashboard, Refusal, Step,
-    SyncConnection, TrashDashboard, WidgetStatement,
+    Action, Alter, Audit, BuildModel, Done, Increment, LandedTable, PlannedTest, PublishDashboard, QueryDashboard,
+    Refusal, Step, SyncConnection, TrashDashboard, WidgetStatement,
 };
 pub use change::{Act, Change, DeployPlan, Kind};
 pub use deploy::deploy;
 pub use destroy::destroy;
 pub use marks::{LOCK_TABLE, Marks, NOTES_TABLE, Note};
 pub use observed::{Lock, Observed, ObservedDashboard, ObservedTable, Published, TableKind};
-pub use pins::{Inputs, Pinned, Version, Versions, Written};
+pub use pins::{Gaps, Inputs, Pinned, Version, Versions, Written};
 pub use run::{choose_job, run};
 pub use statement::{properties, statement};
 pub use steps::{Consent, RunPlan};

@@ -7,8 +7,8 @@ use std::ops::Range;
 use super::observed::Observed;
 use crate::config::Materialization;
 use crate::diag::{SourceFile, Span};
-use crate::ids::{Fingerprint, ModelName, RunId, TableName, quote_identifier};
-use crate::manifest::{CompiledModel, Manifest, ReadFrom};
+use crate::ids::{Fingerprint, ModelName, RunId, TableName, quote_identifier, string_literal};
+use crate::manifest::{CompiledIncrement, CompiledModel, Manifest, Place, ReadFrom};
 use crate::template::Rendered;
 
 /// A version of a Delta table.
@@ -22,6 +22,9 @@ pub struct Version {
 
 /// The versions that a run reads. A table that has none, such as a view, is not among them.
 pub type Versions = BTreeMap<TableName, Version>;
+
+/// A moment before all rows.
+const BEFORE_ALL: &str = "0001-01-01 00:00:00";
 
 /// A statement about a model with gaps for what becomes known only in the run.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +42,42 @@ enum Piece {
     Version(TableName),
     /// The fingerprint of what the table is built from.
     Inputs,
+    /// The moment from which on rows are replaced, as a literal.
+    Since,
+    /// The columns of the table that takes rows in, separated by commas.
+    Columns,
+}
+
+/// What becomes known only in the run.
+#[derive(Clone, Debug, Default)]
+pub struct Gaps {
+    /// The versions at which sources are read.
+    pub versions: Versions,
+    /// What a table is built from.
+    pub inputs: Option<Fingerprint>,
+    /// The moment from which on rows are replaced, as `2026-11-24 00:00:00`.
+    pub since: Option<String>,
+    /// The columns of the table that takes rows in.
+    pub columns: Vec<String>,
+}
+
+/// A query of the project.
+#[derive(Clone, Copy)]
+pub(super) struct Query<'a> {
+    text: &'a str,
+    places: &'a [Place],
+}
+
+impl<'a> Query<'a> {
+    /// Returns the whole query of a model.
+    pub(super) fn whole(model: &'a CompiledModel) -> Self {
+        Self { text: &model.query.text, places: &model.places }
+    }
+
+    /// Returns the query for what is new.
+    pub(super) fn increment(increment: &'a CompiledIncrement) -> Self {
+        Self { text: &increment.query.text, places: &increment.places }
+    }
 }
 
 /// A statement, ready to be sent, with the way back to the model's query.
@@ -63,12 +102,31 @@ impl Pinned {
         self
     }
 
-    /// Appends a model's query that reads sources at fixed versions, also through views.
-    pub(super) fn pinned_query(mut self, manifest: &Manifest, model: &CompiledModel) -> Self {
-        let views = views_to_write_out(manifest, model);
-        let own = query_end(&model.query.text);
-        if views.is_empty() {
-            self.query(model, own, Piece::Query);
+    /// Appends the moment from which on rows are replaced.
+    pub(super) fn since(mut self) -> Self {
+        self.pieces.push(Piece::Since);
+        self
+    }
+
+    /// Appends the columns of the table that takes rows in.
+    pub(super) fn columns(mut self) -> Self {
+        self.pieces.push(Piece::Columns);
+        self
+    }
+
+    /// Appends another statement's pieces.
+    pub(super) fn then(mut self, other: Self) -> Self {
+        self.pieces.extend(other.pieces);
+        self
+    }
+
+    /// Appends a query that reads sources at fixed versions, also through views. `filter` is what comes after `FROM (…)`;
+    /// nothing if it is empty.
+    pub(super) fn pinned_query(mut self, manifest: &Manifest, query: Query<'_>, filter: Self) -> Self {
+        let views = views_to_write_out(manifest, query.places);
+        let own = query_end(query.text);
+        if views.is_empty() && filter.pieces.is_empty() {
+            self.query(query, own, Piece::Query);
             return self;
         }
         // The views stand before the query under their own names, and so hide those of the workspace.
@@ -76,12 +134,12 @@ impl Pinned {
             let before = if i == 0 { "WITH " } else { ",\n" };
             self = self.own(format!("{before}{} AS (\n", quote_identifier(view.config.name.as_str())));
             let text = &view.query.text;
-            self.query(view, query_end(text), |range| Piece::Own(text[range].to_owned()));
+            self.query(Query::whole(view), query_end(text), |range| Piece::Own(text[range].to_owned()));
             self = self.own("\n)");
         }
-        self = self.own("\nSELECT * FROM (\n");
-        self.query(model, own, Piece::Query);
-        self.own("\n)")
+        self = self.own(if views.is_empty() { "SELECT * FROM (\n" } else { "\nSELECT * FROM (\n" });
+        self.query(query, own, Piece::Query);
+        self.own("\n)").then(filter)
     }
 
     /// Appends a model's query as it is.
@@ -90,11 +148,11 @@ impl Pinned {
         self
     }
 
-    fn query(&mut self, model: &CompiledModel, end: usize, piece: impl Fn(Range<usize>) -> Piece) {
+    fn query(&mut self, query: Query<'_>, end: usize, piece: impl Fn(Range<usize>) -> Piece) {
         let mut from = 0;
-        for place in &model.places {
+        for place in query.places {
             if let ReadFrom::Source(table) = &place.read
-                && !has_version(&model.query.text[place.range.end..])
+                && !has_version(&query.text[place.range.end..])
             {
                 self.pieces.push(piece(from..place.range.end));
                 self.pieces.push(Piece::Version(table.clone()));
@@ -105,7 +163,7 @@ impl Pinned {
     }
 
     /// Fills the gaps.
-    pub fn write(&self, query: &Rendered, versions: &Versions, inputs: &Fingerprint) -> Written {
+    pub fn write(&self, query: &Rendered, gaps: &Gaps) -> Written {
         let mut written = Written::default();
         for piece in &self.pieces {
             match piece {
@@ -116,11 +174,19 @@ impl Pinned {
                     written.parts.push((start..written.text.len(), range.start));
                 }
                 Piece::Version(table) => {
-                    if let Some(version) = versions.get(table) {
+                    if let Some(version) = gaps.versions.get(table) {
                         written.text.push_str(&format!(" VERSION AS OF {}", version.number));
                     }
                 }
-                Piece::Inputs => written.text.push_str(inputs.as_str()),
+                Piece::Inputs => written.text.push_str(gaps.inputs.as_ref().map_or("", Fingerprint::as_str)),
+                Piece::Since => {
+                    let since = gaps.since.as_deref().unwrap_or(BEFORE_ALL);
+                    written.text.push_str(&format!("TIMESTAMP {}", string_literal(since)));
+                }
+                Piece::Columns => {
+                    let columns: Vec<String> = gaps.columns.iter().map(|column| quote_identifier(column)).collect();
+                    written.text.push_str(&columns.join(", "));
+                }
             }
         }
         written
@@ -201,17 +267,17 @@ impl Inputs {
     }
 }
 
-/// Lists the views through which a model reads sources, each after those that it reads itself.
-fn views_to_write_out<'a>(manifest: &'a Manifest, model: &CompiledModel) -> Vec<&'a CompiledModel> {
+/// Lists the views through which a query reads sources, each after those that it reads itself.
+fn views_to_write_out<'a>(manifest: &'a Manifest, places: &[Place]) -> Vec<&'a CompiledModel> {
     let mut views = Vec::new();
-    add_views(manifest, model, &mut views);
+    add_views(manifest, places, &mut views);
     views
 }
 
 /// Adds the views of a query; tells whether it reads sources, be it through them.
-fn add_views<'a>(manifest: &'a Manifest, model: &CompiledModel, views: &mut Vec<&'a CompiledModel>) -> bool {
+fn add_views<'a>(manifest: &'a Manifest, places: &[Place], views: &mut Vec<&'a CompiledModel>) -> bool {
     let mut reads_sources = false;
-    for place in &model.places {
+    for place in places {
         match &place.read {
             ReadFrom::Source(_) => reads_sources = true,
             ReadFrom::Model(name) => {
@@ -222,7 +288,7 @@ fn add_views<'a>(manifest: &'a Manifest, model: &CompiledModel, views: &mut Vec<
                 }
                 if views.iter().any(|other| other.config.name == view.config.name) {
                     reads_sources = true;
-                } else if add_views(manifest, view, views) {
+                } else if add_views(manifest, &view.places, views) {
                     views.push(view);
                     reads_sources = true;
                 }

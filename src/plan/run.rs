@@ -8,7 +8,7 @@ use crate::ids::JobName;
 use crate::manifest::{CompiledModel, Manifest};
 
 /// Plans a run of a job; of the only job, if none is named. What is built already by the same definition, from the same
-/// versions of its sources, need not be built again.
+/// versions of its sources, need not be built again. With `full_refresh`, incremental models are built as a whole.
 ///
 /// # Errors
 /// There is no such job, or none can be chosen.
@@ -17,10 +17,12 @@ pub fn run(
     job: Option<&str>,
     observed: &Observed,
     consent: Consent,
+    full_refresh: bool,
 ) -> Result<RunPlan, Diagnostics> {
     let (name, job) = choose_job(manifest, job)?;
     let mut planner = Planner::new(manifest, observed, consent);
     planner.reuse = true;
+    planner.full_refresh = full_refresh;
     // Syncs come first in the plan and models in their own order, however the job lists them: what a step waits
     // for is said by the graph, and the rest reads best in the direction in which data flow.
     for step in &job.steps {

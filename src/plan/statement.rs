@@ -1,8 +1,8 @@
 //! The statements that build models: a header that kiln writes, then the model's query.
 
 use super::marks;
-use super::pins::Pinned;
-use crate::config::Materialization;
+use super::pins::{Pinned, Query};
+use crate::config::{Materialization, Strategy};
 use crate::ids::{quote_identifier, string_literal};
 use crate::manifest::{CompiledModel, Manifest};
 
@@ -12,7 +12,22 @@ pub(super) fn marked_statement(manifest: &Manifest, model: &CompiledModel) -> Pi
     match model.config.materialized {
         // A view is read later, at what its sources are then.
         Materialization::View => header.plain_query(model),
-        Materialization::Table => header.pinned_query(manifest, model),
+        Materialization::Table => header.then(whole_query(manifest, model)),
+    }
+}
+
+/// Writes the whole query of a model that is a table.
+pub(super) fn whole_query(manifest: &Manifest, model: &CompiledModel) -> Pinned {
+    let filter = soft_delete(model).map(|flag| format!("\nWHERE NOT coalesce({flag}, false)"));
+    let filter = filter.map_or_else(Pinned::default, |filter| Pinned::default().own(filter));
+    Pinned::default().pinned_query(manifest, Query::whole(model), filter)
+}
+
+/// Returns the column that is true in deleted rows, if the model has one.
+pub(super) fn soft_delete(model: &CompiledModel) -> Option<String> {
+    match &model.config.incremental.as_ref()?.strategy {
+        Strategy::Merge { soft_delete, .. } => soft_delete.as_ref().map(|flag| quote_identifier(flag)),
+        Strategy::Append | Strategy::InsertOverwrite { .. } => None,
     }
 }
 

@@ -11,6 +11,7 @@ use super::action::{
 };
 use super::audit::{audit, new_version};
 use super::compare::{differences, in_place_differences};
+use super::increment::increment;
 use super::marks::{self, NEW_PREFIX, NOTES_TABLE, Note};
 use super::observed::{Observed, ObservedTable, TableKind};
 use super::pins::Inputs;
@@ -19,7 +20,7 @@ use crate::config::{Materialization, Source, SyncIntent, SyncWishes};
 use crate::dashboards::widget_queries;
 use crate::graph::Graph;
 use crate::ids::{
-    ConnectionName, DashboardName, JobName, ModelName, StepId, TableName, quote_identifier, workspace_path,
+    ConnectionName, DashboardName, Fingerprint, JobName, ModelName, StepId, TableName, quote_identifier, workspace_path,
 };
 use crate::manifest::{CompiledDashboard, CompiledModel, Manifest, Reads};
 
@@ -67,13 +68,23 @@ pub(super) struct Planner<'a> {
     pub(super) consent: Consent,
     /// Whether what is built already, from the same and by the same definition, is left as it is.
     pub(super) reuse: bool,
+    /// Whether incremental models are built as a whole.
+    pub(super) full_refresh: bool,
     graph: Graph<StepId>,
     actions: IndexMap<StepId, Action>,
 }
 
 impl<'a> Planner<'a> {
     pub(super) fn new(manifest: &'a Manifest, observed: &'a Observed, consent: Consent) -> Self {
-        Self { manifest, observed, consent, reuse: false, graph: Graph::new(), actions: IndexMap::new() }
+        Self {
+            manifest,
+            observed,
+            consent,
+            reuse: false,
+            full_refresh: false,
+            graph: Graph::new(),
+            actions: IndexMap::new(),
+        }
     }
 
     /// Returns the steps in an order in which they can run.
@@ -180,7 +191,19 @@ impl<'a> Planner<'a> {
             before.extend(room(&new, self.observed.waiting.get(&new.name)));
             (new_version(self.manifest, model, &new), Some(audit(self.manifest, model, &new, making_room)))
         };
+        let insist = self.full_refresh && model.increment.is_some();
+        let taking_in = there.filter(|there| self.reuse && !insist && !differences(model, there).rebuild);
+        let look = [model.config.description.clone().unwrap_or_default(), model.config.cluster_by.join(", ")];
         Action::Build(Box::new(BuildModel {
+            increment: taking_in.and_then(|there| increment(self.manifest, model, there)).map(Box::new),
+            insist,
+            fingerprint: Fingerprint::of(&[
+                model.fingerprint.as_str(),
+                marks::of_tests(model).as_str(),
+                &look[0],
+                &look[1],
+                model.config.materialized.as_str(),
+            ]),
             model: model.config.name.clone(),
             table: model.table.clone(),
             materialized: model.config.materialized,

@@ -124,14 +124,28 @@ impl Templates {
         self.render_source(&read(&self.root, path)?)
     }
 
+    /// Renders a model's SQL file. Besides, it sees `this`, the full name of the model's table, and `incremental`: whether
+    /// only what is new is wanted.
+    pub fn render_model(&self, path: &Path, this: &str, incremental: bool) -> Result<Rendered, Diagnostics> {
+        let more = [("this", json!(this)), ("incremental", json!(incremental))];
+        self.render_with(&read(&self.root, path)?, &more)
+    }
+
     /// Renders a text that has been read already.
     pub fn render_source(&self, file: &Arc<SourceFile>) -> Result<Rendered, Diagnostics> {
+        self.render_with(file, &[])
+    }
+
+    fn render_with(&self, file: &Arc<SourceFile>, more: &[(&str, Value)]) -> Result<Rendered, Diagnostics> {
         if !scan::is_template(&file.text) {
             return Ok(Rendered::plain(file));
         }
         let mut scope = self.scope.clone();
         let stem = file.path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
         scope.insert("model", &json!({ "name": stem }));
+        for (name, value) in more {
+            scope.insert(name, value);
+        }
 
         let mut marks = self.marked.as_ref().map(|(_, marks)| marks.clone()).unwrap_or_default();
         let template = Instrumented::new(file, &mut marks);

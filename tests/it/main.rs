@@ -31,6 +31,8 @@ mod fivetran_states;
 mod github;
 mod http_faults;
 #[cfg(feature = "local")]
+mod incremental;
+#[cfg(feature = "local")]
 mod interrupt;
 mod login;
 #[cfg(feature = "local")]

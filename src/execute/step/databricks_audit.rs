@@ -5,12 +5,12 @@ use super::databricks_build::{Built, explain, statement, thousands, was_sent};
 use super::{Context, Finished, Reporter};
 use crate::databricks::{Error, StatementResult};
 use crate::event::{EventKind, Failure, Outcome, QueryResult};
-use crate::plan::{Audit, BuildModel, PlannedTest};
+use crate::plan::{Audit, BuildModel, Pinned, PlannedTest};
 
 pub(super) async fn run(
     model: &BuildModel,
     audit: &Audit,
-    built: Built<'_>,
+    built: Built,
     context: &Context,
     reporter: &Reporter,
 ) -> Finished {
@@ -24,21 +24,26 @@ pub(super) async fn run(
 async fn test_and_publish(
     model: &BuildModel,
     audit: &Audit,
-    built: Built<'_>,
+    built: Built,
     context: &Context,
     reporter: &Reporter,
 ) -> Result<Finished, Error> {
-    let Built { from, summary, adopted } = built;
-    let publish = from.write(&audit.publish, model).text;
+    let Built { gaps, summary, adopted } = built;
+    let write = |statement: &Pinned| statement.write(&model.query, &gaps).text;
+    let publish = write(&audit.publish);
     if adopted && was_sent(&publish, context, reporter) {
         // It was sent only after the tests, and the new version may be cleared away by now.
         publish_tested(publish, audit, context, reporter).await?;
         return Ok(Finished::succeeded(format!("{summary}, tested before the run was broken off")));
     }
-    let counted = statement(audit.count.clone(), true, context, reporter).await.result?;
+    if audit.tests.is_empty() {
+        publish_tested(publish, audit, context, reporter).await?;
+        return Ok(Finished::succeeded(summary));
+    }
+    let counted = statement(write(&audit.count), true, context, reporter).await.result?;
     let failed = failed_tests(audit, &counted);
     for (test, failing) in &failed {
-        let sample = statement(test.sample.clone(), true, context, reporter).await.result?;
+        let sample = statement(write(&test.sample), true, context, reporter).await.result?;
         reporter
             .tell(EventKind::TestFailed {
                 step: reporter.step().clone(),

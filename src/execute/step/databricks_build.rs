@@ -5,19 +5,22 @@ use std::sync::PoisonError;
 use futures::future::BoxFuture;
 
 use super::databricks_alter::run_all;
-use super::databricks_audit;
 use super::{Context, Finished, RUN_TAG, Reporter, failure};
+use super::{databricks_audit, databricks_increment};
 use crate::config::Materialization;
 use crate::databricks::{Error, Listener, Progress, Sent, Statement, StatementResult};
 use crate::diag::Span;
 use crate::event::{EventKind, Failure, Outcome, Place};
 use crate::ids::{Fingerprint, StatementId};
-use crate::plan::{BuildModel, Done, Pinned, Versions, Written};
+use crate::plan::{BuildModel, Done, Gaps, Versions, Written};
+use crate::template::Rendered;
 
 pub(super) async fn run(model: &BuildModel, context: &Context, reporter: &Reporter) -> Finished {
     let from = Fixed::of(model, context);
-    let finished = if !context.force && from.is_done(model) {
+    let finished = if !context.force && !model.insist && from.is_done(model) {
         tidy(model, context, reporter).await
+    } else if let Some(increment) = &model.increment {
+        databricks_increment::run(model, increment, &from, context, reporter).await
     } else {
         build(model, &from, context, reporter).await
     };
@@ -47,8 +50,8 @@ fn note_built(model: &BuildModel, from: Fixed, context: &Context) {
 
 /// What a model is built from in this run.
 pub(super) struct Fixed {
-    versions: Versions,
-    inputs: Fingerprint,
+    pub(super) versions: Versions,
+    pub(super) inputs: Fingerprint,
 }
 
 impl Fixed {
@@ -67,23 +70,26 @@ impl Fixed {
         }
     }
 
-    /// Writes a statement of the model with the versions and the mark that tells them.
-    pub(super) fn write(&self, statement: &Pinned, model: &BuildModel) -> Written {
-        statement.write(&model.query, &self.versions, &self.inputs)
+    /// Returns what is known now of what statements leave open.
+    pub(super) fn gaps(&self) -> Gaps {
+        Gaps { versions: self.versions.clone(), inputs: Some(self.inputs.clone()), ..Gaps::default() }
     }
 }
 
-/// A model's new version.
-pub(super) struct Built<'a> {
-    pub(super) from: &'a Fixed,
+/// A model's new version, or new rows of it.
+pub(super) struct Built {
+    /// What the statements about it leave open.
+    pub(super) gaps: Gaps,
     /// What it is, in a few words.
     pub(super) summary: String,
     /// Whether it was made before this run was broken off.
     pub(super) adopted: bool,
 }
 
-async fn build(model: &BuildModel, from: &Fixed, context: &Context, reporter: &Reporter) -> Finished {
-    let written = from.write(&model.statement, model);
+/// Builds a model as a whole.
+pub(super) async fn build(model: &BuildModel, from: &Fixed, context: &Context, reporter: &Reporter) -> Finished {
+    let gaps = from.gaps();
+    let written = model.statement.write(&model.query, &gaps);
     let ran = match run_all(&model.before, context, reporter).await {
         Ok(()) => statement(written.text.clone(), false, context, reporter).await,
         Err(error) => Ran { id: None, adopted: false, result: Err(error) },
@@ -91,7 +97,7 @@ async fn build(model: &BuildModel, from: &Fixed, context: &Context, reporter: &R
     let id = ran.id;
     match ran.result {
         Ok(result) => {
-            let built = Built { from, summary: summary(model, &result), adopted: ran.adopted };
+            let built = Built { gaps, summary: summary(model, &result), adopted: ran.adopted };
             match &model.audit {
                 Some(audit) => databricks_audit::run(model, audit, built, context, reporter).await,
                 None => Finished::succeeded(built.summary),
@@ -99,7 +105,7 @@ async fn build(model: &BuildModel, from: &Fixed, context: &Context, reporter: &R
         }
         Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
         Err(error) => {
-            Finished::failed(Failure { place: place(&error, model, &written), ..explain(&model.model, &error) })
+            Finished::failed(Failure { place: place(&error, &model.query, &written), ..explain(&model.model, &error) })
         }
     }
     .with_statement(id)
@@ -216,12 +222,16 @@ fn summary(model: &BuildModel, result: &StatementResult) -> String {
         Materialization::View => "view",
         Materialization::Table => "table",
     };
-    let rows = result.columns.iter().position(|c| c.name == "num_inserted_rows");
-    let rows = rows.and_then(|i| result.rows.first()?.get(i)?.as_deref()?.parse::<u64>().ok());
-    match rows {
+    match inserted(result) {
         Some(rows) => format!("{kind}, {} rows", thousands(rows)),
         None => kind.to_owned(),
     }
+}
+
+/// Reads how many rows a statement wrote.
+pub(super) fn inserted(result: &StatementResult) -> Option<u64> {
+    let column = result.columns.iter().position(|c| c.name == "num_inserted_rows")?;
+    result.rows.first()?.get(column)?.as_deref()?.parse().ok()
 }
 
 /// Writes a whole number with commas between its thousands.
@@ -242,10 +252,10 @@ pub(super) fn explain(model: &crate::ids::ModelName, error: &Error) -> Failure {
 }
 
 /// Finds the place in the model's file that the warehouse complains about; the file itself if it does not say.
-fn place(error: &Error, model: &BuildModel, written: &Written) -> Option<Place> {
+pub(super) fn place(error: &Error, query: &Rendered, written: &Written) -> Option<Place> {
     let Error::Statement(error) = error else { return None };
-    let span = error.position.and_then(|p| written.origin(&model.query, p.line, p.column));
-    let span = span.unwrap_or_else(|| Span::start_of(&model.query.file));
+    let span = error.position.and_then(|p| written.origin(query, p.line, p.column));
+    let span = span.unwrap_or_else(|| Span::start_of(&query.file));
     let (line, column) = span.line_column();
     Some(Place { path: span.path().display().to_string(), line, column })
 }

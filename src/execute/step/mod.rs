@@ -7,6 +7,7 @@ mod dashboard_trash;
 mod databricks_alter;
 mod databricks_audit;
 mod databricks_build;
+mod databricks_increment;
 mod databricks_pin;
 mod fivetran_sync;
 
