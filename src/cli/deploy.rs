@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::author::author;
 use super::connect::{Environment, kiln_dir};
 use super::error::Error;
 use super::journal::{self, Journal};
@@ -116,12 +117,14 @@ pub(super) async fn under_lock(
     let journal = Journal::create(&kiln_dir, &run)?;
     let alive = journal.alive()?;
     let place = place_of(&plan);
-    let held = Held::take(environment, place, &run, attempt.act, &kiln_dir, attempt.locking, output).await?;
+    let by = author(environment, project, attempt.act.to_owned()).await?;
+    let held = Held::take(environment, place, &run, &by, &kiln_dir, attempt.locking, output).await?;
     let result = match again().await {
         // The schema is there now, for the lock is in it, and a run that died may have done some of it yet; whatever is new
         // was not in the plan that was shown.
         Ok(again) if again.changes.iter().all(|change| plan.changes.contains(change)) => {
-            let start = Start { plan: again.run, run, journal, earlier: Vec::new(), insistence: Insistence::default() };
+            let start =
+                Start { plan: again.run, run, by, journal, earlier: Vec::new(), insistence: Insistence::default() };
             Ok(carry_out(start, environment, attempt.run, project, output).await)
         }
         Ok(_) => Err(Error::refused("the workspace changed while this began")

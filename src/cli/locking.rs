@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::connect::Environment;
 use super::error::Error;
+use super::journal;
 use super::output::Output;
 use super::running::termination;
-use super::{journal, lookup};
 use crate::config::parse_duration;
-use crate::diag::sentence;
+use crate::event::Author;
 use crate::execute::lock::{self, NotTaken, Place};
 use crate::ids::RunId;
 use crate::plan::{Lock, Refusal};
@@ -40,25 +40,22 @@ pub(super) struct Held<'a> {
 }
 
 impl<'a> Held<'a> {
-    /// Takes the lock. `act` says what for: `deploy`.
+    /// Takes the lock.
     pub(super) async fn take(
         environment: &'a Environment,
         place: Place,
         run: &RunId,
-        act: &str,
+        by: &Author,
         kiln_dir: &Path,
         locking: &Locking,
         output: &Output,
     ) -> Result<Self, Error> {
         let connected = &environment.connected;
-        let me = connected.databricks.me().await.map_err(|error| {
-            Error::refused(format!("the workspace did not say who we are: {error}")).with_help(sentence(&error.help()))
-        })?;
         let lock = Lock {
             run: run.to_string(),
-            act: act.to_owned(),
-            who: me.me.user_name,
-            machine: machine(),
+            act: by.act.clone(),
+            who: by.user.clone().unwrap_or_default(),
+            machine: by.machine.clone(),
             since: Some(chrono::Utc::now()),
         };
         let mut left = locking.wait.unwrap_or_default();
@@ -127,13 +124,6 @@ pub(super) async fn take_over(
     };
     output.status(&format!("took over from run {}, which died{statements}", dead.run));
     Ok(())
-}
-
-/// Names this machine, for whoever waits for the lock.
-fn machine() -> String {
-    let of_system = || fs_err::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned());
-    let named = lookup::env("RUNNER_NAME").or_else(|| lookup::env("HOSTNAME")).or_else(of_system);
-    named.filter(|name| !name.is_empty()).unwrap_or_else(|| "an unnamed machine".to_owned())
 }
 
 fn held(holder: &Lock) -> Error {

@@ -3,6 +3,7 @@
 //! A command is one file: its arguments' doc comment is the help text, and `run` does the work. What a command returns
 //! decides the exit status in one place, [`exit`].
 
+mod author;
 mod check;
 mod connect;
 mod dashboard;
@@ -23,7 +24,9 @@ mod plan;
 mod project;
 mod render;
 mod resume;
+mod rollback;
 mod running;
+mod runs;
 mod sync_and_refresh;
 
 use std::process::ExitCode;
@@ -70,6 +73,8 @@ enum Command {
     Dashboard(dashboard::Args),
     SyncAndRefresh(sync_and_refresh::Args),
     Resume(resume::Args),
+    Runs(runs::Args),
+    Rollback(rollback::Args),
     Doctor(doctor::Args),
     Init(init::Args),
     #[cfg(feature = "local")]
@@ -111,6 +116,8 @@ fn run(command: Command, output: &Output) -> Result<Status, Error> {
         Command::Doctor(args) => to_the_end(doctor::run(&args, output)),
         Command::SyncAndRefresh(args) => to_the_end(sync_and_refresh::run(&args, output)),
         Command::Resume(args) => to_the_end(resume::run(&args, output)),
+        Command::Runs(args) => to_the_end(runs::run(&args, output)),
+        Command::Rollback(args) => to_the_end(rollback::run(&args, output)),
         #[cfg(feature = "local")]
         Command::Local(args) => to_the_end(local::run(&args, output)),
     }

@@ -8,6 +8,7 @@ use super::journal::{self, Journal};
 use super::locking::Locking;
 use super::output::Output;
 use super::running::RunArgs;
+use super::runs::run_id;
 use super::sync_and_refresh::{Begun, place_of, writes};
 use super::{ProjectArgs, Status};
 use crate::event::{Event, EventKind, Insistence, RunResult};
@@ -30,11 +31,6 @@ pub(super) struct Args {
     options: RunArgs,
     #[command(flatten)]
     locking: Locking,
-}
-
-fn run_id(text: &str) -> Result<RunId, String> {
-    let is_id = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if is_id { Ok(RunId::new(text)) } else { Err("this is no run, as in `20261124T083000123Z-1a2b3c`".to_owned()) }
 }
 
 pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
@@ -95,8 +91,8 @@ impl Beginning {
                 .with_help("Start a new one with `kiln sync-and-refresh`."));
         };
         let Some(job) = job else {
-            return Err(Error::usage(format!("run {run} is not of a job, but of a deploy"))
-                .with_help("Deploy again with `kiln deploy`: what it has done already stays as it is."));
+            return Err(Error::usage(format!("run {run} is not of a job, and needs no resuming"))
+                .with_help("Give its command again: what it has done already stays as it is."));
         };
         let ended = match journal.last().map(|event| &event.kind) {
             Some(EventKind::RunFinished { result, .. }) => Some(*result),

@@ -10,11 +10,13 @@ use super::connect::{Environment, kiln_dir};
 use super::journal::Journal;
 use super::output::{Format, Output};
 use crate::config::Project;
-use crate::event::{Event, Insistence, RunResult, standing};
+use crate::databricks::{self, Progress, Statement};
+use crate::event::{Author, Event, Insistence, RunResult, standing};
 use crate::execute::{self, Earlier};
-use crate::ids::RunId;
-use crate::plan::RunPlan;
+use crate::ids::{RunId, TableName};
+use crate::plan::{Action, HISTORY_TABLE, RunPlan};
 use crate::report::answer::Answer;
+use crate::report::history::History;
 use crate::report::json::JsonLines;
 use crate::report::terminal::Terminal;
 use crate::report::{Report, github};
@@ -37,6 +39,7 @@ const EVENT_BACKLOG: usize = 1024;
 pub(super) struct Start {
     pub(super) plan: RunPlan,
     pub(super) run: RunId,
+    pub(super) by: Author,
     pub(super) journal: Journal,
     /// The events of its journal; none if it begins.
     pub(super) earlier: Vec<Event>,
@@ -51,18 +54,24 @@ pub(super) async fn carry_out(
     project: &Project,
     output: &Output,
 ) -> RunResult {
-    let Start { plan, run, journal, earlier, insistence } = start;
+    let Start { plan, run, by, journal, earlier, insistence } = start;
     let cancel = CancellationToken::new();
     let interrupts = tokio::spawn(cancel_on_interrupts(cancel.clone()));
     let (events, received) = mpsc::channel(EVENT_BACKLOG);
     let settings = execute::Settings {
         run,
+        by,
         concurrency: usize::from(args.concurrency),
         fail_fast: args.fail_fast,
         insistence,
         clock: Arc::new(chrono::Utc::now),
         receipts: Some(journal.receipts()),
     };
+    let writes = plan
+        .steps
+        .values()
+        .any(|step| matches!(step.action, Action::Build(_) | Action::Restore(_) | Action::Publish(_)));
+    let history = TableName::new(&plan.catalog, &plan.schema, HISTORY_TABLE);
     let page = plan.job.as_ref().map(|job| kiln_dir(project).join("pages").join(format!("{job}.html")));
     let mut reports = Reports::new(output, journal);
     standing(&earlier).iter().for_each(|event| reports.show(event));
@@ -72,8 +81,35 @@ pub(super) async fn carry_out(
         reports.listen(received)
     );
     interrupts.abort();
+    if writes && let Err(error) = keep_history(&reports.history, &history, environment).await {
+        output.status(&format!("warning: the run is missing in {history}: {error}"));
+    }
     reports.finish(result, page, output);
     result
+}
+
+/// Adds a run to the history of its environment, and makes the table if this is the first.
+async fn keep_history(
+    history: &History,
+    table: &TableName,
+    environment: &Environment,
+) -> Result<(), databricks::Error> {
+    let run = async |sql: String| {
+        let statement = Statement { repeatable: true, ..Statement::new(sql, environment.connected.warehouse.clone()) };
+        // It is short, and wanted also of a run that was interrupted.
+        let (statements, never) = (environment.connected.databricks.statements(), CancellationToken::new());
+        statements.execute(&statement, &never, &mut |_: Progress| {}).await.map(drop)
+    };
+    for insertion in history.insertions(table) {
+        match run(insertion.clone()).await {
+            Err(databricks::Error::Statement(error)) if error.is_missing_table() => {
+                run(History::creation(table)).await?;
+                run(insertion).await?;
+            }
+            ended => ended?,
+        }
+    }
+    Ok(())
 }
 
 /// All that listens to a run.
@@ -82,6 +118,7 @@ struct Reports {
     lines: Option<JsonLines>,
     journal: Journal,
     answer: Answer,
+    history: History,
 }
 
 impl Reports {
@@ -92,6 +129,7 @@ impl Reports {
             lines: json.then(JsonLines::new),
             journal,
             answer: Answer::default(),
+            history: History::default(),
         }
     }
 
@@ -105,6 +143,7 @@ impl Reports {
 
     fn show(&mut self, event: &Event) {
         self.answer.event(event);
+        self.history.event(event);
         if let Some(screen) = &mut self.screen {
             screen.event(event);
         }

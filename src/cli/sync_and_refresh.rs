@@ -1,5 +1,6 @@
 //! `kiln sync-and-refresh`.
 
+use super::author::author;
 use super::connect::{Environment, kiln_dir};
 use super::error::Error;
 use super::journal::Journal;
@@ -70,17 +71,17 @@ impl Begun<'_> {
         output: &Output,
     ) -> Result<RunResult, Error> {
         let alive = self.journal.alive()?;
+        let by = author(environment, project, format!("sync-and-refresh {}", self.name)).await?;
         let held = if writes(self.job) {
-            let act = format!("sync-and-refresh {}", self.name);
             let place = place_of(manifest);
-            Some(Held::take(environment, place, &self.run, &act, &kiln_dir(project), locking, output).await?)
+            Some(Held::take(environment, place, &self.run, &by, &kiln_dir(project), locking, output).await?)
         } else {
             None
         };
         let result = match self.plan(manifest, environment).await {
             Ok(plan) => {
                 let Self { run, journal, earlier, insistence, .. } = self;
-                let start = Start { plan, run, journal, earlier, insistence };
+                let start = Start { plan, run, by, journal, earlier, insistence };
                 Ok(carry_out(start, environment, args, project, output).await)
             }
             Err(error) => Err(error),

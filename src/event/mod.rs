@@ -37,6 +37,9 @@ pub enum EventKind {
         version: u32,
         /// The run.
         run: RunId,
+        /// Who carries it out, where, and from which commit.
+        #[serde(default)]
+        by: Author,
         /// The job that is run; none for a deploy.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         job: Option<JobName>,
@@ -91,6 +94,15 @@ pub enum EventKind {
         step: StepId,
         /// The tables, each with its version.
         versions: Vec<SourceVersion>,
+    },
+    /// The version that a table had before the step changed it. Once a step that changes one; again if the run is resumed.
+    TableVersion {
+        /// The step.
+        step: StepId,
+        /// The table.
+        table: TableName,
+        /// Its version.
+        version: u64,
     },
     /// A statement that may write is about to be sent: kept on disk before it is, so that it is not sent twice. Again, with
     /// another mark, if it is run again.
@@ -179,6 +191,7 @@ impl EventKind {
             | Self::StepProgress { step, .. }
             | Self::SyncBaseline { step, .. }
             | Self::SourcesPinned { step, .. }
+            | Self::TableVersion { step, .. }
             | Self::StatementSending { step, .. }
             | Self::StatementAccepted { step, .. }
             | Self::DashboardPublished { step, .. }
@@ -214,11 +227,25 @@ pub fn standing(journal: &[Event]) -> Vec<Event> {
         .filter(|step| last_end(step).is_some_and(Outcome::succeeded))
         .collect();
     let holds = |event: &&Event| match &event.kind {
-        EventKind::RunStarted { .. } => true,
+        // What a table was before is not what it is found to be when its step goes on.
+        EventKind::RunStarted { .. } | EventKind::TableVersion { .. } => true,
         EventKind::RunResumed { .. } | EventKind::RunFinished { .. } => false,
         kind => kind.step().is_some_and(|step| succeeded.contains(step)),
     };
     journal.iter().filter(holds).cloned().collect()
+}
+
+/// Who carries a run out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Author {
+    /// What is done, as a command: `sync-and-refresh daily`.
+    pub act: String,
+    /// The user, as the workspace knows it.
+    pub user: Option<String>,
+    /// The machine.
+    pub machine: String,
+    /// The commit of the project's files, where they are in a repository.
+    pub commit: Option<String>,
 }
 
 /// What a run builds though it need not.
@@ -270,6 +297,8 @@ pub enum StepKind {
     Publish,
     /// Asks what the widgets of a published dashboard show.
     Query,
+    /// Puts a table back to an earlier version.
+    Restore,
     /// Changes a table or view in place.
     Alter,
     /// Drops a table or view.
@@ -289,6 +318,7 @@ impl From<&Action> for StepKind {
             Action::Build(_) => Self::Build,
             Action::Publish(_) => Self::Publish,
             Action::Query(_) => Self::Query,
+            Action::Restore(_) => Self::Restore,
             Action::Alter(alter) if alter.drops => Self::Drop,
             Action::Alter(_) => Self::Alter,
             Action::Trash(_) => Self::Trash,

@@ -101,6 +101,7 @@ impl Dispatcher {
         self.emit(EventKind::RunStarted {
             version: VERSION,
             run: self.settings.run.clone(),
+            by: self.settings.by.clone(),
             job: self.plan.job.clone(),
             project: self.plan.project.clone(),
             environment: self.plan.environment.clone(),

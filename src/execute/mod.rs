@@ -14,7 +14,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::databricks;
-use crate::event::Insistence;
+use crate::event::{Author, Insistence};
 use crate::fivetran;
 use crate::ids::{RunId, WarehouseId};
 
@@ -46,6 +46,8 @@ pub struct Settings {
     /// Whether the first failure ends the run: nothing further begins, and what runs is cancelled. Otherwise all that does
     /// not depend on the failure is still carried out.
     pub fail_fast: bool,
+    /// Who carries it out.
+    pub by: Author,
     /// What is built though it need not be.
     pub insistence: Insistence,
     /// The clock that events are stamped with.

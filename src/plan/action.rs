@@ -43,6 +43,8 @@ pub enum Action {
     Publish(Box<PublishDashboard>),
     /// Asks what the widgets of a published dashboard show.
     Query(QueryDashboard),
+    /// Puts a table back to an earlier version.
+    Restore(Restore),
     /// Changes a table or view in place, or drops it.
     Alter(Alter),
     /// Takes a dashboard out of the workspace.
@@ -99,6 +101,8 @@ pub struct BuildModel {
     pub audit: Option<Audit>,
     /// How what stands there takes in what is new instead; none if it has to be built as a whole.
     pub increment: Option<Box<Increment>>,
+    /// Whether a table stands there that it changes or replaces.
+    pub replaces: bool,
     /// Whether it is built though it is unchanged.
     pub insist: bool,
     /// What it comes to: its definition and those below it, its tests, and what it is marked with.
@@ -208,6 +212,15 @@ impl PublishDashboard {
     }
 }
 
+/// What is needed to put a table back to an earlier version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restore {
+    /// The table.
+    pub table: TableName,
+    /// The version that it shall be as.
+    pub to: u64,
+}
+
 /// What is needed to change a table or view in place, or to drop it.
 #[derive(Clone, Debug)]
 pub struct Alter {
@@ -268,6 +281,7 @@ impl fmt::Display for Action {
             Self::Build(_) => "build",
             Self::Publish(_) => "publish",
             Self::Query(_) => "query",
+            Self::Restore(_) => "restore",
             Self::Alter(alter) if alter.drops => "drop",
             Self::Alter(_) => "alter",
             Self::Trash(_) => "trash",

@@ -1,8 +1,8 @@
 //! The plan of taking away all that was deployed.
 
 use super::change::{Act, Change, DeployPlan, Kind};
-use super::marks::NOTES_TABLE;
-use super::observed::{Observed, TableKind};
+use super::marks::{HISTORY_TABLE, NOTES_TABLE};
+use super::observed::{Observed, ObservedTable, TableKind};
 use super::steps::{Consent, Planner};
 use crate::manifest::Manifest;
 
@@ -28,9 +28,14 @@ pub fn destroy(manifest: &Manifest, observed: &Observed) -> DeployPlan {
         let step = planner.add_drop(name, &table.kind);
         changes.push(change(kind, format!("{}.{}.{name}", manifest.catalog, manifest.schema), step));
     }
-    if observed.has_notes_table && observed.notes.iter().all(|note| note.project == manifest.project) {
-        let step = planner.add_drop(NOTES_TABLE, &TableKind::Table);
-        changes.push(change(Kind::Table, format!("{}.{}.{NOTES_TABLE}", manifest.catalog, manifest.schema), step));
+    // What kiln keeps for itself goes with the last project of the schema.
+    let of_others = |table: &ObservedTable| table.marks.as_ref().is_some_and(|marks| marks.project != manifest.project);
+    let is_last =
+        observed.notes.iter().all(|note| note.project == manifest.project) && !observed.tables.values().any(of_others);
+    let own_tables = [(observed.has_notes_table, NOTES_TABLE), (observed.has_history, HISTORY_TABLE)];
+    for (_, name) in own_tables.into_iter().filter(|(is_there, _)| *is_there && is_last) {
+        let step = planner.add_drop(name, &TableKind::Table);
+        changes.push(change(Kind::Table, format!("{}.{}.{name}", manifest.catalog, manifest.schema), step));
     }
     DeployPlan { changes, unchanged: 0, lock: observed.lock.clone(), run: planner.finish(None) }
 }

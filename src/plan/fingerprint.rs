@@ -34,6 +34,7 @@ fn add(step: &Step, parts: &mut Vec<String>) {
             parts.push(dashboard.embed_credentials.to_string());
         }
         Action::Query(query) => parts.extend(query.statements.iter().map(|statement| statement.sql.clone())),
+        Action::Restore(restore) => parts.push(format!("{restore:?}")),
         Action::Alter(_) | Action::Trash(_) | Action::Refuse(_) => {}
     }
 }

@@ -14,6 +14,7 @@ mod increment;
 mod marks;
 mod observed;
 mod pins;
+mod rollback;
 mod run;
 mod statement;
 mod steps;
@@ -22,14 +23,15 @@ mod tests;
 
 pub use action::{
     Action, Alter, Audit, BuildModel, Done, Increment, LandedTable, PlannedTest, PublishDashboard, QueryDashboard,
-    Refusal, Step, SyncConnection, TrashDashboard, WidgetStatement,
+    Refusal, Restore, Step, SyncConnection, TrashDashboard, WidgetStatement,
 };
 pub use change::{Act, Change, DeployPlan, Kind};
 pub use deploy::deploy;
 pub use destroy::destroy;
-pub use marks::{LOCK_TABLE, Marks, NOTES_TABLE, Note};
+pub use marks::{HISTORY_TABLE, LOCK_TABLE, Marks, NOTES_TABLE, Note};
 pub use observed::{Lock, Observed, ObservedDashboard, ObservedTable, Published, TableKind};
 pub use pins::{Gaps, Inputs, Pinned, Version, Versions, Written};
+pub use rollback::rollback;
 pub use run::{choose_job, run};
 pub use statement::{properties, statement};
 pub use steps::{Consent, RunPlan};

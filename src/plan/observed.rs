@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::marks::{self, LOCK_TABLE, Marks, NEW_PREFIX, NOTES_TABLE, Note};
+use super::marks::{self, HISTORY_TABLE, LOCK_TABLE, Marks, NEW_PREFIX, NOTES_TABLE, Note};
 use crate::ids::{DashboardName, TableName, WarehouseId};
 
 /// What is there.
@@ -19,6 +19,8 @@ pub struct Observed {
     pub notes: Vec<Note>,
     /// Whether the table of these notes is there.
     pub has_notes_table: bool,
+    /// Whether the table that tells of runs is there.
+    pub has_history: bool,
     /// Tables and views that wait for their tests, or did not pass them.
     pub waiting: BTreeMap<String, TableKind>,
     /// Which run changes the schema at the moment.
@@ -144,6 +146,7 @@ impl Observed {
                 self.notes = marks::notes(properties);
                 self.has_notes_table = true;
             }
+            HISTORY_TABLE => self.has_history = true,
             LOCK_TABLE => self.lock = Some(Lock::read(properties)),
             _ if name.starts_with(NEW_PREFIX) => {
                 self.waiting.insert(name.to_owned(), table.kind);

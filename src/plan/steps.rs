@@ -196,6 +196,7 @@ impl<'a> Planner<'a> {
         let look = [model.config.description.clone().unwrap_or_default(), model.config.cluster_by.join(", ")];
         Action::Build(Box::new(BuildModel {
             increment: taking_in.and_then(|there| increment(self.manifest, model, there)).map(Box::new),
+            replaces: there.is_some_and(|there| there.kind == TableKind::Table),
             insist,
             fingerprint: Fingerprint::of(&[
                 model.fingerprint.as_str(),

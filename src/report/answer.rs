@@ -64,6 +64,7 @@ impl Report for Answer {
             EventKind::RunFinished { .. } => self.ended_at = event.at.format("%Y-%m-%d %H:%M UTC").to_string(),
             EventKind::RunResumed { .. }
             | EventKind::StepStarted { .. }
+            | EventKind::TableVersion { .. }
             | EventKind::StatementSending { .. }
             | EventKind::StatementAccepted { .. }
             | EventKind::StepProgress { .. }

@@ -6,6 +6,8 @@ pub mod answer;
 pub mod changes;
 pub mod diagnostics;
 pub mod github;
+pub mod grid;
+pub mod history;
 pub mod json;
 pub mod markdown;
 pub mod page;

@@ -9,6 +9,7 @@ use console::{Style, measure_text_width, truncate_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Report;
+use super::grid::grid;
 use crate::event::{Event, EventKind, Failure, Outcome, QueryResult, RunResult, StepOutline};
 use crate::ids::{JobName, StepId};
 
@@ -28,6 +29,9 @@ pub struct Terminal {
 
 /// How long a step must have run before plain lines tell of its progress.
 const WORTH_A_LINE: TimeDelta = TimeDelta::seconds(5);
+
+/// The widest a cell of a sample is shown.
+const SAMPLE_CELL: usize = 32;
 
 struct Palette {
     good: Style,
@@ -147,7 +151,7 @@ impl Terminal {
         let word = if warns { palette.bold.apply_to("warning:") } else { palette.bad.apply_to("error:") };
         let rows = if failing == 1 { "1 row fails".to_owned() } else { format!("{failing} rows fail") };
         self.line(&format!("  {word} {step}: {rows} `{test}`"));
-        for line in grid(sample) {
+        for line in grid(sample, SAMPLE_CELL) {
             let line = truncate_str(&line, self.width.max(40).saturating_sub(6), "…").into_owned();
             self.line(&format!("      {}", palette.dim.apply_to(line.trim_end())));
         }
@@ -192,12 +196,12 @@ impl Terminal {
 impl Report for Terminal {
     fn event(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::RunStarted { job, project, environment, run, steps, .. } => {
+            EventKind::RunStarted { by, job, project, environment, run, steps, .. } => {
                 self.begin(steps);
                 let palette = &self.palette;
                 self.line(&format!(
                     "{} of {} on {} {}",
-                    palette.bold.apply_to(job.as_ref().map_or("deploy", JobName::as_str)),
+                    palette.bold.apply_to(job.as_ref().map_or(by.act.as_str(), JobName::as_str)),
                     palette.bold.apply_to(project),
                     palette.bold.apply_to(environment),
                     palette.dim.apply_to(format!("({run})")),
@@ -211,7 +215,8 @@ impl Report for Terminal {
             EventKind::StepFinished { step, outcome, milliseconds, .. } => self.finish(step, outcome, *milliseconds),
             EventKind::RunFinished { result, milliseconds } => self.end(*result, *milliseconds),
             EventKind::RunResumed { .. } => self.line(&self.palette.dim.apply_to("resumed").to_string()),
-            EventKind::StatementSending { .. }
+            EventKind::TableVersion { .. }
+            | EventKind::StatementSending { .. }
             | EventKind::StatementAccepted { .. }
             | EventKind::DashboardPublished { .. }
             | EventKind::WidgetQueried { .. }
@@ -220,24 +225,6 @@ impl Report for Terminal {
         }
     }
 }
-
-/// Lays rows out in columns, under their names.
-fn grid(rows: &QueryResult) -> Vec<String> {
-    let head: Vec<&str> = rows.columns.iter().map(|(name, _)| name.as_str()).collect();
-    let body = rows.rows.iter().map(|row| row.iter().map(|cell| cell.as_deref().unwrap_or("NULL")).collect());
-    let lines: Vec<Vec<&str>> = std::iter::once(head).chain(body).collect();
-    let width = |i: usize| lines.iter().filter_map(|line| line.get(i)).map(|cell| measure_text_width(cell)).max();
-    let widths: Vec<usize> = (0..rows.columns.len()).filter_map(width).map(|width| width.min(GRID_CELL)).collect();
-    let cell = |text: &str, width: usize| {
-        let text = truncate_str(&text.replace(['\n', '\r', '\t'], " "), width, "…").into_owned();
-        let gap = width.saturating_sub(measure_text_width(&text));
-        text + &" ".repeat(gap + 2)
-    };
-    lines.iter().map(|line| line.iter().zip(&widths).map(|(text, width)| cell(text, *width)).collect()).collect()
-}
-
-/// The widest a cell is shown.
-const GRID_CELL: usize = 32;
 
 /// Writes a duration as people read it: `0.4 s`, `12.0 s`, `3:05 min`, `1:02:03 h`.
 pub fn duration(milliseconds: u64) -> String {

@@ -45,6 +45,8 @@ mod result_stream;
 #[cfg(feature = "local")]
 mod resume;
 #[cfg(feature = "local")]
+mod runs;
+#[cfg(feature = "local")]
 mod support;
 #[cfg(feature = "local")]
 mod tables;

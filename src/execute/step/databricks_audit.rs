@@ -2,6 +2,7 @@
 
 use super::databricks_alter::run_all;
 use super::databricks_build::{Built, explain, statement, thousands, was_sent};
+use super::databricks_version;
 use super::{Context, Finished, Reporter};
 use crate::databricks::{Error, StatementResult};
 use crate::event::{EventKind, Failure, Outcome, QueryResult};
@@ -36,11 +37,21 @@ async fn test_and_publish(
         publish_tested(publish, audit, context, reporter).await?;
         return Ok(Finished::succeeded(format!("{summary}, tested before the run was broken off")));
     }
+    // What is about to be replaced can be put back later.
+    let version = async {
+        match model.replaces {
+            true => databricks_version::note(&model.table, context, reporter).await,
+            false => Ok(()),
+        }
+    };
     if audit.tests.is_empty() {
+        version.await?;
         publish_tested(publish, audit, context, reporter).await?;
         return Ok(Finished::succeeded(summary));
     }
-    let counted = statement(write(&audit.count), true, context, reporter).await.result?;
+    let (version, counted) = tokio::join!(version, statement(write(&audit.count), true, context, reporter));
+    version?;
+    let counted = counted.result?;
     let failed = failed_tests(audit, &counted);
     for (test, failing) in &failed {
         let sample = statement(write(&test.sample), true, context, reporter).await.result?;

@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 
 use super::databricks_alter::run_all;
 use super::{Context, Finished, RUN_TAG, Reporter, failure};
-use super::{databricks_audit, databricks_increment};
+use super::{databricks_audit, databricks_increment, databricks_version};
 use crate::config::Materialization;
 use crate::databricks::{Error, Listener, Progress, Sent, Statement, StatementResult};
 use crate::diag::Span;
@@ -90,7 +90,13 @@ pub(super) struct Built {
 pub(super) async fn build(model: &BuildModel, from: &Fixed, context: &Context, reporter: &Reporter) -> Finished {
     let gaps = from.gaps();
     let written = model.statement.write(&model.query, &gaps);
-    let ran = match run_all(&model.before, context, reporter).await {
+    let prepared = async {
+        if model.replaces && model.audit.is_none() {
+            databricks_version::note(&model.table, context, reporter).await?;
+        }
+        run_all(&model.before, context, reporter).await
+    };
+    let ran = match prepared.await {
         Ok(()) => statement(written.text.clone(), false, context, reporter).await,
         Err(error) => Ran { id: None, adopted: false, result: Err(error) },
     };

@@ -4,34 +4,24 @@ use std::sync::PoisonError;
 
 use futures::future::join_all;
 
-use super::databricks_build::statement;
+use super::databricks_version::newest;
 use super::{Context, Finished, Reporter, failure};
-use crate::databricks::{Error, StatementResult};
+use crate::databricks::Error;
 use crate::event::{EventKind, Outcome, SourceVersion};
 use crate::ids::TableName;
-use crate::plan::{Version, Versions};
+use crate::plan::Versions;
 
 pub(super) async fn run(tables: &[TableName], context: &Context, reporter: &Reporter) -> Finished {
-    let looks = join_all(tables.iter().map(|table| async move {
-        let sql = format!("DESCRIBE HISTORY {} LIMIT 1", table.to_sql());
-        (table, statement(sql, true, context, reporter).await.result)
-    }));
+    let looks = join_all(tables.iter().map(|table| async move { (table, newest(table, context, reporter).await) }));
     let mut versions = Versions::new();
     let mut without = Vec::new();
     for (table, looked) in looks.await {
         match looked {
-            Ok(result) => match newest(&result) {
-                Some(version) => {
-                    versions.insert(table.clone(), version);
-                }
-                None => without.push(table.to_string()),
-            },
-            Err(Error::Interrupted { .. }) => return Finished::new(Outcome::Cancelled),
-            // A view or a foreign table has no versions, and whoever reads a table that is missing will say so.
-            Err(Error::Statement(error)) => {
-                tracing::debug!(%table, %error, "no version can be fixed");
-                without.push(table.to_string());
+            Ok(Some(version)) => {
+                versions.insert(table.clone(), version);
             }
+            Ok(None) => without.push(table.to_string()),
+            Err(Error::Interrupted { .. }) => return Finished::new(Outcome::Cancelled),
             Err(error) => {
                 let message = format!("the version of {table} could not be read: {error}");
                 return Finished::failed(failure(message, error.help(), error.class()));
@@ -52,14 +42,4 @@ pub(super) async fn run(tables: &[TableName], context: &Context, reporter: &Repo
         [] => format!("{tables} at fixed versions"),
         without => format!("{fixed} of {tables} at fixed versions; {} has none", without.join(", ")),
     })
-}
-
-/// Reads the newest version of a table's history.
-fn newest(history: &StatementResult) -> Option<Version> {
-    let row = history.rows.first()?;
-    let cell = |name: &str| {
-        let column = history.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))?;
-        row.get(column)?.clone()
-    };
-    Some(Version { number: cell("version")?.parse().ok()?, at: cell("timestamp") })
 }

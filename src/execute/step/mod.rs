@@ -9,6 +9,7 @@ mod databricks_audit;
 mod databricks_build;
 mod databricks_increment;
 mod databricks_pin;
+mod databricks_version;
 mod fivetran_sync;
 
 use std::collections::HashMap;
@@ -126,6 +127,7 @@ pub(super) async fn carry_out(action: Action, context: &Context, reporter: &Repo
         Action::Build(model) => databricks_build::run(&model, context, reporter).await,
         Action::Publish(dashboard) => dashboard_publish::run(&dashboard, context, reporter).await,
         Action::Query(query) => dashboard_query::run(&query, context, reporter).await,
+        Action::Restore(restore) => databricks_version::restore(&restore, context, reporter).await,
         Action::Alter(alter) => databricks_alter::run(&alter, context, reporter).await,
         Action::Trash(dashboard) => dashboard_trash::run(&dashboard, context, reporter).await,
         Action::Refuse(refusal) => {

@@ -184,8 +184,8 @@ pub(crate) fn copy(from: &Path, to: &Path) {
 }
 
 impl Project {
-    /// Returns every file of every table with its size: what readers could see. Documents beside the tables, such as
-    /// the connections' state and the query history, are left out.
+    /// Returns every file of every table with its size: what readers could see. What tells of runs is left out: documents
+    /// beside the tables, such as the connections' state and the query history, and the table of runs.
     pub(crate) fn snapshot(&self) -> BTreeMap<PathBuf, u64> {
         let root = self.path().join(".kiln/local");
         files(&root)
@@ -193,6 +193,7 @@ impl Project {
             .filter(|path| {
                 path.iter().any(|part| part == "_delta_log") || path.extension().is_some_and(|e| e == "parquet")
             })
+            .filter(|path| path.iter().all(|part| part != "_kiln_runs"))
             .map(|path| {
                 (path.strip_prefix(&root).expect("it is below").to_owned(), path.metadata().map_or(0, |m| m.len()))
             })

@@ -1,0 +1,133 @@
+//! `kiln rollback`.
+
+use super::author::author;
+use super::connect::{Environment, kiln_dir};
+use super::error::Error;
+use super::journal::Journal;
+use super::locking::{Held, Locking};
+use super::output::Output;
+use super::running::{RunArgs, Start, carry_out, new_run_id};
+use super::runs::{run_id, table};
+use super::sync_and_refresh::place_of;
+use super::{ProjectArgs, Status, guard};
+use crate::event::Insistence;
+use crate::ids::{RunId, TableName, string_literal};
+use crate::manifest::Manifest;
+use crate::plan::{self, Restore};
+
+/// Put every table that a run changed back to the version that it had before
+///
+/// Views and dashboards stay as they are, and so do tables that the run made. A rollback is a run like others: rolling it
+/// back undoes it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The run [default: the newest that changed a table]
+    #[arg(value_parser = run_id)]
+    run: Option<RunId>,
+    /// Also undo what later runs have changed
+    #[arg(long, requires = "run")]
+    and_later: bool,
+    #[command(flatten)]
+    project: ProjectArgs,
+    #[command(flatten)]
+    options: RunArgs,
+    #[command(flatten)]
+    locking: Locking,
+    /// Do not ask, though the environment is protected
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
+    let (project, manifest) = args.project.compile(output)?;
+    let environment = Environment::connect(&project, output).await?;
+    let (undone, tables) = changed(&environment, &manifest, args.run.as_ref(), args.and_later).await?;
+    if !args.and_later {
+        refuse_if_changed_since(&environment, &manifest, &undone, &tables).await?;
+    }
+    for restore in &tables {
+        output.status(&format!("{} goes back to version {}", restore.table, restore.to));
+    }
+    guard::pass(&project, args.yes, &format!("roll back run {undone} in")).await?;
+    let (run, kiln_dir) = (new_run_id(), kiln_dir(&project));
+    let journal = Journal::create(&kiln_dir, &run)?;
+    let alive = journal.alive()?;
+    let by = author(&environment, &project, format!("rollback {undone}")).await?;
+    let held = Held::take(&environment, place_of(&manifest), &run, &by, &kiln_dir, &args.locking, output).await?;
+    let plan = plan::rollback(&manifest, tables);
+    let start = Start { plan, run, by, journal, earlier: Vec::new(), insistence: Insistence::default() };
+    let result = carry_out(start, &environment, &args.options, &project, output).await;
+    held.release(output).await;
+    drop(alive);
+    environment.close().await;
+    Ok(result.into())
+}
+
+/// Rows of the history that tell of a table that was there and changed: new rows that failed their tests were not taken in.
+const CHANGED: &str = "version_before IS NOT NULL AND outcome <> 'tests_failed'";
+
+/// Finds the tables that a run changed, with the versions that they had before.
+async fn changed(
+    environment: &Environment,
+    manifest: &Manifest,
+    run: Option<&RunId>,
+    and_later: bool,
+) -> Result<(RunId, Vec<Restore>), Error> {
+    let history = table(manifest).to_sql();
+    let project = string_literal(&manifest.project);
+    let wanted = match run {
+        Some(run) => string_literal(run.as_str()),
+        None => format!("(SELECT max(run) FROM {history} WHERE project = {project} AND {CHANGED})"),
+    };
+    let which = if and_later { ">=" } else { "=" };
+    // Versions only grow, so the least is the one before the first of these runs.
+    let sql = format!(
+        "SELECT min(min(run)) OVER (), table_name, min(version_before) FROM {history}\n\
+         WHERE project = {project} AND {CHANGED} AND run {which} {wanted}\n\
+         GROUP BY table_name ORDER BY table_name"
+    );
+    let found = environment.history(manifest, &sql).await?;
+    let restore = |row: &Vec<Option<String>>| {
+        let [Some(run), Some(table), Some(version)] = row.as_slice() else { return None };
+        Some((RunId::new(run), Restore { table: own_table(manifest, table)?, to: version.parse().ok()? }))
+    };
+    let (runs, tables): (Vec<RunId>, Vec<Restore>) = found.rows.iter().filter_map(restore).unzip();
+    let first = runs.into_iter().next().filter(|first| run.is_none_or(|run| run == first));
+    match (first, run) {
+        (Some(run), _) => Ok((run, tables)),
+        (None, Some(run)) => {
+            Err(Error::usage(format!("run {run} changed no table that was there before, or is unknown"))
+                .with_help("`kiln runs` lists the runs, and `kiln runs show RUN` the tables that one changed."))
+        }
+        (None, None) => {
+            Err(Error::usage("no run has changed a table that was there before").with_help("There is nothing to undo."))
+        }
+    }
+}
+
+/// Refuses where another run has changed one of the tables later.
+async fn refuse_if_changed_since(
+    environment: &Environment,
+    manifest: &Manifest,
+    run: &RunId,
+    tables: &[Restore],
+) -> Result<(), Error> {
+    let names: Vec<String> = tables.iter().map(|restore| string_literal(&restore.table.to_string())).collect();
+    let sql = format!(
+        "SELECT run, min(table_name) FROM {} WHERE run > {} AND {CHANGED} AND table_name IN ({})\n\
+         GROUP BY run ORDER BY run DESC LIMIT 1",
+        table(manifest).to_sql(),
+        string_literal(run.as_str()),
+        names.join(", ")
+    );
+    let later = environment.history(manifest, &sql).await?;
+    let Some([Some(later), Some(name)]) = later.rows.first().map(Vec::as_slice) else { return Ok(()) };
+    Err(Error::usage(format!("run {later} has changed {name} since"))
+        .with_help(format!("Undo what came after it too: `kiln rollback {run} --and-later`.")))
+}
+
+/// Reads a name of the history.
+fn own_table(manifest: &Manifest, name: &str) -> Option<TableName> {
+    let schema = TableName::new(&manifest.catalog, &manifest.schema, "").to_string();
+    name.strip_prefix(&schema).map(|own| TableName::new(&manifest.catalog, &manifest.schema, own))
+}

@@ -1,0 +1,147 @@
+//! `kiln runs`.
+
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use super::connect::Environment;
+use super::error::Error;
+use super::output::{Format, Output};
+use super::{ProjectArgs, Status};
+use crate::databricks::{self, Progress, Statement};
+use crate::diag::sentence;
+use crate::event::QueryResult;
+use crate::ids::{RunId, TableName, string_literal};
+use crate::manifest::Manifest;
+use crate::plan::HISTORY_TABLE;
+use crate::report::grid::grid;
+
+/// List the runs of an environment, the newest first, or show one of them
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    project: ProjectArgs,
+    /// How many runs
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    limit: u16,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Show(Show),
+}
+
+/// Show the steps of a run
+#[derive(Debug, clap::Args)]
+struct Show {
+    /// The run
+    #[arg(value_parser = run_id)]
+    run: RunId,
+    #[command(flatten)]
+    project: ProjectArgs,
+}
+
+/// Reads a run's id.
+pub(super) fn run_id(text: &str) -> Result<RunId, String> {
+    let is_id = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if is_id { Ok(RunId::new(text)) } else { Err("this is no run, as in `20261124T083000123Z-1a2b3c`".to_owned()) }
+}
+
+/// The widest a column of the list is shown.
+const CELL: usize = 60;
+
+pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
+    let project = match &args.command {
+        Some(Command::Show(show)) => &show.project,
+        None => &args.project,
+    };
+    let (project, manifest) = project.compile(output)?;
+    let environment = Environment::connect(&project, output).await?;
+    let found = match &args.command {
+        Some(Command::Show(show)) => environment.history(&manifest, &steps_of(&manifest, &show.run)).await,
+        None => environment.history(&manifest, &newest(&manifest, args.limit)).await,
+    };
+    environment.close().await;
+    let found = found?;
+    if let Some(Command::Show(show)) = args.command.as_ref().filter(|_| found.rows.is_empty()) {
+        let text = format!("environment `{}` knows no run {}", project.environment.name, show.run);
+        return Err(Error::usage(text).with_help("`kiln runs` lists those that came to an end."));
+    }
+    if found.rows.is_empty() {
+        output.status(&format!("no run of `{}` has come to an end in `{}`", project.name, project.environment.name));
+    }
+    match output.format {
+        Format::Json => found.rows.iter().for_each(|row| output.data(&json_line(&found, row))),
+        Format::Text | Format::Github if !found.rows.is_empty() => {
+            let lines: Vec<String> = grid(&found, CELL).iter().map(|line| line.trim_end().to_owned()).collect();
+            output.data(&lines.join("\n"));
+        }
+        Format::Text | Format::Github => {}
+    }
+    Ok(Status::Done)
+}
+
+fn newest(manifest: &Manifest, limit: u16) -> String {
+    format!(
+        "SELECT run, any_value(act) AS act, any_value(run_result) AS result,\n  \
+         date_format(min(run_started_at), 'yyyy-MM-dd HH:mm:ss') AS started,\n  \
+         CAST(unix_seconds(max(ended_at)) - unix_seconds(min(run_started_at)) AS STRING) || ' s' AS took,\n  \
+         count(*) AS steps, count_if(summary = 'unchanged') AS unchanged,\n  \
+         count_if(outcome <> 'succeeded') AS not_done, any_value(run_by) AS run_by\n\
+         FROM {} WHERE project = {} GROUP BY run ORDER BY run DESC LIMIT {limit}",
+        table(manifest).to_sql(),
+        string_literal(&manifest.project)
+    )
+}
+
+fn steps_of(manifest: &Manifest, run: &RunId) -> String {
+    format!(
+        "SELECT step, outcome, milliseconds, date_format(ended_at, 'yyyy-MM-dd HH:mm:ss') AS ended, table_name,\n  \
+         version_before, statement_id, summary\n\
+         FROM {} WHERE project = {} AND run = {} ORDER BY ended_at, step",
+        table(manifest).to_sql(),
+        string_literal(&manifest.project),
+        string_literal(run.as_str())
+    )
+}
+
+/// Returns the table that tells of runs.
+pub(super) fn table(manifest: &Manifest) -> TableName {
+    TableName::new(&manifest.catalog, &manifest.schema, HISTORY_TABLE)
+}
+
+impl Environment {
+    /// Asks the history of runs; nothing if there is none yet.
+    pub(super) async fn history(&self, manifest: &Manifest, sql: &str) -> Result<QueryResult, Error> {
+        let statement = Statement { read_only: true, ..Statement::new(sql, self.connected.warehouse.clone()) };
+        let never = CancellationToken::new();
+        let statements = self.connected.databricks.statements();
+        match statements.execute(&statement, &never, &mut |_: Progress| {}).await {
+            Ok(result) => Ok(QueryResult {
+                columns: result.columns.into_iter().map(|c| (c.name, c.type_text)).collect(),
+                rows: result.rows,
+                truncated: result.truncated,
+            }),
+            Err(databricks::Error::Statement(error)) if error.is_missing_table() || error.is_missing_schema() => {
+                Ok(QueryResult::default())
+            }
+            Err(error) => Err(Error::refused(format!("{} could not be read: {error}", table(manifest)))
+                .with_help(sentence(&error.help()))),
+        }
+    }
+}
+
+fn json_line(found: &QueryResult, row: &[Option<String>]) -> String {
+    let value = |(name, kind): &(String, String), cell: &Option<String>| {
+        let value = match cell {
+            None => Value::Null,
+            Some(text) if kind == "BIGINT" => text.parse::<i64>().map_or_else(|_| text.clone().into(), Value::from),
+            Some(text) => text.clone().into(),
+        };
+        (name.clone(), value)
+    };
+    let object: Map<String, Value> = found.columns.iter().zip(row).map(|(column, cell)| value(column, cell)).collect();
+    Value::Object(object).to_string()
+}

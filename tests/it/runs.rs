@@ -1,0 +1,130 @@
+//! The history of runs, and undoing them.
+
+use serde_json::{Value, json};
+
+use crate::support::{Project, Ran, Served};
+
+fn kiln(project: &Project, served: &Served, args: &[&str]) -> Ran {
+    let mut command = project.command(args);
+    command.env("DATABRICKS_TOKEN", &served.token);
+    command.env("FIVETRAN_API_KEY", "local").env("FIVETRAN_API_SECRET", &served.token);
+    command.output().expect("kiln can be started").into()
+}
+
+#[track_caller]
+fn run(project: &Project, served: &Served, args: &[&str]) -> Ran {
+    let ran = kiln(project, served, args);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    ran
+}
+
+#[track_caller]
+fn lines(project: &Project, served: &Served, args: &[&str]) -> Vec<Value> {
+    let ran = run(project, served, &[args, &["--output", "json"]].concat());
+    ran.stdout.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
+}
+
+/// A served project with a view and a table.
+fn begin() -> (Project, Served) {
+    let project = Project::tiny();
+    let served = project.serve(&[]);
+    project.point_at(&served);
+    (project, served)
+}
+
+#[test]
+fn runs_are_listed_with_what_they_did() {
+    let (project, served) = begin();
+    let none = run(&project, &served, &["runs"]);
+    assert!(none.stderr.contains("no run of `tiny` has come to an end in `prod`"), "{}", none.stderr);
+    let _ = run(&project, &served, &["sync-and-refresh"]);
+    let _ = run(&project, &served, &["sync-and-refresh"]);
+    project
+        .write("sql/wrong.sql", "SELECT CAST(raise_error(concat('it''s wrong ', customer)) AS INT) AS x FROM totals\n");
+    project.write("sql/later.sql", "SELECT * FROM wrong\n");
+    kiln(&project, &served, &["sync-and-refresh"]).fails_with(3, &["it's wrong"]);
+
+    let runs = lines(&project, &served, &["runs"]);
+    let told: Vec<_> = runs
+        .iter()
+        .map(|r| json!([r["act"], r["result"], r["steps"], r["unchanged"], r["not_done"], r["run_by"]]))
+        .collect();
+    let act = "sync-and-refresh daily";
+    assert_eq!(
+        json!(told),
+        json!([
+            [act, "failed", 7, 2, 2, "me@localhost"],
+            [act, "succeeded", 5, 2, 0, "me@localhost"],
+            [act, "succeeded", 5, 0, 0, "me@localhost"],
+        ])
+    );
+    assert_eq!(lines(&project, &served, &["runs", "--limit", "1"]).len(), 1);
+    let steps = lines(&project, &served, &["runs", "show", runs[0]["run"].as_str().unwrap()]);
+    let step = |name: &str| steps.iter().find(|step| step["step"] == name).expect("it is there").clone();
+    assert_eq!(step("build later")["summary"], "it needs build wrong");
+    assert!(step("build wrong")["summary"].as_str().unwrap().contains("it's wrong"), "{steps:?}");
+    assert!(step("build wrong")["statement_id"].is_string());
+    let text = run(&project, &served, &["runs"]).stdout;
+    assert!(text.starts_with("run ") && text.contains("sync-and-refresh daily  failed "), "{text}");
+    kiln(&project, &served, &["runs", "show", "20200101T000000000Z-000000"]).fails_with(2, &["knows no run"]);
+    // A whole run is one statement more.
+    let inserts = served.sql("DESCRIBE HISTORY main.tiny._kiln_runs").as_array().map(Vec::len);
+    assert_eq!(inserts, Some(4), "one that made the table, and one for each run");
+}
+
+#[test]
+fn a_run_is_rolled_back_and_that_again() {
+    let (project, served) = begin();
+    project.replace(
+        "jobs.yaml",
+        "  sql/staging: {materialized: view}\n",
+        "  sql/staging: {materialized: view}\n  sql/rows: {materialized: incremental, unique_key: [id]}\n  \
+         sql/totals: {tests: [{row_count: {max: 3}}]}\n",
+    );
+    project.write("sql/rows.sql", "SELECT id, amount FROM shop_public.orders\n");
+    let state = || {
+        (
+            served.sql("SELECT customer, total FROM main.tiny.totals ORDER BY 1"),
+            served.sql("SELECT id, amount FROM main.tiny.rows ORDER BY 1"),
+        )
+    };
+    kiln(&project, &served, &["rollback"]).fails_with(2, &["no run has changed a table"]);
+    let _ = run(&project, &served, &["sync-and-refresh"]);
+    kiln(&project, &served, &["rollback"]).fails_with(2, &["no run has changed a table"]);
+    let first = state();
+    let orders = "id,customer,amount\n1,ann,11.50\n2,bob,20.00\n3,ann,4.25\n4,cid,1.00\n";
+    project.write("data/orders.csv", orders);
+    let _ = run(&project, &served, &["sync-and-refresh"]);
+    let second = state();
+    assert_eq!(second.0, json!([["ann", "15.75"], ["bob", "20.00"], ["cid", "1.00"]]));
+    // A run whose rows were not taken in has nothing to undo.
+    project.write("data/orders.csv", &format!("{orders}5,dan,2.00\n"));
+    kiln(&project, &served, &["sync-and-refresh"]).fails_with(4, &["1 row fails `row_count"]);
+    let runs = lines(&project, &served, &["runs"]);
+    let id = |i: usize| runs[i]["run"].as_str().expect("it has an id").to_owned();
+    // It did take in the rows of the other table, though.
+    let _ = run(&project, &served, &["rollback", "--yes"]);
+    assert_eq!(state(), second);
+
+    kiln(&project, &served, &["rollback", &id(1)]).fails_with(2, &["has changed main.tiny.rows since", "--and-later"]);
+    kiln(&project, &served, &["rollback", &id(2)]).fails_with(2, &["changed no table that was there before"]);
+    kiln(&project, &served, &["rollback", "20260101T000000000Z-000000", "--and-later"])
+        .fails_with(2, &["changed no table that was there before, or is unknown"]);
+    let _ = run(&project, &served, &["rollback", &id(1), "--and-later"]);
+    assert_eq!(state(), first);
+    let undone = run(&project, &served, &["rollback"]);
+    assert!(undone.stderr.contains("main.tiny.totals goes back to version"), "{}", undone.stderr);
+    assert_eq!(state(), second, "a rollback is rolled back");
+    let acts: Vec<_> = lines(&project, &served, &["runs"]).iter().map(|run| run["act"].clone()).collect();
+    assert!(acts[0].as_str().unwrap().starts_with("rollback 2"), "{acts:?}");
+}
+
+#[test]
+fn versions_that_are_gone_are_said() {
+    let (project, served) = begin();
+    let _ = run(&project, &served, &["sync-and-refresh"]);
+    let _ = run(&project, &served, &["sync-and-refresh", "--force"]);
+    served.sql("UPDATE main.tiny._kiln_runs SET version_before = 77 WHERE version_before = 0");
+    kiln(&project, &served, &["rollback"])
+        .fails_with(3, &["main.tiny.totals could not be put back to version 77", "✗ restore totals"]);
+}
