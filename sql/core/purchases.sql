@@ -11,6 +11,19 @@ WITH kept_items AS (
   GROUP BY order_id
 ),
 
+main_items AS (
+  -- The line of which the customer kept the most, by value; of two equal ones the lower id.
+  SELECT
+    items.order_id,
+    products.category,
+    row_number() OVER (
+      PARTITION BY items.order_id
+      ORDER BY (items.quantity - items.returned_quantity) * items.unit_price DESC, items.order_item_id
+    ) AS place
+  FROM stg_order_items AS items
+  LEFT JOIN stg_products AS products ON products.product_id = items.product_id
+),
+
 valid_orders AS (
   SELECT
     orders.*,
@@ -34,13 +47,15 @@ valid_orders AS (
 )
 
 SELECT
-  order_id AS purchase_id,
-  customer_id,
-  ordered_at AS purchased_at,
-  ordered_on AS purchased_on,
-  coalesce(channel, 'unknown') AS channel,
-  coalesce(country, 'unknown') AS country,
-  CAST(kept_total AS DECIMAL(12, 2)) AS revenue,
-  discount_code IS NOT NULL OR coalesce(discount, 0) > 0 AS discounted
-FROM valid_orders
-WHERE attempt = 1
+  orders.order_id AS purchase_id,
+  orders.customer_id,
+  orders.ordered_at AS purchased_at,
+  orders.ordered_on AS purchased_on,
+  coalesce(orders.channel, 'unknown') AS channel,
+  coalesce(orders.country, 'unknown') AS country,
+  coalesce(main_items.category, 'unknown') AS category,
+  CAST(orders.kept_total AS DECIMAL(12, 2)) AS revenue,
+  orders.discount_code IS NOT NULL OR coalesce(orders.discount, 0) > 0 AS discounted
+FROM valid_orders AS orders
+LEFT JOIN main_items ON main_items.order_id = orders.order_id AND main_items.place = 1
+WHERE orders.attempt = 1

@@ -21,9 +21,11 @@ first_and_second AS (
     min(purchased_at) FILTER (WHERE day_number = 2) AS second_purchased_at,
     min(purchased_on) FILTER (WHERE day_number = 2) AS second_purchased_on,
 {%- endif %}
-    -- A customer belongs to the channel and the country of the first purchase, whatever comes later.
+    -- A customer belongs to the channel, country and so on of the first purchase, whatever comes later.
     max(channel) FILTER (WHERE purchase_number = 1) AS channel,
     max(country) FILTER (WHERE purchase_number = 1) AS country,
+    max(category) FILTER (WHERE purchase_number = 1) AS first_category,
+    max(revenue) FILTER (WHERE purchase_number = 1) AS first_revenue,
     bool_or(discounted) FILTER (WHERE purchase_number = 1) AS first_order_discounted,
     count(*) AS purchases,
     max(day_number) AS purchase_days
@@ -41,6 +43,8 @@ SELECT
   CAST(datediff(second_purchased_on, first_purchased_on) AS INT) AS days_to_second,
   channel,
   country,
+  first_category,
+  first_revenue,
   first_order_discounted,
   purchases,
   CAST(purchase_days AS INT) AS purchase_days,

@@ -3,6 +3,8 @@
 //! The variables of this shop: time zone Europe/Berlin, `settle_days` 1, windows of 30, 60 and 90 days. Its last purchase is on
 //! 30 April 2024, so the last full day is 29 April. 2024 is a leap year.
 
+use std::fmt::Write as _;
+
 use crate::support::{Project, copy, repository};
 use crate::tables::Tables;
 
@@ -19,17 +21,24 @@ variables:
   retention_months: 12
   curve_days: 65
   curve_step_days: 5
+  estimate_days: 70
+  estimate_min_at_risk: 3
+  basket_limits: [15, 30]
+  segment_min_customers: 2
+  confidence_z: 1.959963984540054
+  significance: 0.05
   customer_sample_percent: 100
 macros: [sql/macros]
 environments:
   local: {workspace: local, catalog: main, schema: retention, default: true}
+  again: {workspace: local, catalog: main, schema: again}
   same_day: {workspace: local, catalog: main, schema: same_day, variables: {same_day_is_repeat: true}}
   sampled: {workspace: local, catalog: main, schema: sampled, variables: {customer_sample_percent: 5}}
 connections:
   shop:
     service: google_cloud_postgresql
     schema_prefix: shop
-    tables: {public: [orders, order_items]}
+    tables: {public: [orders, order_items, products]}
     local:
       files:
         public.orders:
@@ -50,12 +59,17 @@ connections:
           path: data/order_items.csv
           key: [id]
           columns: &items {id: BIGINT, order_id: BIGINT, product_id: BIGINT, quantity: INT, returned_quantity: INT, unit_price: "DECIMAL(10,2)"}
+        public.products:
+          path: data/products.csv
+          key: [id]
+          columns: &products {id: BIGINT, category: STRING}
 sources:
   shop_public:
     connection: shop
     tables:
       orders: {columns: *orders}
       order_items: {columns: *items}
+      products: {columns: *products}
 models:
   sql/staging: {materialized: view}
   sql/core: {materialized: table}
@@ -118,6 +132,8 @@ id,order_id,product_id,quantity,returned_quantity,unit_price
 4,111,1,2,1,25.00
 ";
 
+const PRODUCTS: &str = "id,category\n1,Coffee\n2,Tea\n";
+
 /// The shop after the first sync, with the order that is deleted later.
 fn shop() -> Project {
     let project = Project::empty();
@@ -125,6 +141,7 @@ fn shop() -> Project {
     copy(&repository().join("sql"), &project.path().join("sql"));
     project.write("data/orders.csv", &format!("{ORDERS}{DELETED}"));
     project.write("data/order_items.csv", ITEMS);
+    project.write("data/products.csv", PRODUCTS);
     project
 }
 
@@ -155,6 +172,9 @@ fn every_figure_of_a_hand_made_shop_is_as_worked_out_by_hand() {
     curve(&tables);
     summary(&tables);
     kpis(&tables);
+    estimate(&tables);
+    opportunities(&tables);
+    value(&tables);
 }
 
 fn purchases(tables: &Tables) {
@@ -323,6 +343,190 @@ fn kpis(tables: &Tables) {
         ),
         ["2024-04-29 9 16 320.00 4 30 6 0.3333 60 28.0"]
     );
+}
+
+fn estimate(tables: &Tables) {
+    // Of nine, one comes back on day 26. Customer 7 has been watched for 28 days, so seven are left on day 30, when customer 3
+    // comes back. 11 and 10 have been watched for 50 and 55 (10 came back on the 56th): of four left, 2 comes back on day 65.
+    // Not yet back are then 8/9, 8/9 * 6/7 = 16/21 and 16/21 * 3/4 = 4/7.
+    let points = |day: i32| {
+        tables.rows(&format!(
+            "SELECT at_risk, repeaters, round(share, 12), round(naive_share, 12), is_reliable FROM repurchase_curves
+             WHERE dimension = 'all' AND days_since_first = {day}"
+        ))
+    };
+    assert_eq!(points(25), ["9 0 0.0 0.0 true"]);
+    assert_eq!(points(26), ["9 1 0.111111111111 0.111111111111 true"]);
+    assert_eq!(points(30), ["7 1 0.238095238095 0.222222222222 true"]);
+    assert_eq!(points(65), ["4 1 0.428571428571 0.333333333333 true"]);
+    // 9 has been watched for 69 days: two are left on day 70, and the estimate wants three.
+    assert_eq!(points(70), ["2 0 0.428571428571 0.333333333333 false"]);
+    // Greenwood's sum is 1/(9*8) + 1/(7*6) + 1/(4*3); 12 % to 94 % says how little three customers tell.
+    let variance: f64 = 1.0 / 72.0 + 1.0 / 42.0 + 1.0 / 12.0;
+    let not_yet = 4.0 / 7.0_f64;
+    let bound = |sign: f64| 1.0 - not_yet.powf((sign * 1.959_963_984_540_054 * variance.sqrt() / not_yet.ln()).exp());
+    let band = tables.rows(
+        "SELECT share_lower, share_upper FROM repurchase_curves WHERE dimension = 'all' AND days_since_first = 65",
+    );
+    let (lower, upper) = band[0].split_once(' ').expect("two columns");
+    assert!((lower.parse::<f64>().expect("a share") - bound(1.0)).abs() < 1e-12, "{band:?}");
+    assert!((upper.parse::<f64>().expect("a share") - bound(-1.0)).abs() < 1e-12, "{band:?}");
+    // Day 90 lies beyond `estimate_days`, and half never came.
+    assert_eq!(
+        tables.rows(
+            "SELECT customers, repeaters_so_far, reliable_until_day, round(share_30d, 6), round(share_60d, 6), share_90d,
+                    days_until_quarter, days_until_half
+             FROM repurchase_summary WHERE dimension = 'all'"
+        ),
+        ["9 3 69 0.238095 0.238095 - 65 -"]
+    );
+    assert_eq!(
+        tables.rows("SELECT dimension, count(*), sum(customers) FROM repurchase_summary GROUP BY 1 ORDER BY 1"),
+        [
+            "all 1 9",
+            "channel 2 9",
+            "cohort 4 9",
+            "cohort quarter 2 9",
+            "country 3 9",
+            "first basket 1 9",
+            "first category 2 9",
+            "first order 2 9"
+        ]
+    );
+    assert_eq!(
+        tables.rows("SELECT customer_id, segment FROM customer_segments WHERE dimension = 'first category' AND segment <> 'unknown' ORDER BY 1"),
+        ["1 Coffee", "11 Coffee"]
+    );
+    assert_eq!(
+        tables.rows("SELECT DISTINCT segment FROM customer_segments WHERE dimension IN ('first basket', 'cohort quarter') ORDER BY 1"),
+        ["15 to 30", "2024-Q1", "2024-Q2"]
+    );
+}
+
+fn opportunities(tables: &Tables) {
+    // January and February have been watched for 30 days. By web 1 and 3 of four came back in these, by app none of two; the
+    // others of a dimension are all in one segment. The pooled rate is a third, so z = 0.5 / sqrt(1/3 * 2/3 * 3/4) = 1.2247 and
+    // p = 0.22067 (SciPy); four are looked at. 11 and 32, of 20.00 each, are what the two spent by day 30.
+    assert_eq!(
+        tables.rows(
+            "SELECT dimension, segment, customers, repeaters, rest_customers, rest_repeaters, difference, round(p_value, 5),
+                    round(corrected_p_value, 4), verdict, customers_at_stake, revenue_at_stake
+             FROM loyalty_opportunities ORDER BY 1, 2"
+        ),
+        [
+            "channel app 2 0 4 2 -0.5 0.22067 0.8827 within chance 1 20.00",
+            "channel web 4 2 2 0 0.5 0.22067 0.8827 within chance 0 0.00",
+            "country AT 2 0 4 2 -0.5 0.22067 0.8827 within chance 1 20.00",
+            "country DE 4 2 2 0 0.5 0.22067 0.8827 within chance 0 0.00",
+        ]
+    );
+}
+
+fn value(tables: &Tables) {
+    // Every purchase is worth 20.00. Customer 5 is one of the app, whatever the second order of that instant says, and what
+    // came back in March does not count. March is over, April is not.
+    assert_eq!(
+        tables.rows(
+            "SELECT cohort_month, months_since, channel, sum(cohort_size), sum(purchases), sum(revenue), sum(purchases_cumulative),
+                    sum(revenue_cumulative)
+             FROM cohort_value GROUP BY 1, 2, 3 ORDER BY 1, 3, 2"
+        ),
+        [
+            "2024-01-01 0 app 1 1 20.00 1 20.00",
+            "2024-01-01 1 app 1 0 0.00 1 20.00",
+            "2024-01-01 2 app 1 1 20.00 2 40.00",
+            "2024-01-01 0 web 1 1 20.00 1 20.00",
+            "2024-01-01 1 web 1 1 20.00 2 40.00",
+            "2024-01-01 2 web 1 1 20.00 3 60.00",
+            "2024-02-01 0 app 1 2 40.00 2 40.00",
+            "2024-02-01 1 app 1 0 0.00 2 40.00",
+            "2024-02-01 0 web 3 4 80.00 4 80.00",
+            "2024-02-01 1 web 3 1 20.00 5 100.00",
+            "2024-03-01 0 web 2 2 40.00 2 40.00",
+        ]
+    );
+}
+
+/// Newcombe 1998, example (a): 56 of 70 against 48 of 80. Its score interval without correction is 0.0524 to 0.3339.
+#[test]
+fn a_difference_between_segments_has_the_published_interval() {
+    let project = shop();
+    let mut orders =
+        String::from("id,checkout_id,customer_id,ordered_at,status,channel,country,discount_code,discount,total\n");
+    for customer in 1..=150 {
+        let (channel, comes_back) = if customer <= 70 { ("web", customer <= 56) } else { ("app", customer <= 70 + 48) };
+        // Everybody comes back, the others too late to count.
+        let second = if comes_back { "2024-01-20" } else { "2024-03-20" };
+        for (id, day) in [(1000 + customer, "2024-01-10"), (2000 + customer, second)] {
+            writeln!(orders, "{id},c{id},{customer},{day} 12:00:00,completed,{channel},DE,,0.00,20.00")
+                .expect("memory takes it");
+        }
+    }
+    project.write("data/orders.csv", &orders);
+    run(&project, "local");
+    let tables = Tables::open(&project, "", "retention");
+    // z is 2.65017 and p 0.0080451 (SciPy); two segments are looked at. Twelve points of 80 app customers are 16.
+    assert_eq!(
+        tables.rows(
+            "SELECT segment, repeaters, customers, round(difference_lower, 4), round(difference_upper, 4), round(p_value, 6),
+                    round(corrected_p_value, 6), is_opportunity, verdict, customers_at_stake, revenue_at_stake
+             FROM loyalty_opportunities ORDER BY segment"
+        ),
+        [
+            "app 48 80 -0.3339 -0.0524 0.008045 0.01609 true fewer come back 16 320.00",
+            "web 56 70 0.0524 0.3339 0.008045 0.01609 false more come back 0 0.00",
+        ]
+    );
+}
+
+/// Relations that hold whatever the figures are.
+#[test]
+fn the_figures_do_not_depend_on_the_way_the_rows_came() {
+    let project = shop();
+    project.write("data/orders.csv", ORDERS);
+    run(&project, "local");
+    let at_once = marts(&project, "retention");
+
+    // The same rows from the last to the first, in two syncs, some of them twice.
+    let (header, rows) = ORDERS.split_once('\n').expect("the file has a header");
+    let backwards: Vec<&str> = rows.lines().rev().collect();
+    project.write("data/orders.csv", &format!("{header}\n{}\n", backwards[..9].join("\n")));
+    run(&project, "again");
+    project.write("data/orders.csv", &format!("{header}\n{}\n", backwards.join("\n")));
+    run(&project, "again");
+    run(&project, "again");
+    assert_eq!(marts(&project, "again"), at_once);
+
+    // An order that came back is none, even if it would have been the first or the last of all.
+    let returned = "200,r200,1,2023-12-01 12:00:00,returned,web,DE,,0.00,900.00\n201,r201,3,2024-06-01 12:00:00,returned,web,DE,,0.00,900.00\n";
+    project.write("data/orders.csv", &format!("{ORDERS}{returned}"));
+    run(&project, "again");
+    assert_eq!(marts(&project, "again"), at_once);
+
+    // From one leap year to the next all days move, and nothing else. 1 January 2028 is as far from its month's end as in 2024.
+    project.write("data/orders.csv", &ORDERS.replace(",2024-", ",2028-"));
+    run(&project, "again");
+    let later = marts(&project, "again").replace("2028", "2024");
+    assert_eq!(later, at_once);
+}
+
+/// All rows of all marts as text.
+fn marts(project: &Project, schema: &'static str) -> String {
+    let tables = Tables::open(project, "", schema);
+    let text = [
+        "customer_first_second",
+        "cohort_retention",
+        "repeat_rates",
+        "repurchase_curves",
+        "loyalty_opportunities",
+        "cohort_value",
+        "cohort_summary",
+        "retention_kpis",
+    ]
+    .map(|mart| format!("{mart}\n{}\n", tables.rows(&format!("SELECT * FROM {mart} ORDER BY ALL")).join("\n")))
+    .concat();
+    tables.close();
+    text
 }
 
 #[test]

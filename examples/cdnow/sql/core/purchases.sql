@@ -1,5 +1,5 @@
 -- Every record is a purchase. Those of one day stay apart here, though the marts count the day once.
--- Nothing is known of the channel, the country or discounts.
+-- Nothing is known of the channel, the country, the category or discounts.
 SELECT
   transaction_no AS purchase_id,
   customer_id,
@@ -7,6 +7,7 @@ SELECT
   bought_on AS purchased_on,
   'online' AS channel,
   'unknown' AS country,
+  'unknown' AS category,
   CAST(dollars AS DECIMAL(12, 2)) AS revenue,
   CAST(NULL AS BOOLEAN) AS discounted,
   cds AS units

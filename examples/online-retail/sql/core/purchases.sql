@@ -14,6 +14,7 @@ SELECT
   min(invoiced_on) AS purchased_on,
   'online' AS channel,
   min(country) AS country,
+  'unknown' AS category,
   CAST(sum(quantity * unit_price) AS DECIMAL(12, 2)) AS revenue,
   CAST(NULL AS BOOLEAN) AS discounted,
   count(*) AS lines

@@ -1,0 +1,19 @@
+-- One row per segment: how many of its customers buy again, and how long that takes, by the curves of repurchase_curves.
+SELECT
+  dimension,
+  segment,
+  max(customers) AS customers,
+  sum(repeaters) AS repeaters_so_far,
+  CAST(max(days_since_first) FILTER (WHERE is_reliable) AS INT) AS reliable_until_day,
+{%- for window in repeat_windows %}
+  max(share) FILTER (WHERE days_since_first = {{ window }}) AS share_{{ window }}d,
+{%- endfor %}
+  max(share_lower) FILTER (WHERE days_since_first = {{ headline_window }}) AS share_{{ headline_window }}d_lower,
+  max(share_upper) FILTER (WHERE days_since_first = {{ headline_window }}) AS share_{{ headline_window }}d_upper,
+  max(naive_share) FILTER (WHERE days_since_first = {{ headline_window }}) AS naive_share_{{ headline_window }}d,
+  -- The first day by which so many have bought again; NULL if the curve never gets there. The share is a product of
+  -- fractions, and may miss one half by the last digit.
+  min(days_since_first) FILTER (WHERE share >= 0.25 - 1e-12) AS days_until_quarter,
+  min(days_since_first) FILTER (WHERE share >= 0.5 - 1e-12) AS days_until_half
+FROM repurchase_curves
+GROUP BY dimension, segment

@@ -1,0 +1,61 @@
+"""How many have bought again by which day, estimated with lifelines from the raw files, for comparison with the marts:
+`kaplan_meier.py cdnow_master.csv.gz|online_retail.csv.gz > recorded.csv`.
+
+Needs lifelines and pandas. Knows nothing of kiln; the rules are those of docs/definitions.md: days count once, the
+watch ends with the last full day, a customer belongs to the month of the first purchase.
+"""
+
+import sys
+
+import pandas
+from lifelines import KaplanMeierFitter
+
+STEP = 21
+
+
+def cdnow(path):
+    """Every record is a purchase, and the record ends with its last day."""
+    records = pandas.read_csv(path)
+    days = pandas.to_datetime(records["date"].astype(str))
+    return records["customer_id"], days, days.max()
+
+
+def online_retail(path):
+    """Lines bought by known customers; the last day is not over."""
+    lines = pandas.read_csv(path, dtype={"InvoiceNo": str})
+    lines = lines[lines["CustomerID"].notna() & ~lines["InvoiceNo"].str.startswith("C")]
+    lines = lines[(lines["Quantity"] > 0) & (lines["UnitPrice"] > 0)]
+    moments = pandas.to_datetime(lines["InvoiceDate"])
+    # An invoice has the moment of its earliest line.
+    invoices = moments.groupby([lines["CustomerID"], lines["InvoiceNo"]]).min().reset_index()
+    days = invoices["InvoiceDate"].dt.normalize()
+    return invoices["CustomerID"], days, days.max() - pandas.Timedelta(days=1)
+
+
+def main(path):
+    read = cdnow if "cdnow" in path else online_retail
+    customers, days, last_full_day = read(path)
+    visits = pandas.DataFrame({"customer": customers, "day": days}).drop_duplicates().sort_values(["customer", "day"])
+    visits["place"] = visits.groupby("customer").cumcount()
+    first = visits[visits["place"] == 0].set_index("customer")["day"]
+    second = visits[visits["place"] == 1].set_index("customer")["day"].reindex(first.index)
+    # Who came after the last full day has been watched for no day.
+    observed = (last_full_day - first).dt.days.clip(lower=0)
+    wait = (second - first).dt.days
+    came_back = wait <= observed
+    duration = wait.where(came_back, observed)
+    cohort = first.dt.strftime("%Y-%m")
+
+    print("segment,customers,day,share,share_lower,share_upper")
+    for segment in ["all customers", *sorted(cohort.unique())]:
+        chosen = (cohort == segment) | (segment == "all customers")
+        fitter = KaplanMeierFitter().fit(duration[chosen], came_back[chosen])
+        for day in range(0, int(duration[chosen].max()) + 1, STEP):
+            not_yet = fitter.survival_function_at_times(day).iloc[0]
+            # The band of the last day at or before this one.
+            band = fitter.confidence_interval_.loc[:day].iloc[-1]
+            print(f"{segment},{chosen.sum()},{day},{1 - not_yet:.12f},{1 - band.iloc[1]:.12f},{1 - band.iloc[0]:.12f}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
