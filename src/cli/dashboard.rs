@@ -22,6 +22,8 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum DashboardCommand {
     Pull(PullArgs),
+    #[cfg(feature = "local")]
+    Preview(super::preview::PreviewArgs),
 }
 
 /// Bring what people changed in the workspace into the project's file
@@ -37,7 +39,14 @@ struct PullArgs {
 }
 
 pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
-    let DashboardCommand::Pull(args) = &args.command;
+    match &args.command {
+        DashboardCommand::Pull(args) => pull(args, output).await,
+        #[cfg(feature = "local")]
+        DashboardCommand::Preview(args) => super::preview::run(args, output).await,
+    }
+}
+
+async fn pull(args: &PullArgs, output: &Output) -> Result<Status, Error> {
     let (project, manifest) = args.project.compile(output)?;
     let dashboards = chosen(&manifest, args.dashboard.as_deref())?;
     let environment = Environment::connect(&project, output).await?;
@@ -66,7 +75,8 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     Ok(Status::Done)
 }
 
-fn chosen<'a>(manifest: &'a Manifest, name: Option<&str>) -> Result<Vec<&'a CompiledDashboard>, Error> {
+/// Returns the dashboard of that name, or all.
+pub(super) fn chosen<'a>(manifest: &'a Manifest, name: Option<&str>) -> Result<Vec<&'a CompiledDashboard>, Error> {
     let Some(name) = name else { return Ok(manifest.dashboards.values().collect()) };
     if let Some(dashboard) = manifest.dashboards.get(name) {
         return Ok(vec![dashboard]);

@@ -21,6 +21,8 @@ mod locking;
 mod lookup;
 mod output;
 mod plan;
+#[cfg(feature = "local")]
+mod preview;
 mod project;
 mod render;
 mod resume;

@@ -31,7 +31,7 @@ pub(super) enum ColorChoice {
 }
 
 /// A command's channels.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Output {
     pub(super) format: Format,
     pub(super) color: bool,
@@ -113,16 +113,17 @@ impl Output {
 
     /// Shows why a command could not do its work.
     pub(super) fn error(&self, error: &Error) {
-        match error {
-            Error::Project(problems) => self.diagnostics(problems),
-            Error::Interrupted => self.status("interrupted; nothing was done"),
-            Error::Usage(message) | Error::Refused(message) => {
-                let code = if matches!(error, Error::Usage(_)) { "usage" } else { "environment" };
-                let mut diagnostic = Diagnostic::error(code, message.text.clone());
-                diagnostic.help.clone_from(&message.help);
-                self.diagnostics(&diagnostic.into());
-            }
+        match problems(error) {
+            Some(problems) => self.diagnostics(&problems),
+            None => self.status(INTERRUPTED),
         }
+    }
+
+    /// Returns why a command could not do its work, as it would be shown, without colour.
+    #[cfg(feature = "local")]
+    pub(super) fn text_of(&self, error: &Error) -> String {
+        let layout = Layout { width: 100, colour: false, folder: self.folder.get().cloned().unwrap_or_default() };
+        problems(error).map_or_else(|| INTERRUPTED.to_owned(), |problems| diagnostics::to_terminal(&problems, &layout))
     }
 
     /// Returns the width to lay text out for, in columns.
@@ -148,4 +149,19 @@ pub(super) fn start_logging(verbose: u8, output: &Output) {
     let quiet = ["h2", "hyper", "hyper_util", "reqwest", "rustls"].map(|library| format!(",{library}=info"));
     let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(filter + &quiet.concat());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(output.color).compact().init();
+}
+
+const INTERRUPTED: &str = "interrupted; nothing was done";
+
+/// Returns an error as problems to show; none if it is an interruption.
+fn problems(error: &Error) -> Option<Diagnostics> {
+    let (code, message) = match error {
+        Error::Project(problems) => return Some(problems.clone()),
+        Error::Interrupted => return None,
+        Error::Usage(message) => ("usage", message),
+        Error::Refused(message) => ("environment", message),
+    };
+    let mut diagnostic = Diagnostic::error(code, message.text.clone());
+    diagnostic.help.clone_from(&message.help);
+    Some(diagnostic.into())
 }

@@ -10,6 +10,7 @@ mod bind;
 mod calc;
 mod check;
 mod compare;
+mod controls;
 mod differences;
 mod file;
 mod located;
@@ -20,6 +21,7 @@ mod relative;
 mod widget_sql;
 
 pub use compare::{normalise, same_content};
+pub use controls::{Control, ControlKind};
 pub use differences::differences;
 pub use file::LvDash;
 pub use located::Located;

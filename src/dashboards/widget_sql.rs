@@ -53,6 +53,24 @@ pub fn widget_queries(dash: &LvDash) -> Vec<WidgetQuery> {
         .collect()
 }
 
+/// Values that are offered at a filter.
+const MOST_CHOICES: usize = 1_000;
+
+/// Returns the query of what there is to choose at a filter widget, one column, in order; none if it names no field.
+pub(super) fn choices_sql(dash: &LvDash, widget: &Widget) -> Option<String> {
+    let WidgetKind::Filter(spec) = &widget.kind else { return None };
+    spec.encodings()["fields"].as_array()?.iter().find_map(|binding| {
+        let query_name = binding["queryName"].as_str()?;
+        let field_name = binding["fieldName"].as_str()?;
+        let query = widget.queries.iter().find(|query| query.name == query_name)?;
+        let field = query.fields.iter().flatten().find(|field| field.name == field_name)?;
+        let alone =
+            Query { fields: Some(vec![field.clone()]), orders: Vec::new(), disaggregated: false, ..query.clone() };
+        let sql = query_sql(dash.dataset(&query.dataset)?, &alone, &[])?;
+        Some(format!("SELECT * FROM ({sql}) AS choices ORDER BY 1 LIMIT {MOST_CHOICES}"))
+    })
+}
+
 /// Returns a dataset's own SQL with the defaults of its parameters in place: what its widgets select from.
 /// An embedded metric view has none that would stand for itself.
 pub fn dataset_sql(dataset: &Dataset) -> Option<String> {

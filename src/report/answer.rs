@@ -96,6 +96,7 @@ impl Answer {
             title: shown.title.clone(),
             dash: &shown.content,
             results: shown.results.clone(),
+            choices: None,
         });
         // What says how old the numbers are, and what did not go well, must not be looked for.
         let told = |(step, outcome, _): &&(StepId, Outcome, u64)| {
@@ -107,7 +108,7 @@ impl Answer {
             title,
             project: self.project.clone(),
             environment: self.environment.clone(),
-            run: self.run.clone(),
+            run: Some(self.run.clone()),
             generated_at: self.ended_at.clone(),
             dashboards: dashboards.collect(),
             provenance,

@@ -41,6 +41,8 @@ mod measure;
 mod other_clients;
 #[cfg(feature = "local")]
 mod postgres;
+#[cfg(feature = "local")]
+mod preview;
 mod result_stream;
 #[cfg(feature = "local")]
 mod resume;

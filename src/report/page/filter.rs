@@ -1,18 +1,82 @@
-//! Filters as captions: what they filter by, and the default that the page's numbers were made with.
+//! Filters: as captions that say what the page's numbers were made with, or as controls where a server answers choices.
 
-use crate::dashboards::{Selection, Spec, Widget, relative_date_in_words};
+use std::fmt::Write as _;
 
+use super::input::DashboardResults;
 use super::text::escape;
+use crate::dashboards::{Control, ControlKind, Selection, Spec, Widget, relative_date_in_words};
 
-/// Draws a filter as a caption.
-pub(super) fn caption(widget: &Widget, spec: &Spec) -> String {
-    let title = spec.title().or_else(|| spec.encodings()["fields"][0]["displayName"].as_str());
-    let title = title.unwrap_or_else(|| spec.encodings()["fields"][0]["fieldName"].as_str().unwrap_or(&widget.name));
+/// Draws a filter.
+pub(super) fn draw(widget: &Widget, spec: &Spec, dashboard: &DashboardResults<'_>) -> String {
+    let control = dashboard.choices.as_ref().and_then(|choices| Some((choices, Control::of(dashboard.dash, widget)?)));
+    match control {
+        Some((choices, control)) => {
+            let choices = choices.get(&widget.name).map(Vec::as_slice).unwrap_or_default();
+            live(&control, choices)
+        }
+        None => caption(widget, spec),
+    }
+}
+
+fn caption(widget: &Widget, spec: &Spec) -> String {
+    let title = Control::title_of(widget, spec);
     let selection = Selection::of_filter(&spec.json);
     let words = in_words(&selection);
     let exclude = spec.json["exclude"].as_bool() == Some(true) && selection != Selection::All;
     let words = if exclude { format!("not {words}") } else { words };
-    format!("<span class=\"filter\"><span>{}</span> <b>{}</b></span>", escape(title), escape(&words))
+    format!(
+        "<span class=\"filter\" title=\"Filters act in the workspace; this page shows their defaults.\"><span>{}</span> <b>{}</b></span>",
+        escape(title),
+        escape(&words)
+    )
+}
+
+/// Draws a filter that can be set: `live.js` reads the inputs.
+fn live(control: &Control, choices: &[String]) -> String {
+    let name = escape(&control.widget);
+    let chosen: &[String] = match &control.selection {
+        Selection::Values(_, values) => values,
+        _ => &[],
+    };
+    let (min, max) = match &control.selection {
+        Selection::Range(_, min, max) => (min.as_deref(), max.as_deref()),
+        _ => (None, None),
+    };
+    let input = |kind: &str, label: &str, value: Option<&str>| {
+        let value = escape(value.unwrap_or_default());
+        format!("<label>{label} <input type=\"{kind}\" name=\"{name}\" value=\"{value}\"></label>")
+    };
+    let inputs = match control.kind {
+        ControlKind::Days => input("date", "from", min) + &input("date", "to", max),
+        ControlKind::Day => input("date", "day", chosen.first().map(String::as_str)),
+        ControlKind::Numbers => input("number", "from", min) + &input("number", "to", max),
+        ControlKind::Text => input("search", "is", chosen.first().map(String::as_str)),
+        ControlKind::Many | ControlKind::One => {
+            let many = control.kind == ControlKind::Many;
+            let kind = if many { "checkbox" } else { "radio" };
+            let mut inputs = String::new();
+            if !many {
+                let checked = if chosen.is_empty() { " checked" } else { "" };
+                let _ = write!(inputs, "<label><input type=\"radio\" name=\"{name}\" value=\"\"{checked}> All</label>");
+            }
+            // What was chosen stays to be seen, and to be taken away, if the data no longer have it.
+            let gone = chosen.iter().filter(|value| !choices.contains(value));
+            for value in choices.iter().chain(gone) {
+                let checked = if chosen.contains(value) { " checked" } else { "" };
+                let value = escape(value);
+                let _ = write!(
+                    inputs,
+                    "<label><input type=\"{kind}\" name=\"{name}\" value=\"{value}\"{checked}> {value}</label>"
+                );
+            }
+            inputs
+        }
+    };
+    format!(
+        "<details class=\"filter live\"><summary><span>{}</span> <b>{}</b></summary><div class=\"choices\">{inputs}</div></details>",
+        escape(&control.title),
+        escape(&in_words(&control.selection))
+    )
 }
 
 fn in_words(selection: &Selection) -> String {

@@ -14,8 +14,8 @@ pub struct PageInput<'a> {
     pub project: String,
     /// The environment that the numbers come from.
     pub environment: String,
-    /// The run that wrote the page.
-    pub run: String,
+    /// The run that wrote the page; none if it is a preview.
+    pub run: Option<String>,
     /// When it was written, as text to show.
     pub generated_at: String,
     /// The dashboards, in order.
@@ -35,6 +35,9 @@ pub struct DashboardResults<'a> {
     pub dash: &'a LvDash,
     /// By [`crate::dashboards::WidgetQuery::path`]: the rows that a query returned, or what went wrong.
     pub results: BTreeMap<String, Result<QueryResult, String>>,
+    /// What can be chosen at the filters, by widget: then a server stands behind the page that answers choices. None if the
+    /// page is a file.
+    pub choices: Option<BTreeMap<String, Vec<String>>>,
 }
 
 /// A line on where the numbers come from: a source with its date, a step of the run.

@@ -24,7 +24,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use crate::dashboards::{LvDash, Page, PageKind, WidgetKind};
+use crate::dashboards::{Page, PageKind, WidgetKind};
 use color::Palette;
 pub use input::{DashboardResults, PageInput, Provenance, Standing};
 use text::escape;
@@ -32,6 +32,8 @@ use widget::Drawn;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
+/// What a page does besides when a server stands behind it.
+const LIVE: &str = include_str!("live.js");
 
 /// Renders the page as one HTML document.
 pub fn render(input: &PageInput<'_>) -> String {
@@ -53,11 +55,13 @@ pub fn render(input: &PageInput<'_>) -> String {
     }
 
     let plotly = plotly_js();
+    let live = input.dashboards.iter().any(|dashboard| dashboard.choices.is_some());
     let policy = format!(
         "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'; \
-         script-src {} {}",
+         script-src {} {}{}",
         plotly.hash,
-        hash(SCRIPT)
+        hash(SCRIPT),
+        if live { format!(" {}; connect-src 'self'", hash(LIVE)) } else { String::new() }
     );
     let mut html = String::with_capacity(plotly.source.len() + sections.len() + 64 * 1024);
     html.push_str("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
@@ -68,14 +72,15 @@ pub fn render(input: &PageInput<'_>) -> String {
     html.push_str(&head(input));
     html.push_str(&tab_list(&tabs));
     html.push_str(&format!("<main>\n{sections}</main>\n"));
-    html.push_str(&format!(
-        "<footer>Written by kiln · run {} · {}</footer>\n",
-        escape(&input.run),
-        escape(&input.generated_at)
-    ));
+    let run = input.run.as_ref().map_or_else(|| "preview".to_owned(), |run| format!("run {}", escape(run)));
+    html.push_str(&format!("<footer>Written by kiln · {run} · {}</footer>\n", escape(&input.generated_at)));
     let charts = text::script_json(&serde_json::Value::Array(charts));
     html.push_str(&format!("<script type=\"application/json\" id=\"charts\">{charts}</script>\n"));
-    html.push_str(&format!("<script>{}</script>\n<script>{SCRIPT}</script>\n</body>\n</html>\n", plotly.source));
+    html.push_str(&format!("<script>{}</script>\n<script>{SCRIPT}</script>\n", plotly.source));
+    if live {
+        html.push_str(&format!("<script>{LIVE}</script>\n"));
+    }
+    html.push_str("</body>\n</html>\n");
     html
 }
 
@@ -104,15 +109,18 @@ fn hash(script: &str) -> String {
 }
 
 fn head(input: &PageInput<'_>) -> String {
+    let run = match &input.run {
+        Some(run) => format!("<div><dt>Run</dt><dd><code>{}</code></dd></div>", escape(run)),
+        None => "<div><dt>Preview</dt><dd>not published</dd></div>".to_owned(),
+    };
     let mut html = format!(
         "<header class=\"top\">\n<div><p class=\"project\">{}</p><h1>{}</h1></div>\n<dl>\
          <div><dt>Environment</dt><dd>{}</dd></div><div><dt>Written</dt><dd>{}</dd></div>\
-         <div><dt>Run</dt><dd><code>{}</code></dd></div></dl>\n</header>\n",
+         {run}</dl>\n</header>\n",
         escape(&input.project),
         escape(&input.title),
         escape(&input.environment),
-        escape(&input.generated_at),
-        escape(&input.run)
+        escape(&input.generated_at)
     );
     if !input.provenance.is_empty() {
         html.push_str(&provenance(&input.provenance, "Where the numbers come from"));
@@ -172,7 +180,7 @@ fn section(
 ) -> String {
     let mut html =
         format!("<section class=\"page\" id=\"page-{index}\" aria-label=\"{0}\">\n<h2>{0}</h2>\n", escape(title));
-    html.push_str(&filters(dashboard.dash));
+    html.push_str(&filters(dashboard));
     let mut widgets: Vec<_> = page.widgets.iter().collect();
     // On a narrow screen the widgets stand below each other, in the order in which one would read them.
     widgets.sort_by_key(|widget| (widget.position.y, widget.position.x));
@@ -197,21 +205,23 @@ fn section(
 }
 
 /// Shows the filters that act on every page.
-fn filters(dash: &LvDash) -> String {
-    let global = dash.pages.iter().filter(|page| page.kind == PageKind::GlobalFilters).flat_map(|page| &page.widgets);
-    let captions: String = global
+fn filters(dashboard: &DashboardResults<'_>) -> String {
+    let global = dashboard.dash.pages.iter().filter(|page| page.kind == PageKind::GlobalFilters);
+    let filters: String = global
+        .flat_map(|page| &page.widgets)
         .filter_map(|widget| match &widget.kind {
-            WidgetKind::Filter(spec) => Some(filter::caption(widget, spec)),
+            WidgetKind::Filter(spec) => Some(filter::draw(widget, spec, dashboard)),
             _ => None,
         })
         .collect();
-    if captions.is_empty() {
+    if filters.is_empty() {
         return String::new();
     }
-    format!(
-        "<p class=\"filters\">{captions}<span class=\"note\">Filters act in the workspace; \
-         this page shows their defaults.</span></p>\n"
-    )
+    let note = match dashboard.choices {
+        Some(_) => "",
+        None => "<span class=\"note\">Filters act in the workspace; this page shows their defaults.</span>",
+    };
+    format!("<div class=\"filters\">{filters}{note}</div>\n")
 }
 
 #[cfg(test)]

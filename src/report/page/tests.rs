@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::dashboards::widget_queries;
+use crate::dashboards::{LvDash, widget_queries};
 use crate::diag::SourceFile;
 use crate::event::QueryResult;
 
@@ -27,9 +27,9 @@ fn page(dash: &LvDash, results: BTreeMap<String, Result<QueryResult, String>>, e
         title: format!("Retention {evil}"),
         project: format!("shop {evil}"),
         environment: format!("local {evil}"),
-        run: format!("r1 {evil}"),
+        run: Some(format!("r1 {evil}")),
         generated_at: format!("2026-11-23 {evil}"),
-        dashboards: vec![DashboardResults { title: format!("Retention {evil}"), dash, results }],
+        dashboards: vec![DashboardResults { title: format!("Retention {evil}"), dash, results, choices: None }],
         provenance: vec![Provenance {
             label: format!("shop {evil}"),
             text: evil.to_owned(),

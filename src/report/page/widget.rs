@@ -31,10 +31,7 @@ pub(super) fn draw(
         WidgetKind::Filter(spec) => Drawn {
             class: "control",
             label: String::new(),
-            inside: format!(
-                "<p class=\"filters\" title=\"Filters act in the workspace; this page shows their defaults.\">{}</p>",
-                filter::caption(widget, spec)
-            ),
+            inside: format!("<div class=\"filters\">{}</div>", filter::draw(widget, spec, dashboard)),
         },
         WidgetKind::Visualization(spec) | WidgetKind::Legacy(spec) => {
             visualization(widget, spec, dashboard, palette, charts)

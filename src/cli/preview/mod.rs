@@ -1,0 +1,223 @@
+//! `kiln dashboard preview`: a dashboard's file as a page, with what the workspace answers now.
+
+mod server;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use futures::stream::{self, StreamExt as _};
+use tokio_util::sync::CancellationToken;
+
+use super::connect::Environment;
+use super::error::Error;
+use super::output::Output;
+use super::{ProjectArgs, Status, dashboard};
+use crate::config::Project;
+use crate::dashboards::{Control, ControlKind, LvDash, Selection, widget_queries};
+use crate::databricks::{Progress, Statement};
+use crate::diag::did_you_mean;
+use crate::event::QueryResult;
+use crate::manifest::CompiledDashboard;
+use crate::report::page::{self, DashboardResults, PageInput};
+
+/// Queries that are asked at once; the warehouse's own limit holds besides.
+const AT_ONCE: usize = 8;
+
+/// Show a dashboard's file as a page, with what the workspace answers now
+///
+/// The page is served on 127.0.0.1 until Ctrl-C: its filters work, and it is shown anew when the dashboard's file or jobs.yaml
+/// changes and when a run of this folder ends. Nothing is published and no table is built: it shows the tables that are there.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct PreviewArgs {
+    /// The dashboard [default: the only one of the project]
+    dashboard: Option<String>,
+    /// Write the page into this file, and end
+    #[arg(long, value_name = "FILE", conflicts_with = "port")]
+    export: Option<PathBuf>,
+    /// What to choose at a filter: `Channel=email`, once for each value; `Period=2026-01-01..2026-03-31` for a range
+    #[arg(long = "filter", value_name = "FILTER=VALUE")]
+    filters: Vec<String>,
+    /// Port on 127.0.0.1 [default: a free one]
+    #[arg(long)]
+    port: Option<u16>,
+    #[command(flatten)]
+    project: ProjectArgs,
+}
+
+pub(super) async fn run(args: &PreviewArgs, output: &Output) -> Result<Status, Error> {
+    let Some(file) = &args.export else { return server::run(args, output).await };
+    let subject = Subject::compile(args, output)?;
+    let chosen = wanted(&subject.dashboard.content, &args.filters)?;
+    let shown = Shown::ask(&subject, &chosen, false, output).await?;
+    write(file, &shown.page(&subject, Utc::now()))?;
+    output.status(&format!("page: {}", file.display()));
+    for (widget, error) in shown.broken() {
+        output.status(&format!("warning: widget `{widget}`: {error}"));
+    }
+    Ok(if shown.broken().next().is_some() { Status::StepFailed } else { Status::Done })
+}
+
+/// A dashboard of a project.
+struct Subject {
+    project: Project,
+    /// Defaults of the names in its queries.
+    catalog: String,
+    schema: String,
+    dashboard: CompiledDashboard,
+}
+
+impl Subject {
+    /// Reads the project, and picks the dashboard.
+    fn compile(args: &PreviewArgs, output: &Output) -> Result<Self, Error> {
+        let (project, manifest) = args.project.compile(output)?;
+        let dashboard = match dashboard::chosen(&manifest, args.dashboard.as_deref())?.as_slice() {
+            [one] => (*one).clone(),
+            [] => return Err(Error::usage("the project has no dashboard")),
+            several => {
+                let names: Vec<String> = several.iter().map(|dashboard| format!("`{}`", dashboard.name)).collect();
+                return Err(Error::usage(format!("the project has {} dashboards", several.len()))
+                    .with_help(format!("Name one of {}.", names.join(", "))));
+            }
+        };
+        Ok(Self { catalog: manifest.catalog.to_string(), schema: manifest.schema.to_string(), project, dashboard })
+    }
+}
+
+/// Reads `--filter`: by the title of the filter or the name of its widget.
+fn wanted(dash: &LvDash, filters: &[String]) -> Result<BTreeMap<String, Selection>, Error> {
+    let controls = dash.controls();
+    let mut values: BTreeMap<&str, (&Control, Vec<&str>)> = BTreeMap::new();
+    for filter in filters {
+        let (name, value) = filter.split_once('=').ok_or_else(|| {
+            Error::usage(format!("`{filter}` is no choice at a filter")).with_help("Write `--filter NAME=VALUE`.")
+        })?;
+        let control = controls
+            .iter()
+            .find(|control| control.title.eq_ignore_ascii_case(name) || control.widget == name)
+            .ok_or_else(|| unknown(name, &controls))?;
+        let (_, values) = values.entry(&control.widget).or_insert((control, Vec::new()));
+        match control.kind {
+            ControlKind::Days | ControlKind::Numbers => {
+                let (min, max) = value.split_once("..").ok_or_else(|| {
+                    Error::usage(format!("`{filter}`: `{name}` is a range"))
+                        .with_help(format!("Write `--filter '{name}=FROM..TO'`; either end may be left out."))
+                })?;
+                values.extend([min, max]);
+            }
+            _ => values.push(value),
+        }
+    }
+    Ok(values.into_iter().map(|(widget, (control, values))| (widget.to_owned(), control.select(&values))).collect())
+}
+
+fn unknown(name: &str, controls: &[Control]) -> Error {
+    let titles = || controls.iter().map(|control| control.title.as_str());
+    let help = match did_you_mean(name, titles()) {
+        Some(near) => format!("Did you mean `{near}`?"),
+        None if controls.is_empty() => "It has none that can be set.".to_owned(),
+        None => format!("It has `{}`.", titles().collect::<Vec<_>>().join("`, `")),
+    };
+    Error::usage(format!("the dashboard has no filter `{name}`")).with_help(help)
+}
+
+/// A dashboard with what the workspace answered.
+struct Shown {
+    /// The dashboard's content with the choices in place.
+    dash: LvDash,
+    results: BTreeMap<String, Result<QueryResult, String>>,
+    choices: Option<BTreeMap<String, Vec<String>>>,
+}
+
+impl Shown {
+    /// Asks the workspace for all that the page shows; for the choices at the filters too if it is `live`.
+    ///
+    /// The environment is let go of at once: the embedded workspace serves one process at a time, and a run shall be possible
+    /// while the page is open.
+    async fn ask(
+        subject: &Subject,
+        chosen: &BTreeMap<String, Selection>,
+        live: bool,
+        output: &Output,
+    ) -> Result<Self, Error> {
+        let dash = subject.dashboard.content.with_selections(chosen)?;
+        let environment = Environment::connect(&subject.project, output).await?;
+        let drawn = widget_queries(&dash).into_iter().map(|query| (false, query.path, query.sql));
+        let controls = if live { dash.controls() } else { Vec::new() };
+        let offered = controls.into_iter().filter_map(|control| Some((true, control.widget, control.choices?)));
+        let statements: Vec<_> = drawn.chain(offered).collect();
+        let answers: Vec<_> = stream::iter(statements)
+            .map(|(offered, key, sql)| {
+                let environment = &environment;
+                async move { (offered, key, ask(environment, subject, sql).await) }
+            })
+            .buffered(AT_ONCE)
+            .collect()
+            .await;
+        environment.close().await;
+        let mut results = BTreeMap::new();
+        let mut choices = BTreeMap::new();
+        for (offered, key, answer) in answers {
+            if offered {
+                // A filter without choices is seen; why it has none is said by the widgets, which read the same dataset.
+                let rows = answer.map(|answer| answer.rows).unwrap_or_default();
+                choices.insert(key, rows.into_iter().filter_map(|row| row.into_iter().next()?).collect());
+            } else {
+                results.insert(key, answer);
+            }
+        }
+        Ok(Self { dash, results, choices: live.then_some(choices) })
+    }
+
+    /// Returns the widgets whose queries failed, with the reasons.
+    fn broken(&self) -> impl Iterator<Item = (String, &str)> {
+        widget_queries(&self.dash).into_iter().filter_map(|query| {
+            let error = self.results.get(&query.path)?.as_ref().err()?;
+            Some((query.widget, error.as_str()))
+        })
+    }
+
+    fn page(&self, subject: &Subject, now: DateTime<Utc>) -> String {
+        page::render(&PageInput {
+            title: subject.dashboard.title.clone(),
+            project: subject.project.name.clone(),
+            environment: subject.project.environment.name.to_string(),
+            run: None,
+            generated_at: now.format("%Y-%m-%d %H:%M UTC").to_string(),
+            dashboards: vec![DashboardResults {
+                title: subject.dashboard.title.clone(),
+                dash: &self.dash,
+                results: self.results.clone(),
+                choices: self.choices.clone(),
+            }],
+            provenance: Vec::new(),
+            steps: Vec::new(),
+        })
+    }
+}
+
+async fn ask(environment: &Environment, subject: &Subject, sql: String) -> Result<QueryResult, String> {
+    let connected = &environment.connected;
+    let (catalog, schema) = (Some(subject.catalog.clone()), Some(subject.schema.clone()));
+    let statement = Statement { catalog, schema, read_only: true, ..Statement::new(sql, connected.warehouse.clone()) };
+    let (statements, never) = (connected.databricks.statements(), CancellationToken::new());
+    let result = statements.execute(&statement, &never, &mut |_: Progress| {}).await;
+    let result = result.map_err(|error| error.to_string())?;
+    Ok(QueryResult {
+        columns: result.columns.into_iter().map(|column| (column.name, column.type_text)).collect(),
+        rows: result.rows,
+        truncated: result.truncated,
+    })
+}
+
+/// Writes a file beside its place and moves it there, so that nobody ever opens half of it.
+fn write(path: &Path, html: &str) -> Result<(), Error> {
+    let new = path.with_extension("new");
+    let written = fs_err::write(&new, html).and_then(|()| fs_err::rename(&new, path));
+    written.map_err(|error| Error::refused(format!("the page could not be written: {error}")))
+}
+
+/// What the server and its watch share.
+type Changes = Arc<tokio::sync::watch::Sender<u64>>;
