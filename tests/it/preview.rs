@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use reqwest::StatusCode;
 use tokio::runtime::Runtime;
 
-use crate::support::Project;
+use crate::support::{Project, Ran};
 use crate::tables::Tables;
 
 const DASHBOARD: &str = "dashboards/retention.lvdash.json";
@@ -53,6 +53,9 @@ fn a_page_is_exported_with_what_was_chosen_at_the_filters() {
     let expected = count(&project, "channel IN ('email', 'organic') AND cohort_month >= DATE'2025-01-01'");
     assert_ne!(expected, count(&project, "true"));
     assert_eq!(customers(&html), expected);
+    // Nothing is left beside it.
+    let left = std::fs::read_dir(project.path()).expect("the folder is there");
+    assert!(!left.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with(".kiln-export")));
     // It is a file: it says what was chosen, and asks nobody.
     assert!(html.contains("<b>email, organic</b>") && html.contains("<b>from 2025-01-01</b>"));
     assert!(!html.contains("EventSource") && !html.contains("connect-src"));
@@ -69,6 +72,31 @@ fn what_cannot_be_chosen_is_refused_with_what_can() {
     // Nothing was built yet: the page is written, and says at each widget what is missing.
     preview(&[]).fails_with(3, &["page: x.html", "warning: widget `customers`", "customer_first_second"]);
     assert!(project.path().join("x.html").is_file());
+}
+
+#[test]
+fn a_pdf_is_printed_by_the_browser_that_is_here() {
+    let project = shop();
+    let export = |path: &str| {
+        let mut command = project.command(&["dashboard", "preview", "--export", "board.pdf"]);
+        Ran::from(command.env("PATH", path).output().expect("kiln can be started"))
+    };
+    export("/nowhere").fails_with(6, &["printed by a browser, and none was found", "Install Chromium"]);
+    assert!(!project.path().join("board.pdf").exists());
+    project.kiln(&["dashboard", "preview", "--export", "board.doc"]).fails_with(2, &["as .html or as .pdf"]);
+    let path = std::env::var("PATH").expect("there is a path");
+    if !std::env::split_paths(&path).any(|folder| folder.join("chromium").exists()) {
+        eprintln!("skipped: no Chromium is here");
+        return;
+    }
+    let ran = export(&path);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let pdf = std::fs::read(project.path().join("board.pdf")).expect("the file is there");
+    assert!(pdf.starts_with(b"%PDF-"));
+    // Four pages of the dashboard, each from a new sheet.
+    let sheets =
+        pdf.windows(12).filter(|text| text.starts_with(b"/Type /Page\n") || text.starts_with(b"/Type /Page ")).count();
+    assert!(sheets >= 4, "{sheets} sheets");
 }
 
 /// A running `kiln dashboard preview`; ended when it is dropped.

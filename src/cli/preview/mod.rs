@@ -1,10 +1,11 @@
 //! `kiln dashboard preview`: a dashboard's file as a page, with what the workspace answers now.
 
+mod export;
 mod server;
 mod watch;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -34,7 +35,7 @@ const AT_ONCE: usize = 8;
 pub(super) struct PreviewArgs {
     /// The dashboard [default: the only one of the project]
     dashboard: Option<String>,
-    /// Write the page into this file, and end
+    /// Write the page into this file, .html or .pdf, and end; a PDF is printed by the Chromium or Chrome that is here
     #[arg(long, value_name = "FILE", conflicts_with = "port")]
     export: Option<PathBuf>,
     /// What to choose at a filter: `Channel=email`, once for each value; `Period=2026-01-01..2026-03-31` for a range
@@ -49,10 +50,11 @@ pub(super) struct PreviewArgs {
 
 pub(super) async fn run(args: &PreviewArgs, output: &Output) -> Result<Status, Error> {
     let Some(file) = &args.export else { return server::run(args, output).await };
+    let form = export::Form::of(file)?;
     let subject = Subject::compile(args, output)?;
     let chosen = wanted(&subject.dashboard.content, &args.filters)?;
     let shown = Shown::ask(&subject, &chosen, false, output).await?;
-    write(file, &shown.page(&subject, Utc::now()))?;
+    export::write(file, form, &shown.page(&subject, Utc::now())).await?;
     output.status(&format!("page: {}", file.display()));
     for (widget, error) in shown.broken() {
         output.status(&format!("warning: widget `{widget}`: {error}"));
@@ -210,13 +212,6 @@ async fn ask(environment: &Environment, subject: &Subject, sql: String) -> Resul
         rows: result.rows,
         truncated: result.truncated,
     })
-}
-
-/// Writes a file beside its place and moves it there, so that nobody ever opens half of it.
-fn write(path: &Path, html: &str) -> Result<(), Error> {
-    let new = path.with_extension("new");
-    let written = fs_err::write(&new, html).and_then(|()| fs_err::rename(&new, path));
-    written.map_err(|error| Error::refused(format!("the page could not be written: {error}")))
 }
 
 /// What the server and its watch share.
