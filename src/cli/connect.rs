@@ -159,6 +159,24 @@ impl Environment {
         observed.map_err(|error| self.unobservable(&error))
     }
 
+    /// Reads all that `kiln destroy` looks at.
+    pub(super) async fn deployed(&self, manifest: &Manifest) -> Result<Observed, Error> {
+        let mut observed = self.tables(manifest).await?;
+        self.add_jobs(manifest, &mut observed).await?;
+        Ok(observed)
+    }
+
+    /// Reads the jobs that the workspace runs by itself, unless there can be none.
+    async fn add_jobs(&self, manifest: &Manifest, observed: &mut Observed) -> Result<(), Error> {
+        let noted = observed.job_notes.iter().any(|note| note.project == manifest.project);
+        if noted || manifest.jobs.values().any(|job| job.schedule.is_some()) {
+            let Manifest { project, catalog, schema, .. } = manifest;
+            let jobs = observe::jobs(&self.connected.databricks, project, catalog, schema).await;
+            observed.jobs = jobs.map_err(|error| self.unobservable(&error))?;
+        }
+        Ok(())
+    }
+
     /// Reads all that a deploy looks at.
     pub(super) async fn observe(&self, manifest: &Manifest) -> Result<Observed, Error> {
         let Connected { databricks, warehouse, .. } = &self.connected;
@@ -173,6 +191,7 @@ impl Environment {
         let wanted = manifest.dashboards.iter().map(|(name, d)| (name, d.folder.as_str(), d.title.as_str()));
         let dashboards = observe::dashboards(databricks, wanted).await;
         observed.dashboards = dashboards.map_err(|error| self.unobservable(&error))?;
+        self.add_jobs(manifest, &mut observed).await?;
         observed.warehouse = Some(warehouse.clone());
         Ok(observed)
     }

@@ -12,7 +12,7 @@ use crate::plan;
 
 /// Remove from the workspace what was deployed of this project, and nothing else
 ///
-/// Tables and views are dropped, dashboards moved to the trash. What connections landed stays.
+/// Tables and views are dropped, dashboards moved to the trash, scheduled jobs deleted. What connections landed stays.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -29,7 +29,7 @@ pub(super) struct Args {
 pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let (project, manifest) = args.project.compile(output)?;
     let environment = Environment::connect(&project, output).await?;
-    let plan = async || Ok(plan::destroy(&manifest, &environment.tables(&manifest).await?));
+    let plan = async || Ok(plan::destroy(&manifest, &environment.deployed(&manifest).await?));
     let first = plan().await?;
     show(&first, output);
     let status = if first.acts() {

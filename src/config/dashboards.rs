@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::load::Names;
 use super::walk::Walk;
 use super::yaml::{Node, Value};
-use super::{Dashboard, Job, JobStep, Model, SyncStep, files, select, syncs};
+use super::{Dashboard, Job, JobStep, Model, SyncStep, files, schedule, select, syncs};
 use crate::diag::{Diagnostic, Spanned, did_you_mean};
 use crate::ids::{ConnectionName, DashboardName, JobName, ModelName};
 
@@ -76,7 +76,8 @@ pub(super) fn jobs(
     let mut jobs = IndexMap::new();
     for (key, node) in walk.entries_or_empty(node, "`jobs`").unwrap_or_default() {
         walk.check_name(&key.text, &key.range, "a job");
-        let Some(fields) = walk.fields(node, &format!("job `{}`", key.text), &["steps"]) else { continue };
+        let Some(fields) = walk.fields(node, &format!("job `{}`", key.text), &["steps", "schedule"]) else { continue };
+        let schedule = fields.get("schedule").and_then(|node| schedule::read(walk, node));
         let Some(node) = walk.require(&fields, "steps") else { continue };
         let Some(items) = walk.list(node, "`steps`") else { continue };
         if items.is_empty() {
@@ -109,7 +110,7 @@ pub(super) fn jobs(
                 None => steps.push(Spanned { value: step, span: walk.span(&range) }),
             }
         }
-        jobs.insert(JobName::new(&key.text), Job { steps, span: walk.span(&key.range) });
+        jobs.insert(JobName::new(&key.text), Job { steps, schedule, span: walk.span(&key.range) });
     }
     jobs
 }

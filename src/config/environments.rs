@@ -8,10 +8,10 @@ use url::Url;
 use super::dashboards::workspace_folder;
 use super::walk::{Fields, Walk, is_identifier};
 use super::yaml::{self, Key, Node};
-use super::{Environment, Protection, Remote, Workspace, secrets};
+use super::{Environment, Protection, Remote, Schedules, Workspace, secrets};
 use crate::diag::{Diagnostic, Spanned, did_you_mean};
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 16] = [
     "workspace",
     "host",
     "profile",
@@ -22,6 +22,8 @@ const KEYS: [&str; 14] = [
     "schema",
     "fivetran",
     "dashboard_folder",
+    "job_folder",
+    "schedules",
     "grants",
     "protected",
     "default",
@@ -137,11 +139,15 @@ fn read_one(walk: &mut Walk<'_>, name: &str, node: &Node) -> Option<Environment>
     let catalog = walk.require(&fields, "catalog").and_then(|node| container(walk, node, "catalog"));
     let schema = walk.require(&fields, "schema").and_then(|node| container(walk, node, "schema"));
     let fivetran = fields.get("fivetran").and_then(|node| address(walk, node, "`fivetran`"));
-    let dashboard_folder = fields.get("dashboard_folder").and_then(|node| {
-        let text = walk.text(node, "`dashboard_folder`")?;
+    let mut folder = |key: &str| {
+        let node = fields.get(key)?;
+        let text = walk.text(node, &format!("`{key}`"))?;
         // What another environment takes from unset variables is not known here.
         if walk.resolving { workspace_folder(walk, &text, &node.range) } else { Some(text) }
-    });
+    };
+    let dashboard_folder = folder("dashboard_folder");
+    let job_folder = folder("job_folder").unwrap_or_else(|| JOB_FOLDER.to_owned());
+    let schedules = fields.get("schedules").and_then(|node| schedules(walk, node)).unwrap_or(Schedules::Run);
     let grants = fields.get("grants").map(|node| grants(walk, node)).unwrap_or_default();
     let protected = fields.get("protected").and_then(|node| protection(walk, node));
     if let Some(node) = fields.get("variables") {
@@ -159,10 +165,33 @@ fn read_one(walk: &mut Walk<'_>, name: &str, node: &Node) -> Option<Environment>
         schema: schema?,
         fivetran,
         dashboard_folder,
+        schedules,
+        job_folder,
         grants,
         protected,
         span,
     })
+}
+
+/// Where the SQL files of scheduled jobs lie, if nothing else is said.
+const JOB_FOLDER: &str = "/Shared/kiln";
+
+/// Reads `schedules`: what becomes of the schedules of jobs here.
+fn schedules(walk: &mut Walk<'_>, node: &Node) -> Option<Schedules> {
+    let text = walk.text(node, "`schedules`")?;
+    match text.as_str() {
+        "run" => Some(Schedules::Run),
+        "paused" => Some(Schedules::Paused),
+        "none" => Some(Schedules::None),
+        _ => {
+            let diagnostic = Diagnostic::error("bad-value", format!("`schedules` cannot be `{text}`")).help(
+                "`run` lets the workspace run scheduled jobs, `paused` puts them there without running them, `none` \
+                 leaves them out.",
+            );
+            walk.report(diagnostic, &node.range);
+            None
+        }
+    }
 }
 
 /// What can be granted on a schema, for the schema itself and all that is in it.

@@ -10,6 +10,7 @@ mod interpolate;
 mod load;
 mod models;
 mod project;
+mod schedule;
 mod secrets;
 mod select;
 mod sources;
@@ -22,8 +23,8 @@ mod yaml;
 pub use load::{LoadOptions, load};
 pub use project::{
     Connection, Dashboard, DataTest, DataTestRule, Environment, Incremental, Job, JobStep, LocalFile, LocalSource,
-    Materialization, Model, Project, Protection, Remote, SchemaChange, Source, SourceTable, Strategy, SyncIntent,
-    SyncStep, SyncWishes, WhenRunning, Workspace,
+    Materialization, Model, Project, Protection, Remote, Schedule, Schedules, SchemaChange, Source, SourceTable,
+    Strategy, SyncIntent, SyncStep, SyncWishes, WhenRunning, Workspace,
 };
 pub use select::Selection;
 pub use syncs::parse_duration;

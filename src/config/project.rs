@@ -54,6 +54,10 @@ pub struct Environment {
     pub fivetran: Option<Spanned<String>>,
     /// Workspace folder that dashboards go to instead of their own, absolute.
     pub dashboard_folder: Option<String>,
+    /// Whether jobs with a schedule are kept in the workspace, and whether they run there.
+    pub schedules: Schedules,
+    /// Workspace folder of the SQL files that scheduled jobs run, absolute.
+    pub job_folder: String,
     /// What users and groups may do with the models' schema and all that is in it, in SQL's words.
     pub grants: BTreeMap<String, BTreeSet<String>>,
     /// What a deploy has to prove first; none: nothing.
@@ -67,6 +71,17 @@ pub struct Environment {
 pub struct Protection {
     /// The branch that must be checked out; none: any.
     pub branch: Option<String>,
+}
+
+/// What becomes of the schedules of jobs in an environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schedules {
+    /// They run.
+    Run,
+    /// The jobs are there, and their schedules are paused.
+    Paused,
+    /// The jobs are not there.
+    None,
 }
 
 /// How a workspace is reached.
@@ -375,7 +390,32 @@ pub struct Dashboard {
 pub struct Job {
     /// What it does. The order in which things run follows from what reads what, not from this list.
     pub steps: Vec<Spanned<JobStep>>,
+    /// When the workspace itself runs it; none: never.
+    pub schedule: Option<Schedule>,
     /// Where the job stands in `jobs.yaml`.
+    pub span: Span,
+}
+
+/// When and how a workspace runs a job by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// `cron`, as Quartz writes it: seconds first, and `?` for one of the two kinds of day.
+    pub quartz: String,
+    /// `timezone`: the name of a time zone, such as `Europe/Berlin`.
+    pub timezone: String,
+    /// `paused`: it is there, and does not run.
+    pub paused: bool,
+    /// `run_as`: a user's e-mail address, or the application id of a service principal; none: whoever deploys.
+    pub run_as: Option<String>,
+    /// `timeout`: how long a run may take; none: as long as it takes.
+    pub timeout: Option<Duration>,
+    /// `retries`: how often a step that failed is tried again.
+    pub retries: u32,
+    /// `notify.on_failure`: e-mail addresses.
+    pub on_failure: Vec<String>,
+    /// `notify.on_success`: e-mail addresses.
+    pub on_success: Vec<String>,
+    /// Where it stands in `jobs.yaml`.
     pub span: Span,
 }
 

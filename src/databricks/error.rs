@@ -75,6 +75,12 @@ pub enum Error {
         /// What is there, such as `FILE`.
         object_type: String,
     },
+    /// A job shall refresh a dashboard that is not there.
+    #[error("its dashboard `{path}` is not in the workspace")]
+    DashboardMissing {
+        /// The path in the workspace.
+        path: String,
+    },
     /// A person changed a dashboard since it was sent, or made it.
     #[error("`{path}` was changed in the workspace, or not made by kiln")]
     Edited {
@@ -106,6 +112,7 @@ impl Error {
             Self::Statement(error) if error.is_transient() => Class::Transient,
             Self::Statement(error) if error.is_permission() => Class::Permission,
             Self::Statement(_) | Self::Warehouse { .. } | Self::NotKept(_) => Class::Invalid,
+            Self::DashboardMissing { .. } => Class::NotFound,
             Self::PathTaken { .. } | Self::Edited { .. } => Class::Conflict,
             Self::NoLink { .. } => Class::Bug,
             Self::Canceled(_)
@@ -135,6 +142,7 @@ impl Error {
                 "run the command again; if it stays so, look at the workspace".to_owned()
             }
             Self::Warehouse { .. } => "name the environment's `warehouse` by its name, id or HTTP path".to_owned(),
+            Self::DashboardMissing { .. } => "somebody removed it meanwhile; deploy again".to_owned(),
             Self::PathTaken { .. } => "move it away, or choose another `folder` or title".to_owned(),
             Self::Edited { .. } => {
                 "`kiln plan` shows what differs; bring that into the project's file with `kiln dashboard \

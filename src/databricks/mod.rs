@@ -1,7 +1,7 @@
 //! Databricks' REST APIs: typed calls and the one place where a statement is awaited.
 //!
 //! [`Login`] decides about the credentials. [`Client`] gives an area each: [`Client::warehouses`], [`Client::statements`], [`Client::lakeview`],
-//! [`Client::workspace`], [`Client::unity`]. [`Statements::execute`] is where statements are awaited,
+//! [`Client::workspace`], [`Client::unity`], [`Client::jobs`]. [`Statements::execute`] is where statements are awaited,
 //! [`Lakeview::deploy`] where a dashboard is put in place and published.
 
 mod client;
@@ -9,6 +9,7 @@ mod deploy;
 mod error;
 mod failure;
 mod history;
+mod jobs;
 mod lakeview;
 mod login;
 mod paging;
@@ -23,6 +24,7 @@ pub use client::{Caller, Client, Credentials};
 pub use deploy::{Change, Contents, DashboardSpec, Deployed, is_current};
 pub use error::Error;
 pub use failure::{Position, StatementError};
+pub use jobs::Jobs;
 pub use lakeview::Lakeview;
 pub use login::{
     Ended, Env, Explicit, Login, LoginError, Method, NotRun, Origin, RunProgram, Surroundings, system_programs,

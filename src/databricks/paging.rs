@@ -3,8 +3,8 @@
 use serde::de::DeserializeOwned;
 
 use super::wire::{
-    Dashboard, DashboardList, EffectivePermissions, EffectivePrivileges, Permissions, Privileges, Table, TableList,
-    TableSummary, TableSummaryList, Warehouse, WarehouseList,
+    Dashboard, DashboardList, EffectivePermissions, EffectivePrivileges, Job, JobList, Permissions, Privileges, Table,
+    TableList, TableSummary, TableSummaryList, Warehouse, WarehouseList,
 };
 use crate::http::{self, Http, Request};
 
@@ -47,6 +47,7 @@ macro_rules! pages {
 pages! {
     DashboardList of Dashboard in dashboards,
     EffectivePermissions of EffectivePrivileges in privilege_assignments,
+    JobList of Job in jobs,
     Permissions of Privileges in privilege_assignments,
     TableList of Table in tables,
     TableSummaryList of TableSummary in tables,

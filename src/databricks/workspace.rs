@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::wire::{Delete, Empty, Export, ExportFormat, Import, Mkdirs, Object};
+use super::wire::{Delete, Empty, Export, ExportFormat, Import, Mkdirs, Object, ObjectList};
 use crate::http::{self, Class, Http, Request};
 
 /// The workspace's tree.
@@ -31,6 +31,20 @@ impl Workspace<'_> {
         match self.http.json(request).await {
             Ok(object) => Ok(Some(object)),
             Err(error) if error.class() == Class::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lists what is in a folder, without what is deeper; nothing if there is no such folder.
+    /// `GET /api/2.0/workspace/list`.
+    ///
+    /// # Errors
+    /// If the request fails.
+    pub async fn list(&self, folder: &str) -> Result<Vec<Object>, http::Error> {
+        let request = Request::get("/api/2.0/workspace/list").query("path", folder);
+        match self.http.json::<ObjectList>(request).await {
+            Ok(list) => Ok(list.objects),
+            Err(error) if error.class() == Class::NotFound => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }

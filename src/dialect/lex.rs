@@ -110,6 +110,31 @@ pub fn end_of_query(text: &str) -> usize {
     }
 }
 
+/// Parts a text into its statements, at semicolons that stand between them. Parts without any word are left out; a text that
+/// is no SQL is one statement.
+pub fn statements(text: &str) -> Vec<&str> {
+    let map = TextMap::new(text);
+    let Ok(tokens) = tokens(text, &map) else { return vec![text] };
+    let (mut parts, mut start, mut words) = (Vec::new(), 0, false);
+    for token in &tokens {
+        match token.token {
+            Token::SemiColon => {
+                let end = map.offset(token.span.start);
+                if std::mem::take(&mut words) {
+                    parts.push(text[start..end].trim());
+                }
+                start = end + 1;
+            }
+            Token::Whitespace(_) | Token::EOF => {}
+            _ => words = true,
+        }
+    }
+    if words {
+        parts.push(text[start..].trim());
+    }
+    parts
+}
+
 /// Returns what is left of a text without comments, and with one blank wherever tokens meet: two texts with the same
 /// essence mean the same. A text that is no SQL is its own essence.
 pub fn essence(text: &str) -> String {

@@ -305,6 +305,10 @@ pub enum StepKind {
     Drop,
     /// Takes a dashboard out of the workspace.
     Trash,
+    /// Puts a job in its place, which the workspace then runs by itself.
+    Schedule,
+    /// Takes such a job out of the workspace.
+    Unschedule,
     /// Says why something may not be done.
     Refuse,
 }
@@ -322,6 +326,8 @@ impl From<&Action> for StepKind {
             Action::Alter(alter) if alter.drops => Self::Drop,
             Action::Alter(_) => Self::Alter,
             Action::Trash(_) => Self::Trash,
+            Action::Schedule(_) => Self::Schedule,
+            Action::Unschedule(_) => Self::Unschedule,
             Action::Refuse(_) => Self::Refuse,
         }
     }

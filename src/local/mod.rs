@@ -12,6 +12,7 @@ pub mod engine;
 mod error;
 pub mod fivetran;
 mod history;
+mod jobs;
 mod lvdash;
 pub mod request_log;
 mod results;

@@ -21,6 +21,7 @@ use super::auth::{self, Logins};
 use super::engine::{self, Engine, OpenError};
 use super::fivetran::Fivetran;
 use super::history::History;
+use super::jobs::Jobs;
 use super::request_log::{LoggedRequest, RequestLog, Vendor};
 use super::routes;
 use super::statements::Statements;
@@ -132,6 +133,7 @@ pub(super) struct App {
     pub(super) statements: Arc<Statements>,
     pub(super) history: Arc<History>,
     pub(super) workspace: Workspace,
+    pub(super) jobs: Jobs,
     pub(super) fivetran: Fivetran,
     /// Whether the warehouse runs; a statement starts it.
     pub(super) warehouse_runs: AtomicBool,
@@ -176,8 +178,10 @@ impl Server {
             Engine::open_with(&dir.join("tables"), engine_settings).await.map_err(|error| engine_error(&dir, error))?;
         let fivetran = Fivetran::open(engine.clone(), &dir.join("fivetran"), Arc::clone(&clock)).map_err(failed)?;
         let history = Arc::new(History::open(Arc::clone(&store)).map_err(failed)?);
-        let workspace = Workspace::open(store, Arc::clone(&clock), user_name.clone()).map_err(failed)?;
         let stop = CancellationToken::new();
+        let jobs =
+            Jobs::open(Arc::clone(&store), Arc::clone(&clock), user_name.clone(), stop.clone()).map_err(failed)?;
+        let workspace = Workspace::open(store, Arc::clone(&clock), user_name.clone()).map_err(failed)?;
         let statements = Arc::new(Statements::new(
             engine.clone(),
             Arc::clone(&history),
@@ -196,6 +200,7 @@ impl Server {
             statements,
             history,
             workspace,
+            jobs,
             fivetran,
             warehouse_runs: AtomicBool::new(true),
         });
@@ -248,6 +253,7 @@ impl Server {
     pub async fn shutdown(mut self) {
         self.stop.cancel();
         let all_ended = async {
+            self.app.jobs.ended().await;
             self.app.statements.ended().await;
             self.app.fivetran.shutdown().await;
             // A panic while serving has been reported when it happened.

@@ -75,6 +75,8 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
         catalog: project.environment.catalog.clone(),
         schema: project.environment.schema.clone(),
         grants: project.environment.grants.clone(),
+        schedules: project.environment.schedules,
+        job_folder: project.environment.job_folder.clone(),
         models,
         connections: project.connections.clone(),
         sources: project.sources.clone(),

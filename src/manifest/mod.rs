@@ -13,7 +13,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::analysis::Column;
-use crate::config::{Connection, Job, Model, Source};
+use crate::config::{Connection, Job, Model, Schedules, Source};
 use crate::dashboards::LvDash;
 use crate::diag::{SourceFile, Span};
 use crate::ids::{ConnectionName, DashboardName, Fingerprint, JobName, ModelName, TableName};
@@ -35,6 +35,10 @@ pub struct Manifest {
     pub schema: String,
     /// What users and groups may do with that schema.
     pub grants: BTreeMap<String, BTreeSet<String>>,
+    /// What becomes of the schedules of jobs.
+    pub schedules: Schedules,
+    /// Workspace folder of the files that scheduled jobs run.
+    pub job_folder: String,
     /// The models, each after those that it reads.
     pub models: IndexMap<ModelName, CompiledModel>,
     /// The connections.

@@ -1,5 +1,7 @@
 //! Reads what is deployed, in few requests, as the data that plans look at.
 
+mod jobs;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
@@ -76,6 +78,7 @@ pub async fn dashboard(client: &Client, folder: &str, title: &str) -> Result<Opt
     let Some(draft) = lakeview.get(&id).await? else { return Ok(None) };
     let published = lakeview.get_published(&id).await?.filter(|published| is_current(&draft, published));
     Ok(Some(ObservedDashboard {
+        id,
         content: draft.content(),
         warehouse: draft.warehouse_id.map(WarehouseId::new),
         published: published.map(|published| Published {
@@ -101,6 +104,8 @@ pub async fn dashboards<'a>(
     }
     Ok(found)
 }
+
+pub use jobs::jobs;
 
 fn observed_table(table: &Table) -> ObservedTable {
     let columns = table.columns.iter().flatten().map(|column| column.name.clone());

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::marks::Note;
 use super::pins::{Inputs, Pinned};
+use super::scheduled::{ScheduleJob, UnscheduleJob};
 use crate::config::{Materialization, SchemaChange, SyncIntent, WhenRunning};
 use crate::dashboards::same_content;
 use crate::ids::{ConnectionName, DashboardName, Fingerprint, ModelName, StepId, TableName};
@@ -49,6 +50,10 @@ pub enum Action {
     Alter(Alter),
     /// Takes a dashboard out of the workspace.
     Trash(TrashDashboard),
+    /// Puts a job in its place, which the workspace then runs by itself.
+    Schedule(Box<ScheduleJob>),
+    /// Takes such a job out of the workspace.
+    Unschedule(UnscheduleJob),
     /// Ends with a failure, for it may not be done.
     Refuse(Refusal),
 }
@@ -285,6 +290,8 @@ impl fmt::Display for Action {
             Self::Alter(alter) if alter.drops => "drop",
             Self::Alter(_) => "alter",
             Self::Trash(_) => "trash",
+            Self::Schedule(_) => "schedule",
+            Self::Unschedule(_) => "unschedule",
             Self::Refuse(_) => "refuse",
         })
     }

@@ -55,7 +55,7 @@ pub(super) fn count(model: &CompiledModel, rows: &Pinned, more: &[String]) -> Pi
 }
 
 /// Lets tests read rows by the model's own name.
-fn named(model: &CompiledModel, rows: &Pinned) -> Pinned {
+pub(super) fn named(model: &CompiledModel, rows: &Pinned) -> Pinned {
     let name = quote_identifier(model.config.name.as_str());
     Pinned::default().own(format!("WITH {name} AS (")).then(rows.clone()).own(")\n")
 }

@@ -59,6 +59,8 @@ pub enum Kind {
     Table,
     /// A dashboard.
     Dashboard,
+    /// A job that the workspace runs by itself.
+    Job,
 }
 
 /// What happens to an object.
@@ -120,6 +122,7 @@ impl fmt::Display for Kind {
             Self::View => "view",
             Self::Table => "table",
             Self::Dashboard => "dashboard",
+            Self::Job => "job",
         })
     }
 }

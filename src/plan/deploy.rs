@@ -6,6 +6,7 @@ use super::change::{Act, Change, DeployPlan, Kind};
 use super::compare;
 use super::marks;
 use super::observed::{Observed, TableKind};
+use super::scheduled;
 use super::statement::{clustering, properties};
 use super::steps::{Consent, Planner, Standing, dashboard_path, foreign};
 use crate::config::{Materialization, SyncWishes};
@@ -34,6 +35,7 @@ pub fn deploy(manifest: &Manifest, observed: &Observed, consent: Consent) -> Dep
     for dashboard in manifest.dashboards.values() {
         deploy.dashboard(dashboard);
     }
+    deploy.jobs();
     deploy.what_left_the_project();
     let Deploy { planner, changes, unchanged, .. } = deploy;
     DeployPlan { changes, unchanged, lock: observed.lock.clone(), run: planner.finish(None) }
@@ -207,6 +209,13 @@ impl<'a> Deploy<'a> {
         }
         change.step = Some(self.planner.add_publish(dashboard));
         self.changes.push(change);
+    }
+
+    fn jobs(&mut self) {
+        let prune = self.planner.consent.prune;
+        let (changes, unchanged) = scheduled::plan(&mut self.planner, prune);
+        self.changes.extend(changes);
+        self.unchanged += unchanged;
     }
 
     /// Finds objects of this project's that it no longer has.

@@ -3,13 +3,14 @@
 use super::change::{Act, Change, DeployPlan, Kind};
 use super::marks::{HISTORY_TABLE, NOTES_TABLE};
 use super::observed::{Observed, ObservedTable, TableKind};
+use super::scheduled;
 use super::steps::{Consent, Planner};
 use crate::manifest::Manifest;
 
 /// Plans to take away what was deployed of a project: what bears its marks, and nothing else.
 pub fn destroy(manifest: &Manifest, observed: &Observed) -> DeployPlan {
     let mut planner = Planner::new(manifest, observed, Consent::default());
-    let mut changes = Vec::new();
+    let mut changes = scheduled::destroy(&mut planner);
     for note in observed.notes.iter().filter(|note| note.project == manifest.project) {
         let places: Vec<String> = note.former.iter().chain([&note.path]).cloned().collect();
         let step = planner.add_forget(note, places.clone());
@@ -30,8 +31,9 @@ pub fn destroy(manifest: &Manifest, observed: &Observed) -> DeployPlan {
     }
     // What kiln keeps for itself goes with the last project of the schema.
     let of_others = |table: &ObservedTable| table.marks.as_ref().is_some_and(|marks| marks.project != manifest.project);
-    let is_last =
-        observed.notes.iter().all(|note| note.project == manifest.project) && !observed.tables.values().any(of_others);
+    let is_last = observed.notes.iter().all(|note| note.project == manifest.project)
+        && observed.job_notes.iter().all(|note| note.project == manifest.project)
+        && !observed.tables.values().any(of_others);
     let own_tables = [(observed.has_notes_table, NOTES_TABLE), (observed.has_history, HISTORY_TABLE)];
     for (_, name) in own_tables.into_iter().filter(|(is_there, _)| *is_there && is_last) {
         let step = planner.add_drop(name, &TableKind::Table);

@@ -6,13 +6,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::statement::properties;
 use crate::config::Materialization;
 use crate::dashboards;
-use crate::ids::{DashboardName, Fingerprint, TableName, string_literal};
+use crate::ids::{DashboardName, Fingerprint, JobName, TableName, string_literal};
 use crate::manifest::CompiledModel;
 
 /// The table whose properties are kiln's notes.
@@ -35,6 +36,7 @@ pub(super) const TESTS: &str = "kiln.tests";
 /// Says what a table was built from. Written last, for it becomes known last.
 pub(super) const INPUTS: &str = "kiln.inputs";
 const DASHBOARD: &str = "kiln.dashboard.";
+const JOB: &str = "kiln.job.";
 
 /// The longest query that is kept, in bytes: it serves to show what changed, and some catalogs keep no longer property.
 const LONGEST_QUERY: usize = 4000;
@@ -158,23 +160,66 @@ impl Note {
     /// Returns the statements that write it down.
     pub(super) fn statements(&self, notes_table: &TableName) -> Vec<String> {
         let value = serde_json::to_string(self).expect("a note is JSON");
-        let table = notes_table.to_sql();
-        vec![
-            format!(
-                "CREATE TABLE IF NOT EXISTS {table} (note STRING) COMMENT 'Notes of kiln, in the properties of this table'"
-            ),
-            format!("ALTER TABLE {table} SET TBLPROPERTIES {}", properties(&[(self.key(), value)])),
-        ]
+        noting(notes_table, self.key(), value)
     }
 
     /// Returns the statement that forgets it.
     pub(super) fn forgetting(&self, notes_table: &TableName) -> String {
-        format!("ALTER TABLE {} UNSET TBLPROPERTIES IF EXISTS ({})", notes_table.to_sql(), string_literal(&self.key()))
+        forgetting(notes_table, &self.key())
     }
 
     fn key(&self) -> String {
         format!("{DASHBOARD}{}.{}", self.project, self.dashboard)
     }
+}
+
+/// What kiln has noted of a job that the workspace runs by itself: that there may be one. What it is, the job says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobNote {
+    /// The project that it belongs to.
+    pub project: String,
+    /// Its name there.
+    pub job: JobName,
+}
+
+impl JobNote {
+    /// Returns the statements that write it down.
+    pub(super) fn statements(&self, notes_table: &TableName) -> Vec<String> {
+        noting(notes_table, self.key(), serde_json::to_string(self).expect("a note is JSON"))
+    }
+
+    /// Returns the statement that forgets it.
+    pub(super) fn forgetting(&self, notes_table: &TableName) -> String {
+        forgetting(notes_table, &self.key())
+    }
+
+    fn key(&self) -> String {
+        format!("{JOB}{}.{}", self.project, self.job)
+    }
+}
+
+/// Reads what is noted of jobs.
+pub(super) fn job_notes(properties: &BTreeMap<String, String>) -> Vec<JobNote> {
+    read_notes(properties, JOB)
+}
+
+fn noting(notes_table: &TableName, key: String, value: String) -> Vec<String> {
+    let table = notes_table.to_sql();
+    vec![
+        format!(
+            "CREATE TABLE IF NOT EXISTS {table} (note STRING) COMMENT 'Notes of kiln, in the properties of this table'"
+        ),
+        format!("ALTER TABLE {table} SET TBLPROPERTIES {}", properties(&[(key, value)])),
+    ]
+}
+
+fn forgetting(notes_table: &TableName, key: &str) -> String {
+    format!("ALTER TABLE {} UNSET TBLPROPERTIES IF EXISTS ({})", notes_table.to_sql(), string_literal(key))
+}
+
+fn read_notes<T: DeserializeOwned>(properties: &BTreeMap<String, String>, prefix: &str) -> Vec<T> {
+    let noted = properties.iter().filter(|(key, _)| key.starts_with(prefix));
+    noted.filter_map(|(_, value)| serde_json::from_str(value).ok()).collect()
 }
 
 /// Takes the fingerprint of a dashboard's content, whatever the service rewrites in it on its own.
@@ -186,6 +231,5 @@ fn of_content(content: &Value) -> Fingerprint {
 
 /// Reads the notes of the notes table's properties.
 pub(super) fn notes(properties: &BTreeMap<String, String>) -> Vec<Note> {
-    let noted = properties.iter().filter(|(key, _)| key.starts_with(DASHBOARD));
-    noted.filter_map(|(_, value)| serde_json::from_str(value).ok()).collect()
+    read_notes(properties, DASHBOARD)
 }

@@ -16,6 +16,7 @@ mod observed;
 mod pins;
 mod rollback;
 mod run;
+mod scheduled;
 mod statement;
 mod steps;
 #[cfg(test)]
@@ -28,10 +29,14 @@ pub use action::{
 pub use change::{Act, Change, DeployPlan, Kind};
 pub use deploy::deploy;
 pub use destroy::destroy;
-pub use marks::{HISTORY_TABLE, LOCK_TABLE, Marks, NOTES_TABLE, Note};
+pub use marks::{HISTORY_TABLE, JobNote, LOCK_TABLE, Marks, NOTES_TABLE, Note};
 pub use observed::{Lock, Observed, ObservedDashboard, ObservedTable, Published, TableKind};
 pub use pins::{Gaps, Inputs, Pinned, Version, Versions, Written};
 pub use rollback::rollback;
 pub use run::{choose_job, run};
+pub use scheduled::{
+    Cron, FINGERPRINT_TAG, JOB_TAG, ObservedJob, Runs, ScheduleJob, ScheduledJob, ScheduledTask, UnscheduleJob,
+    own_tags,
+};
 pub use statement::{properties, statement};
 pub use steps::{Consent, RunPlan};

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::marks::{self, HISTORY_TABLE, LOCK_TABLE, Marks, NEW_PREFIX, NOTES_TABLE, Note};
-use crate::ids::{DashboardName, TableName, WarehouseId};
+use super::marks::{self, HISTORY_TABLE, JobNote, LOCK_TABLE, Marks, NEW_PREFIX, NOTES_TABLE, Note};
+use super::scheduled::ObservedJob;
+use crate::ids::{DashboardId, DashboardName, TableName, WarehouseId};
 
 /// What is there.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,10 @@ pub struct Observed {
     pub tables: BTreeMap<String, ObservedTable>,
     /// What kiln has noted of dashboards.
     pub notes: Vec<Note>,
+    /// What kiln has noted of jobs that the workspace runs by itself.
+    pub job_notes: Vec<JobNote>,
+    /// Jobs of this project and schema that the workspace runs by itself, the oldest of each name first.
+    pub jobs: Vec<ObservedJob>,
     /// Whether the table of these notes is there.
     pub has_notes_table: bool,
     /// Whether the table that tells of runs is there.
@@ -66,6 +71,8 @@ pub enum TableKind {
 /// A dashboard of the workspace.
 #[derive(Clone, Debug)]
 pub struct ObservedDashboard {
+    /// Its id in the workspace.
+    pub id: DashboardId,
     /// The draft's content.
     pub content: Value,
     /// The draft's warehouse.
@@ -144,6 +151,7 @@ impl Observed {
         match name {
             NOTES_TABLE => {
                 self.notes = marks::notes(properties);
+                self.job_notes = marks::job_notes(properties);
                 self.has_notes_table = true;
             }
             HISTORY_TABLE => self.has_history = true,

@@ -71,7 +71,8 @@ pub fn choose_job<'a>(manifest: &'a Manifest, name: Option<&str>) -> Result<(&'a
     }
 }
 
-fn is_selected(job: &Job, model: &CompiledModel) -> bool {
+/// Tells whether a job builds a model.
+pub(super) fn is_selected(job: &Job, model: &CompiledModel) -> bool {
     job.steps.iter().any(|step| match &step.value {
         JobStep::Build(pattern) => Selection::new(pattern).is_ok_and(|selection| selection.matches(&model.config)),
         JobStep::Sync(_) | JobStep::Publish(_) => false,

@@ -15,6 +15,7 @@ use super::increment::increment;
 use super::marks::{self, NEW_PREFIX, NOTES_TABLE, Note};
 use super::observed::{Observed, ObservedTable, TableKind};
 use super::pins::Inputs;
+use super::scheduled::{ScheduleJob, UnscheduleJob};
 use super::statement::marked_statement;
 use crate::config::{Materialization, Source, SyncIntent, SyncWishes};
 use crate::dashboards::widget_queries;
@@ -133,24 +134,10 @@ impl<'a> Planner<'a> {
                 when_running: wishes.when_running,
                 deadline: wishes.deadline,
                 historical_deadline: wishes.historical_deadline,
-                tables: self.landed_by(name),
+                tables: landed_by(self.manifest, name),
             }),
         );
         Some(step)
-    }
-
-    /// Lists the tables that `sources` declares a connection to land.
-    fn landed_by(&self, connection: &ConnectionName) -> Vec<LandedTable> {
-        let own = |source: &Source| source.connection.as_ref().is_some_and(|by| by.value == *connection);
-        let sources = self.manifest.sources.iter().filter(|(_, source)| own(source));
-        let tables = sources.flat_map(|(schema, source)| {
-            let catalog = source.catalog.as_ref().unwrap_or(&self.manifest.catalog);
-            source.tables.iter().map(move |(table, declared)| LandedTable {
-                name: TableName::new(catalog, schema, table),
-                columns: declared.columns.clone(),
-            })
-        });
-        tables.collect()
     }
 
     pub(super) fn add_schema(&mut self) -> StepId {
@@ -289,7 +276,7 @@ impl<'a> Planner<'a> {
         let earlier: Vec<StepId> = self
             .actions
             .iter()
-            .filter(|(_, action)| matches!(action, Action::Build(_) | Action::Trash(_)))
+            .filter(|(_, action)| matches!(action, Action::Build(_) | Action::Trash(_) | Action::Unschedule(_)))
             .map(|(id, _)| id.clone())
             .collect();
         for other in earlier {
@@ -357,6 +344,24 @@ impl<'a> Planner<'a> {
         step
     }
 
+    /// Puts a job in its place, when all that it will build is there and right: until then the workspace runs what it ran.
+    pub(super) fn add_schedule(&mut self, job: ScheduleJob) -> StepId {
+        let step = StepId::new(format!("schedule {}", job.job));
+        self.add(step.clone(), Action::Schedule(Box::new(job)));
+        let earlier: Vec<StepId> = self.actions.keys().filter(|id| **id != step).cloned().collect();
+        for other in earlier {
+            self.graph.need(step.clone(), other);
+        }
+        step
+    }
+
+    /// Takes a job out of the workspace.
+    pub(super) fn add_unschedule(&mut self, job: UnscheduleJob) -> StepId {
+        let step = StepId::new(format!("unschedule {}", job.job));
+        self.add(step.clone(), Action::Unschedule(job));
+        step
+    }
+
     /// Returns the note of a dashboard as it will be.
     fn note(&self, dashboard: &CompiledDashboard, expected: &Value) -> Note {
         let project = &self.manifest.project;
@@ -406,6 +411,20 @@ impl<'a> Planner<'a> {
     fn own_table(&self, name: &str) -> TableName {
         TableName::new(&self.manifest.catalog, &self.manifest.schema, name)
     }
+}
+
+/// Lists the tables that `sources` declares a connection to land.
+pub(super) fn landed_by(manifest: &Manifest, connection: &ConnectionName) -> Vec<LandedTable> {
+    let own = |source: &Source| source.connection.as_ref().is_some_and(|by| by.value == *connection);
+    let sources = manifest.sources.iter().filter(|(_, source)| own(source));
+    let tables = sources.flat_map(|(schema, source)| {
+        let catalog = source.catalog.as_ref().unwrap_or(&manifest.catalog);
+        source.tables.iter().map(move |(table, declared)| LandedTable {
+            name: TableName::new(catalog, schema, table),
+            columns: declared.columns.clone(),
+        })
+    });
+    tables.collect()
 }
 
 fn drop_statement(table: &TableName, kind: &TableKind) -> String {

@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kiln::databricks::wire::{CreateDashboard, CreateSchema, ExportFormat, Publish, StatementRequest, UpdateDashboard};
+use kiln::databricks::wire::{
+    CreateDashboard, CreateSchema, ExportFormat, JobSettings, Publish, StatementRequest, UpdateDashboard,
+};
 use kiln::fivetran::wire::{CreateConnection, SchemaConfig, UpdateConnection};
 use kiln::http::{Class, Options, RetryPolicy, base_address};
 use kiln::ids::{ConnectionId, DashboardId, StatementId, TableName, WarehouseId};
@@ -76,6 +78,13 @@ fn kinds() -> Vec<Kind> {
         kind!("import", harmless, {}, |c| c.databricks.workspace().import("/a", b"x", ExportFormat::Auto)),
         kind!("export", harmless, {"content": ""}, |c| c.databricks.workspace().export("/a", &ExportFormat::Auto)),
         kind!("delete object", once, {}, |c| c.databricks.workspace().delete("/a", false)),
+        kind!("list folder", harmless, {"objects": []}, |c| c.databricks.workspace().list("/a")),
+        kind!("list jobs", harmless, {"jobs": []}, |c| c.databricks.jobs().list()),
+        kind!("jobs of a name", harmless, {"jobs": []}, |c| c.databricks.jobs().named("a")),
+        kind!("get job", harmless, {"job_id": 1}, |c| c.databricks.jobs().get(1)),
+        kind!("create job", once, {"job_id": 1}, |c| c.databricks.jobs().create(&JobSettings::default())),
+        kind!("reset job", harmless, {}, |c| c.databricks.jobs().reset(1, JobSettings::default())),
+        kind!("delete job", harmless, {}, |c| c.databricks.jobs().delete(1)),
         kind!("get catalog", harmless, {"name": "c"}, |c| c.databricks.unity().catalog("c")),
         kind!("get schema", harmless, {"name": "s", "catalog_name": "c"}, |c| c.databricks.unity().schema("c", "s")),
         kind!("create schema", once, {"name": "s", "catalog_name": "c"}, |c| c.databricks.unity().create_schema(&CreateSchema::default())),

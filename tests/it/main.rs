@@ -49,6 +49,8 @@ mod resume;
 #[cfg(feature = "local")]
 mod runs;
 #[cfg(feature = "local")]
+mod scheduled_jobs;
+#[cfg(feature = "local")]
 mod support;
 #[cfg(feature = "local")]
 mod tables;

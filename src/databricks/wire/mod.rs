@@ -5,6 +5,7 @@
 
 mod error;
 mod identity;
+mod jobs;
 mod lakeview;
 mod login;
 mod statements;
@@ -14,6 +15,11 @@ mod workspace;
 
 pub use error::{ErrorBody, ErrorDetail};
 pub use identity::{Email, Group, Me};
+pub use jobs::{
+    CronSchedule, DashboardTask, EmailNotifications, Job, JobList, JobRef, JobRun, JobRunList, JobSettings,
+    PauseStatus, ResetJob, RunAs, RunNow, RunRef, RunState, RunStatus, SqlFile, SqlTask, Task, TaskDependency,
+    Termination,
+};
 pub use lakeview::{
     CreateDashboard, Dashboard, DashboardList, LifecycleState, Publish, Published, Revert, UpdateDashboard,
 };

@@ -8,6 +8,7 @@ mod databricks_alter;
 mod databricks_audit;
 mod databricks_build;
 mod databricks_increment;
+mod databricks_job;
 mod databricks_pin;
 mod databricks_version;
 mod fivetran_sync;
@@ -130,6 +131,8 @@ pub(super) async fn carry_out(action: Action, context: &Context, reporter: &Repo
         Action::Restore(restore) => databricks_version::restore(&restore, context, reporter).await,
         Action::Alter(alter) => databricks_alter::run(&alter, context, reporter).await,
         Action::Trash(dashboard) => dashboard_trash::run(&dashboard, context, reporter).await,
+        Action::Schedule(job) => databricks_job::schedule(&job, context, reporter).await,
+        Action::Unschedule(job) => databricks_job::unschedule(&job, context, reporter).await,
         Action::Refuse(refusal) => {
             Finished::failed(Failure { message: refusal.message, help: Some(refusal.help), ..Failure::default() })
         }

@@ -3,6 +3,7 @@
 mod extract;
 mod form;
 mod history;
+mod jobs;
 mod lakeview;
 mod me;
 mod oidc;
@@ -45,6 +46,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .merge(history::router())
         .merge(warehouses::router())
         .merge(workspace::router())
+        .merge(jobs::router())
         .merge(lakeview::router())
         .merge(unity::router())
         .with_state(Arc::clone(&app))

@@ -281,6 +281,14 @@ impl Served {
         assert_eq!(status, 200, "{answer}");
     }
 
+    /// Asks it to do something, which must succeed, and returns the answer.
+    #[track_caller]
+    pub(crate) fn post(&self, path: &str, body: &serde_json::Value) -> serde_json::Value {
+        let (status, answer) = self.ask(reqwest::Method::POST, path, Some(body));
+        assert_eq!(status, 200, "{answer}");
+        answer
+    }
+
     /// Runs a statement, which must succeed, and returns its rows.
     #[track_caller]
     pub(crate) fn sql(&self, statement: &str) -> serde_json::Value {
