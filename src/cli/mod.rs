@@ -29,6 +29,7 @@ mod resume;
 mod rollback;
 mod running;
 mod runs;
+mod status;
 mod sync_and_refresh;
 
 use std::process::ExitCode;
@@ -72,6 +73,7 @@ enum Command {
     Plan(plan::Args),
     Deploy(deploy::Args),
     Destroy(destroy::Args),
+    Status(status::Args),
     Dashboard(dashboard::Args),
     SyncAndRefresh(sync_and_refresh::Args),
     Resume(resume::Args),
@@ -115,6 +117,7 @@ fn run(command: Command, output: &Output) -> Result<Status, Error> {
         Command::Deploy(args) => to_the_end(deploy::run(&args, output)),
         Command::Dashboard(args) => to_the_end(dashboard::run(&args, output)),
         Command::Destroy(args) => to_the_end(destroy::run(&args, output)),
+        Command::Status(args) => to_the_end(status::run(&args, output)),
         Command::Doctor(args) => to_the_end(doctor::run(&args, output)),
         Command::SyncAndRefresh(args) => to_the_end(sync_and_refresh::run(&args, output)),
         Command::Resume(args) => to_the_end(resume::run(&args, output)),

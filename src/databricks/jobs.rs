@@ -1,7 +1,7 @@
 //! Jobs that the workspace runs by itself.
 
 use super::paging;
-use super::wire::{Empty, Job, JobList, JobRef, JobSettings, ResetJob};
+use super::wire::{Empty, Job, JobList, JobRef, JobRun, JobRunList, JobSettings, ResetJob};
 use crate::http::{self, Class, Http, Request};
 
 const LIST: &str = "/api/2.2/jobs/list";
@@ -45,6 +45,16 @@ impl Jobs<'_> {
             job.next_page_token = more.next_page_token;
         }
         Ok(Some(job))
+    }
+
+    /// Reads the newest run of a job; nothing if it never ran. `GET /api/2.2/jobs/runs/list`.
+    ///
+    /// # Errors
+    /// If the request fails.
+    pub async fn last_run(&self, id: i64) -> Result<Option<JobRun>, http::Error> {
+        let request = Request::get("/api/2.2/jobs/runs/list").query("job_id", id.to_string()).query("limit", "1");
+        let page: JobRunList = self.http.json(request).await?;
+        Ok(page.runs.into_iter().next())
     }
 
     /// Makes a job, and returns its id. Sent twice it would make two. `POST /api/2.2/jobs/create`.

@@ -4,6 +4,7 @@ mod jobs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::DateTime;
 use serde_json::{Map, Value};
 
 use crate::databricks::wire::{Table, TableType};
@@ -81,6 +82,7 @@ pub async fn dashboard(client: &Client, folder: &str, title: &str) -> Result<Opt
         id,
         content: draft.content(),
         warehouse: draft.warehouse_id.map(WarehouseId::new),
+        published_at: published.as_ref().and_then(|published| published.revision_create_time),
         published: published.map(|published| Published {
             warehouse: published.warehouse_id.map(WarehouseId::new),
             embed_credentials: published.embed_credentials,
@@ -120,6 +122,7 @@ fn observed_table(table: &Table) -> ObservedTable {
         marks: None,
         definition: table.view_definition.clone(),
         owner: table.owner.clone(),
+        updated_at: table.updated_at.or(table.created_at).and_then(DateTime::from_timestamp_millis),
     }
 }
 

@@ -39,4 +39,4 @@ pub use scheduled::{
     own_tags,
 };
 pub use statement::{properties, statement};
-pub use steps::{Consent, RunPlan};
+pub use steps::{Consent, RunPlan, dashboard_path};

@@ -55,6 +55,8 @@ pub struct ObservedTable {
     pub definition: Option<String>,
     /// Who owns it.
     pub owner: Option<String>,
+    /// When it was made, or changed, last.
+    pub updated_at: Option<DateTime<Utc>>,
 }
 
 /// What kind of thing stands under a table's name.
@@ -79,6 +81,8 @@ pub struct ObservedDashboard {
     pub warehouse: Option<WarehouseId>,
     /// The published copy; none if there is none, or if it is older than the draft.
     pub published: Option<Published>,
+    /// When that was published.
+    pub published_at: Option<DateTime<Utc>>,
 }
 
 /// The published copy of a dashboard.

@@ -433,7 +433,7 @@ fn drop_statement(table: &TableName, kind: &TableKind) -> String {
 }
 
 /// Returns a dashboard's place in the workspace.
-pub(super) fn dashboard_path(dashboard: &CompiledDashboard) -> String {
+pub fn dashboard_path(dashboard: &CompiledDashboard) -> String {
     format!("{}/{}.lvdash.json", workspace_path(&dashboard.folder), dashboard.title)
 }
 

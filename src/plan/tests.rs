@@ -44,6 +44,7 @@ fn kilns_own_tables_are_read_and_not_taken_for_models() {
         marks: None,
         definition: None,
         owner: None,
+        updated_at: None,
     };
     let written = note("/a", &json!({}), None);
     let statement = written.statements(&TableName::new("c", "s", "_kiln")).pop().expect("it is written down");

@@ -89,7 +89,7 @@ fn fenced(language: &str, text: &str) -> String {
 }
 
 /// Writes text so that a cell of a table and the text round it stay whole.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace(['\n', '\r'], " ")
 }
 

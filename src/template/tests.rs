@@ -38,6 +38,8 @@ fn project(root: &Path, macros: &[(&str, &str)]) -> Project {
             schema: "retention".into(),
             fivetran: None,
             dashboard_folder: None,
+            schedules: crate::config::Schedules::Run,
+            job_folder: "/Shared/kiln".to_owned(),
             grants: std::collections::BTreeMap::new(),
             protected: None,
             span: Span::start_of(&jobs),

@@ -82,6 +82,7 @@ fn kinds() -> Vec<Kind> {
         kind!("list jobs", harmless, {"jobs": []}, |c| c.databricks.jobs().list()),
         kind!("jobs of a name", harmless, {"jobs": []}, |c| c.databricks.jobs().named("a")),
         kind!("get job", harmless, {"job_id": 1}, |c| c.databricks.jobs().get(1)),
+        kind!("last run of a job", harmless, {"runs": []}, |c| c.databricks.jobs().last_run(1)),
         kind!("create job", once, {"job_id": 1}, |c| c.databricks.jobs().create(&JobSettings::default())),
         kind!("reset job", harmless, {}, |c| c.databricks.jobs().reset(1, JobSettings::default())),
         kind!("delete job", harmless, {}, |c| c.databricks.jobs().delete(1)),

@@ -257,6 +257,24 @@ pub struct JobRun {
     pub tasks: Vec<JobRun>,
 }
 
+impl JobRun {
+    /// Tells whether the run succeeded, and why not; none while it is under way. Both forms of its state are read.
+    pub fn outcome(&self) -> Option<(bool, String)> {
+        if let Some(status) = &self.status {
+            let end = status.termination_details.as_ref()?;
+            let words = end.message.as_deref().filter(|message| !message.is_empty()).unwrap_or(&end.code);
+            return Some((end.code == "SUCCESS", words.to_owned()));
+        }
+        let state = self.state.as_ref()?;
+        if !matches!(state.life_cycle_state.as_str(), "TERMINATED" | "SKIPPED" | "INTERNAL_ERROR") {
+            return None;
+        }
+        let result = state.result_state.as_deref().unwrap_or(&state.life_cycle_state);
+        let words = state.state_message.as_deref().filter(|message| !message.is_empty()).unwrap_or(result);
+        Some((result == "SUCCESS", words.to_owned()))
+    }
+}
+
 /// `status` of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunStatus {
@@ -333,7 +351,11 @@ mod tests {
             "state_message":"Task a failed"},"start_time":1,"end_time":2,"run_page_url":"https://x/#job/2/run/1",
             "tasks":[{"run_id":3,"task_key":"a","state":{"life_cycle_state":"TERMINATED","result_state":"FAILED"}}]}"#;
         let run: JobRun = round_trip(json);
-        assert_eq!(run.status.unwrap().termination_details.unwrap().code, "RUN_EXECUTION_ERROR");
+        assert_eq!(run.outcome(), Some((false, "Task a failed".to_owned())));
+        let older = JobRun { status: None, ..run.clone() };
+        assert_eq!(older.outcome(), Some((false, "Task a failed".to_owned())));
+        let state = RunState { life_cycle_state: "RUNNING".to_owned(), ..RunState::default() };
+        assert_eq!(JobRun { state: Some(state), status: None, ..run }.outcome(), None);
         round_trip::<JobList>(r#"{"jobs":[{"job_id":1,"settings":{"name":"a"}}],"next_page_token":"x"}"#);
         round_trip::<ResetJob>(r#"{"job_id":1,"new_settings":{"name":"a"}}"#);
         round_trip::<RunNow>(r#"{"job_id":1,"idempotency_token":"t"}"#);

@@ -15,11 +15,11 @@ use super::marks::JobNote;
 use crate::ids::{DashboardName, Fingerprint, JobName, workspace_path};
 
 /// Tag that names the project of a job.
-pub const PROJECT_TAG: &str = "kiln_project";
+const PROJECT_TAG: &str = "kiln_project";
 /// Tag that names the job in the project.
 pub const JOB_TAG: &str = "kiln_job";
 /// Tag that names catalog and schema of the models.
-pub const SCHEMA_TAG: &str = "kiln_schema";
+const SCHEMA_TAG: &str = "kiln_schema";
 /// Tag that says what the job was when kiln wrote it.
 pub const FINGERPRINT_TAG: &str = "kiln_fingerprint";
 

@@ -1,0 +1,87 @@
+//! `kiln status`: how fresh, what drifted, what failed, and the exit status that says so.
+
+use serde_json::{Value, json};
+
+use crate::support::{Project, Ran, Served};
+
+fn kiln(project: &Project, served: &Served, args: &[&str]) -> Ran {
+    let mut command = project.command(args);
+    command.env("DATABRICKS_TOKEN", &served.token);
+    command.env("FIVETRAN_API_KEY", "local").env("FIVETRAN_API_SECRET", &served.token);
+    command.output().expect("kiln can be started").into()
+}
+
+/// Returns `state kind name` of all things, and what is said of the one that is named.
+#[track_caller]
+fn standings(project: &Project, served: &Served, of: &str) -> (Vec<String>, String) {
+    let ran = kiln(project, served, &["status", "--output", "json"]);
+    let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let things = lines.iter().filter(|line| line["event"] == "standing");
+    let short = |line: &Value| format!("{} {} {}", text(&line["state"]), text(&line["kind"]), text(&line["name"]));
+    let said = things.clone().find(|line| line["name"] == of).map(|line| line["says"].to_string()).unwrap_or_default();
+    (things.map(short).collect(), said)
+}
+
+#[test]
+fn an_environment_tells_how_it_stands() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let project = Project::tiny();
+    project.point_at(&served);
+    let schedule = "daily: {schedule: {cron: \"0 6 * * *\", timezone: UTC}, ";
+    project.replace("jobs.yaml", "daily: {", schedule);
+    let job = "tiny: daily (main.tiny)";
+    let all = |connection: &str, view: &str, table: &str, its: &str| {
+        [
+            format!("{connection} connection shop"),
+            format!("{view} view stg_orders"),
+            format!("{table} table totals"),
+            format!("{its} job {job}"),
+        ]
+    };
+
+    let (things, said) = standings(&project, &served, "shop");
+    let new = [&all("stale", "pending", "pending", "pending")[..3], &["pending schema main.tiny".to_owned()]].concat();
+    assert_eq!(things, [new.as_slice(), &[format!("pending job {job}")]].concat());
+    assert!(said.contains("no sync has ever succeeded"), "{said}");
+    assert_eq!(kiln(&project, &served, &["status"]).status, 5);
+
+    assert_eq!(kiln(&project, &served, &["deploy"]).status, 0);
+    let (things, said) = standings(&project, &served, "totals");
+    assert_eq!(things, all("good", "good", "good", "good"));
+    assert!(said.contains("made 2"), "{said}");
+    let ran = kiln(&project, &served, &["status"]);
+    assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.starts_with("connections\n  ✓ shop"), "{}", ran.stdout);
+
+    // A change of ours is no drift; one in the workspace is.
+    project.replace("sql/totals.sql", "count(*)", "count(1)");
+    assert_eq!(standings(&project, &served, "").0, all("good", "good", "pending", "good"));
+    assert_eq!(kiln(&project, &served, &["status"]).status, 0);
+    served.sql("ALTER VIEW main.tiny.stg_orders AS SELECT id, customer, 0 AS amount FROM main.shop_public.orders");
+    let (things, said) = standings(&project, &served, "stg_orders");
+    assert_eq!(things, all("good", "drifted", "pending", "good"));
+    assert!(said.contains("its query was changed in the workspace"), "{said}");
+    assert_eq!(kiln(&project, &served, &["status"]).status, 3);
+    assert_eq!(kiln(&project, &served, &["deploy"]).status, 0);
+
+    // A scheduled run that failed.
+    served.sql("CREATE TABLE main.tiny._kiln_lock (x INT)");
+    let id = served.get("/api/2.2/jobs/list").1["jobs"][0]["job_id"].clone();
+    let run = served.post("/api/2.2/jobs/run-now", &json!({"job_id": id}))["run_id"].clone();
+    while served.get(&format!("/api/2.2/jobs/runs/get?run_id={run}")).1["status"]["state"] != "TERMINATED" {
+        std::thread::yield_now();
+    }
+    let (things, said) = standings(&project, &served, job);
+    assert_eq!(things, all("good", "good", "good", "failed"));
+    assert!(said.contains("another run changes main.tiny at the moment"), "{said}");
+    assert_eq!(kiln(&project, &served, &["status"]).status, 3);
+    served.sql("DROP TABLE main.tiny._kiln_lock");
+
+    // Older than a job allows.
+    project.replace("jobs.yaml", "{sync: shop}", "{sync: shop, observe: 1s}");
+    let ran = kiln(&project, &served, &["status", "--output", "github"]);
+    assert_eq!(ran.status, 5, "{}", ran.stdout);
+    assert!(ran.stdout.contains("✗ shop") && ran.stdout.contains("at most 1 second"), "{}", ran.stdout);
+}
