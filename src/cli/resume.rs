@@ -98,7 +98,7 @@ impl Beginning {
             Some(EventKind::RunFinished { result, .. }) => Some(*result),
             _ => None,
         };
-        Ok(Self { job: job.clone(), environment: environment.clone(), insistence: *insistence, ended })
+        Ok(Self { job: job.clone(), environment: environment.clone(), insistence: insistence.clone(), ended })
     }
 }
 

@@ -14,7 +14,7 @@ use crate::execute::Earlier;
 use crate::execute::lock::Place;
 use crate::ids::{JobName, RunId};
 use crate::manifest::Manifest;
-use crate::plan::{self, Consent, RunPlan};
+use crate::plan::{self, Consent, RunPlan, RunWishes};
 
 /// Run a job: sync its sources, build its models, publish its dashboards, and show what they say
 #[derive(Debug, clap::Args)]
@@ -29,6 +29,13 @@ pub(super) struct Args {
     /// Build incremental models as a whole
     #[arg(long)]
     full_refresh: bool,
+    /// Build only these models: a name, a path or glob, `tag:NAME`, `state:changed`; `+` before it takes in all that it
+    /// reads, `+` behind it all that reads it. May be repeated
+    #[arg(short, long, value_name = "MODELS")]
+    select: Vec<String>,
+    /// Leave these models out, written in the same way
+    #[arg(long, value_name = "MODELS")]
+    exclude: Vec<String>,
     #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
@@ -40,7 +47,12 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let (name, job) = plan::choose_job(&manifest, args.job.as_deref())?;
     let environment = Environment::connect(&project, output).await?;
     let run = new_run_id();
-    let insistence = Insistence { force: args.force, full_refresh: args.full_refresh };
+    let insistence = Insistence {
+        force: args.force,
+        full_refresh: args.full_refresh,
+        select: args.select.clone(),
+        exclude: args.exclude.clone(),
+    };
     let journal = Journal::create(&kiln_dir(&project), &run)?;
     let begun = Begun { name, job, run, journal, earlier: Vec::new(), insistence };
     let result = begun.go_on(&manifest, &environment, &args.locking, &args.run, &project, output).await;
@@ -95,8 +107,12 @@ impl Begun<'_> {
 
     async fn plan(&self, manifest: &Manifest, environment: &Environment) -> Result<RunPlan, Error> {
         let observed = environment.tables(manifest).await?;
-        let plan =
-            plan::run(manifest, Some(self.name.as_str()), &observed, Consent::default(), self.insistence.full_refresh)?;
+        let wishes = RunWishes {
+            full_refresh: self.insistence.full_refresh,
+            select: &self.insistence.select,
+            exclude: &self.insistence.exclude,
+        };
+        let plan = plan::run(manifest, Some(self.name.as_str()), &observed, Consent::default(), wishes)?;
         environment.suffices_for(&plan)?;
         match Earlier::of(&self.earlier).misfit(&plan, &self.run) {
             None => Ok(plan),

@@ -8,12 +8,21 @@ use super::yaml::Node;
 use super::{DataTest, DataTestRule};
 use crate::diag::Diagnostic;
 
-const RULES: [&str; 8] =
-    ["not_null", "unique", "accepted_values", "relationships", "expression", "row_count", "freshness", "no_rows"];
+const RULES: [&str; 9] = [
+    "not_null",
+    "unique",
+    "accepted_values",
+    "relationships",
+    "expression",
+    "row_count",
+    "freshness",
+    "change",
+    "no_rows",
+];
 
 const HELP: &str = "A test is one of `{not_null: COLUMNS}`, `{unique: COLUMNS}`, `{accepted_values: {COLUMN: [VALUES]}}`, \
      `{relationships: {COLUMN: MODEL.COLUMN}}`, `{expression: \"SQL that holds for each row\"}`, `{row_count: {min: 1}}`, \
-     `{freshness: {COLUMN: 2 days}}`, `{no_rows: FILE.sql}`, each with `severity: warn` where it need not stop anything.";
+     `{freshness: {COLUMN: 2 days}}`, `{change: {\"count(*)\": 20%}}`, `{no_rows: FILE.sql}`, each with `severity: warn` where it need not stop anything.";
 
 /// Reads the tests of a model or a folder of models. Those with mistakes are left out.
 pub(super) fn read(walk: &mut Walk<'_>, root: &Path, node: &Node) -> Vec<DataTest> {
@@ -90,6 +99,11 @@ fn test(walk: &mut Walk<'_>, root: &Path, node: &Node) -> Option<DataTest> {
             };
             DataTestRule::Freshness { column, amount, unit }
         }
+        "change" => {
+            let (measure, by) = only_entry(walk, argument, "`change`")?;
+            let (down, up) = change(walk, by)?;
+            DataTestRule::Change { measure, down, up }
+        }
         _ => {
             let text = walk.text(argument, "`no_rows`")?;
             let path = files::relative(walk, &text, &argument.range)?;
@@ -124,6 +138,32 @@ fn only_entry<'n>(walk: &mut Walk<'_>, node: &'n Node, what: &str) -> Option<(St
         return None;
     };
     Some((key.text.clone(), value))
+}
+
+/// Reads by how much a figure may fall and rise: `20%` for both, or `{down: 20%, up: 50%}`.
+fn change(walk: &mut Walk<'_>, node: &Node) -> Option<(Option<f64>, Option<f64>)> {
+    if node.get("down").is_none() && node.get("up").is_none() {
+        let share = share(walk, node)?;
+        return Some((Some(share), Some(share)));
+    }
+    let fields = walk.fields(node, "a change", &["down", "up"])?;
+    let down = fields.get("down").map(|node| share(walk, node));
+    let up = fields.get("up").map(|node| share(walk, node));
+    // What is there and wrong has been reported.
+    if down == Some(None) || up == Some(None) { None } else { Some((down.flatten(), up.flatten())) }
+}
+
+/// Reads a share: a number and a percent sign.
+fn share(walk: &mut Walk<'_>, node: &Node) -> Option<f64> {
+    let text = walk.text(node, "a share")?;
+    let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    let share = number.filter(|number| number.is_finite() && *number >= 0.0).map(|number| number / 100.0);
+    if share.is_none() {
+        let diagnostic = Diagnostic::error("bad-value", format!("`{text}` is no share"))
+            .help("Write `20%`, or `{down: 20%, up: 50%}` where it may rise by more than it may fall.");
+        walk.report(diagnostic, &node.range);
+    }
+    share
 }
 
 /// Reads an age: a number and a unit from minutes to days.

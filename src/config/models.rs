@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use indexmap::IndexMap;
 
+use super::syncs::duration;
 use super::walk::{Fields, Walk, is_identifier};
 use super::yaml::{Key, Node, Value};
 use super::{DataTest, Incremental, Materialization, Model, data_tests, files, incremental};
@@ -18,6 +20,8 @@ struct Settings {
     cluster_by: Option<Vec<String>>,
     description: Option<(String, Range<usize>)>,
     tests: Vec<DataTest>,
+    tags: Vec<String>,
+    timeout: Option<Duration>,
 }
 
 /// A key of `models` with the files it covers.
@@ -85,7 +89,9 @@ fn settings(walk: &mut Walk<'_>, root: &Path, key: &str, node: &Node) -> Option<
     if node.is_null() {
         return None;
     }
-    let keys = [&["materialized", "cluster_by", "description", "tests"], incremental::KEYS.as_slice()].concat();
+    let keys =
+        [&["materialized", "cluster_by", "description", "tests", "tags", "timeout"], incremental::KEYS.as_slice()]
+            .concat();
     let fields = walk.fields(node, &format!("models `{key}`"), &keys)?;
     let materialized = fields.get("materialized").and_then(|node| materialized(walk, &fields, node));
     if !matches!(&materialized, Some((_, Some(_)))) {
@@ -107,7 +113,10 @@ fn settings(walk: &mut Walk<'_>, root: &Path, key: &str, node: &Node) -> Option<
     let description =
         fields.get("description").and_then(|node| Some((walk.text(node, "`description`")?, node.range.clone())));
     let tests = fields.get("tests").map(|node| data_tests::read(walk, root, node)).unwrap_or_default();
-    Some(Settings { materialized, cluster_by, description, tests })
+    let tags = fields.get("tags").and_then(|node| walk.texts(node, "`tags`")).unwrap_or_default();
+    let tags = tags.into_iter().map(|(tag, _)| tag).collect();
+    let timeout = fields.get("timeout").and_then(|node| duration(walk, node, "`timeout`"));
+    Some(Settings { materialized, cluster_by, description, tests, tags, timeout })
 }
 
 fn materialized(
@@ -183,6 +192,8 @@ fn model(walk: &mut Walk<'_>, path: PathBuf, entries: &[Entry]) -> Option<Model>
         cluster_by: cluster_by.unwrap_or_default(),
         description: description.map(|(text, _)| text.clone()),
         tests: covering.iter().flat_map(|entry| entry.settings.tests.clone()).collect(),
+        tags: covering.iter().flat_map(|entry| entry.settings.tags.clone()).collect(),
+        timeout: last(&|s| s.timeout.is_some()).and_then(|s| s.timeout),
         span: walk.span(&most_specific.range),
     };
     if model.materialized == Materialization::View && !model.cluster_by.is_empty() {

@@ -250,6 +250,10 @@ pub struct Model {
     pub description: Option<String>,
     /// What must hold of its rows; those of its folders first.
     pub tests: Vec<DataTest>,
+    /// Words by which it can be selected, those of its folders too.
+    pub tags: Vec<String>,
+    /// How long its build may take; none: as long as it takes.
+    pub timeout: Option<Duration>,
     /// Where it is configured in `jobs.yaml`.
     pub span: Span,
 }
@@ -305,6 +309,15 @@ pub enum DataTestRule {
         amount: u32,
         /// `MINUTE`, `HOUR` or `DAY`.
         unit: &'static str,
+    },
+    /// A figure of all rows has not changed by more than a share since the version before.
+    Change {
+        /// The figure: an aggregate, such as `count(*)`.
+        measure: String,
+        /// The share by which it may fall; none: by any.
+        down: Option<f64>,
+        /// The share by which it may rise; none: by any.
+        up: Option<f64>,
     },
     /// The query in this file, relative to the project's root, returns no row.
     NoRows(PathBuf),

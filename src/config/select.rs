@@ -50,6 +50,8 @@ mod tests {
             cluster_by: Vec::new(),
             description: None,
             tests: Vec::new(),
+            tags: Vec::new(),
+            timeout: None,
             span: Span::start_of(&SourceFile::new("jobs.yaml", "")),
         }
     }

@@ -50,7 +50,7 @@ pub enum EventKind {
         /// What the plan comes to: a run can be resumed only by the same plan.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         plan: Option<Fingerprint>,
-        /// What is built though it need not be.
+        /// What is built though it need not be, and what is left out.
         #[serde(flatten)]
         insistence: Insistence,
         /// All steps, in the order of the plan.
@@ -248,8 +248,8 @@ pub struct Author {
     pub commit: Option<String>,
 }
 
-/// What a run builds though it need not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What a run builds though it need not, and what it leaves out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Insistence {
     /// Models that are unchanged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -257,6 +257,12 @@ pub struct Insistence {
     /// Incremental models, as a whole.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub full_refresh: bool,
+    /// Which models are built, as expressions; empty: all of the job.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub select: Vec<String>,
+    /// Which of them are not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<String>,
 }
 
 /// A source's table and the version at which it is read.

@@ -5,15 +5,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::permits::Permits;
 use super::step::{self, Finished, Reporter};
 use super::{Connected, Earlier, Settings};
 use crate::event::{Event, EventKind, Failure, Outcome, RunResult, StepKind, StepOutline, VERSION};
 use crate::ids::StepId;
-use crate::plan::{RunPlan, Step};
+use crate::plan::{Action, RunPlan, Step};
 
 /// Carries a run out and returns how it ended. Every event goes to `events`; if nobody listens any more, the run goes on.
 ///
@@ -35,20 +36,21 @@ pub async fn run(
     let outcomes = earlier.succeeded.clone();
     let versions = earlier.versions.clone();
     let mut dispatcher = Dispatcher {
-        context: Arc::new(step::Context {
+        shared: Arc::new(step::Shared {
             connected,
-            statements: Semaphore::new(settings.concurrency.max(1)),
+            statements: Permits::new(settings.concurrency.max(1)),
             run: settings.run.clone(),
             project: plan.project.clone(),
             catalog: plan.catalog.clone(),
             schema: plan.schema.clone(),
-            cancel: cancel.child_token(),
             force: settings.insistence.force,
             earlier,
             versions: Mutex::new(versions),
             built: Mutex::default(),
         }),
+        cancel: cancel.child_token(),
         interrupt: cancel,
+        urgency: urgency(&plan),
         stopped_by: None,
         waiting: plan.steps.keys().filter(|step| !outcomes.contains_key(*step)).cloned().collect(),
         outcomes,
@@ -73,7 +75,7 @@ pub async fn run(
 struct Dispatcher {
     plan: RunPlan,
     settings: Settings,
-    context: Arc<step::Context>,
+    shared: Arc<step::Shared>,
     events: mpsc::Sender<Event>,
     /// Steps that have not begun, in the order of the plan.
     waiting: Vec<StepId>,
@@ -82,8 +84,12 @@ struct Dispatcher {
     running: JoinSet<Finished>,
     task_steps: HashMap<tokio::task::Id, StepId>,
     result: RunResult,
-    /// Triggered when somebody interrupts the run; the steps' own token hangs below it.
+    /// Triggered when somebody interrupts the run; the others hang below it.
     interrupt: CancellationToken,
+    /// Triggered when no step shall go on; each step's own hangs below it.
+    cancel: CancellationToken,
+    /// How many builds in a row wait for each step at most.
+    urgency: HashMap<StepId, usize>,
     /// The failure that ended the run early.
     stopped_by: Option<StepId>,
 }
@@ -92,7 +98,7 @@ impl Dispatcher {
     /// Lets steps that have succeeded count for those that rest on them.
     fn adopt(&self) {
         for step in self.plan.steps.values().filter(|step| self.outcomes.contains_key(&step.id)) {
-            step::adopt(&step.action, &self.context);
+            step::adopt(&step.action, &self.shared);
         }
     }
 
@@ -106,7 +112,7 @@ impl Dispatcher {
             project: self.plan.project.clone(),
             environment: self.plan.environment.clone(),
             plan: self.plan.job.is_some().then(|| self.plan.fingerprint()),
-            insistence: self.settings.insistence,
+            insistence: self.settings.insistence.clone(),
             steps,
         })
         .await;
@@ -143,7 +149,7 @@ impl Dispatcher {
             let ready = needs.iter().all(|n| self.outcomes.contains_key(n));
             if let Some(because) = blocker.filter(|_| !self.interrupt.is_cancelled()) {
                 self.end_unstarted(id, Outcome::Skipped { because }).await;
-            } else if self.context.cancel.is_cancelled() {
+            } else if self.cancel.is_cancelled() {
                 self.end_unstarted(id, self.cancelled()).await;
             } else if ready {
                 self.start(id).await;
@@ -159,8 +165,12 @@ impl Dispatcher {
         self.emit(EventKind::StepStarted { step: id.clone() }).await;
         let action = self.plan.steps[&id].action.clone();
         let reporter = Reporter::new(id.clone(), self.events.clone(), &self.settings);
-        let context = Arc::clone(&self.context);
-        let task = self.running.spawn(async move { step::carry_out(action, &context, &reporter).await });
+        let context = step::Context {
+            shared: Arc::clone(&self.shared),
+            cancel: self.cancel.child_token(),
+            urgency: self.urgency.get(&id).copied().unwrap_or_default(),
+        };
+        let task = self.running.spawn(async move { within_time(action, &context, &reporter).await });
         self.task_steps.insert(task.id(), id);
     }
 
@@ -172,7 +182,7 @@ impl Dispatcher {
         };
         if self.settings.fail_fast && self.stopped_by.is_none() && outcome.failure().is_some() {
             self.stopped_by = Some(id.clone());
-            self.context.cancel.cancel();
+            self.cancel.cancel();
         }
         self.record(id, Finished { outcome, ..finished }, took).await;
     }
@@ -216,6 +226,52 @@ impl Dispatcher {
         // A closed channel means that nobody reads reports any more; the work itself is not less wanted for that.
         let _ = self.events.send(Event { at: (self.settings.clock)(), kind }).await;
     }
+}
+
+/// Carries a step out; one that takes longer than it may is cancelled, and has failed.
+async fn within_time(action: Action, context: &step::Context, reporter: &Reporter) -> Finished {
+    let Some(limit) = action.timeout() else { return step::carry_out(action, context, reporter).await };
+    let work = step::carry_out(action, context, reporter);
+    tokio::pin!(work);
+    tokio::select! {
+        finished = &mut work => return finished,
+        () = tokio::time::sleep(limit) => {}
+    }
+    context.cancel.cancel();
+    let finished = work.await;
+    if finished.outcome != Outcome::Cancelled {
+        return finished;
+    }
+    let failure = Failure {
+        message: format!("it took longer than its `timeout` of {}, and was cancelled", in_words(limit)),
+        help: Some(
+            "Allow it a longer `timeout` under `models`, or see in the query history what takes so long.".to_owned(),
+        ),
+        ..Failure::default()
+    };
+    Finished { outcome: Outcome::Failed { failure }, ..finished }
+}
+
+fn in_words(limit: Duration) -> String {
+    match limit.as_secs() {
+        s if s % 3600 == 0 => format!("{} h", s / 3600),
+        s if s % 60 == 0 => format!("{} min", s / 60),
+        s => format!("{s} s"),
+    }
+}
+
+/// Counts for each step how many builds in a row wait for it at most. The plan lists each step after those that it needs.
+fn urgency(plan: &RunPlan) -> HashMap<StepId, usize> {
+    let mut urgency: HashMap<StepId, usize> = HashMap::new();
+    for step in plan.steps.values().rev() {
+        let own =
+            urgency.get(&step.id).copied().unwrap_or_default() + usize::from(matches!(step.action, Action::Build(_)));
+        for need in &step.needs {
+            let below = urgency.entry(need.clone()).or_default();
+            *below = own.max(*below);
+        }
+    }
+    urgency
 }
 
 fn outline(step: &Step) -> StepOutline {

@@ -6,6 +6,7 @@
 mod dispatcher;
 mod earlier;
 pub mod lock;
+mod permits;
 mod receipts;
 mod step;
 

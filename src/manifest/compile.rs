@@ -321,7 +321,13 @@ impl Compiler<'_> {
         for model in models.values_mut() {
             let own = model.config.name.clone();
             for test in &model.config.tests {
-                let (mut compiled, parsed) = match data_tests::compile(&model.config, test, &templates) {
+                let (mut compiled, parsed) = match data_tests::compile(
+                    &model.config,
+                    &model.table,
+                    model.columns.as_deref(),
+                    test,
+                    &templates,
+                ) {
                     Ok(compiled) => compiled,
                     Err(found) => {
                         diagnostics.extend(found);

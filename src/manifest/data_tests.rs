@@ -1,10 +1,11 @@
 //! Data tests as queries: each returns the rows that fail it.
 
 use super::Reads;
-use crate::analysis::{self, Parsed};
+use crate::analysis::{self, Column, Parsed};
 use crate::config::{DataTest, DataTestRule, Model};
 use crate::diag::Diagnostics;
-use crate::ids::{ModelName, quote_identifier, string_literal};
+use crate::dialect;
+use crate::ids::{TableName, quote_identifier, string_literal};
 use crate::template::Templates;
 
 /// A data test of a model, compiled.
@@ -18,11 +19,15 @@ pub struct CompiledTest {
     pub reads: Reads,
     /// Whether a failure is told and otherwise does no harm.
     pub warns: bool,
+    /// Of one that compares with the version before: the columns that it reads of both.
+    pub before: Option<Vec<String>>,
 }
 
 /// Compiles a test: writes or renders its query, and parses it.
 pub(super) fn compile(
     model: &Model,
+    table: &TableName,
+    columns: Option<&[Column]>,
     test: &DataTest,
     templates: &Templates,
 ) -> Result<(CompiledTest, Parsed), Diagnostics> {
@@ -33,18 +38,30 @@ pub(super) fn compile(
             (format!("no_rows {}", path.display()), parsed, rendered.text.trim().to_owned())
         }
         rule => {
-            let (name, sql) = query(&model.name, rule);
+            let (name, sql) = query(model, table, rule);
             let place = test.span.clone();
             let parsed = analysis::parse_sql(&sql, move |_| place.clone())?;
             (name, parsed, sql)
         }
     };
-    Ok((CompiledTest { name, failing, reads: Reads::default(), warns: test.warns }, parsed))
+    let before = match &test.rule {
+        DataTestRule::Change { measure, .. } => Some(columns_of(measure, columns)),
+        _ => None,
+    };
+    Ok((CompiledTest { name, failing, reads: Reads::default(), warns: test.warns, before }, parsed))
+}
+
+/// Finds the columns that an expression may read: those whose names are among its words.
+fn columns_of(expression: &str, columns: Option<&[Column]>) -> Vec<String> {
+    let words: Vec<String> =
+        dialect::essence(expression).split(' ').map(|word| word.trim_matches('`').to_lowercase()).collect();
+    let names = columns.into_iter().flatten().map(|column| column.name.to_lowercase());
+    names.filter(|name| words.contains(name)).collect()
 }
 
 /// Returns a test's name and its query.
-fn query(model: &ModelName, rule: &DataTestRule) -> (String, String) {
-    let table = quote_identifier(model.as_str());
+fn query(model: &Model, published: &TableName, rule: &DataTestRule) -> (String, String) {
+    let table = quote_identifier(model.name.as_str());
     let quoted = |columns: &[String]| columns.iter().map(|c| quote_identifier(c)).collect::<Vec<_>>();
     match rule {
         DataTestRule::NotNull(columns) => {
@@ -93,6 +110,29 @@ fn query(model: &ModelName, rule: &DataTestRule) -> (String, String) {
                  HAVING max({c}) IS NULL OR max({c}) < current_timestamp() - INTERVAL '{amount}' {unit}"
             );
             (format!("freshness {column} within {amount} {}", unit.to_lowercase()), sql)
+        }
+        DataTestRule::Change { measure, down, up } => {
+            let percent = |share: f64| format!("{} %", share * 100.0);
+            let words = match (down, up) {
+                (Some(down), Some(up)) if down == up => format!("by at most {}", percent(*down)),
+                (down, up) => {
+                    let down = down.map(|down| format!("down by at most {}", percent(down)));
+                    let up = up.map(|up| format!("up by at most {}", percent(up)));
+                    down.into_iter().chain(up).collect::<Vec<_>>().join(", ")
+                }
+            };
+            let bounds = [
+                Some("now IS NULL AND before IS NOT NULL".to_owned()),
+                down.map(|down| format!("now < before - abs(before) * {down:?}")),
+                up.map(|up| format!("now > before + abs(before) * {up:?}")),
+            ];
+            let bounds = bounds.into_iter().flatten().collect::<Vec<_>>().join(" OR ");
+            let sql = format!(
+                "SELECT now, before FROM (SELECT CAST(\n{measure}\nAS DOUBLE) AS now FROM {table}) AS kiln_now CROSS JOIN \
+                 (SELECT CAST(\n{measure}\nAS DOUBLE) AS before FROM {}) AS kiln_before WHERE {bounds}",
+                published.to_sql()
+            );
+            (format!("change of {measure} {words}"), sql)
         }
         DataTestRule::NoRows(_) => unreachable!("its query is in its file"),
     }

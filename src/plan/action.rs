@@ -118,6 +118,8 @@ pub struct BuildModel {
     pub inputs: Inputs,
     /// When there is nothing to do.
     pub done: Done,
+    /// How long it may take; none: as long as it takes.
+    pub timeout: Option<Duration>,
     /// The statement that takes away what an earlier run left in the new version's place; none if nothing is there.
     pub tidy: Option<String>,
 }
@@ -275,6 +277,16 @@ pub struct WidgetStatement {
     pub query: String,
     /// The statement.
     pub sql: String,
+}
+
+impl Action {
+    /// Returns how long the step may take; none: as long as it takes, or it minds the time itself.
+    pub fn timeout(&self) -> Option<Duration> {
+        match self {
+            Self::Build(model) => model.timeout,
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Action {

@@ -26,7 +26,7 @@ pub(super) fn increment(manifest: &Manifest, model: &CompiledModel, there: &Obse
     let rows = parts.rows(&settings.strategy);
     let unique = parts.unique(&settings.strategy);
     let more: Vec<String> = unique.iter().map(|(_, failing)| failing.clone()).collect();
-    let mut tests = tests(model, &rows);
+    let mut tests = tests(model, Some(there), &rows);
     tests.extend(unique.map(|(name, failing)| PlannedTest {
         name,
         sample: Pinned::default().own(format!("{failing} LIMIT {SAMPLE_ROWS}")),
@@ -39,7 +39,7 @@ pub(super) fn increment(manifest: &Manifest, model: &CompiledModel, there: &Obse
         statement,
         query: Arc::clone(&compiled.query),
         audit: Audit {
-            count: count(model, &rows, &more),
+            count: count(model, Some(there), &rows, &more),
             tests,
             room: Vec::new(),
             publish: parts.publish(&settings.strategy),

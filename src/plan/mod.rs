@@ -17,6 +17,7 @@ mod pins;
 mod rollback;
 mod run;
 mod scheduled;
+mod select;
 mod statement;
 mod steps;
 #[cfg(test)]
@@ -33,7 +34,7 @@ pub use marks::{HISTORY_TABLE, JobNote, LOCK_TABLE, Marks, NOTES_TABLE, Note};
 pub use observed::{Lock, Observed, ObservedDashboard, ObservedTable, Published, TableKind};
 pub use pins::{Gaps, Inputs, Pinned, Version, Versions, Written};
 pub use rollback::rollback;
-pub use run::{choose_job, run};
+pub use run::{RunWishes, choose_job, run};
 pub use scheduled::{
     Cron, FINGERPRINT_TAG, JOB_TAG, ObservedJob, Runs, ScheduleJob, ScheduledJob, ScheduledTask, UnscheduleJob,
     own_tags,

@@ -1,45 +1,65 @@
 //! The plan of one run of a job: which steps, after which others.
 
 use super::observed::Observed;
+use super::select;
 use super::steps::{Consent, Planner, RunPlan};
 use crate::config::{Job, JobStep, Selection};
 use crate::diag::{Diagnostic, Diagnostics, did_you_mean};
 use crate::ids::JobName;
-use crate::manifest::{CompiledModel, Manifest};
+use crate::manifest::{CompiledDashboard, CompiledModel, Manifest, Reads};
+
+/// What is wanted of a run beside its job.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RunWishes<'a> {
+    /// Incremental models are built as a whole.
+    pub full_refresh: bool,
+    /// Which models are built, and with them what they alone need; empty: all of the job.
+    pub select: &'a [String],
+    /// Which of them are not.
+    pub exclude: &'a [String],
+}
 
 /// Plans a run of a job; of the only job, if none is named. What is built already by the same definition, from the same
-/// versions of its sources, need not be built again. With `full_refresh`, incremental models are built as a whole.
+/// versions of its sources, need not be built again. Where models are selected, only the connections that they read are
+/// synced, and only the dashboards that read them published.
 ///
 /// # Errors
-/// There is no such job, or none can be chosen.
+/// There is no such job, or none can be chosen; or the selection means no model.
 pub fn run(
     manifest: &Manifest,
     job: Option<&str>,
     observed: &Observed,
     consent: Consent,
-    full_refresh: bool,
+    wishes: RunWishes<'_>,
 ) -> Result<RunPlan, Diagnostics> {
     let (name, job) = choose_job(manifest, job)?;
     let mut planner = Planner::new(manifest, observed, consent);
     planner.reuse = true;
-    planner.full_refresh = full_refresh;
+    planner.full_refresh = wishes.full_refresh;
+    let models: Vec<&CompiledModel> = manifest.models.values().filter(|m| is_selected(job, m)).collect();
+    let models = select::choose(manifest, observed, models, wishes.select, wishes.exclude)?;
+    let partly = !wishes.select.is_empty() || !wishes.exclude.is_empty();
+    let reads = models.iter().map(|model| &model.reads).collect::<Vec<_>>();
+    let below = below(manifest, &reads);
     // Syncs come first in the plan and models in their own order, however the job lists them: what a step waits
     // for is said by the graph, and the rest reads best in the direction in which data flow.
     for step in &job.steps {
-        if let JobStep::Sync(sync) = &step.value {
+        if let JobStep::Sync(sync) = &step.value
+            && (!partly || below.connections.contains(&sync.connection))
+        {
             planner.add_sync(&sync.connection, sync.wishes);
         }
     }
-    let models: Vec<&CompiledModel> = manifest.models.values().filter(|m| is_selected(job, m)).collect();
     if !models.is_empty() {
         planner.add_schema();
     }
-    for model in models {
+    for model in &models {
         planner.add_build(model);
     }
     for step in &job.steps {
         if let JobStep::Publish(name) = &step.value
             && let Some(dashboard) = manifest.dashboards.get(name)
+            && (!partly || reads_any(manifest, dashboard, &models))
         {
             planner.add_publish(dashboard);
             planner.add_query(dashboard);
@@ -69,6 +89,28 @@ pub fn choose_job<'a>(manifest: &'a Manifest, name: Option<&str>) -> Result<(&'a
             .help(format!("Name one of {}.", names()))
             .into()),
     }
+}
+
+/// Returns all that is read, also through models.
+fn below(manifest: &Manifest, reads: &[&Reads]) -> Reads {
+    let mut all = Reads::default();
+    let mut open: Vec<&Reads> = reads.to_vec();
+    while let Some(reads) = open.pop() {
+        all.connections.extend(reads.connections.iter().cloned());
+        for name in &reads.models {
+            if !all.models.contains(name) {
+                all.models.push(name.clone());
+                open.extend(manifest.models.get(name).map(|model| &model.reads));
+            }
+        }
+    }
+    all
+}
+
+/// Tells whether a dashboard reads any of the models, be it through others.
+fn reads_any(manifest: &Manifest, dashboard: &CompiledDashboard, models: &[&CompiledModel]) -> bool {
+    let below = below(manifest, &[&dashboard.reads]);
+    models.iter().any(|model| below.models.contains(&model.config.name))
 }
 
 /// Tells whether a job builds a model.

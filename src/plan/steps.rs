@@ -112,7 +112,7 @@ impl<'a> Planner<'a> {
     /// Says how what stands under a model's name stands to the model.
     pub(super) fn standing(&self, model: &CompiledModel) -> Standing<'a> {
         let Some(table) = self.observed.tables.get(&model.table.name) else { return Standing::Missing };
-        let own = table.marks.as_ref().is_some_and(|marks| marks.project == self.manifest.project);
+        let own = is_ours(table, self.manifest);
         match table.kind {
             TableKind::Other(_) => Standing::Foreign(table),
             _ if own || self.consent.adopt => Standing::Own(table),
@@ -176,7 +176,7 @@ impl<'a> Planner<'a> {
             // What was tested takes the place of the old one only after its tests, so room is made only then.
             let making_room = std::mem::take(&mut before);
             before.extend(room(&new, self.observed.waiting.get(&new.name)));
-            (new_version(self.manifest, model, &new), Some(audit(self.manifest, model, &new, making_room)))
+            (new_version(self.manifest, model, &new), Some(audit(self.manifest, model, &new, there, making_room)))
         };
         let insist = self.full_refresh && model.increment.is_some();
         let taking_in = there.filter(|there| self.reuse && !insist && !differences(model, there).rebuild);
@@ -202,6 +202,7 @@ impl<'a> Planner<'a> {
             inputs: Inputs::of(self.manifest, self.observed, model),
             tidy,
             done: there.filter(|_| self.reuse).map_or(Done::Never, |there| done(model, there)),
+            timeout: model.config.timeout,
         }))
     }
 
@@ -411,6 +412,11 @@ impl<'a> Planner<'a> {
     fn own_table(&self, name: &str) -> TableName {
         TableName::new(&self.manifest.catalog, &self.manifest.schema, name)
     }
+}
+
+/// Tells whether a table or view bears this project's marks.
+pub(super) fn is_ours(table: &ObservedTable, manifest: &Manifest) -> bool {
+    table.marks.as_ref().is_some_and(|marks| marks.project == manifest.project)
 }
 
 /// Lists the tables that `sources` declares a connection to land.

@@ -51,6 +51,8 @@ mod runs;
 #[cfg(feature = "local")]
 mod scheduled_jobs;
 #[cfg(feature = "local")]
+mod selection;
+#[cfg(feature = "local")]
 mod status;
 #[cfg(feature = "local")]
 mod support;

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use futures::future::BoxFuture;
 
 use super::databricks_alter::run_all;
-use super::{Context, Finished, RUN_TAG, Reporter, failure};
+use super::{Context, Finished, RUN_TAG, Reporter, Shared, failure};
 use super::{databricks_audit, databricks_increment, databricks_version};
 use crate::config::Materialization;
 use crate::databricks::{Error, Listener, Progress, Sent, Statement, StatementResult};
@@ -40,11 +40,11 @@ async fn tidy(model: &BuildModel, context: &Context, reporter: &Reporter) -> Fin
 }
 
 /// Lets a model that is built already count for those that read it.
-pub(super) fn adopt(model: &BuildModel, context: &Context) {
+pub(super) fn adopt(model: &BuildModel, context: &Shared) {
     note_built(model, Fixed::of(model, context), context);
 }
 
-fn note_built(model: &BuildModel, from: Fixed, context: &Context) {
+fn note_built(model: &BuildModel, from: Fixed, context: &Shared) {
     context.built.lock().unwrap_or_else(PoisonError::into_inner).insert(model.model.clone(), from.inputs);
 }
 
@@ -55,7 +55,7 @@ pub(super) struct Fixed {
 }
 
 impl Fixed {
-    fn of(model: &BuildModel, context: &Context) -> Self {
+    fn of(model: &BuildModel, context: &Shared) -> Self {
         let versions = context.versions.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let built = context.built.lock().unwrap_or_else(PoisonError::into_inner);
         let inputs = model.inputs.fingerprint(&versions, |name| built.get(name).cloned(), &context.run);
@@ -141,7 +141,7 @@ pub(super) struct Ran {
 /// Runs a statement when the warehouse has room for it.
 pub(super) async fn statement(sql: String, read_only: bool, context: &Context, reporter: &Reporter) -> Ran {
     let permit = tokio::select! {
-        permit = context.statements.acquire() => permit,
+        permit = context.statements.acquire(context.urgency) => permit,
         () = context.cancel.cancelled() => {
             return Ran { id: None, adopted: false, result: Err(Error::Interrupted { statement_id: None, state: None }) };
         }

@@ -14,11 +14,13 @@ mod databricks_version;
 mod fivetran_sync;
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::permits::Permits;
 use super::{Clock, Connected, Earlier, Receipts, Settings};
 use crate::diag::sentence;
 use crate::event::{Event, EventKind, Failure, Outcome};
@@ -29,16 +31,32 @@ use crate::plan::{Action, Versions};
 /// Key of the tag that names a statement's run in the query history.
 pub(super) const RUN_TAG: &str = "kiln_run";
 
-/// What all steps of a run share.
+/// What a step has to do with: what all steps of the run share, and what is its own.
 pub(super) struct Context {
+    pub(super) shared: Arc<Shared>,
+    /// Triggered when the step has to end.
+    pub(super) cancel: CancellationToken,
+    /// How many builds in a row wait for it at most: of the steps that wait for the warehouse, the most urgent goes first.
+    pub(super) urgency: usize,
+}
+
+impl Deref for Context {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+/// What all steps of a run share.
+pub(super) struct Shared {
     pub(super) connected: Connected,
     /// Permits for statements on the warehouse.
-    pub(super) statements: Semaphore,
+    pub(super) statements: Permits,
     pub(super) run: RunId,
     pub(super) project: String,
     pub(super) catalog: String,
     pub(super) schema: String,
-    pub(super) cancel: CancellationToken,
     /// Whether models are built though they are unchanged.
     pub(super) force: bool,
     /// What was under way when the run was broken off.
@@ -140,7 +158,7 @@ pub(super) async fn carry_out(action: Action, context: &Context, reporter: &Repo
 }
 
 /// Lets a step that has succeeded before count for those that rest on it.
-pub(super) fn adopt(action: &Action, context: &Context) {
+pub(super) fn adopt(action: &Action, context: &Shared) {
     if let Action::Build(model) = action {
         databricks_build::adopt(model, context);
     }

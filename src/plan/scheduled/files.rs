@@ -85,6 +85,7 @@ fn add_needs(manifest: &Manifest, reads: &Reads, tasks: &BTreeSet<&ModelName>, n
 
 /// Writes the statements that bring a model up to date; none if there is nothing to do, as for a view without tests.
 fn statements(manifest: &Manifest, model: &CompiledModel) -> Option<String> {
+    // The job is put in its place after a deploy has built the model, so there is a version before to compare with.
     let errors: Vec<_> = model.tests.iter().filter(|test| !test.warns).collect();
     let write = |pinned: &Pinned| pinned.write(&model.query, &Gaps::default()).text;
     let tested = |rows: Pinned| {
@@ -94,7 +95,7 @@ fn statements(manifest: &Manifest, model: &CompiledModel) -> Option<String> {
         });
         let counts = named(model, &rows).own(each.collect::<Vec<_>>().join("\nUNION ALL\n"));
         let message = string_literal(&format!("{} was not published, its tests failed: ", model.config.name));
-        let list = "array_join(sort_array(collect_list(concat(test, ': ', failing, ' rows'))), '; ')";
+        let list = "array_join(sort_array(collect_list(concat(test, ' (', failing, ' failing)'))), '; ')";
         let head = format!(
             "SELECT CASE WHEN count(*) = 0 THEN 'passed' ELSE raise_error(concat({message}, {list})) END AS tests FROM (\n"
         );
