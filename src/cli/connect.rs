@@ -84,11 +84,7 @@ impl Clients {
         let settings = Settings::new(data_dir(project), Arc::new(Utc::now));
         let server = Server::start(settings).await.map_err(|error| start_error(&error))?;
         ensure_connections(&server, project)?;
-        let base = base_address(&server.url()).map_err(|error| Error::refused(error.to_string()))?;
-        // It is this process itself: there is nobody to spare.
-        let options = Options { pace: Arc::new(Pace::unlimited()), retry, ..options() };
-        let credentials = databricks::Credentials { host: base.clone(), token: server.token().clone() };
-        let databricks = databricks::Client::new(&credentials, options.clone()).map_err(|e| http_error(&e))?;
+        let (databricks, base, options) = databricks_of(&server, retry)?;
         let credentials = fivetran::Credentials { base, key: Secret::new("local"), secret: server.token().clone() };
         let fivetran = fivetran::Client::new(&credentials, options).map_err(|e| http_error(&e))?;
         Ok(Self { databricks, fivetran: Some(fivetran), login: None, server: Some(server) })
@@ -236,6 +232,20 @@ pub(super) fn start_error(error: &crate::local::StartError) -> Error {
         Some((what, help)) => Error::refused(format!("{what}{cause}")).with_help(sentence(help)),
         None => Error::refused(format!("{text}{cause}")),
     }
+}
+
+/// Makes a client of an embedded workspace of this process; returns its address and the options of its requests too.
+#[cfg(feature = "local")]
+pub(super) fn databricks_of(
+    server: &crate::local::Server,
+    retry: RetryPolicy,
+) -> Result<(databricks::Client, url::Url, Options), Error> {
+    let base = base_address(&server.url()).map_err(|error| Error::refused(error.to_string()))?;
+    // It is this process itself: there is nobody to spare.
+    let options = Options { pace: Arc::new(Pace::unlimited()), retry, ..options() };
+    let credentials = databricks::Credentials { host: base.clone(), token: server.token().clone() };
+    let client = databricks::Client::new(&credentials, options.clone()).map_err(|e| http_error(&e))?;
+    Ok((client, base, options))
 }
 
 /// Makes the embedded Fivetran know the connections that the project declares for it.

@@ -31,6 +31,8 @@ mod running;
 mod runs;
 mod status;
 mod sync_and_refresh;
+#[cfg(feature = "local")]
+mod unit_test;
 
 use std::process::ExitCode;
 
@@ -70,6 +72,8 @@ struct GlobalArgs {
 enum Command {
     Check(check::Args),
     Render(render::Args),
+    #[cfg(feature = "local")]
+    Test(unit_test::Args),
     Plan(plan::Args),
     Deploy(deploy::Args),
     Destroy(destroy::Args),
@@ -113,6 +117,8 @@ fn run(command: Command, output: &Output) -> Result<Status, Error> {
         Command::Check(args) => check::run(&args, output),
         Command::Init(args) => init::run(&args, output),
         Command::Render(args) => render::run(&args, output),
+        #[cfg(feature = "local")]
+        Command::Test(args) => to_the_end(unit_test::run(&args, output)),
         Command::Plan(args) => to_the_end(plan::run(&args, output)),
         Command::Deploy(args) => to_the_end(deploy::run(&args, output)),
         Command::Dashboard(args) => to_the_end(dashboard::run(&args, output)),

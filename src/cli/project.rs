@@ -29,6 +29,24 @@ impl ProjectArgs {
         Self { env: self.env.clone().or_else(|| Some(name.to_owned())), ..self.clone() }
     }
 
+    /// Sets variables beside those of the command line; values are YAML.
+    #[cfg(feature = "local")]
+    pub(super) fn with_variables(&self, variables: &[(String, String)]) -> Self {
+        let mut project = self.clone();
+        project.vars.extend_from_slice(variables);
+        project
+    }
+
+    /// Reads and compiles the project without telling what it is warned of.
+    #[cfg(feature = "local")]
+    pub(super) fn compile_quietly(&self) -> Result<(Project, Manifest), Error> {
+        let options =
+            LoadOptions { environment: self.env.as_deref(), overrides: &self.vars, env: &|name| lookup::env(name) };
+        let (project, _) = config::load(&self.root()?, &options)?;
+        let (manifest, _) = manifest::compile(&project)?;
+        Ok((project, manifest))
+    }
+
     /// Returns the folder in which the project keeps what kiln writes, without reading the project.
     pub(super) fn kiln_dir(&self) -> Result<PathBuf, Error> {
         Ok(kiln_dir_of(&self.root()?))

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 
 use super::walk::{Fields, Walk};
 use super::yaml::{self, Node};
-use super::{Project, connections, dashboards, environments, models, secrets, sources};
+use super::{Project, connections, dashboards, environments, models, secrets, sources, unit_tests};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span};
 
 /// The project's file, in its root folder.
@@ -16,7 +16,7 @@ const FILE: &str = "jobs.yaml";
 /// Largest `jobs.yaml` that is read, in bytes.
 const MAX_BYTES: u64 = 8 << 20;
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "version",
     "project",
     "variables",
@@ -27,6 +27,7 @@ const KEYS: [&str; 10] = [
     "models",
     "dashboards",
     "jobs",
+    "unit_tests",
 ];
 
 /// What the command line and the process add to a project.
@@ -85,6 +86,17 @@ fn read(root: &Path) -> Result<String, Diagnostics> {
             return Err(Diagnostic::error("unreadable-file", format!("cannot read {}: {error}", path.display())).into());
         }
     };
+    text_of(&path, bytes)
+}
+
+/// Reads another file of the project, under the same limit.
+pub(super) fn read_text(root: &Path, path: &Path) -> Result<String, Diagnostics> {
+    let bytes = read_limited(&root.join(path))
+        .map_err(|error| Diagnostic::error("unreadable-file", format!("cannot read {}: {error}", path.display())))?;
+    text_of(path, bytes)
+}
+
+fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String, Diagnostics> {
     if bytes.len() as u64 > MAX_BYTES {
         let message = format!("{} is larger than {} MiB", path.display(), MAX_BYTES >> 20);
         return Err(Diagnostic::error("unreadable-file", message).help("Is it the right file?").into());
@@ -175,6 +187,7 @@ fn project(walk: &mut Walk<'_>, root: &Path, tree: &Node, options: &LoadOptions<
         Some(node) => dashboards::jobs(walk, node, &names, models_are_known.then_some(&models)),
         None => IndexMap::new(),
     };
+    let unit_tests = fields.get("unit_tests").map(|node| unit_tests::read(walk, root, node)).unwrap_or_default();
     Some(Project {
         root: root.to_owned(),
         name: name?,
@@ -187,5 +200,6 @@ fn project(walk: &mut Walk<'_>, root: &Path, tree: &Node, options: &LoadOptions<
         models,
         dashboards,
         jobs,
+        unit_tests,
     })
 }

@@ -17,14 +17,15 @@ mod sources;
 mod syncs;
 #[cfg(test)]
 mod tests;
+mod unit_tests;
 mod walk;
 mod yaml;
 
 pub use load::{LoadOptions, load};
 pub use project::{
-    Connection, Dashboard, DataTest, DataTestRule, Environment, Incremental, Job, JobStep, LocalFile, LocalSource,
-    Materialization, Model, Project, Protection, Remote, Schedule, Schedules, SchemaChange, Source, SourceTable,
-    Strategy, SyncIntent, SyncStep, SyncWishes, WhenRunning, Workspace,
+    Cell, CellValue, Connection, Dashboard, DataTest, DataTestRule, Environment, Given, Incremental, Job, JobStep,
+    LocalFile, LocalSource, Materialization, Model, Project, Protection, Remote, Schedule, Schedules, SchemaChange,
+    Source, SourceTable, Strategy, SyncIntent, SyncStep, SyncWishes, UnitTest, WhenRunning, Workspace,
 };
 pub use select::Selection;
 pub use syncs::parse_duration;

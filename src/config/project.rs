@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 use serde_json::Value;
 
@@ -35,6 +36,8 @@ pub struct Project {
     pub dashboards: IndexMap<DashboardName, Dashboard>,
     /// `jobs`, in the order of the file.
     pub jobs: IndexMap<JobName, Job>,
+    /// The tests of the files that `unit_tests` names.
+    pub unit_tests: Vec<UnitTest>,
 }
 
 /// Where a project is deployed to.
@@ -321,6 +324,56 @@ pub enum DataTestRule {
     },
     /// The query in this file, relative to the project's root, returns no row.
     NoRows(PathBuf),
+}
+
+/// A unit test of a model: the rows that it shall make of others.
+#[derive(Clone, Debug)]
+pub struct UnitTest {
+    /// What it shows, in words.
+    pub name: String,
+    /// The model.
+    pub model: Spanned<ModelName>,
+    /// Variables that have other values in it; each value as YAML.
+    pub variables: Vec<(String, String)>,
+    /// What the warehouse's clock says; none: what it says.
+    pub now: Option<DateTime<Utc>>,
+    /// Rows of what the model reads. Tables that are not named have none.
+    pub given: Vec<Given>,
+    /// The rows that the model shall return, in any order, in the columns that they name.
+    pub expect: Vec<Vec<Cell>>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// Rows of a table that a model reads.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// The table: a model, a source as `schema.table`, or `this`.
+    pub table: Spanned<String>,
+    /// Its rows; columns that a row does not name are NULL.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// A value of a row.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// The column.
+    pub column: Spanned<String>,
+    /// Its value.
+    pub value: CellValue,
+}
+
+/// A value, as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CellValue {
+    /// Nothing.
+    Null,
+    /// A number or truth value.
+    Plain(String),
+    /// A text; also of what has no form of its own in YAML, such as dates.
+    Text(String),
+    /// An expression of SQL.
+    Sql(String),
 }
 
 /// What a model's query becomes.

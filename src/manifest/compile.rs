@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use super::{
     CompiledDashboard, CompiledIncrement, CompiledModel, Manifest, Place, ReadFrom, Reads, SourceRead, data_tests,
+    unit_tests,
 };
 use crate::analysis::{self, Column, DataType, Parsed, ReadPlace, Relation, TableRead};
 use crate::config::{Model, Project, SourceTable, Strategy};
@@ -38,6 +39,7 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
     }
     // After all models, for a test may read models that come later.
     compiler.tests(&mut models, &mut diagnostics);
+    unit_tests::check(project, &models, &mut diagnostics);
     let dashboards = project
         .dashboards
         .iter()
@@ -178,7 +180,7 @@ fn cycle_diagnostic(project: &Project, parsed: &ParsedModels, cycle: &[ModelName
 }
 
 /// What a name in a query stands for.
-enum Target<'a> {
+pub(super) enum Target<'a> {
     Model(&'a ModelName),
     Source(&'a str, Option<&'a SourceTable>),
     /// A schema that the workspace itself keeps, such as `information_schema` or the catalog `system`.
@@ -186,7 +188,7 @@ enum Target<'a> {
 }
 
 /// Finds what a table name stands for; none if the project knows nothing of that name.
-fn target<'a>(project: &'a Project, parts: &[String]) -> Option<Target<'a>> {
+pub(super) fn target<'a>(project: &'a Project, parts: &[String]) -> Option<Target<'a>> {
     let environment = &project.environment;
     let lower: Vec<String> = parts.iter().map(|part| part.to_lowercase()).collect();
     let (catalog, schema, name) = match lower.as_slice() {
@@ -448,7 +450,8 @@ impl Compiler<'_> {
     }
 }
 
-fn source_columns(table: &SourceTable) -> Vec<Column> {
+/// Returns the columns of a source's table: the declared ones, and those that Fivetran adds.
+pub(super) fn source_columns(table: &SourceTable) -> Vec<Column> {
     let declared = table.columns.iter().map(|(name, type_)| (name.as_str(), type_.as_str()));
     let system = SYSTEM_COLUMNS.into_iter().filter(|(name, _)| !table.columns.contains_key(*name));
     declared

@@ -5,6 +5,7 @@
 
 mod compile;
 mod data_tests;
+mod unit_tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -21,6 +22,7 @@ use crate::template::Rendered;
 
 pub use compile::compile;
 pub use data_tests::CompiledTest;
+pub use unit_tests::{Input, OWN_TABLE, inputs};
 
 /// A project, compiled for one environment.
 #[derive(Clone, Debug)]

@@ -22,6 +22,7 @@ mod statement;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod unit_test;
 
 pub use action::{
     Action, Alter, Audit, BuildModel, Done, Increment, LandedTable, PlannedTest, PublishDashboard, QueryDashboard,
@@ -41,3 +42,4 @@ pub use scheduled::{
 };
 pub use statement::{properties, statement};
 pub use steps::{Consent, RunPlan, dashboard_path};
+pub use unit_test::{UnitTestPlan, unit_test};

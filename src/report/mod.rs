@@ -13,6 +13,7 @@ pub mod markdown;
 pub mod page;
 pub mod status;
 pub mod terminal;
+pub mod unit_tests;
 
 use crate::event::Event;
 

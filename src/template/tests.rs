@@ -50,6 +50,7 @@ fn project(root: &Path, macros: &[(&str, &str)]) -> Project {
         models: IndexMap::new(),
         dashboards: IndexMap::new(),
         jobs: IndexMap::new(),
+        unit_tests: Vec::new(),
     }
 }
 

@@ -62,4 +62,6 @@ mod tidy;
 #[cfg(feature = "local")]
 mod unchanged;
 #[cfg(feature = "local")]
+mod unit_tests;
+#[cfg(feature = "local")]
 mod workspace;
