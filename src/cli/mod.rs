@@ -30,6 +30,7 @@ mod rollback;
 mod running;
 mod runs;
 mod sync_and_refresh;
+mod webhook;
 
 use std::process::ExitCode;
 

@@ -7,12 +7,14 @@ use super::journal::Journal;
 use super::locking::{Held, Locking};
 use super::output::Output;
 use super::running::{RunArgs, Start, carry_out, new_run_id};
+use super::webhook::WebhookArgs;
 use super::{ProjectArgs, Status};
 use crate::config::{Job, JobStep, Project};
 use crate::event::{Event, Insistence, RunResult};
 use crate::execute::Earlier;
 use crate::execute::lock::Place;
-use crate::ids::{JobName, RunId};
+use crate::fivetran::sync::Delivered;
+use crate::ids::{ConnectionName, JobName, RunId};
 use crate::manifest::Manifest;
 use crate::plan::{self, Consent, RunPlan};
 
@@ -30,6 +32,8 @@ pub(super) struct Args {
     #[arg(long)]
     full_refresh: bool,
     #[command(flatten)]
+    webhook: WebhookArgs,
+    #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
     locking: Locking,
@@ -38,11 +42,12 @@ pub(super) struct Args {
 pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let (project, manifest) = args.project.compile(output)?;
     let (name, job) = plan::choose_job(&manifest, args.job.as_deref())?;
+    let delivered = args.webhook.take(&manifest, job)?;
     let environment = Environment::connect(&project, output).await?;
     let run = new_run_id();
     let insistence = Insistence { force: args.force, full_refresh: args.full_refresh };
     let journal = Journal::create(&kiln_dir(&project), &run)?;
-    let begun = Begun { name, job, run, journal, earlier: Vec::new(), insistence };
+    let begun = Begun { name, job, run, journal, earlier: Vec::new(), insistence, delivered };
     let result = begun.go_on(&manifest, &environment, &args.locking, &args.run, &project, output).await;
     environment.close().await;
     result.map(Status::from)
@@ -57,6 +62,8 @@ pub(super) struct Begun<'a> {
     /// The events of its journal; none if it begins.
     pub(super) earlier: Vec<Event>,
     pub(super) insistence: Insistence,
+    /// What a webhook told.
+    pub(super) delivered: Option<(ConnectionName, Delivered)>,
 }
 
 impl Begun<'_> {
@@ -80,8 +87,8 @@ impl Begun<'_> {
         };
         let result = match self.plan(manifest, environment).await {
             Ok(plan) => {
-                let Self { run, journal, earlier, insistence, .. } = self;
-                let start = Start { plan, run, by, journal, earlier, insistence };
+                let Self { run, journal, earlier, insistence, delivered, .. } = self;
+                let start = Start { plan, run, by, journal, earlier, insistence, delivered };
                 Ok(carry_out(start, environment, args, project, output).await)
             }
             Err(error) => Err(error),

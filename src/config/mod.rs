@@ -7,6 +7,8 @@ mod environments;
 mod files;
 mod incremental;
 mod interpolate;
+mod kept;
+mod kept_config;
 mod load;
 mod models;
 mod project;
@@ -19,6 +21,7 @@ mod tests;
 mod walk;
 mod yaml;
 
+pub use kept::{ColumnWish, ColumnWishes, ConnectionConfig, Exclude, Kept};
 pub use load::{LoadOptions, load};
 pub use project::{
     Connection, Dashboard, DataTest, DataTestRule, Environment, Incremental, Job, JobStep, LocalFile, LocalSource,

@@ -44,6 +44,7 @@ pub async fn run(
             schema: plan.schema.clone(),
             cancel: cancel.child_token(),
             force: settings.insistence.force,
+            delivered: settings.delivered.clone(),
             earlier,
             versions: Mutex::new(versions),
             built: Mutex::default(),

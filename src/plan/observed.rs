@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::connection::Sighting;
 use super::marks::{self, HISTORY_TABLE, LOCK_TABLE, Marks, NEW_PREFIX, NOTES_TABLE, Note};
-use crate::ids::{DashboardName, TableName, WarehouseId};
+use crate::ids::{ConnectionName, DashboardName, TableName, WarehouseId};
 
 /// What is there.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +30,8 @@ pub struct Observed {
     pub dashboards: BTreeMap<DashboardName, ObservedDashboard>,
     /// What is granted on the models' schema, in SQL's words.
     pub grants: BTreeMap<String, BTreeSet<String>>,
+    /// The connections that kiln keeps, as they were found.
+    pub connections: BTreeMap<ConnectionName, Sighting>,
     /// Tables of sources that models read and that do not exist.
     pub missing_sources: BTreeSet<TableName>,
     /// The warehouse that the environment uses.

@@ -11,6 +11,7 @@ use super::action::{
 };
 use super::audit::{audit, new_version};
 use super::compare::{differences, in_place_differences};
+use super::connection::{KeepConnection, RemoveConnection, schema_of};
 use super::increment::increment;
 use super::marks::{self, NEW_PREFIX, NOTES_TABLE, Note};
 use super::observed::{Observed, ObservedTable, TableKind};
@@ -50,6 +51,8 @@ pub struct Consent {
     pub overwrite_edits: bool,
     /// What left the project may be dropped.
     pub prune: bool,
+    /// Secrets of connections are sent again, though nobody can see whether they differ.
+    pub resend_secrets: bool,
 }
 
 /// How the thing under a model's name stands to the model.
@@ -128,7 +131,8 @@ impl<'a> Planner<'a> {
             Action::Sync(SyncConnection {
                 connection: name.clone(),
                 id: connection.id.as_ref().map(|id| id.value.clone()),
-                schema_prefix: connection.schema_prefix.clone(),
+                group: connection.group.clone(),
+                schema_prefix: schema_of(connection),
                 intent: wishes.intent.unwrap_or(SyncIntent::Sync),
                 when_running: wishes.when_running,
                 deadline: wishes.deadline,
@@ -136,7 +140,22 @@ impl<'a> Planner<'a> {
                 tables: self.landed_by(name),
             }),
         );
+        self.need_if_planned(&step, &connection_step(name));
         Some(step)
+    }
+
+    /// Brings a connection in line with what is declared.
+    pub(super) fn add_keep(&mut self, keep: KeepConnection) -> StepId {
+        let step = connection_step(&keep.connection);
+        self.add(step.clone(), Action::Keep(Box::new(keep)));
+        step
+    }
+
+    /// Takes a connection away.
+    pub(super) fn add_remove(&mut self, remove: RemoveConnection) -> StepId {
+        let step = StepId::new(format!("remove {}", remove.connection));
+        self.add(step.clone(), Action::Remove(remove));
+        step
     }
 
     /// Lists the tables that `sources` declares a connection to land.
@@ -465,6 +484,10 @@ fn schema_step() -> StepId {
 
 fn pin_step(connection: Option<&ConnectionName>) -> StepId {
     StepId::new(format!("pin {}", connection.map_or("sources", ConnectionName::as_str)))
+}
+
+fn connection_step(connection: &ConnectionName) -> StepId {
+    StepId::new(format!("connection {connection}"))
 }
 
 fn sync_step(connection: &ConnectionName) -> StepId {
