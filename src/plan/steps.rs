@@ -11,7 +11,7 @@ use super::action::{
 };
 use super::audit::{audit, new_version};
 use super::compare::{differences, in_place_differences};
-use super::connection::{KeepConnection, RemoveConnection, schema_of};
+use super::connection::{KeepConnection, RemoveConnection, Sighting, schema_of};
 use super::increment::increment;
 use super::marks::{self, NEW_PREFIX, NOTES_TABLE, Note};
 use super::observed::{Observed, ObservedTable, TableKind};
@@ -126,11 +126,15 @@ impl<'a> Planner<'a> {
         let connection = self.manifest.connections.get(name)?;
         let wishes = wishes.or(connection.sync);
         let step = sync_step(name);
+        let found = match self.observed.connections.get(name) {
+            Some(Sighting::Found(there)) => Some(there.id.to_string()),
+            _ => None,
+        };
         self.add(
             step.clone(),
             Action::Sync(SyncConnection {
                 connection: name.clone(),
-                id: connection.id.as_ref().map(|id| id.value.clone()),
+                id: connection.id.as_ref().map(|id| id.value.clone()).or(found),
                 group: connection.group.clone(),
                 schema_prefix: schema_of(connection),
                 intent: wishes.intent.unwrap_or(SyncIntent::Sync),

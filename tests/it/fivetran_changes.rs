@@ -19,7 +19,7 @@ fn client(server: &Scripted) -> Client {
     let credentials = Credentials {
         base: base_address(&server.address()).unwrap(),
         key: Secret::new("key"),
-        secret: Secret::new("hunter22"),
+        secret: Secret::new("the-key-s-own"),
     };
     Client::new(&credentials, options).unwrap()
 }

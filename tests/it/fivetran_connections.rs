@@ -29,7 +29,9 @@ impl Fivetran {
         project.point_at(&self.served);
         project.write("data/customers.csv", "id,email,phone\n1,ann@shop.test,555\n");
         project.write("data/audit.csv", "id,what\n1,x\n");
-        project.replace("jobs.yaml", TABLES, &format!("{TABLES}{lines}"));
+        let jobs = project.read("jobs.yaml");
+        let local = jobs.lines().find(|line| line.starts_with("    local:")).expect("it has one");
+        project.replace("jobs.yaml", &format!("{TABLES}{local}\n"), &format!("{TABLES}{lines}"));
         project
     }
 
@@ -350,6 +352,29 @@ fn a_table_that_the_source_lacks_and_a_secret_that_is_not_set_are_told() {
     command.env("FIVETRAN_API_KEY", "local").env("FIVETRAN_API_SECRET", "wrong");
     Ran::from(command.output().expect("kiln can be started"))
         .fails_with(6, &["401", "the Fivetran API key and secret"]);
+}
+
+#[test]
+fn in_the_embedded_workspace_columns_are_as_declared_and_the_rest_is_not_needed() {
+    let project = Project::tiny();
+    let more = "    config: {host: \"${NOBODY_SET_THIS}\", port: 1, database: d, user: u, password: \"${NOR_THIS_PASSWORD}\"}\n    group: \"${NOR_THAT}\"\n    \
+                paused: true\n    columns: {public.orders: {customer: hash}}\n";
+    project.replace("jobs.yaml", TABLES, &format!("{TABLES}{more}"));
+    let _ = project.sync_and_refresh();
+    let customers = |project: &Project| {
+        let served = project.serve(&[]);
+        let rows = served.sql("SELECT length(customer) FROM main.tiny.totals ORDER BY 1");
+        assert_eq!(served.terminate(), 0);
+        rows
+    };
+    let hashed = customers(&project);
+    assert!(hashed.as_array().unwrap().iter().all(|row| row[0].as_str().unwrap().len() > 1), "{hashed}");
+    let plan = project.kiln(&["plan"]);
+    assert!(plan.stdout.starts_with("nothing to do"), "{}", plan.stdout);
+    // What is no longer declared is as in the source again.
+    project.replace("jobs.yaml", "    columns: {public.orders: {customer: hash}}\n", "");
+    let _ = project.sync_and_refresh();
+    assert_eq!(customers(&project), json!([["3"], ["3"]]));
 }
 
 #[test]

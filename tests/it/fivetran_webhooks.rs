@@ -9,6 +9,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use crate::support::killer::{Killer, Moment};
 use crate::support::{Project, Ran, Served};
 
 const SECRET: &str = "the-webhook-secret";
@@ -198,4 +199,29 @@ fn what_is_not_ours_is_refused_before_anything_is_asked() {
     twin["connector_id"] = json!("other_marble");
     bench.deliver(&twin).fails_with(5, &["and the webhook tells of other_marble: nothing was triggered"]);
     assert_eq!(bench.triggers(), 1);
+}
+
+#[test]
+fn a_run_that_was_killed_after_it_took_a_delivery_goes_on_without_a_sync() {
+    let bench = Bench::synced();
+    let killer = Killer::before(&bench.served);
+    let body = bench.delivery("SUCCESSFUL").to_string();
+    bench.project.replace("jobs.yaml", &bench.served.url, &killer.url);
+    bench.project.write("body.json", &body);
+    let signature = sign(&body);
+    let args = ["sync-and-refresh", "--webhook", "body.json", "--webhook-signature", &signature];
+    let secret = [("FIVETRAN_WEBHOOK_SECRET", SECRET)];
+    // The first request after what was told is on record.
+    let took = (1..100).any(|n| {
+        let (ran, _) = killer.run_with(&bench.project, &bench.served.token, &args, &secret, Some((n, Moment::Before)));
+        assert_ne!(ran.status, 0, "it was not killed:\n{}", ran.stderr);
+        let mut runs: Vec<_> = bench.project.files().into_iter().filter(|f| f.ends_with("events.jsonl")).collect();
+        runs.sort();
+        runs.last().is_some_and(|last| std::fs::read_to_string(last).unwrap().contains("\"event\":\"sync_delivered\""))
+    });
+    assert!(took);
+    let (ran, _) = killer.run_with(&bench.project, &bench.served.token, &["resume"], &[], None);
+    assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("as the webhook told"), "{}", ran.stderr);
+    assert_eq!(bench.triggers(), 1, "the one by hand");
 }

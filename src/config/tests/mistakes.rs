@@ -390,7 +390,7 @@ fn what_is_kept_of_a_connection_is_checked() {
             "    id: a_b\n    config: {password: hunter2}\n",
             "9:24 error `password` looks like a secret, and jobs.yaml must not",
         ),
-        ("    id: a_b\n    config: {api: [{key: k, token_2: 7}]}\n", "9:42 error `api/0/token_2` looks like a secret"),
+        ("    id: a_b\n    config: {api: [{key: k, token_2: 7}]}\n", "9:38 error `api/0/token_2` looks like a secret"),
         ("    id: a_b\n    config: {note: 'x ${API_TOKEN}'}\n", "9:23 error `API_TOKEN` looks like a secret"),
         ("    id: a_b\n    config: {schema_prefix: x}\n", "9:14 error `schema_prefix` stands at the connection itself"),
         (
@@ -438,6 +438,6 @@ fn what_is_kept_of_a_connection_is_checked() {
     // In the embedded workspace none of it is needed, and what is written is looked at all the same.
     check(
         "connections: {a: {service: s, schema_prefix: a, local: {sample: }, group: '${NO}', config: {host: '${NO}', password: x}}}\n",
-        &["4:107 error `password` looks like a secret"],
+        &["4:118 error `password` looks like a secret"],
     );
 }

@@ -223,10 +223,11 @@ async fn prove(
             });
         }
     }
-    let Some(before) = before else { return Finished::succeeded(format!("{reason}, as the webhook told")) };
-    if matches!(report.outcome, SyncOutcome::AlreadyFresh { .. }) || action.tables.is_empty() {
-        return Finished::succeeded(reason);
-    }
+    let fresh = matches!(report.outcome, SyncOutcome::AlreadyFresh { .. });
+    let Some(before) = before.filter(|_| !fresh && !action.tables.is_empty()) else {
+        let told = if before.is_none() && !fresh { ", as the webhook told" } else { "" };
+        return Finished::succeeded(format!("{reason}{told}"));
+    };
     reporter.progress("looking at what landed");
     match after.arrived(before, report.before, &action.tables, context, reporter).await {
         Ok(arrival) => {
