@@ -1,5 +1,6 @@
 //! From an environment to clients: the one place that knows which environment is the embedded workspace.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,18 +10,16 @@ use super::error::Error;
 use super::lookup;
 use super::output::Output;
 #[cfg(feature = "local")]
-use crate::config::{self, Connection};
+use crate::config::{self, ColumnWish, Connection};
 use crate::config::{Project, Remote, Workspace};
 use crate::databricks::{Explicit, Login, LoginError, Surroundings, system_programs};
 use crate::diag::sentence;
 use crate::execute::Connected;
 use crate::http::{Clock, Options, Pace, RetryPolicy, base_address};
-#[cfg(feature = "local")]
-use crate::ids::ConnectionName;
-use crate::ids::WarehouseId;
+use crate::ids::{ConnectionName, WarehouseId};
 use crate::manifest::Manifest;
 use crate::observe;
-use crate::plan::{Action, Observed, RunPlan};
+use crate::plan::{self, Action, KeepConnection, Observed, RunPlan, Sighting, Sought};
 use crate::secret::Secret;
 use crate::{databricks, fivetran};
 
@@ -134,18 +133,42 @@ impl Environment {
             databricks: clients.databricks.clone(),
             warehouse: WarehouseId::new(warehouse.id),
             fivetran: clients.fivetran.clone(),
+            secrets: Arc::new(|variable| lookup::env(variable).filter(|value| !value.is_empty()).map(Secret::new)),
         };
         Ok(Self { connected, clients, name: name.clone() })
     }
 
     /// Refuses a plan that needs credentials that the environment has not.
     pub(super) fn suffices_for(&self, plan: &RunPlan) -> Result<(), Error> {
-        let syncs = plan.steps.values().any(|step| matches!(step.action, Action::Sync(_)));
-        if syncs && self.clients.fivetran.is_none() {
+        let asks = |action: &Action| matches!(action, Action::Sync(_) | Action::Keep(_) | Action::Remove(_));
+        if self.clients.fivetran.is_none() && plan.steps.values().any(|step| asks(&step.action)) {
             let text = format!("environment `{}` needs Fivetran's credentials, for something is synced", self.name);
             return Err(Error::refused(text).with_help(FIVETRAN_HELP));
         }
+        for step in plan.steps.values() {
+            let Action::Keep(keep) = &step.action else { continue };
+            let KeepConnection { connection, config: Some(config), .. } = &**keep else { continue };
+            if let Some(variable) = config.secrets.values().find(|name| (self.connected.secrets)(name).is_none()) {
+                let text = format!("connection `{connection}` needs the environment variable `{variable}`");
+                return Err(Error::refused(text)
+                    .with_help(format!("Set it, as in `export {variable}=…`: its value is sent to Fivetran.")));
+            }
+        }
         Ok(())
+    }
+
+    /// Finds the connections that kiln keeps, and reads them.
+    pub(super) async fn connections(&self, sought: &[Sought]) -> Result<BTreeMap<ConnectionName, Sighting>, Error> {
+        if sought.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let Some(client) = &self.clients.fivetran else {
+            let text =
+                format!("environment `{}` needs Fivetran's credentials, for kiln keeps connections there", self.name);
+            return Err(Error::refused(text).with_help(FIVETRAN_HELP));
+        };
+        let read = observe::connections(client, sought).await;
+        read.map_err(|error| refused(format!("environment `{}` could not be read: {error}", self.name), &error.help()))
     }
 
     /// Reads the tables and views that are there.
@@ -188,6 +211,7 @@ impl Environment {
         let dashboards = observe::dashboards(databricks, wanted).await;
         observed.dashboards = dashboards.map_err(|error| self.unobservable(&error))?;
         self.add_jobs(manifest, &mut observed).await?;
+        observed.connections = self.connections(&plan::sought(manifest)).await?;
         observed.warehouse = Some(warehouse.clone());
         Ok(observed)
     }
@@ -263,7 +287,16 @@ pub(super) fn ensure_connections(server: &crate::local::Server, project: &Projec
 /// Says of a connection what the embedded Fivetran has to know.
 #[cfg(feature = "local")]
 fn declared(name: &ConnectionName, connection: &Connection, project: &Project) -> crate::local::fivetran::Declared {
-    use crate::local::fivetran::{Declared, FileSource, LocalSource, PostgresSource, SampleSource};
+    use crate::local::fivetran::{ColumnSetting, Declared, FileSource, LocalSource, PostgresSource, SampleSource};
+    let setting = |wish: &ColumnWish| match wish {
+        ColumnWish::Include => ColumnSetting::AS_IT_IS,
+        ColumnWish::Exclude => ColumnSetting { enabled: false, hashed: false },
+        ColumnWish::Hash => ColumnSetting { enabled: true, hashed: true },
+    };
+    let columns = connection.columns.iter().map(|((schema, table), columns)| {
+        let columns = columns.iter().map(|(column, wish)| (column.clone(), setting(wish)));
+        (format!("{schema}.{table}"), columns.collect())
+    });
     let mut address = None;
     let local = connection.local.as_ref().map(|local| match local {
         config::LocalSource::Sample { customers, seed } => {
@@ -293,6 +326,7 @@ fn declared(name: &ConnectionName, connection: &Connection, project: &Project) -
         schema_prefix: connection.schema_prefix.clone(),
         catalog: project.environment.catalog.clone(),
         tables: connection.tables.clone(),
+        columns: columns.collect(),
         local,
         address,
         scenario: connection.scenario.clone(),

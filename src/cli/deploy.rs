@@ -123,8 +123,15 @@ pub(super) async fn under_lock(
         // The schema is there now, for the lock is in it, and a run that died may have done some of it yet; whatever is new
         // was not in the plan that was shown.
         Ok(again) if again.changes.iter().all(|change| plan.changes.contains(change)) => {
-            let start =
-                Start { plan: again.run, run, by, journal, earlier: Vec::new(), insistence: Insistence::default() };
+            let start = Start {
+                plan: again.run,
+                run,
+                by,
+                journal,
+                earlier: Vec::new(),
+                insistence: Insistence::default(),
+                delivered: None,
+            };
             Ok(carry_out(start, environment, attempt.run, project, output).await)
         }
         Ok(_) => Err(Error::refused("the workspace changed while this began")

@@ -12,7 +12,7 @@ use crate::plan;
 
 /// Remove from the workspace what was deployed of this project, and nothing else
 ///
-/// Tables and views are dropped, dashboards moved to the trash, scheduled jobs deleted. What connections landed stays.
+/// Tables and views are dropped, dashboards moved to the trash, scheduled jobs deleted. Connections and what they landed stay.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -24,12 +24,21 @@ pub(super) struct Args {
     /// Do not ask, though the environment is protected
     #[arg(long)]
     yes: bool,
+    /// Delete in Fivetran the connections that kiln makes: those with `config` and without `id`. What they landed stays
+    #[arg(long)]
+    connections: bool,
 }
 
 pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let (project, manifest) = args.project.compile(output)?;
     let environment = Environment::connect(&project, output).await?;
-    let plan = async || Ok(plan::destroy(&manifest, &environment.deployed(&manifest).await?));
+    let plan = async || {
+        let mut observed = environment.deployed(&manifest).await?;
+        if args.connections {
+            observed.connections = environment.connections(&plan::to_remove(&manifest)).await?;
+        }
+        Ok(plan::destroy(&manifest, &observed))
+    };
     let first = plan().await?;
     show(&first, output);
     let status = if first.acts() {

@@ -33,6 +33,7 @@ mod status;
 mod sync_and_refresh;
 #[cfg(feature = "local")]
 mod unit_test;
+mod webhook;
 
 use std::process::ExitCode;
 

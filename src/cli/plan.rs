@@ -34,11 +34,19 @@ pub(super) struct ConsentArgs {
     /// Drop tables and views, and move dashboards to the trash, that left the project
     #[arg(long)]
     prune: bool,
+    /// Send the secrets of connections to Fivetran again, which shows none, so that nobody can see whether they differ
+    #[arg(long)]
+    resend_secrets: bool,
 }
 
 impl From<ConsentArgs> for Consent {
     fn from(args: ConsentArgs) -> Self {
-        Self { adopt: args.adopt, overwrite_edits: args.overwrite_edits, prune: args.prune }
+        Self {
+            adopt: args.adopt,
+            overwrite_edits: args.overwrite_edits,
+            prune: args.prune,
+            resend_secrets: args.resend_secrets,
+        }
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
                 .with_help("What it had made may have changed since. Start a new run."));
         }
     }
-    let begun = Begun { name, job, run, journal, earlier, insistence: beginning.insistence };
+    let begun = Begun { name, job, run, journal, earlier, insistence: beginning.insistence, delivered: None };
     let result = begun.go_on(&manifest, &environment, &args.locking, &args.options, &project, output).await;
     environment.close().await;
     result.map(Status::from)

@@ -55,7 +55,8 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let by = author(&environment, &project, format!("rollback {undone}")).await?;
     let held = Held::take(&environment, place_of(&manifest), &run, &by, &kiln_dir, &args.locking, output).await?;
     let plan = plan::rollback(&manifest, tables);
-    let start = Start { plan, run, by, journal, earlier: Vec::new(), insistence: Insistence::default() };
+    let start =
+        Start { plan, run, by, journal, earlier: Vec::new(), insistence: Insistence::default(), delivered: None };
     let result = carry_out(start, &environment, &args.options, &project, output).await;
     held.release(output).await;
     drop(alive);

@@ -13,7 +13,8 @@ use crate::config::Project;
 use crate::databricks::{self, Progress, Statement};
 use crate::event::{Author, Event, Insistence, RunResult, standing};
 use crate::execute::{self, Earlier};
-use crate::ids::{RunId, TableName};
+use crate::fivetran::sync::Delivered;
+use crate::ids::{ConnectionName, RunId, TableName};
 use crate::plan::{Action, HISTORY_TABLE, RunPlan};
 use crate::report::answer::Answer;
 use crate::report::history::History;
@@ -44,6 +45,8 @@ pub(super) struct Start {
     /// The events of its journal; none if it begins.
     pub(super) earlier: Vec<Event>,
     pub(super) insistence: Insistence,
+    /// What a webhook told.
+    pub(super) delivered: Option<(ConnectionName, Delivered)>,
 }
 
 /// Carries a plan out, and shows and records what happens.
@@ -54,7 +57,7 @@ pub(super) async fn carry_out(
     project: &Project,
     output: &Output,
 ) -> RunResult {
-    let Start { plan, run, by, journal, earlier, insistence } = start;
+    let Start { plan, run, by, journal, earlier, insistence, delivered } = start;
     let cancel = CancellationToken::new();
     let interrupts = tokio::spawn(cancel_on_interrupts(cancel.clone()));
     let (events, received) = mpsc::channel(EVENT_BACKLOG);
@@ -64,6 +67,7 @@ pub(super) async fn carry_out(
         concurrency: usize::from(args.concurrency),
         fail_fast: args.fail_fast,
         insistence,
+        delivered,
         clock: Arc::new(chrono::Utc::now),
         receipts: Some(journal.receipts()),
     };

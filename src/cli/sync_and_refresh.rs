@@ -7,12 +7,14 @@ use super::journal::Journal;
 use super::locking::{Held, Locking};
 use super::output::Output;
 use super::running::{RunArgs, Start, carry_out, new_run_id};
+use super::webhook::WebhookArgs;
 use super::{ProjectArgs, Status};
 use crate::config::{Job, JobStep, Project};
 use crate::event::{Event, Insistence, RunResult};
 use crate::execute::Earlier;
 use crate::execute::lock::Place;
-use crate::ids::{JobName, RunId};
+use crate::fivetran::sync::Delivered;
+use crate::ids::{ConnectionName, JobName, RunId};
 use crate::manifest::Manifest;
 use crate::plan::{self, Consent, RunPlan, RunWishes};
 
@@ -37,6 +39,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "MODELS")]
     exclude: Vec<String>,
     #[command(flatten)]
+    webhook: WebhookArgs,
+    #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
     locking: Locking,
@@ -45,6 +49,7 @@ pub(super) struct Args {
 pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let (project, manifest) = args.project.compile(output)?;
     let (name, job) = plan::choose_job(&manifest, args.job.as_deref())?;
+    let delivered = args.webhook.take(&manifest, job)?;
     let environment = Environment::connect(&project, output).await?;
     let run = new_run_id();
     let insistence = Insistence {
@@ -54,7 +59,7 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
         exclude: args.exclude.clone(),
     };
     let journal = Journal::create(&kiln_dir(&project), &run)?;
-    let begun = Begun { name, job, run, journal, earlier: Vec::new(), insistence };
+    let begun = Begun { name, job, run, journal, earlier: Vec::new(), insistence, delivered };
     let result = begun.go_on(&manifest, &environment, &args.locking, &args.run, &project, output).await;
     environment.close().await;
     result.map(Status::from)
@@ -69,6 +74,8 @@ pub(super) struct Begun<'a> {
     /// The events of its journal; none if it begins.
     pub(super) earlier: Vec<Event>,
     pub(super) insistence: Insistence,
+    /// What a webhook told.
+    pub(super) delivered: Option<(ConnectionName, Delivered)>,
 }
 
 impl Begun<'_> {
@@ -92,8 +99,8 @@ impl Begun<'_> {
         };
         let result = match self.plan(manifest, environment).await {
             Ok(plan) => {
-                let Self { run, journal, earlier, insistence, .. } = self;
-                let start = Start { plan, run, by, journal, earlier, insistence };
+                let Self { run, journal, earlier, insistence, delivered, .. } = self;
+                let start = Start { plan, run, by, journal, earlier, insistence, delivered };
                 Ok(carry_out(start, environment, args, project, output).await)
             }
             Err(error) => Err(error),

@@ -6,11 +6,11 @@ use indexmap::IndexMap;
 
 use super::walk::{Fields, Walk, is_identifier};
 use super::yaml::{Node, Value};
-use super::{Connection, LocalFile, LocalSource, files, syncs};
+use super::{Connection, LocalFile, LocalSource, files, kept, syncs};
 use crate::diag::{Diagnostic, Spanned};
 use crate::ids::ConnectionName;
 
-const KEYS: [&str; 6] = ["service", "id", "schema_prefix", "tables", "sync", "local"];
+const KEYS: [&str; 7] = ["service", "id", "group", "schema_prefix", "tables", "sync", "local"];
 
 /// Data files that the embedded Fivetran reads.
 const DATA_SUFFIXES: [&str; 3] = [".csv", ".csv.gz", ".parquet"];
@@ -46,9 +46,11 @@ pub(super) fn read(
     embedded: bool,
 ) -> IndexMap<ConnectionName, Connection> {
     let mut connections: IndexMap<ConnectionName, Connection> = IndexMap::new();
+    let resolving = walk.resolving;
+    let keys: Vec<&str> = KEYS.into_iter().chain(kept::KEYS).collect();
     for (key, node) in walk.entries_or_empty(node, "`connections`").unwrap_or_default() {
         walk.check_name(&key.text, &key.range, "a connection");
-        let Some(fields) = walk.fields(node, &format!("connection `{}`", key.text), &KEYS) else { continue };
+        let Some(fields) = walk.fields(node, &format!("connection `{}`", key.text), &keys) else { continue };
         let service = walk.require(&fields, "service").and_then(|node| walk.text(node, "`service`"));
         let prefix = walk.require(&fields, "schema_prefix").and_then(|node| {
             let prefix = walk.text(node, "`schema_prefix`")?;
@@ -60,6 +62,15 @@ pub(super) fn read(
             (!value.is_empty()).then(|| Spanned { value, span: walk.span(&node.range) })
         });
         let declared = fields.get("tables").map(|node| tables(walk, node));
+        // Its groups are its own too, and it makes its connections by what `local` says.
+        walk.resolving &= !embedded;
+        let group = fields.get("group").and_then(|node| walk.text_or_empty(node, "`group`"));
+        let group = group.filter(|group| !embedded && !group.trim().is_empty());
+        let creates = fields.get("id").is_none() || (!embedded && id.is_none());
+        let listed = declared.clone().unwrap_or_default();
+        let (kept, columns) = kept::read(walk, &fields, service.as_deref(), &listed, creates);
+        let kept = kept.filter(|_| !embedded);
+        walk.resolving = resolving;
         let sync = fields.get("sync").and_then(|node| walk.fields(node, "`sync`", &syncs::KEYS));
         let sync = sync.map(|fields| syncs::read(walk, &fields)).unwrap_or_default();
         let (local, scenario) = local(walk, root, &fields, declared.as_ref(), embedded);
@@ -74,7 +85,7 @@ pub(super) fn read(
         let tables = declared.unwrap_or_else(|| tables_of(local.as_ref()));
         let (Some(service), Some(schema_prefix)) = (service, prefix) else { continue };
         let span = walk.span(&key.range);
-        let made = Connection { service, id, schema_prefix, tables, local, scenario, sync, span };
+        let made = Connection { service, id, group, schema_prefix, kept, tables, columns, local, scenario, sync, span };
         refuse_double(walk, &connections, &made);
         connections.insert(ConnectionName::new(&key.text), made);
     }

@@ -7,6 +7,8 @@ mod environments;
 mod files;
 mod incremental;
 mod interpolate;
+mod kept;
+mod kept_config;
 mod load;
 mod models;
 mod project;
@@ -21,6 +23,7 @@ mod unit_tests;
 mod walk;
 mod yaml;
 
+pub use kept::{ColumnWish, ColumnWishes, ConnectionConfig, Exclude, Kept};
 pub use load::{LoadOptions, load};
 pub use project::{
     Cell, CellValue, Connection, Dashboard, DataTest, DataTestRule, Environment, Given, Incremental, Job, JobStep,

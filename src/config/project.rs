@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use super::kept::{ColumnWishes, Kept};
 use crate::diag::{Span, Spanned};
 use crate::ids::{ConnectionName, DashboardName, JobName, ModelName};
 
@@ -116,10 +117,16 @@ pub struct Connection {
     pub service: String,
     /// `id`: an existing connection; without it the connection is found by its schema prefix.
     pub id: Option<Spanned<String>>,
+    /// `group`: id or name of the group, and so the destination, that it belongs to.
+    pub group: Option<String>,
     /// `schema_prefix`: the first part of the schemas it lands tables in.
     pub schema_prefix: String,
+    /// What `kiln deploy` keeps of it; none: nothing.
+    pub kept: Option<Kept>,
     /// `tables`: source schema → tables that are replicated.
     pub tables: IndexMap<String, Vec<String>>,
+    /// `columns`: what becomes of columns.
+    pub columns: ColumnWishes,
     /// `local`: what the embedded Fivetran replicates for this connection.
     pub local: Option<LocalSource>,
     /// `local.scenario`: the bad morning that the embedded Fivetran plays.

@@ -33,6 +33,23 @@ pub(super) fn is_secret_name(name: &str) -> bool {
         && WORDS.iter().any(|word| name == *word || name.strip_suffix(word).is_some_and(|rest| rest.ends_with('_')))
 }
 
+/// Tells whether a key of another system's own is named like a secret: `secret_key`, `personal_access_token_2`.
+pub(super) fn is_secret_key(key: &str) -> bool {
+    const PARTS: [&str; 9] = [
+        "password",
+        "passphrase",
+        "secret",
+        "token",
+        "private_key",
+        "api_key",
+        "access_key",
+        "account_key",
+        "credential",
+    ];
+    let lower = key.to_lowercase();
+    is_secret_name(key) || PARTS.iter().any(|part| lower.contains(part))
+}
+
 /// Tells whether a text has the shape of a Databricks token, or is an address with a password.
 pub(super) fn is_secret_value(text: &str) -> bool {
     let token = text.match_indices("dapi").any(|(i, word)| {

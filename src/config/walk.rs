@@ -176,7 +176,7 @@ impl Walk<'_> {
     }
 
     /// Tells whether a text's meaning is not known because `${NAME}` in it is not replaced.
-    fn is_open(&self, text: &str) -> bool {
+    pub(super) fn is_open(&self, text: &str) -> bool {
         !self.resolving && text.contains("${")
     }
 

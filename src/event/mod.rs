@@ -87,6 +87,24 @@ pub enum EventKind {
         /// What it was doing, in Fivetran's word.
         state: String,
     },
+    /// A webhook told how a connection's sync ended: kept on disk before that is taken for the sync that is wanted, so that
+    /// none is triggered if the run is resumed. Once, in place of a baseline.
+    SyncDelivered {
+        /// The step.
+        step: StepId,
+        /// The connection.
+        connection: ConnectionId,
+        /// The sync.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sync_id: Option<String>,
+        /// When it ended, by Fivetran's clock.
+        ended_at: DateTime<Utc>,
+        /// How, in Fivetran's word.
+        status: String,
+        /// Why it did not succeed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
     /// The versions at which tables of sources are read were fixed. Kept on disk before anything is built from them. Once a
     /// step that does so.
     SourcesPinned {
@@ -190,6 +208,7 @@ impl EventKind {
             Self::StepStarted { step }
             | Self::StepProgress { step, .. }
             | Self::SyncBaseline { step, .. }
+            | Self::SyncDelivered { step, .. }
             | Self::SourcesPinned { step, .. }
             | Self::TableVersion { step, .. }
             | Self::StatementSending { step, .. }
@@ -205,6 +224,7 @@ impl EventKind {
     pub fn awaited_by(&self) -> Option<&StepId> {
         match self {
             Self::SyncBaseline { step, .. }
+            | Self::SyncDelivered { step, .. }
             | Self::SourcesPinned { step, .. }
             | Self::StatementSending { step, .. } => Some(step),
             _ => None,
@@ -293,6 +313,10 @@ pub struct StepOutline {
 pub enum StepKind {
     /// Makes sure that the models' schema exists.
     CreateSchema,
+    /// Makes a connection, or brings it in line with what is declared.
+    Connection,
+    /// Takes a connection away.
+    Remove,
     /// Brings a connection's new data.
     Sync,
     /// Fixes the versions at which tables of sources are read.
@@ -323,6 +347,8 @@ impl From<&Action> for StepKind {
     fn from(action: &Action) -> Self {
         match action {
             Action::CreateSchema { .. } => Self::CreateSchema,
+            Action::Keep(_) => Self::Connection,
+            Action::Remove(_) => Self::Remove,
             Action::Sync(_) => Self::Sync,
             Action::Pin(_) => Self::Pin,
             Action::Build(_) => Self::Build,

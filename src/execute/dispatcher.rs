@@ -44,6 +44,7 @@ pub async fn run(
             catalog: plan.catalog.clone(),
             schema: plan.schema.clone(),
             force: settings.insistence.force,
+            delivered: settings.delivered.clone(),
             earlier,
             versions: Mutex::new(versions),
             built: Mutex::default(),

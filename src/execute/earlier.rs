@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::config::Materialization;
 use crate::databricks::Sent;
 use crate::event::{Event, EventKind, Outcome, standing};
-use crate::fivetran::sync::Baseline;
+use crate::fivetran::sync::{Baseline, Delivered};
 use crate::ids::{Fingerprint, ModelName, RunId, StepId};
 use crate::plan::{Action, Done, RunPlan, Versions};
 
@@ -24,6 +24,8 @@ pub struct Earlier {
     pub(super) versions: Versions,
     /// Connections as they were before syncs whose end nobody saw.
     baselines: HashMap<StepId, Baseline>,
+    /// Ends of syncs that webhooks told, in steps whose end nobody saw.
+    delivered: HashMap<StepId, Delivered>,
     /// Statements whose end nobody saw: the last of each text.
     statements: HashMap<(StepId, Fingerprint), Sent>,
 }
@@ -61,6 +63,16 @@ impl Earlier {
                     Baseline { succeeded_at: *succeeded_at, failed_at: *failed_at, state: state.as_str().into() };
                 self.baselines.insert(step.clone(), baseline);
             }
+            EventKind::SyncDelivered { step, connection, sync_id, ended_at, status, reason } => {
+                let delivered = Delivered {
+                    connection: connection.clone(),
+                    sync_id: sync_id.clone(),
+                    at: *ended_at,
+                    status: status.as_str().into(),
+                    reason: reason.clone(),
+                };
+                self.delivered.insert(step.clone(), delivered);
+            }
             EventKind::StatementSending { step, mark, statement } => {
                 let sent = Sent { mark: mark.clone(), at: event.at, id: None };
                 self.statements.insert((step.clone(), statement.clone()), sent);
@@ -73,6 +85,7 @@ impl Earlier {
             // It was judged, so nothing is open: a failed step begins anew.
             EventKind::StepFinished { step, .. } => {
                 self.baselines.remove(step);
+                self.delivered.remove(step);
             }
             _ => {}
         }
@@ -100,6 +113,11 @@ impl Earlier {
     /// Returns the connection as it was before a step's sync, if the end of that was not seen.
     pub(super) fn baseline(&self, step: &StepId) -> Option<Baseline> {
         self.baselines.get(step).cloned()
+    }
+
+    /// Returns the end of a sync that a webhook told a step, if the end of that was not seen.
+    pub(super) fn delivered(&self, step: &StepId) -> Option<Delivered> {
+        self.delivered.get(step).cloned()
     }
 
     /// Returns when and how a step was about to send a statement of this text, if its end was not seen.

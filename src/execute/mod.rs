@@ -17,7 +17,9 @@ use chrono::{DateTime, Utc};
 use crate::databricks;
 use crate::event::{Author, Insistence};
 use crate::fivetran;
-use crate::ids::{RunId, WarehouseId};
+use crate::fivetran::sync::Delivered;
+use crate::ids::{ConnectionName, RunId, WarehouseId};
+use crate::secret::Secret;
 
 pub use dispatcher::run;
 pub use earlier::Earlier;
@@ -25,6 +27,9 @@ pub use receipts::Receipts;
 
 /// A clock; the wall's comes from `cli`, tests bring their own.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// Looks a secret up by the name of its variable; the process environment comes from `cli`.
+pub type Secrets = Arc<dyn Fn(&str) -> Option<Secret> + Send + Sync>;
 
 /// An environment as the steps reach it: addresses and credentials, all alike for every environment.
 #[derive(Clone)]
@@ -35,6 +40,8 @@ pub struct Connected {
     pub warehouse: WarehouseId,
     /// Fivetran; none if the environment has no credentials for it and the plan has no sync.
     pub fivetran: Option<fivetran::Client>,
+    /// Where secrets come from that are sent on: by the names of their variables.
+    pub secrets: Secrets,
 }
 
 /// How a run is carried out.
@@ -51,6 +58,8 @@ pub struct Settings {
     pub by: Author,
     /// What is built though it need not be.
     pub insistence: Insistence,
+    /// The connection whose sync has ended already, as a webhook told; none: all are asked for.
+    pub delivered: Option<(ConnectionName, Delivered)>,
     /// The clock that events are stamped with.
     pub clock: Clock,
     /// Who gives receipts for events that must be kept on disk before a step goes on; none: nobody keeps them.

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::Error;
 use super::watch::Watch;
 use super::wire::{
-    AccountInfo, Connection, CreateConnection, Destination, Envelope, Group, Page, SchemaConfig, SyncRecord,
-    TriggerSync, UpdateConnection,
+    AccountInfo, Connection, CreateConnection, Destination, Envelope, ExcludeMode, Group, Page, ReloadSchemas,
+    SchemaConfig, SyncRecord, TriggerSync, UpdateConnection,
 };
 use crate::http::{self, Auth, Class, Http, Options, Refusal, Request, Service};
 use crate::ids::ConnectionId;
@@ -46,6 +47,15 @@ pub struct Credentials {
     /// API key.
     pub key: Secret,
     /// API secret.
+    pub secret: Secret,
+}
+
+/// A secret of a connection's config.
+#[derive(Clone, Debug)]
+pub struct ConfigSecret {
+    /// Its place: a JSON pointer into the config.
+    pub pointer: String,
+    /// The secret.
     pub secret: Secret,
 }
 
@@ -157,32 +167,68 @@ impl Client {
         self.data(one(Request::get, id)).await
     }
 
-    /// Finds the connection that lands tables under a schema prefix.
+    /// Finds the connection that lands tables under a schema prefix, in a group if one is named by its id or name.
     ///
     /// # Errors
     /// If a request fails, or not exactly one connection has the prefix.
-    pub async fn find_by_prefix(&self, prefix: &str) -> Result<Connection, Error> {
+    pub async fn find_by_prefix(&self, prefix: &str, group: Option<&str>) -> Result<Connection, Error> {
         let mut found = self.connections(Some(prefix)).await?;
+        if let Some(group) = group
+            && found.iter().any(|connection| connection.group_id != group)
+        {
+            let groups = self.groups().await?;
+            let id = groups.iter().find(|other| other.id == group || other.name == group).map(|group| group.id.clone());
+            found.retain(|connection| Some(&connection.group_id) == id.as_ref());
+        }
         match found.len() {
             1 => Ok(found.remove(0)),
             count => Err(Error::Prefix { prefix: prefix.to_owned(), count }),
         }
     }
 
-    /// Makes a connection. `POST /v1/connections`.
+    /// Makes a connection. `secrets` are put into its config when it is sent. `POST /v1/connections`.
     ///
     /// # Errors
     /// If the request fails. A time limit leaves open whether the connection was made.
-    pub async fn create_connection(&self, body: &CreateConnection) -> Result<Connection, Error> {
-        self.data(Request::post(CONNECTIONS).accept(VERSION_2).timeout(CHANGE_TIMEOUT).json(body)).await
+    pub async fn create_connection(
+        &self,
+        body: &CreateConnection,
+        secrets: &[ConfigSecret],
+    ) -> Result<Connection, Error> {
+        let request = Request::post(CONNECTIONS).accept(VERSION_2).timeout(CHANGE_TIMEOUT);
+        self.data(with_secrets(request, body, secrets)).await
     }
 
-    /// Changes a connection; what the body leaves out stays as it is. `PATCH /v1/connections/{id}`.
+    /// Changes a connection; what the body leaves out stays as it is. `secrets` are put into its config when it is sent.
+    /// `PATCH /v1/connections/{id}`.
     ///
     /// # Errors
     /// If the request fails. A time limit leaves open whether the change was made.
-    pub async fn update_connection(&self, id: &ConnectionId, body: &UpdateConnection) -> Result<Connection, Error> {
-        self.data(one(Request::patch, id).timeout(CHANGE_TIMEOUT).json(body)).await
+    pub async fn update_connection(
+        &self,
+        id: &ConnectionId,
+        body: &UpdateConnection,
+        secrets: &[ConfigSecret],
+    ) -> Result<Connection, Error> {
+        self.data(with_secrets(one(Request::patch, id).timeout(CHANGE_TIMEOUT), body, secrets)).await
+    }
+
+    /// Runs a connection's setup tests; doing so twice does no harm. `POST /v1/connections/{id}/test`.
+    ///
+    /// # Errors
+    /// If the request fails. Tests that fail are in the answer.
+    pub async fn test_connection(&self, id: &ConnectionId) -> Result<Connection, Error> {
+        let request = one(Request::post, id).then("test").timeout(CHANGE_TIMEOUT).idempotent();
+        self.data(request.json(&serde_json::json!({}))).await
+    }
+
+    /// Takes a connection away; what it has landed stays. `DELETE /v1/connections/{id}`.
+    ///
+    /// # Errors
+    /// If the request fails. A time limit leaves open whether it is gone.
+    pub async fn delete_connection(&self, id: &ConnectionId) -> Result<(), http::Error> {
+        let request = one(Request::delete, id).timeout(CHANGE_TIMEOUT);
+        self.http.json::<Envelope<serde_json::Value>>(request).await.map(drop)
     }
 
     /// Asks for a sync. While one is running nothing happens, or, with `force`, that one is ended and a new one starts. The
@@ -210,6 +256,17 @@ impl Client {
             Err(Error::Http(error)) if error.code() == Some("NotFound_SchemaConfig") => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Has the source asked for its tables and columns, and reads which are replicated; what somebody chose stays. Doing so
+    /// twice does no harm. `POST /v1/connections/{id}/schemas/reload`.
+    ///
+    /// # Errors
+    /// If the request fails.
+    pub async fn reload_schemas(&self, id: &ConnectionId) -> Result<SchemaConfig, Error> {
+        let request = Request::post(CONNECTIONS).segment(id.as_str()).then("schemas/reload").idempotent();
+        let body = ReloadSchemas { exclude_mode: ExcludeMode::Preserve };
+        self.data(request.timeout(CHANGE_TIMEOUT).json(&body)).await
     }
 
     /// Changes which tables are replicated; what the body leaves out stays as it is. `PATCH /v1/connections/{id}/schemas`.
@@ -247,6 +304,19 @@ impl Client {
 
 fn one(method: fn(&str) -> Request, id: &ConnectionId) -> Request {
     method(CONNECTIONS).segment(id.as_str()).accept(VERSION_2)
+}
+
+/// Sets the body, with secrets in their places, and has them blotted out of every message.
+fn with_secrets(request: Request, body: &impl Serialize, secrets: &[ConfigSecret]) -> Request {
+    let mut body = serde_json::to_value(body).expect("wire structs have text keys and serialise without error");
+    let mut request = request;
+    for ConfigSecret { pointer, secret } in secrets {
+        if let Some(place) = body.get_mut("config").and_then(|config| config.pointer_mut(pointer)) {
+            *place = serde_json::Value::String(secret.expose().to_owned());
+        }
+        request = request.secret(secret.clone());
+    }
+    request.json(&body)
 }
 
 fn refusal(body: &[u8]) -> Option<Refusal> {

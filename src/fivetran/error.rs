@@ -48,13 +48,14 @@ impl Error {
             Self::Shared(error) => error.help(),
             Self::NoData(_) => "report this; Fivetran's API may have changed".to_owned(),
             Self::Prefix { count: 0, .. } => {
-                "create the connection in Fivetran, or correct `schema_prefix`; a key sees only what its user may see"
+                "create the connection in Fivetran, let `kiln deploy` make it by its `config`, or correct `schema_prefix` \
+                 and `group`; a key sees only what its user may see"
                     .to_owned()
             }
             Self::NotKept(_) => {
                 "make room and rights under `.kiln` in the project's folder, then run it again".to_owned()
             }
-            Self::Prefix { .. } => "say which one is meant by its `id`".to_owned(),
+            Self::Prefix { .. } => "say which one is meant by its `id`, or by its `group`".to_owned(),
         }
     }
 }

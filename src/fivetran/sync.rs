@@ -4,6 +4,7 @@
 //! each is compared with its own value from before the trigger, never with a clock of ours. A sync that was running
 //! already is waited for first, because what was committed after its start is missing from it.
 
+mod delivered;
 mod judge;
 mod outcome;
 mod wait;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, dashboard_link};
 use super::error::Error;
-use super::wire::{Connection, SyncState};
+use super::wire::{Connection, SyncEnd, SyncState};
 use crate::ids::ConnectionId;
 
 pub use outcome::{SyncOutcome, SyncReport};
@@ -53,6 +54,8 @@ pub struct SyncOptions {
     /// Where a wait was broken off after its baseline was kept: the connection as it was then. Nothing is triggered as long
     /// as what came of that trigger can still be seen.
     pub resume: Option<Baseline>,
+    /// The end of a sync that a webhook told: nothing is triggered, and it counts if Fivetran confirms it.
+    pub delivered: Option<Delivered>,
     /// The whole wait of an incremental sync.
     pub deadline: Duration,
     /// The whole wait of a sync that loads everything, which can take hours.
@@ -75,6 +78,7 @@ impl Default for SyncOptions {
             intent: Intent::Sync,
             when_running: WhenRunning::Queue,
             resume: None,
+            delivered: None,
             deadline: Duration::from_secs(2 * 3600),
             historical_deadline: Duration::from_secs(24 * 3600),
             first_pause: Duration::from_millis(100),
@@ -84,6 +88,21 @@ impl Default for SyncOptions {
             max_triggers: 5,
         }
     }
+}
+
+/// The end of a sync, as a webhook told it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The sync.
+    pub sync_id: Option<String>,
+    /// When it ended, by Fivetran's clock.
+    pub at: DateTime<Utc>,
+    /// How it ended.
+    pub status: SyncEnd,
+    /// Why it did not succeed.
+    pub reason: Option<String>,
 }
 
 /// A connection as it was before the trigger.

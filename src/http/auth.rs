@@ -57,7 +57,8 @@ pub(super) fn bearer(token: &Secret) -> Result<HeaderValue, InvalidHeaderValue> 
 }
 
 /// Blots secrets out of a text.
-pub(super) fn redact<'s>(text: &str, secrets: impl IntoIterator<Item = &'s Secret>) -> String {
+/// Takes secrets out of a text.
+pub fn redact<'s>(text: &str, secrets: impl IntoIterator<Item = &'s Secret>) -> String {
     // A secret of a few characters occurs in any text by chance; hiding it would garble the message and hide nothing.
     let long = secrets.into_iter().map(Secret::expose).filter(|secret| secret.len() >= 6);
     long.fold(text.to_owned(), |text, secret| text.replace(secret, "[secret]"))

@@ -15,7 +15,7 @@ use super::answer::{self, Answer};
 use super::auth::{self, Auth};
 use super::clock::Clock;
 use super::error::{Class, Details, Error, class_of_status};
-use super::pace::Pace;
+use super::pace::{Pace, Place};
 use super::request::{Body, Method, Request};
 use super::retry::{Fate, RetryPolicy};
 use crate::secret::Secret;
@@ -213,7 +213,7 @@ impl Http {
 
     async fn send_and_read<T>(&self, request: Request, read: Read<T>) -> Result<Answer<T>, Error> {
         let Inner { options, auth, .. } = &*self.0;
-        let start = options.clock.instant();
+        let mut start = options.clock.instant();
         let mut attempts = 0;
         let mut renewed = false;
         loop {
@@ -221,15 +221,17 @@ impl Http {
                 Auth::Tokens(tokens) => Some(tokens.current().await.map_err(Error::before_sending)?),
                 _ => None,
             };
-            let wait = options.pace.place(&self.host(), options.clock.instant());
+            let Place { asked, row } = options.pace.place(&self.host(), options.clock.instant());
             let elapsed = since(&*options.clock, start);
-            if elapsed + wait > options.retry.budget {
-                let message = format!("the service wants no request for {} s", wait.as_secs());
+            if elapsed + asked > options.retry.budget {
+                let message = format!("the service wants no request for {} s", asked.as_secs());
                 let failure = Failure { fate: Fate::NotSent, ..Failure::new(Class::RateLimit, message) };
                 return Err(self.error(&request, failure, attempts.max(1), elapsed));
             }
-            if !wait.is_zero() {
-                options.clock.sleep(wait).await;
+            if !(asked + row).is_zero() {
+                options.clock.sleep(asked + row).await;
+                // Standing in our own row is no part of the time in which a request has to succeed.
+                start += row;
             }
             attempts += 1;
             let left = options.retry.budget.saturating_sub(since(&*options.clock, start));

@@ -17,7 +17,7 @@ mod tokens;
 
 pub use address::{AddressError, base_address};
 pub use answer::Answer;
-pub use auth::Auth;
+pub use auth::{Auth, redact};
 pub use clock::Clock;
 pub use core::{Http, Options, Refusal, Service};
 pub use error::{Class, Error};

@@ -18,6 +18,15 @@ pub struct Pace {
     hosts: Mutex<HashMap<String, Host>>,
 }
 
+/// How long a place in the row has to be waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Because the service asked for it.
+    pub(super) asked: Duration,
+    /// After that, because of those in front: our own manners, and no sign of trouble, however long the row.
+    pub(super) row: Duration,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Host {
     /// When the time taken up by all requests so far is over.
@@ -39,13 +48,13 @@ impl Pace {
     }
 
     /// Takes a place in the row; returns how long to wait for it.
-    pub(super) fn place(&self, host: &str, now: Instant) -> Duration {
+    pub(super) fn place(&self, host: &str, now: Instant) -> Place {
         self.with(host, now, |state| {
             let begin = now.max(state.closed_until);
             state.taken_until = state.taken_until.max(begin) + self.interval;
             let ahead = state.taken_until.saturating_duration_since(begin);
-            let wait = ahead.saturating_sub(self.interval * self.burst.max(1));
-            begin.saturating_duration_since(now) + wait
+            let row = ahead.saturating_sub(self.interval * self.burst.max(1));
+            Place { asked: begin.saturating_duration_since(now), row }
         })
     }
 
@@ -64,24 +73,27 @@ impl Pace {
 mod tests {
     use super::*;
 
+    const AT_ONCE: Place = Place { asked: Duration::ZERO, row: Duration::ZERO };
+
     #[test]
     fn a_burst_passes_and_the_rest_comes_at_the_rate_each_host_for_itself() {
         let pace = Pace::new(10, 3);
         let now = Instant::now();
-        let waits: Vec<u128> = (0..6).map(|_| pace.place("a", now).as_millis()).collect();
+        let waits: Vec<u128> = (0..6).map(|_| pace.place("a", now).row.as_millis()).collect();
         assert_eq!(waits, [0, 0, 0, 100, 200, 300]);
-        assert_eq!(pace.place("b", now), Duration::ZERO);
-        assert_eq!(pace.place("a", now + Duration::from_secs(60)), Duration::ZERO);
+        assert_eq!(pace.place("b", now), AT_ONCE);
+        assert_eq!(pace.place("a", now + Duration::from_secs(60)), AT_ONCE);
     }
 
     #[test]
     fn what_one_caller_was_told_to_wait_all_wait() {
         let pace = Pace::unlimited();
         let now = Instant::now();
-        assert_eq!(pace.place("a", now), Duration::ZERO);
+        assert_eq!(pace.place("a", now), AT_ONCE);
         pace.close("a", now, Duration::from_secs(17));
-        assert_eq!(pace.place("a", now + Duration::from_secs(2)), Duration::from_secs(15));
-        assert_eq!(pace.place("a", now + Duration::from_secs(18)), Duration::ZERO);
-        assert_eq!(pace.place("b", now), Duration::ZERO);
+        let asked = Place { asked: Duration::from_secs(15), ..AT_ONCE };
+        assert_eq!(pace.place("a", now + Duration::from_secs(2)), asked);
+        assert_eq!(pace.place("a", now + Duration::from_secs(18)), AT_ONCE);
+        assert_eq!(pace.place("b", now), AT_ONCE);
     }
 }

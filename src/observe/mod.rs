@@ -1,5 +1,6 @@
 //! Reads what is deployed, in few requests, as the data that plans look at.
 
+mod fivetran;
 mod jobs;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,8 @@ use crate::databricks::{Client, Error, is_current};
 use crate::http::Class;
 use crate::ids::{DashboardName, TableName, WarehouseId, workspace_path};
 use crate::plan::{Observed, ObservedDashboard, ObservedTable, Published, TableKind};
+
+pub use fivetran::{connections, replicated};
 
 /// Reads the tables and views of a schema, and what kiln has noted there: one request, or one for each page of the list.
 ///

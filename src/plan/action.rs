@@ -7,6 +7,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use super::connection::{KeepConnection, RemoveConnection};
 use super::marks::Note;
 use super::pins::{Inputs, Pinned};
 use super::scheduled::{ScheduleJob, UnscheduleJob};
@@ -34,6 +35,10 @@ pub enum Action {
         /// The statement that does so.
         statement: String,
     },
+    /// Makes a connection, or brings it in line with what is declared.
+    Keep(Box<KeepConnection>),
+    /// Takes a connection away.
+    Remove(RemoveConnection),
     /// Brings a connection's new data.
     Sync(SyncConnection),
     /// Fixes the versions at which tables of sources are read.
@@ -65,6 +70,8 @@ pub struct SyncConnection {
     pub connection: ConnectionName,
     /// Fivetran's id, if the project gives one.
     pub id: Option<String>,
+    /// The group that it is looked for in, by id or name; none: anywhere.
+    pub group: Option<String>,
     /// Prefix of the schemas it lands, by which it is found without an id.
     pub schema_prefix: String,
     /// What is to be done about its data.
@@ -293,6 +300,8 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::CreateSchema { .. } => "schema",
+            Self::Keep(_) => "connection",
+            Self::Remove(_) => "remove",
             Self::Sync(_) => "sync",
             Self::Pin(_) => "pin",
             Self::Build(_) => "build",

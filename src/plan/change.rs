@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::observed::Lock;
 use super::steps::RunPlan;
@@ -32,6 +33,9 @@ pub struct Change {
     pub act: Act,
     /// Why: lower case, no full stop.
     pub reasons: Vec<String>,
+    /// What differs, field by field, where it has fields.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<FieldChange>,
     /// How the workspace came to differ, if somebody changed it there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub drift: bool,
@@ -41,6 +45,18 @@ pub struct Change {
     /// The step that does it; none if nothing is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<StepId>,
+}
+
+/// A field that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// Its name, such as `config.host` or `public.orders`.
+    pub field: String,
+    /// What is there; none where there is nothing yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub there: Option<Value>,
+    /// What it becomes. Of a secret, the variable that holds it.
+    pub wanted: Value,
 }
 
 /// A kind of object.
@@ -87,17 +103,29 @@ pub enum Act {
     Foreign,
     /// A person changed it in the workspace, and so nothing is done.
     Edited,
+    /// It is not what the project takes it for, and so nothing is done.
+    Mismatch,
 }
 
 impl Act {
     /// Tells whether the object keeps the deploy from being carried out.
     pub fn refuses(self) -> bool {
-        matches!(self, Self::Foreign | Self::Edited)
+        matches!(self, Self::Foreign | Self::Edited | Self::Mismatch)
     }
 
     /// Tells whether something is done.
     pub fn acts(self) -> bool {
         !self.refuses() && self != Self::Orphan
+    }
+}
+
+impl fmt::Display for FieldChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        match &self.there {
+            Some(there) => write!(f, "{}: {} → {}", self.field, shown(there), shown(&self.wanted)),
+            None => write!(f, "{}: {}", self.field, shown(&self.wanted)),
+        }
     }
 }
 
@@ -140,6 +168,7 @@ impl fmt::Display for Act {
             Self::Orphan => "orphan",
             Self::Foreign => "foreign",
             Self::Edited => "edited",
+            Self::Mismatch => "mismatch",
         })
     }
 }

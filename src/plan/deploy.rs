@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::change::{Act, Change, DeployPlan, Kind};
 use super::compare;
+use super::connection;
 use super::marks;
 use super::observed::{Observed, TableKind};
 use super::scheduled;
@@ -26,6 +27,7 @@ pub fn deploy(manifest: &Manifest, observed: &Observed, consent: Consent) -> Dep
         deploy.changes.push(Change { step: Some(step), ..change(Kind::Schema, name, Act::Create) });
     }
     deploy.grants();
+    connection::keep(&mut deploy.planner, &mut deploy.changes, &mut deploy.unchanged);
     let wanted: Vec<(&CompiledModel, Option<Change>)> =
         manifest.models.values().map(|model| (model, deploy.judge(model))).collect();
     deploy.sync_what_is_missing(&wanted);
@@ -276,7 +278,7 @@ fn kind_of(materialized: Materialization) -> Kind {
 }
 
 fn change(kind: Kind, name: String, act: Act) -> Change {
-    Change { kind, name, act, reasons: Vec::new(), drift: false, diff: None, step: None }
+    Change { kind, name, act, reasons: Vec::new(), fields: Vec::new(), drift: false, diff: None, step: None }
 }
 
 /// Names models: `a`, which changes; `a`, `b` and `c`, which change.

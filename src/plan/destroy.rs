@@ -1,13 +1,15 @@
 //! The plan of taking away all that was deployed.
 
 use super::change::{Act, Change, DeployPlan, Kind};
+use super::connection::{RemoveConnection, Sighting, is_meant};
 use super::marks::{HISTORY_TABLE, NOTES_TABLE};
 use super::observed::{Observed, ObservedTable, TableKind};
 use super::scheduled;
 use super::steps::{Consent, Planner};
 use crate::manifest::Manifest;
 
-/// Plans to take away what was deployed of a project: what bears its marks, and nothing else.
+/// Plans to take away what was deployed of a project: what bears its marks, and nothing else. Connections go if they were
+/// looked for.
 pub fn destroy(manifest: &Manifest, observed: &Observed) -> DeployPlan {
     let mut planner = Planner::new(manifest, observed, Consent::default());
     let mut changes = scheduled::destroy(&mut planner);
@@ -39,9 +41,28 @@ pub fn destroy(manifest: &Manifest, observed: &Observed) -> DeployPlan {
         let step = planner.add_drop(name, &TableKind::Table);
         changes.push(change(Kind::Table, format!("{}.{}.{name}", manifest.catalog, manifest.schema), step));
     }
+    for (name, sighting) in &observed.connections {
+        if let Sighting::Found(there) = sighting
+            && is_meant(manifest, name, there)
+        {
+            let remove = RemoveConnection { connection: name.clone(), id: there.id.clone() };
+            let reasons = vec![format!("{}: what it has landed stays, and a new one would load everything", there.id)];
+            let step = planner.add_remove(remove);
+            changes.push(Change { reasons, ..change(Kind::Connection, name.to_string(), step) });
+        }
+    }
     DeployPlan { changes, unchanged: 0, lock: observed.lock.clone(), run: planner.finish(None) }
 }
 
 fn change(kind: Kind, name: String, step: crate::ids::StepId) -> Change {
-    Change { kind, name, act: Act::Drop, reasons: Vec::new(), drift: false, diff: None, step: Some(step) }
+    Change {
+        kind,
+        name,
+        act: Act::Drop,
+        reasons: Vec::new(),
+        fields: Vec::new(),
+        drift: false,
+        diff: None,
+        step: Some(step),
+    }
 }

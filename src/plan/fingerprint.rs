@@ -35,6 +35,12 @@ fn add(step: &Step, parts: &mut Vec<String>) {
         }
         Action::Query(query) => parts.extend(query.statements.iter().map(|statement| statement.sql.clone())),
         Action::Restore(restore) => parts.push(format!("{restore:?}")),
-        Action::Alter(_) | Action::Trash(_) | Action::Schedule(_) | Action::Unschedule(_) | Action::Refuse(_) => {}
+        Action::Keep(_)
+        | Action::Remove(_)
+        | Action::Alter(_)
+        | Action::Trash(_)
+        | Action::Schedule(_)
+        | Action::Unschedule(_)
+        | Action::Refuse(_) => {}
     }
 }

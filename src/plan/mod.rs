@@ -7,6 +7,7 @@ mod action;
 mod audit;
 mod change;
 mod compare;
+mod connection;
 mod deploy;
 mod destroy;
 mod fingerprint;
@@ -14,6 +15,7 @@ mod increment;
 mod marks;
 mod observed;
 mod pins;
+mod replication;
 mod rollback;
 mod run;
 mod scheduled;
@@ -28,12 +30,19 @@ pub use action::{
     Action, Alter, Audit, BuildModel, Done, Increment, LandedTable, PlannedTest, PublishDashboard, QueryDashboard,
     Refusal, Restore, Step, SyncConnection, TrashDashboard, WidgetStatement,
 };
-pub use change::{Act, Change, DeployPlan, Kind};
+pub use change::{Act, Change, DeployPlan, FieldChange, Kind};
+pub use connection::{
+    KeepConnection, ObservedConnection, ObservedGroup, RemoveConnection, SentConfig, Settings, Sighting, Sought,
+    schema_of, sought, to_remove,
+};
 pub use deploy::deploy;
 pub use destroy::destroy;
 pub use marks::{HISTORY_TABLE, JobNote, LOCK_TABLE, Marks, NOTES_TABLE, Note};
 pub use observed::{Lock, Observed, ObservedDashboard, ObservedTable, Published, TableKind};
 pub use pins::{Gaps, Inputs, Pinned, Version, Versions, Written};
+pub use replication::{
+    Replicated, ReplicatedColumn, ReplicatedSchema, ReplicatedTable, ReplicationChanges, ReplicationWish,
+};
 pub use rollback::rollback;
 pub use run::{RunWishes, choose_job, run};
 pub use scheduled::{

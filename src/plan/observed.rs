@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::connection::Sighting;
 use super::marks::{self, HISTORY_TABLE, JobNote, LOCK_TABLE, Marks, NEW_PREFIX, NOTES_TABLE, Note};
 use super::scheduled::ObservedJob;
-use crate::ids::{DashboardId, DashboardName, TableName, WarehouseId};
+use crate::ids::{ConnectionName, DashboardId, DashboardName, TableName, WarehouseId};
 
 /// What is there.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +35,8 @@ pub struct Observed {
     pub dashboards: BTreeMap<DashboardName, ObservedDashboard>,
     /// What is granted on the models' schema, in SQL's words.
     pub grants: BTreeMap<String, BTreeSet<String>>,
+    /// The connections that kiln keeps, as they were found.
+    pub connections: BTreeMap<ConnectionName, Sighting>,
     /// Tables of sources that models read and that do not exist.
     pub missing_sources: BTreeSet<TableName>,
     /// The warehouse that the environment uses.

@@ -11,6 +11,7 @@ use super::action::{
 };
 use super::audit::{audit, new_version};
 use super::compare::{differences, in_place_differences};
+use super::connection::{KeepConnection, RemoveConnection, Sighting, schema_of};
 use super::increment::increment;
 use super::marks::{self, NEW_PREFIX, NOTES_TABLE, Note};
 use super::observed::{Observed, ObservedTable, TableKind};
@@ -51,6 +52,8 @@ pub struct Consent {
     pub overwrite_edits: bool,
     /// What left the project may be dropped.
     pub prune: bool,
+    /// Secrets of connections are sent again, though nobody can see whether they differ.
+    pub resend_secrets: bool,
 }
 
 /// How the thing under a model's name stands to the model.
@@ -124,12 +127,17 @@ impl<'a> Planner<'a> {
         let connection = self.manifest.connections.get(name)?;
         let wishes = wishes.or(connection.sync);
         let step = sync_step(name);
+        let found = match self.observed.connections.get(name) {
+            Some(Sighting::Found(there)) => Some(there.id.to_string()),
+            _ => None,
+        };
         self.add(
             step.clone(),
             Action::Sync(SyncConnection {
                 connection: name.clone(),
-                id: connection.id.as_ref().map(|id| id.value.clone()),
-                schema_prefix: connection.schema_prefix.clone(),
+                id: connection.id.as_ref().map(|id| id.value.clone()).or(found),
+                group: connection.group.clone(),
+                schema_prefix: schema_of(connection),
                 intent: wishes.intent.unwrap_or(SyncIntent::Sync),
                 when_running: wishes.when_running,
                 deadline: wishes.deadline,
@@ -137,7 +145,22 @@ impl<'a> Planner<'a> {
                 tables: landed_by(self.manifest, name),
             }),
         );
+        self.need_if_planned(&step, &connection_step(name));
         Some(step)
+    }
+
+    /// Brings a connection in line with what is declared.
+    pub(super) fn add_keep(&mut self, keep: KeepConnection) -> StepId {
+        let step = connection_step(&keep.connection);
+        self.add(step.clone(), Action::Keep(Box::new(keep)));
+        step
+    }
+
+    /// Takes a connection away.
+    pub(super) fn add_remove(&mut self, remove: RemoveConnection) -> StepId {
+        let step = StepId::new(format!("remove {}", remove.connection));
+        self.add(step.clone(), Action::Remove(remove));
+        step
     }
 
     pub(super) fn add_schema(&mut self) -> StepId {
@@ -490,6 +513,10 @@ fn schema_step() -> StepId {
 
 fn pin_step(connection: Option<&ConnectionName>) -> StepId {
     StepId::new(format!("pin {}", connection.map_or("sources", ConnectionName::as_str)))
+}
+
+fn connection_step(connection: &ConnectionName) -> StepId {
+    StepId::new(format!("connection {connection}"))
 }
 
 fn sync_step(connection: &ConnectionName) -> StepId {

@@ -70,6 +70,7 @@ impl Report for Answer {
             | EventKind::StepProgress { .. }
             | EventKind::SyncBaseline { .. }
             | EventKind::SourcesPinned { .. }
+            | EventKind::SyncDelivered { .. }
             | EventKind::TestFailed { .. } => {}
         }
     }

@@ -24,6 +24,9 @@ pub fn text(plan: &DeployPlan, color: bool) -> String {
         for reason in &change.reasons {
             let _ = writeln!(text, "      {}", dim.apply_to(reason));
         }
+        for field in &change.fields {
+            let _ = writeln!(text, "        {field}");
+        }
         for line in change.diff.iter().flat_map(|diff| diff.lines()) {
             let line = match line.as_bytes().first() {
                 Some(b'+') => style(Style::new().green()).apply_to(line),
@@ -84,7 +87,7 @@ pub(super) fn sum(plan: &DeployPlan) -> String {
     parts.join(", ")
 }
 
-const ORDER: [(Act, &str); 10] = [
+const ORDER: [(Act, &str); 11] = [
     (Act::Create, "to create"),
     (Act::Sync, "to sync"),
     (Act::Update, "to update"),
@@ -95,6 +98,7 @@ const ORDER: [(Act, &str); 10] = [
     (Act::Orphan, "left behind (--prune drops them)"),
     (Act::Foreign, "not kiln's (--adopt takes them over)"),
     (Act::Edited, "edited in the workspace (--overwrite-edits replaces them)"),
+    (Act::Mismatch, "not what the project takes them for"),
 ];
 
 fn mark(act: Act) -> (&'static str, Style) {
@@ -105,6 +109,6 @@ fn mark(act: Act) -> (&'static str, Style) {
         Act::Rebuild | Act::Replace => ("±", Style::new().yellow()),
         Act::Drop => ("-", Style::new().red()),
         Act::Orphan => ("·", Style::new().dim()),
-        Act::Foreign | Act::Edited => ("!", Style::new().red().bold()),
+        Act::Foreign | Act::Edited | Act::Mismatch => ("!", Style::new().red().bold()),
     }
 }

@@ -22,7 +22,8 @@ pub fn plan(plan: &DeployPlan) -> String {
     for change in &plan.changes {
         let stop = if change.act.refuses() { " ⛔" } else { "" };
         let drift = if change.drift { " (drifted)" } else { "" };
-        let why = change.reasons.iter().map(|reason| escaped(reason)).collect::<Vec<_>>().join("<br>");
+        let fields = change.fields.iter().map(|field| escaped(&field.to_string()));
+        let why = change.reasons.iter().map(|reason| escaped(reason)).chain(fields).collect::<Vec<_>>().join("<br>");
         let act = if change.act == Act::Orphan { "left behind".to_owned() } else { change.act.to_string() };
         let _ = writeln!(text, "| {act}{stop} | {} `{}`{drift} | {why} |", change.kind, change.name);
     }

@@ -221,6 +221,7 @@ impl Report for Terminal {
             | EventKind::DashboardPublished { .. }
             | EventKind::WidgetQueried { .. }
             | EventKind::SyncBaseline { .. }
+            | EventKind::SyncDelivered { .. }
             | EventKind::SourcesPinned { .. } => {}
         }
     }

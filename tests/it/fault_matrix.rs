@@ -99,10 +99,15 @@ fn kinds() -> Vec<Kind> {
         kind!("groups", harmless, {"code": "Success", "data": {"items": []}}, |c| c.fivetran.groups()),
         kind!("list connections", harmless, {"code": "Success", "data": {"items": []}}, |c| c.fivetran.connections(None)),
         kind!("get connection", harmless, {"code": "Success", "data": {"id": "a", "status": {"setup_state": "connected", "sync_state": "scheduled"}}}, |c| c.fivetran.connection(&ConnectionId::new("a"))),
-        kind!("create connection", once, {"code": "Success", "data": {"id": "a", "status": {"setup_state": "connected", "sync_state": "scheduled"}}}, |c| c.fivetran.create_connection(&CreateConnection::default())),
-        kind!("update connection", once, {"code": "Success", "data": {"id": "a", "status": {"setup_state": "connected", "sync_state": "scheduled"}}}, |c| c.fivetran.update_connection(&ConnectionId::new("a"), &UpdateConnection::default())),
+        kind!("create connection", once, {"code": "Success", "data": {"id": "a", "status": {"setup_state": "connected", "sync_state": "scheduled"}}}, |c| c.fivetran.create_connection(&CreateConnection::default(), &[])),
+        kind!("update connection", once, {"code": "Success", "data": {"id": "a", "status": {"setup_state": "connected", "sync_state": "scheduled"}}}, |c| c.fivetran.update_connection(&ConnectionId::new("a"), &UpdateConnection::default(), &[])),
         kind!("trigger sync", once, {"code": "Success"}, |c| c.fivetran.trigger_sync(&ConnectionId::new("a"), false)),
         kind!("get schemas", harmless, {"code": "Success", "data": {"schemas": {}}}, |c| c.fivetran.schemas(&ConnectionId::new("a"))),
+        kind!("get destination", harmless, {"code": "Success", "data": {"id": "g", "group_id": "g", "service": "databricks"}}, |c| c.fivetran.destination("g")),
+        kind!("list a group", harmless, {"code": "Success", "data": {"items": []}}, |c| c.fivetran.group_connections("g")),
+        kind!("run setup tests", harmless, {"code": "Success", "data": {"id": "a", "status": {"setup_state": "connected", "sync_state": "scheduled"}}}, |c| c.fivetran.test_connection(&ConnectionId::new("a"))),
+        kind!("delete connection", once, {"code": "Success"}, |c| c.fivetran.delete_connection(&ConnectionId::new("a"))),
+        kind!("reload schemas", harmless, {"code": "Success", "data": {"schemas": {}}}, |c| c.fivetran.reload_schemas(&ConnectionId::new("a"))),
         kind!("update schemas", once, {"code": "Success", "data": {"schemas": {}}}, |c| c.fivetran.update_schemas(&ConnectionId::new("a"), &SchemaConfig::default())),
     ]
 }

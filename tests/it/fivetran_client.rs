@@ -424,7 +424,7 @@ async fn lists_follow_their_cursor_and_a_prefix_must_mean_one_connection() {
         .await;
     let (client, _) = client(&server.uri());
     assert_eq!(client.connections(None).await.unwrap().len(), 2);
-    let error = client.find_by_prefix("shop_pg").await.unwrap_err();
+    let error = client.find_by_prefix("shop_pg", None).await.unwrap_err();
     assert_eq!(error.to_string(), "2 Fivetran connections have the schema prefix `shop_pg`; exactly one is needed");
 }
 

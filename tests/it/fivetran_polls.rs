@@ -252,3 +252,11 @@ async fn refusals_slow_everybody_down_and_fail_nobody() {
     let measured = measure(50, 4).await;
     assert!(measured.longest < Duration::from_secs(180), "{:?}", measured.longest);
 }
+
+#[tokio::test]
+async fn more_connections_than_can_be_asked_in_the_time_of_one_request_are_all_brought_up_to_date() {
+    // At five requests a second the last stands in the row for longer than a request may take.
+    let measured = measure(2_000, 0).await;
+    println!("2000 connections: at most {} requests in an hour", measured.most_in_an_hour);
+    assert!(measured.most_in_an_hour < LIMIT, "{}", measured.most_in_an_hour);
+}

@@ -1,5 +1,7 @@
 //! Every bad morning that the embedded Fivetran plays, through the binary: the exit status, and what a person reads.
 
+use serde_json::json;
+
 use crate::support::{Project, Ran};
 
 const FILES: &str = "local: {files: {public.orders: {path: data/orders.csv, key: [id], columns: {id: BIGINT, amount: \
@@ -124,5 +126,57 @@ fn a_connection_that_lands_its_tables_elsewhere_is_not_green() {
             "but there is no table raw.shop_public.orders",
             "destination writes to catalog `main`, and the project looks in `raw`",
         ],
+    );
+}
+
+#[test]
+fn wrong_keys_ids_prefixes_groups_and_tables_are_told_apart() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let project = Project::tiny();
+    project.point_at(&served);
+    let run = |secret: &str| {
+        let mut command = project.command(&["sync-and-refresh"]);
+        command.env("DATABRICKS_TOKEN", &served.token).env("COLUMNS", "400");
+        command.env("FIVETRAN_API_KEY", "local").env("FIVETRAN_API_SECRET", secret);
+        Ran::from(command.output().expect("kiln can be started"))
+    };
+    run("wrong").fails_with(6, &["`shop` was not synced", "401 AuthFailed", "Check the Fivetran API key and secret"]);
+    let prefix = "    schema_prefix: shop\n";
+    project.replace("jobs.yaml", prefix, &format!("    id: nobody_knows\n{prefix}"));
+    run(&served.token).fails_with(5, &["404 NotFound_Connector: Connector with id 'nobody_knows' does not exist"]);
+    // Of two connections with one prefix the group tells which is meant.
+    project.replace("jobs.yaml", "    id: nobody_knows\n", "");
+    let (_, group) = served.post("/v1/groups", &json!({"name": "elsewhere"}));
+    let twin = json!({"group_id": group["data"]["id"], "service": "google_cloud_postgresql", "config": {"schema_prefix": "shop"}});
+    assert_eq!(served.post("/v1/connections", &twin).0, 201);
+    run(&served.token).fails_with(
+        5,
+        &[
+            "2 Fivetran connections have the schema prefix `shop`; exactly one is needed",
+            "by its `id`, or by its `group`",
+        ],
+    );
+    project.replace("jobs.yaml", prefix, &format!("    group: elsewhere\n{prefix}"));
+    run(&served.token).fails_with(5, &["connection `shop`: its setup was never completed"]);
+    project.replace("jobs.yaml", "group: elsewhere", "group: nowhere");
+    run(&served.token)
+        .fails_with(5, &["0 Fivetran connections have the schema prefix `shop`", "let `kiln deploy` make it"]);
+    project.replace("jobs.yaml", "group: nowhere", "group: local");
+    assert_eq!(run(&served.token).status, 0);
+}
+
+#[test]
+fn a_table_that_the_source_lacks_is_named_with_those_that_it_has() {
+    let project = Project::tiny();
+    project.replace("jobs.yaml", FILES, "local: {sample: {customers: 20, seed: 7}}");
+    project.replace("jobs.yaml", "{public: [orders]}", "{public: [orders, refunds]}");
+    project.replace("jobs.yaml", "{columns: {id: BIGINT, customer: STRING, amount: \"DECIMAL(12,2)\"}}", "");
+    project.replace("jobs.yaml", "models:\n  sql: {materialized: table}\n  sql/staging: {materialized: view}\n", "");
+    project.replace("jobs.yaml", "{build: sql/**}", "{sync: shop}");
+    project.replace("jobs.yaml", "[{sync: shop}, {sync: shop}]", "[{sync: shop}]");
+    project.kiln(&["sync-and-refresh"]).fails_with(
+        5,
+        &["the source has no table `public.refunds`, which the connection is to replicate; it has public.customers"],
     );
 }

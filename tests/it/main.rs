@@ -23,11 +23,16 @@ mod fault_matrix;
 mod faults;
 #[cfg(feature = "local")]
 mod first_run;
+mod fivetran_changes;
 mod fivetran_client;
+#[cfg(feature = "local")]
+mod fivetran_connections;
 mod fivetran_polls;
 #[cfg(feature = "local")]
 mod fivetran_scenarios;
 mod fivetran_states;
+#[cfg(feature = "local")]
+mod fivetran_webhooks;
 mod github;
 mod http_faults;
 #[cfg(feature = "local")]

@@ -26,8 +26,8 @@ const ROOMS: &[(&str, &str)] = &[
     ("event", "plan ids"),
     (
         "execute",
-        "plan event databricks fivetran http manifest config template dialect analysis dashboards ids diag \
-         graph",
+        "observe plan event databricks fivetran http manifest config template dialect analysis dashboards ids diag \
+         secret graph",
     ),
     ("report", "plan event dashboards ids diag"),
     ("local", "databricks::wire fivetran::wire dialect ids secret"),

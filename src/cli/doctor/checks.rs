@@ -346,13 +346,21 @@ fn title(name: &ConnectionName) -> String {
     format!("connection {name}")
 }
 
+/// Tells whether kiln makes a connection that is not there.
+fn is_made(connection: &Connection) -> bool {
+    connection.kept.as_ref().is_some_and(|kept| kept.config.is_some())
+}
+
 async fn of_connection(name: &str, wanted: &Connection, client: &fivetran::Client) -> Check {
     let found = match &wanted.id {
         Some(id) if !id.value.is_empty() => client.connection(&ConnectionId::new(&id.value)).await,
-        _ => client.find_by_prefix(&wanted.schema_prefix).await,
+        _ => client.find_by_prefix(&wanted.schema_prefix, wanted.group.as_deref()).await,
     };
     let connection = match found {
         Ok(connection) => connection,
+        Err(fivetran::Error::Prefix { count: 0, .. }) if is_made(wanted) => {
+            return skipped(name, "it is not there yet; `kiln deploy` makes it");
+        }
         Err(error) => return wrong(name, error.to_string(), error.help()),
     };
     let id = &connection.id;

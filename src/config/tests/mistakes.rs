@@ -363,3 +363,81 @@ fn broken_yaml_is_reported_where_it_breaks() {
     }
     assert!(problems(&bomb)[0].contains("error the file holds more than 200000 values"), "{:?}", problems(&bomb));
 }
+
+#[test]
+fn what_is_kept_of_a_connection_is_checked() {
+    let remote =
+        "version: 1\nproject: shop\nenvironments: {prod: {host: \"https://dbc.test\", catalog: main, schema: shop}}\n";
+    let of = |lines: &str| {
+        let yaml = format!(
+            "{remote}connections:\n  shop:\n    service: google_cloud_postgresql\n    schema_prefix: shop\n{lines}"
+        );
+        problems(&yaml)
+    };
+    let config =
+        "    config: {host: h, port: 1, database: d, user: u, password: '${PW}', update_method: QUERY_BASED}\n";
+    assert_eq!(of(config), Vec::<String>::new(), "an unset secret is looked up when it is sent");
+    for (lines, expected) in [
+        (
+            "    config: {host: h}\n",
+            "8:13 error `config` of a google_cloud_postgresql has no `port`, no `database`, no `user`, no `password` (Fivetran",
+        ),
+        (
+            "    config: {host: h, port: 1, database: d, user: u, password: '${PW}', update_method: WAL_PGOUTPUT}\n",
+            "8:13 error `config` of a google_cloud_postgresql has no `publication_name` with `update_method: WAL_PGOUTPUT`, no",
+        ),
+        (
+            "    id: a_b\n    config: {password: hunter2}\n",
+            "9:24 error `password` looks like a secret, and jobs.yaml must not",
+        ),
+        ("    id: a_b\n    config: {api: [{key: k, token_2: 7}]}\n", "9:38 error `api/0/token_2` looks like a secret"),
+        ("    id: a_b\n    config: {note: 'x ${API_TOKEN}'}\n", "9:23 error `API_TOKEN` looks like a secret"),
+        ("    id: a_b\n    config: {schema_prefix: x}\n", "9:14 error `schema_prefix` stands at the connection itself"),
+        (
+            "    id: a_b\n    config: {hst: h}\n",
+            "9:19 warning `hst` is no key of google_cloud_postgresql that kiln knows (Did you mean `host`?",
+        ),
+        (
+            "    id: a_b\n    config: {update_method: XMIN}\n",
+            "9:29 warning `update_method` is `XMIN`, which kiln does not know (Fivetran has QUERY_BASED, WAL_PGOUTPUT.",
+        ),
+        (
+            "    id: a_b\n    config: {host: h}\n    secrets: [hots]\n",
+            "10:15 error there is no key in `config` named `hots` (Did you mean `host`?)",
+        ),
+        ("    secrets: [a]\n", "8:5 error `secrets` names keys of `config`, and there is no `config`"),
+        (
+            "    schema_change_handling: ALLOW\n",
+            "8:29 error `schema_change_handling` cannot be `ALLOW` (It can be ALLOW_ALL",
+        ),
+        ("    schedule_type: manuel\n", "8:20 error `schedule_type` cannot be `manuel` (Did you mean `manual`?"),
+        ("    sync_frequency: 7\n", "8:21 error `sync_frequency` is none that Fivetran has (It has 1m, 5m"),
+        ("    sync_frequency: 90s\n", "8:21 error `sync_frequency` is none that Fivetran has"),
+        (
+            "    sync_frequency: 1d\n    daily_sync_time: \"03:30\"\n",
+            "9:22 error `daily_sync_time` cannot be `03:30` (It is a whole hour",
+        ),
+        ("    daily_sync_time: \"03:00\"\n", "8:5 error `daily_sync_time` goes with `sync_frequency: 1d` only"),
+        ("    paused: maybe\n", "8:13 error `paused` must be true or false"),
+        ("    exclude: others\n", "8:14 error `exclude: others` needs `tables`"),
+        ("    exclude: all\n", "8:14 error `exclude` cannot be `all` (Write `others`"),
+        ("    tables: {p: [a]}\n    exclude: {p: [a]}\n", "9:19 error table `p.a` is in `tables` and in `exclude`"),
+        ("    tables: {p: [a]}\n    columns: {a: {x: hash}}\n", "9:15 error `a` is not a source table (Write it as"),
+        (
+            "    tables: {p: [a]}\n    columns: {p.b: {x: hash}}\n",
+            "9:15 error there is no table in `tables` of this connection named `p.b` (Did you",
+        ),
+        (
+            "    tables: {p: [a]}\n    columns: {p.a: {x: hashed}}\n",
+            "9:24 error column `x` cannot be `hashed` (Did you mean `hash`?",
+        ),
+    ] {
+        let found = of(lines);
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{lines}\n{expected}\n{found:#?}");
+    }
+    // In the embedded workspace none of it is needed, and what is written is looked at all the same.
+    check(
+        "connections: {a: {service: s, schema_prefix: a, local: {sample: }, group: '${NO}', config: {host: '${NO}', password: x}}}\n",
+        &["4:118 error `password` looks like a secret"],
+    );
+}

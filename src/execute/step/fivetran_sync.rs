@@ -10,7 +10,7 @@ use crate::config;
 use crate::databricks;
 use crate::event::{EventKind, Failure, Outcome};
 use crate::fivetran::sync::{
-    self, Baseline, Intent, Listener, Progress, SyncOptions, SyncOutcome, SyncReport, WhenRunning,
+    self, Baseline, Delivered, Intent, Listener, Progress, SyncOptions, SyncOutcome, SyncReport, WhenRunning,
 };
 use crate::fivetran::{Client, Error};
 use crate::ids::{ConnectionId, TableName};
@@ -43,22 +43,33 @@ async fn sync(
 ) -> Result<Finished, Error> {
     let id = match &action.id {
         Some(id) => ConnectionId::new(id),
-        None => ConnectionId::new(client.find_by_prefix(&action.schema_prefix).await?.id),
+        None => ConnectionId::new(client.find_by_prefix(&action.schema_prefix, action.group.as_deref()).await?.id),
     };
-    // What cannot be seen before is not compared; what cannot be seen after is an error.
-    let before = arrival::look(&action.tables, context).await.unwrap_or_default();
+    let delivered = delivered(action, &id, context, reporter).await;
+    let delivered = match delivered {
+        Ok(delivered) => delivered,
+        Err(failure) => return Ok(Finished::new(Outcome::Stale { failure })),
+    };
+    // What cannot be seen before is not compared; what cannot be seen after is an error. Where the sync has ended already,
+    // nobody can look before it.
+    let before = match &delivered {
+        Some(_) => None,
+        None => Some(arrival::look(&action.tables, context).await.unwrap_or_default()),
+    };
     let mut listener = Told { connection: &id, reporter };
     let report = sync::run(
         client,
         &id,
-        &options(action, context.earlier.baseline(reporter.step())),
+        &SyncOptions { delivered, ..options(action, context.earlier.baseline(reporter.step())) },
         &context.cancel,
         &mut listener,
     )
     .await?;
     match &report.outcome {
         SyncOutcome::Interrupted => Ok(Finished::new(Outcome::Cancelled)),
-        outcome if outcome.is_fresh() => Ok(prove(action, client, &id, &report, &before, context, reporter).await),
+        outcome if outcome.is_fresh() => {
+            Ok(prove(action, client, &id, &report, before.as_ref(), context, reporter).await)
+        }
         outcome => {
             let help = outcome.help().unwrap_or_default();
             Ok(Finished::new(Outcome::Stale {
@@ -74,6 +85,37 @@ async fn sync(
             }))
         }
     }
+}
+
+/// Finds what a webhook told of the connection's sync, and puts it on record before it counts.
+async fn delivered(
+    action: &SyncConnection,
+    id: &ConnectionId,
+    context: &Context,
+    reporter: &Reporter,
+) -> Result<Option<Delivered>, Failure> {
+    let new = context.delivered.as_ref().filter(|(connection, _)| *connection == action.connection);
+    let Some((_, delivered)) = new else { return Ok(context.earlier.delivered(reporter.step())) };
+    if delivered.connection != *id {
+        return Err(Failure {
+            message: format!(
+                "connection `{}` is {id}, and the webhook tells of {}: nothing was triggered",
+                action.connection, delivered.connection
+            ),
+            help: Some("Is it the webhook of another environment's group?".to_owned()),
+            ..Failure::default()
+        });
+    }
+    let Delivered { connection, sync_id, at, status, reason } = delivered.clone();
+    let step = reporter.step().clone();
+    let status = status.to_string();
+    let told = EventKind::SyncDelivered { step, connection, sync_id, ended_at: at, status, reason };
+    reporter.keep(told).await.map_err(|why| Failure {
+        message: format!("connection `{}`: what the webhook told could not be kept: {why}", action.connection),
+        help: Some("Make room and rights under `.kiln` in the project's folder, then run it again.".to_owned()),
+        ..Failure::default()
+    })?;
+    Ok(Some(delivered.clone()))
 }
 
 fn options(action: &SyncConnection, resume: Option<Baseline>) -> SyncOptions {
@@ -144,7 +186,7 @@ async fn prove(
     client: &Client,
     id: &ConnectionId,
     report: &SyncReport,
-    before: &Landed,
+    before: Option<&Landed>,
     context: &Context,
     reporter: &Reporter,
 ) -> Finished {
@@ -181,9 +223,11 @@ async fn prove(
             });
         }
     }
-    if matches!(report.outcome, SyncOutcome::AlreadyFresh { .. }) || action.tables.is_empty() {
-        return Finished::succeeded(reason);
-    }
+    let fresh = matches!(report.outcome, SyncOutcome::AlreadyFresh { .. });
+    let Some(before) = before.filter(|_| !fresh && !action.tables.is_empty()) else {
+        let told = if before.is_none() && !fresh { ", as the webhook told" } else { "" };
+        return Finished::succeeded(format!("{reason}{told}"));
+    };
     reporter.progress("looking at what landed");
     match after.arrived(before, report.before, &action.tables, context, reporter).await {
         Ok(arrival) => {

@@ -11,6 +11,7 @@ mod databricks_increment;
 mod databricks_job;
 mod databricks_pin;
 mod databricks_version;
+mod fivetran_connection;
 mod fivetran_sync;
 
 use std::collections::HashMap;
@@ -24,8 +25,9 @@ use super::permits::Permits;
 use super::{Clock, Connected, Earlier, Receipts, Settings};
 use crate::diag::sentence;
 use crate::event::{Event, EventKind, Failure, Outcome};
+use crate::fivetran::sync::Delivered;
 use crate::http::Class;
-use crate::ids::{Fingerprint, ModelName, RunId, StatementId, StepId};
+use crate::ids::{ConnectionName, Fingerprint, ModelName, RunId, StatementId, StepId};
 use crate::plan::{Action, Versions};
 
 /// Key of the tag that names a statement's run in the query history.
@@ -59,6 +61,8 @@ pub(super) struct Shared {
     pub(super) schema: String,
     /// Whether models are built though they are unchanged.
     pub(super) force: bool,
+    /// The connection whose sync has ended already, as a webhook told.
+    pub(super) delivered: Option<(ConnectionName, Delivered)>,
     /// What was under way when the run was broken off.
     pub(super) earlier: Earlier,
     /// The versions at which sources are read, as far as they are fixed.
@@ -141,6 +145,8 @@ impl Reporter {
 pub(super) async fn carry_out(action: Action, context: &Context, reporter: &Reporter) -> Finished {
     match action {
         Action::CreateSchema { statement } => databricks_build::create_schema(statement, context, reporter).await,
+        Action::Keep(connection) => fivetran_connection::keep(&connection, context, reporter).await,
+        Action::Remove(connection) => fivetran_connection::remove(&connection, context).await,
         Action::Sync(sync) => fivetran_sync::run(&sync, context, reporter).await,
         Action::Pin(tables) => databricks_pin::run(&tables, context, reporter).await,
         Action::Build(model) => databricks_build::run(&model, context, reporter).await,

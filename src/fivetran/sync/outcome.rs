@@ -66,6 +66,11 @@ pub enum SyncOutcome {
         /// What the connection is doing instead.
         why: String,
     },
+    /// What a webhook told does not make the data as fresh as was asked.
+    NotDelivered {
+        /// Why.
+        why: String,
+    },
     /// The sync failed.
     Failed {
         /// When, by Fivetran's clock.
@@ -159,6 +164,7 @@ impl SyncOutcome {
                 };
                 format!("{last}; {why}, and nothing was triggered")
             }
+            Self::NotDelivered { why } => format!("the webhook does not stand for fresh data: {why}"),
             Self::Failed { failed_at, tasks, reason } => {
                 format!("failed at {}: {}", time(failed_at), told(tasks, reason.as_deref()))
             }
@@ -185,6 +191,7 @@ impl SyncOutcome {
         Some(match self {
             Self::Synced { .. } | Self::AlreadyFresh { .. } | Self::Interrupted => return None,
             Self::NotFresh { .. } => "see in Fivetran why it did not sync, or let the job sync it: `ensure_fresh`",
+            Self::NotDelivered { .. } => "run this again without the webhook: the job syncs by itself then",
             Self::Failed { .. } => "see its log in Fivetran; what is transient is cured by running this again",
             Self::Broken { .. } => "repair the connection in Fivetran, then run this again",
             Self::Rescheduled { .. } => {
@@ -217,12 +224,12 @@ pub(super) fn doing(connection: &Connection) -> String {
     }
 }
 
-fn time(at: &DateTime<Utc>) -> String {
+pub(super) fn time(at: &DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// A duration in the units that people would use for it.
-fn span(duration: Duration) -> String {
+pub(super) fn span(duration: Duration) -> String {
     let counted = |n: u64, unit: &str| format!("{n} {unit}{}", if n == 1 { "" } else { "s" });
     match duration.as_secs() {
         seconds @ 0..60 => counted(seconds, "second"),

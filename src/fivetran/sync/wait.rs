@@ -17,7 +17,7 @@ use crate::http::Class;
 use crate::ids::ConnectionId;
 
 /// What ends a wait early.
-enum End {
+pub(super) enum End {
     Outcome(SyncOutcome),
     Error(Error),
 }
@@ -42,7 +42,7 @@ struct Course {
 pub(super) struct Wait<'a> {
     client: &'a Client,
     id: &'a ConnectionId,
-    options: &'a SyncOptions,
+    pub(super) options: &'a SyncOptions,
     cancel: &'a CancellationToken,
     listener: &'a mut dyn Listener,
     started: Instant,
@@ -123,6 +123,9 @@ impl<'a> Wait<'a> {
 
     async fn wanted(&mut self) -> Result<SyncOutcome, End> {
         let mut connection = self.read().await?;
+        if let Some(delivered) = &self.options.delivered {
+            return self.take(delivered, connection).await;
+        }
         if let Some(baseline) = &self.options.resume {
             return self.take_up(baseline.clone(), &connection).await;
         }
@@ -370,11 +373,12 @@ impl<'a> Wait<'a> {
 
     /// Adds the reason of a failure, where the account keeps a history of syncs and the connection says none.
     async fn explained(&mut self, outcome: SyncOutcome) -> SyncOutcome {
-        let (SyncOutcome::Failed { failed_at, tasks, .. } | SyncOutcome::Broken { failed_at, tasks, .. }) = &outcome
+        let (SyncOutcome::Failed { failed_at, tasks, reason } | SyncOutcome::Broken { failed_at, tasks, reason }) =
+            &outcome
         else {
             return outcome;
         };
-        if !tasks.is_empty() {
+        if !tasks.is_empty() || reason.is_some() {
             return outcome;
         }
         let (from, to) = (*failed_at - TimeDelta::days(1), *failed_at + TimeDelta::minutes(1));
@@ -427,7 +431,7 @@ impl<'a> Wait<'a> {
         }
     }
 
-    async fn rested(&mut self) -> Result<Connection, End> {
+    pub(super) async fn rested(&mut self) -> Result<Connection, End> {
         self.rest().await?;
         self.look().await
     }
@@ -476,7 +480,7 @@ impl<'a> Wait<'a> {
     }
 
     /// The time by Fivetran's clock, which its answers tell.
-    fn its_now(&self) -> DateTime<Utc> {
+    pub(super) fn its_now(&self) -> DateTime<Utc> {
         self.client.http().on_its_clock(self.client.http().clock().now())
     }
 }

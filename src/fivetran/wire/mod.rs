@@ -8,6 +8,7 @@ mod connection;
 mod envelope;
 mod history;
 mod schemas;
+mod webhook;
 
 pub use account::{AccountInfo, Destination, Group};
 pub use connection::{
@@ -16,7 +17,11 @@ pub use connection::{
 };
 pub use envelope::{Envelope, Page, SUCCESS};
 pub use history::SyncRecord;
-pub use schemas::{ColumnConfig, PatchSettings, SchemaChangeHandling, SchemaConfig, SchemaNode, SyncMode, TableConfig};
+pub use schemas::{
+    ColumnConfig, ExcludeMode, PatchSettings, ReloadSchemas, SchemaChangeHandling, SchemaConfig, SchemaNode, SyncMode,
+    TableConfig,
+};
+pub use webhook::{SyncEnd, WebhookBody, WebhookData};
 
 #[cfg(test)]
 pub(crate) mod testing {

@@ -31,6 +31,32 @@ open_enum! {
     }
 }
 
+/// Body of `POST /v1/connections/{id}/schemas/reload`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadSchemas {
+    /// What becomes of what is new.
+    #[serde(default)]
+    pub exclude_mode: ExcludeMode,
+}
+
+open_enum! {
+    /// `exclude_mode`.
+    pub enum ExcludeMode {
+        /// As the connection's own handling of changes says.
+        Preserve = "PRESERVE",
+        /// It is replicated.
+        Include = "INCLUDE",
+        /// It is left out.
+        Exclude = "EXCLUDE",
+    }
+}
+
+impl Default for ExcludeMode {
+    fn default() -> Self {
+        Self::Preserve
+    }
+}
+
 /// A schema of the source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SchemaNode {
@@ -140,6 +166,12 @@ mod tests {
         let schemas = answer.data.unwrap().schemas.unwrap();
         let orders = &schemas["public"].tables.as_ref().unwrap()["orders"];
         assert_eq!(orders.sync_mode, Some(SyncMode::SoftDelete));
+    }
+
+    #[test]
+    fn the_body_of_a_reload_round_trips() {
+        let body: ReloadSchemas = round_trip(r#"{"exclude_mode":"PRESERVE"}"#);
+        assert_eq!(body.exclude_mode, ExcludeMode::default());
     }
 
     #[test]

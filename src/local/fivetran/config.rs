@@ -57,6 +57,20 @@ pub struct PostgresSource {
     pub updated_at: IndexMap<String, String>,
 }
 
+/// What becomes of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnSetting {
+    /// Whether it is replicated.
+    pub enabled: bool,
+    /// Whether hashes take the place of its values.
+    pub hashed: bool,
+}
+
+impl ColumnSetting {
+    /// As it is in the source.
+    pub const AS_IT_IS: Self = Self { enabled: true, hashed: false };
+}
+
 /// A connection that the embedded Fivetran shall have.
 #[derive(Clone, Debug)]
 pub struct Declared {
@@ -72,6 +86,8 @@ pub struct Declared {
     pub catalog: String,
     /// Source schema → tables to replicate; empty: all that the source has.
     pub tables: IndexMap<String, Vec<String>>,
+    /// Source table as `schema.table` → what becomes of its columns.
+    pub columns: IndexMap<String, IndexMap<String, ColumnSetting>>,
     /// What it replicates; none leaves a connection whose syncs fail and say what is missing.
     pub local: Option<LocalSource>,
     /// The address of the source, where it has one.

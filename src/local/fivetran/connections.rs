@@ -158,6 +158,22 @@ impl Connections {
         Ok(made.group)
     }
 
+    /// Changes the config of a destination, and returns it; none if there is none of that id.
+    pub(super) fn update_destination(
+        &self,
+        id: &str,
+        config: Map<String, Value>,
+    ) -> Result<Option<Destination>, StoreError> {
+        let mut state = self.state();
+        let mut groups = state.groups.clone();
+        let Some(group) = groups.iter_mut().find(|group| group.destination.id == id) else { return Ok(None) };
+        group.destination.config.get_or_insert_default().extend(config);
+        let changed = group.destination.clone();
+        self.store.write(GROUPS, &groups)?;
+        state.groups = groups;
+        Ok(Some(changed))
+    }
+
     /// Adds a connection under an id that is free.
     pub(super) fn add(&self, state: &mut State, document: Document) -> Result<(), StoreError> {
         self.save(&document)?;
@@ -201,6 +217,7 @@ impl Connections {
         };
         document.name = Some(declared.name.clone());
         document.wanted = declared.tables.clone();
+        document.declare_columns(&declared.columns);
         document.connection.service.clone_from(&declared.service);
         document.connection.schema.clone_from(&declared.schema_prefix);
         let config = document.connection.config.get_or_insert_default();
@@ -501,6 +518,7 @@ pub(super) fn new_document(id: &str, service: &str, group: &str, now: DateTime<U
         name: None,
         connection,
         wanted: indexmap::IndexMap::new(),
+        wanted_columns: indexmap::IndexMap::new(),
         successes: 0,
         tables: indexmap::IndexMap::new(),
         schemas: None,

@@ -4,13 +4,13 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::config::LocalSource;
+use super::config::{ColumnSetting, LocalSource};
 use super::names::in_destination;
 use super::scenario::Scenario;
 use super::source::SourceTable;
 use crate::fivetran::wire::{
-    ColumnConfig, Connection, PatchSettings, SchemaChangeHandling, SchemaConfig, SchemaNode, SetupState, SyncMode,
-    SyncState, TableConfig,
+    ColumnConfig, Connection, PatchSettings, SchemaChangeHandling, SchemaConfig, SchemaNode, SyncMode, SyncState,
+    TableConfig,
 };
 use crate::ids::TableName;
 
@@ -25,6 +25,9 @@ pub(super) struct Document {
     /// Source schema → tables to replicate, as a project declared them; none or empty: all.
     #[serde(default)]
     pub(super) wanted: IndexMap<String, Vec<String>>,
+    /// `schema.table` → what becomes of its columns, as a project declared it.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub(super) wanted_columns: IndexMap<String, IndexMap<String, ColumnSetting>>,
     /// How many syncs have succeeded.
     #[serde(default)]
     pub(super) successes: u64,
@@ -95,11 +98,6 @@ impl Document {
         self.connection.status.rescheduled_for = None;
     }
 
-    /// Whether it has never been set up.
-    pub(super) fn is_incomplete(&self) -> bool {
-        self.connection.status.setup_state == SetupState::Incomplete
-    }
-
     /// The settings of a table, if the schema config has it.
     pub(super) fn table_config(&self, table: &SourceTable) -> Option<&TableConfig> {
         self.schemas.as_ref()?.schemas.as_ref()?.get(&table.schema)?.tables.as_ref()?.get(&table.name)
@@ -147,6 +145,37 @@ impl Document {
             known.supports_columns_config = Some(true);
             known.supports_history_mode = Some(false);
             known.enabled_patch_settings = Some(PatchSettings { allowed: true, ..PatchSettings::default() });
+        }
+        self.choose_columns();
+    }
+
+    /// Takes over what a project declares of columns; what it no longer declares is as in the source again.
+    pub(super) fn declare_columns(&mut self, declared: &IndexMap<String, IndexMap<String, ColumnSetting>>) {
+        for columns in self.wanted_columns.values_mut() {
+            columns.values_mut().for_each(|setting| *setting = ColumnSetting::AS_IT_IS);
+        }
+        for (table, columns) in declared {
+            let wanted = self.wanted_columns.entry(table.clone()).or_default();
+            wanted.extend(columns.iter().map(|(column, setting)| (column.clone(), *setting)));
+        }
+        self.choose_columns();
+    }
+
+    /// Brings the columns of tables that are known in line with what a project declares.
+    fn choose_columns(&mut self) {
+        for (name, columns) in self.wanted_columns.clone() {
+            let Some((schema, table)) = name.split_once('.') else { continue };
+            let columns = columns.into_iter().map(|(column, setting)| {
+                let (enabled, hashed) = (Some(setting.enabled), Some(setting.hashed));
+                (column, ColumnConfig { enabled, hashed, ..ColumnConfig::default() })
+            });
+            let patch = TableConfig { columns: Some(columns.collect()), ..TableConfig::default() };
+            let patch = SchemaNode { tables: Some([(table.to_owned(), patch)].into()), ..SchemaNode::default() };
+            let patch = SchemaConfig { schemas: Some([(schema.to_owned(), patch)].into()), ..SchemaConfig::default() };
+            if let Err(error) = self.patch_schemas(&patch, false) {
+                // Tables that are not known yet wait; what the key needs stays.
+                tracing::debug!(?error, table = name, "columns stay as they are");
+            }
         }
     }
 

@@ -25,7 +25,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Declared, FileSource, LocalSource, PostgresSource, SampleSource};
+pub use config::{ColumnSetting, Declared, FileSource, LocalSource, PostgresSource, SampleSource};
 
 use std::path::Path;
 use std::sync::Arc;

@@ -18,7 +18,7 @@ use super::scenario::Scenario;
 use super::schemas;
 use super::source::{Source, SourceError};
 use crate::fivetran::wire::{
-    AccountInfo, Connection, CreateConnection, Destination, Resync, SetupState, SetupTest, TriggerSync,
+    AccountInfo, Connection, CreateConnection, Destination, Resync, SetupState, SetupTest, Task, TriggerSync,
     UpdateConnection,
 };
 
@@ -32,7 +32,7 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(connections: Arc<Connecti
         .route("/v1/groups/{group}", get(group))
         .route("/v1/groups/{group}/connections", get(group_connections))
         .route("/v1/destinations", get(destinations))
-        .route("/v1/destinations/{destination}", get(destination))
+        .route("/v1/destinations/{destination}", get(destination).patch(update_destination))
         .route("/v1/connections", get(list).post(create))
         .route("/v1/connections/{id}", get(details).patch(update).delete(remove))
         .route("/v1/connections/{id}/sync", post(sync))
@@ -89,11 +89,30 @@ async fn destinations(State(app): App, Query(query): Query<ListQuery>) -> Reply 
 
 async fn destination(State(app): App, Path(id): Path<String>) -> Reply {
     let found = app.state().groups.iter().find(|g| g.destination.id == id).map(|g| g.destination.clone());
-    let missing = || {
-        let message = format!("Destination with id '{id}' does not exist.");
-        Refusal::new(StatusCode::NOT_FOUND, "NotFound_Destination", message)
-    };
-    data("Destination details retrieved successfully", found.ok_or_else(missing)?)
+    data("Destination details retrieved successfully", found.ok_or_else(|| no_destination(&id))?)
+}
+
+/// Changes a destination's config; what the body leaves out stays as it is.
+async fn update_destination(State(app): App, Path(id): Path<String>, headers: HeaderMap, bytes: Bytes) -> Reply {
+    #[derive(Deserialize)]
+    struct Update {
+        #[serde(default)]
+        config: Map<String, Value>,
+    }
+    let mut wanted: Update = body(&headers, &bytes)?;
+    if wanted.config.is_empty() {
+        return Err(Refusal::invalid("The request changes nothing that lasts"));
+    }
+    hide(&mut wanted.config);
+    data(
+        "Destination has been updated",
+        app.update_destination(&id, wanted.config)?.ok_or_else(|| no_destination(&id))?,
+    )
+}
+
+fn no_destination(id: &str) -> Refusal {
+    let message = format!("Destination with id '{id}' does not exist.");
+    Refusal::new(StatusCode::NOT_FOUND, "NotFound_Destination", message)
 }
 
 async fn group_connections(State(app): App, Path(id): Path<String>, Query(mut query): Query<ListQuery>) -> Reply {
@@ -118,13 +137,23 @@ async fn list(State(app): App, Query(query): Query<ListQuery>) -> Reply {
 /// The object as the API shows it: secrets in the config are hidden.
 fn shown(document: &Document) -> Connection {
     let mut connection = document.connection.clone();
-    for (key, value) in connection.config.iter_mut().flatten() {
-        let secret = ["password", "secret", "token", "private_key", "secret_key"].iter().any(|part| key.contains(part));
-        if secret && !value.is_null() {
-            *value = Value::String("******".to_owned());
+    connection.config.iter_mut().for_each(hide);
+    connection
+}
+
+/// Hides secrets in a config. Nothing here needs them, so they are not even kept.
+fn hide(config: &mut Map<String, Value>) {
+    const PARTS: [&str; 6] = ["password", "passphrase", "secret", "token", "private_key", "api_key"];
+    for (key, value) in config {
+        match value {
+            Value::Object(inner) => hide(inner),
+            Value::Array(items) => items.iter_mut().filter_map(Value::as_object_mut).for_each(hide),
+            Value::String(text) if !text.is_empty() && PARTS.iter().any(|part| key.contains(part)) => {
+                *text = "******".to_owned();
+            }
+            _ => {}
         }
     }
-    connection
 }
 
 async fn details(State(app): App, Path(id): Path<String>) -> Reply {
@@ -135,7 +164,8 @@ async fn details(State(app): App, Path(id): Path<String>) -> Reply {
 
 async fn create(State(app): App, headers: HeaderMap, bytes: Bytes) -> Reply {
     let wanted: CreateConnection = body(&headers, &bytes)?;
-    let config = wanted.config.unwrap_or_default();
+    let mut config = wanted.config.unwrap_or_default();
+    hide(&mut config);
     let schema = ["schema_prefix", "schema"].iter().find_map(|key| config.get(*key)?.as_str());
     let schema = schema.filter(|s| !s.is_empty()).ok_or_else(|| {
         Refusal::invalid("`config` must hold `schema_prefix` (databases) or `schema`: where the tables shall land")
@@ -151,7 +181,8 @@ async fn create(State(app): App, headers: HeaderMap, bytes: Bytes) -> Reply {
         if !state.groups.iter().any(|g| g.group.id == wanted.group_id) {
             return Err(Refusal::no_group(&wanted.group_id));
         }
-        if state.connections.values().any(|e| e.document.prefix() == schema) {
+        let same = |d: &Document| d.prefix() == schema && d.connection.group_id == wanted.group_id;
+        if state.connections.values().any(|entry| same(&entry.document)) {
             return Err(Refusal::invalid(format!("A connection with the schema `{schema}` exists already")));
         }
         let id = state.free_id(schema);
@@ -197,7 +228,8 @@ async fn update(State(app): App, Path(id): Path<String>, headers: HeaderMap, byt
             return Err(Refusal::invalid("The request changes nothing that lasts"));
         }
         let mut changed = entry.document.clone();
-        if let Some(config) = wanted.config {
+        if let Some(mut config) = wanted.config {
+            hide(&mut config);
             let kept: &mut Map<String, Value> = changed.connection.config.get_or_insert_default();
             for (key, value) in config {
                 if matches!(key.as_str(), "schema_prefix" | "schema")
@@ -317,6 +349,9 @@ async fn set_up(app: &Arc<Connections>, id: &str) -> Result<Document, Refusal> {
     let found = app.state().connections.get(id).map(|entry| (entry.document.clone(), entry.address()));
     let (document, address) = found.ok_or_else(|| Refusal::no_connection(id))?;
     let found = async {
+        if let Some(why) = document.scenario().unwrap_or_default().and_then(Scenario::refuses_setup) {
+            return Err(SourceError::new(why));
+        }
         match document.local().map_err(SourceError::new)? {
             Some(local) => {
                 Source::open(local, address, document.successes).await?.tables().await.map(|tables| tables.len())
@@ -339,8 +374,21 @@ async fn set_up(app: &Arc<Connections>, id: &str) -> Result<Document, Refusal> {
             details: None,
         },
     };
-    if found.is_ok() && changed.is_incomplete() {
-        changed.connection.status.setup_state = SetupState::Connected;
+    let status = &mut changed.connection.status;
+    let before = status.setup_state.clone();
+    match &found {
+        Ok(_) => {
+            status.setup_state = SetupState::Connected;
+            status.tasks.retain(|task| task.code != "reconnect");
+        }
+        Err(error) if before == SetupState::Connected => {
+            let (code, message) = ("reconnect".to_owned(), "Reconnect".to_owned());
+            status.setup_state = SetupState::Broken;
+            status.tasks = vec![Task { code, message, details: Some(error.0.clone()) }];
+        }
+        Err(_) => {}
+    }
+    if changed.connection.status.setup_state != before {
         app.save(&changed)?;
         entry.document = changed.clone();
     }

@@ -131,6 +131,15 @@ impl Scenario {
         }
     }
 
+    /// Why the setup tests fail.
+    pub(super) fn refuses_setup(self) -> Option<&'static str> {
+        match self {
+            Self::Incomplete => Some("no credentials were entered"),
+            Self::Broken => Some("FATAL: password authentication failed for user \"fivetran\""),
+            _ => None,
+        }
+    }
+
     /// Until when a sync is put off.
     pub(super) fn puts_off(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match self {

@@ -6,10 +6,10 @@ use axum::http::{HeaderMap, StatusCode};
 use indexmap::IndexMap;
 
 use super::document::SchemaPatchError;
-use super::reply::{Refusal, Reply, body, data};
+use super::reply::{Refusal, Reply, body, body_or_default, data};
 use super::routes::App;
 use super::source::Source;
-use crate::fivetran::wire::{ColumnConfig, SchemaConfig, SchemaNode, TableConfig};
+use crate::fivetran::wire::{ColumnConfig, ExcludeMode, ReloadSchemas, SchemaConfig, SchemaNode, TableConfig};
 
 const RETRIEVED: &str = "Schema configuration retrieved successfully";
 const UPDATED: &str = "Schema configuration has been updated";
@@ -103,7 +103,11 @@ pub(super) async fn change_column(
 }
 
 /// Asks the source for its tables again.
-pub(super) async fn reload(State(app): App, Path(id): Path<String>) -> Reply {
+pub(super) async fn reload(State(app): App, Path(id): Path<String>, headers: HeaderMap, bytes: Bytes) -> Reply {
+    let wanted: ReloadSchemas = body_or_default(&headers, &bytes)?;
+    if wanted.exclude_mode != ExcludeMode::Preserve {
+        return Err(Refusal::invalid(format!("exclude_mode '{}' is not supported here", wanted.exclude_mode)));
+    }
     let found = app.state().connections.get(&id).map(|entry| (entry.document.clone(), entry.address()));
     let (document, address) = found.ok_or_else(|| Refusal::no_connection(&id))?;
     let local = document.local().map_err(Refusal::invalid)?.ok_or_else(|| none_yet(&id))?;

@@ -50,10 +50,23 @@ impl Killer {
         args: &[&str],
         at: Option<(usize, Moment)>,
     ) -> (Ran, usize) {
+        self.run_with(project, token, args, &[], at)
+    }
+
+    /// Runs kiln so, with further variables.
+    pub(crate) fn run_with(
+        &self,
+        project: &Project,
+        token: &str,
+        args: &[&str],
+        variables: &[(&str, &str)],
+        at: Option<(usize, Moment)>,
+    ) -> (Ran, usize) {
         self.requests.store(0, Ordering::SeqCst);
         *self.at.lock().expect("nobody panicked") = at;
         let mut command = project.command(args);
         command.env("DATABRICKS_TOKEN", token).env("FIVETRAN_API_KEY", "local").env("FIVETRAN_API_SECRET", token);
+        command.envs(variables.iter().copied());
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("kiln can be started");
         self.client.store(child.id(), Ordering::SeqCst);
         let ran = Ran::from(child.wait_with_output().expect("it ends"));

@@ -274,6 +274,11 @@ impl Served {
         self.ask(reqwest::Method::GET, path, None)
     }
 
+    /// Makes something in it, or has it do something, and returns the status and the body.
+    pub(crate) fn post(&self, path: &str, body: &serde_json::Value) -> (u16, serde_json::Value) {
+        self.ask(reqwest::Method::POST, path, Some(body))
+    }
+
     /// Changes something of it.
     #[track_caller]
     pub(crate) fn patch(&self, path: &str, body: &serde_json::Value) {
