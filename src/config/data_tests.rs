@@ -8,8 +8,12 @@ use super::yaml::Node;
 use super::{DataTest, DataTestRule};
 use crate::diag::Diagnostic;
 
-const RULES: [&str; 8] =
+/// What a test can say.
+pub(super) const RULES: [&str; 8] =
     ["not_null", "unique", "accepted_values", "relationships", "expression", "row_count", "freshness", "no_rows"];
+
+/// Keys of `row_count`.
+pub(super) const ROW_COUNT_KEYS: [&str; 2] = ["min", "max"];
 
 const HELP: &str = "A test is one of `{not_null: COLUMNS}`, `{unique: COLUMNS}`, `{accepted_values: {COLUMN: [VALUES]}}`, \
      `{relationships: {COLUMN: MODEL.COLUMN}}`, `{expression: \"SQL that holds for each row\"}`, `{row_count: {min: 1}}`, \
@@ -21,9 +25,13 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Path, node: &Node) -> Vec<DataTes
     items.iter().filter_map(|item| test(walk, root, item)).collect()
 }
 
+/// Keys of a test.
+pub(super) fn keys() -> Vec<&'static str> {
+    RULES.into_iter().chain(["severity"]).collect()
+}
+
 fn test(walk: &mut Walk<'_>, root: &Path, node: &Node) -> Option<DataTest> {
-    let keys: Vec<&str> = RULES.into_iter().chain(["severity"]).collect();
-    let fields = walk.fields(node, "a test", &keys)?;
+    let fields = walk.fields(node, "a test", &keys())?;
     let warns = match fields.get("severity") {
         Some(node) => match walk.text(node, "`severity`")?.as_str() {
             "error" => false,
@@ -68,7 +76,7 @@ fn test(walk: &mut Walk<'_>, root: &Path, node: &Node) -> Option<DataTest> {
         }
         "expression" => DataTestRule::Expression(walk.text(argument, "`expression`")?),
         "row_count" => {
-            let fields = walk.fields(argument, "`row_count`", &["min", "max"])?;
+            let fields = walk.fields(argument, "`row_count`", &ROW_COUNT_KEYS)?;
             let mut bound = |key: &str| {
                 fields.get(key).and_then(|node| walk.integer::<u64>(node, &format!("`{key}`"), "from 0 on"))
             };

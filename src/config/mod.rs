@@ -10,6 +10,7 @@ mod interpolate;
 mod load;
 mod models;
 mod project;
+mod schema;
 mod secrets;
 mod select;
 mod sources;
@@ -25,5 +26,6 @@ pub use project::{
     Materialization, Model, Project, Protection, Remote, SchemaChange, Source, SourceTable, Strategy, SyncIntent,
     SyncStep, SyncWishes, WhenRunning, Workspace,
 };
+pub use schema::schema;
 pub use select::Selection;
 pub use syncs::parse_duration;

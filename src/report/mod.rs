@@ -11,6 +11,7 @@ pub mod history;
 pub mod json;
 pub mod markdown;
 pub mod page;
+pub mod sarif;
 pub mod terminal;
 
 use crate::event::Event;

@@ -13,7 +13,7 @@ mod scan;
 mod tests;
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -198,13 +198,24 @@ impl Write for Limited {
     }
 }
 
+/// Reads a file, of one that is too large no more than shows that it is.
+fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
+    // Anything else, such as a pipe, could keep us waiting for ever.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MAX_TEMPLATE_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 fn read(root: &Path, path: &Path) -> Result<Arc<SourceFile>, Diagnostics> {
     let problem = |what: String| {
         let file = SourceFile::new(path, "");
         Diagnostic::error("unreadable-file", what).at(Span::start_of(&file))
     };
     let bytes =
-        fs::read(root.join(path)).map_err(|error| problem(format!("cannot read {}: {error}", path.display())))?;
+        read_limited(&root.join(path)).map_err(|error| problem(format!("cannot read {}: {error}", path.display())))?;
     if bytes.len() > MAX_TEMPLATE_BYTES {
         let limit = MAX_TEMPLATE_BYTES >> 20;
         return Err(problem(format!("{} is larger than {limit} MiB", path.display())).into());
