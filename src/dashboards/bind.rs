@@ -132,15 +132,18 @@ pub(super) fn last_statement_range(sql: &str) -> Range<usize> {
             start = range.end;
         }
     }
-    let tail = &sql[start..];
-    let blank = pieces(tail).all(|(range, piece)| match piece {
-        Piece::Opaque => tail[range].starts_with(['-', '/']),
-        Piece::Char(c) => c.is_whitespace(),
-    });
-    let range = if start > 0 && blank { last } else { start..sql.len() };
+    let range = if start > 0 && is_blank(&sql[start..]) { last } else { start..sql.len() };
     let lead = sql[range.clone()].len() - sql[range.clone()].trim_start().len();
     let start = range.start + lead;
     start..start + sql[start..range.end.max(start)].trim_end().len()
+}
+
+/// Tells whether a text holds nothing but blanks and comments.
+pub(super) fn is_blank(sql: &str) -> bool {
+    pieces(sql).all(|(range, piece)| match piece {
+        Piece::Opaque => sql[range].starts_with(['-', '/']),
+        Piece::Char(c) => c.is_whitespace(),
+    })
 }
 
 /// Puts values in the place of parameters; a parameter that nothing is known about stays.

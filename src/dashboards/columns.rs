@@ -81,6 +81,11 @@ impl Resolver<'_> {
     }
 
     fn query(&mut self, dataset: &Dataset, sql: &Located) -> Offered {
+        // Notes that somebody keeps in a dataset of their own do no harm as long as nothing is drawn of them.
+        let used = self.dash.queries().any(|(_, _, query)| query.dataset == dataset.name);
+        if !used && bind::is_blank(sql.text()) {
+            return Offered::broken(dataset);
+        }
         if texts::has_placeholder(sql.text()) {
             return Offered::broken(dataset);
         }
@@ -371,7 +376,8 @@ fn put_together(
         // A line of its own, for the expression may end in a comment.
         sql.push_made(&format!("\nAS `__{index}`"));
     }
-    sql.push_made(&format!(" FROM {}", quote(label)));
+    // The alias keeps the label as it is written, for messages.
+    sql.push_made(&format!(" FROM {0} AS {0}", quote(label)));
     for (index, filter) in filters.iter().enumerate() {
         sql.push_made(if index > 0 { " AND (" } else { " WHERE (" });
         sql.push(filter);
