@@ -23,7 +23,7 @@ CASE{% for limit in limits %} WHEN {{ value }} < {{ limit }} THEN 'below {{ limi
 "#;
 
 /// Writes a project with so many models, and a dashboard for each ten of them, at most a hundred.
-pub fn write(folder: &Path, models: usize) {
+pub(crate) fn write(folder: &Path, models: usize) {
     let sources = (models / SOURCES_PER_MODEL).max(1);
     let dashboards = (models / 10).clamp(1, 100);
     let write = |path: String, text: String| {

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 /// What a process took.
 #[derive(Clone, Copy)]
-pub struct Measured {
-    pub wall: Duration,
-    pub cpu: Duration,
-    pub peak_kib: u64,
+pub(crate) struct Measured {
+    pub(crate) wall: Duration,
+    pub(crate) cpu: Duration,
+    pub(crate) peak_kib: u64,
 }
 
 /// Runs kiln and watches what the kernel says of it until it has ended.
-pub fn run(folder: &Path, args: &[&str]) -> Measured {
+pub(crate) fn run(folder: &Path, args: &[&str]) -> Measured {
     let log = tempfile::NamedTempFile::new().expect("a temporary file");
     let said = || std::fs::read_to_string(log.path()).unwrap_or_default();
     let start = Instant::now();
@@ -52,19 +52,19 @@ fn high_water(proc: &str) -> Option<u64> {
 }
 
 /// Measures so many times, and prints the one in the middle by wall time.
-pub fn median(what: &str, times: usize, measure: impl Fn() -> Measured) {
+pub(crate) fn median(what: &str, times: usize, measure: impl Fn() -> Measured) {
     let mut all: Vec<Measured> = (0..times).map(|_| measure()).collect();
     all.sort_by_key(|m| m.wall);
     print(what, &all[times / 2]);
 }
 
 /// Prints the title row of what [`print`] writes.
-pub fn head() {
+pub(crate) fn head() {
     println!("{:<44} {:>9} {:>9} {:>10}", "what", "wall s", "CPU s", "peak MiB");
 }
 
 /// Prints one row.
-pub fn print(what: &str, measured: &Measured) {
+pub(crate) fn print(what: &str, measured: &Measured) {
     println!(
         "{what:<44} {:>9.2} {:>9.2} {:>10}",
         measured.wall.as_secs_f64(),

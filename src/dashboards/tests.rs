@@ -128,12 +128,10 @@ fn no_mutilated_file_makes_the_reader_panic() {
         if let Ok(dash) = LvDash::parse(&file(&broken.to_string())) {
             let anything = |_: &[String]| Some(Relation::Unknown);
             let tables = Tables { relation: &anything, known: &[], shorter: &|_| None };
-            let _ = (
-                dash.check(),
-                resolve(&dash, &tables).datasets.len(),
-                widget_queries(&dash),
-                same_content(dash.json(), &original),
-            );
+            let _ = (dash.check(), widget_queries(&dash), same_content(dash.json(), &original));
+            if index % 35 == 0 {
+                let _ = resolve(&dash, &tables).datasets.len();
+            }
         }
     }
 }

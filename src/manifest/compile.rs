@@ -14,13 +14,16 @@ use crate::analysis::{self, Column, DataType, Parsed, ReadPlace, Relation, Table
 use crate::config::{Dashboard, Model, Project, Source, SourceTable, Strategy};
 use crate::dashboards::{self, LvDash, Tables};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span, did_you_mean};
-use crate::dialect;
+use crate::dialect::{self, Summary};
 use crate::graph::Graph;
 use crate::ids::{DashboardName, Fingerprint, ModelName, TableName};
-use crate::template::{Rendered, Templates};
+use crate::template::{Rendered, Templates, Wanted};
 
 /// Largest dashboard file that is read, in bytes.
 const MAX_DASHBOARD_BYTES: usize = 10 << 20;
+
+/// So many models are rendered together.
+const SHARE: usize = 32;
 
 /// Columns that Fivetran adds to every table it lands (soft delete mode).
 const SYSTEM_COLUMNS: [(&str, &str); 2] = [("_fivetran_synced", "TIMESTAMP"), ("_fivetran_deleted", "BOOLEAN")];
@@ -38,7 +41,7 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
     // What a level reads is known when those below it are.
     let mut found: HashMap<&ModelName, (CompiledModel, Diagnostics)> = HashMap::new();
     for level in levels(project, &parsed, &order) {
-        let compiled = parallel::map(&level, |(model, parsed)| compiler.model(model, parsed));
+        let compiled = parallel::map(&level, 16, |(model, parsed)| compiler.model(model, parsed));
         for ((model, _), (compiled, problems)) in level.into_iter().zip(compiled) {
             compiler.columns.insert(model.name.clone(), compiled.columns.clone());
             found.insert(&model.name, (compiled, problems));
@@ -53,7 +56,7 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
     // After all models, for a test may read models that come later.
     compiler.tests(&mut models, &mut diagnostics);
     let dashboards: Vec<_> = project.dashboards.iter().collect();
-    let dashboards = parallel::map(&dashboards, |(name, dashboard)| compiler.dashboard(name, dashboard));
+    let dashboards = parallel::map(&dashboards, 2, |(name, dashboard)| compiler.dashboard(name, dashboard));
     let dashboards = dashboards.into_iter().filter_map(|(dashboard, problems)| {
         diagnostics.extend(problems);
         dashboard.map(|dashboard| (dashboard.name.clone(), dashboard))
@@ -102,8 +105,9 @@ fn parse_models(project: &Project, diagnostics: &mut Diagnostics) -> ParsedModel
     };
     let mut models = ParsedModels::new();
     let all: Vec<&Model> = project.models.values().collect();
-    let parsed = parallel::map(&all, |model| parse_model(project, model, &templates));
-    for (model, parsed) in all.iter().zip(parsed) {
+    let shares: Vec<&[&Model]> = all.chunks(SHARE).collect();
+    let parsed = parallel::map(&shares, 1, |models| parse_share(project, models, &templates));
+    for (model, parsed) in all.iter().zip(parsed.into_iter().flatten()) {
         match parsed {
             Ok(parsed) => {
                 models.insert(model.name.clone(), parsed);
@@ -114,16 +118,30 @@ fn parse_models(project: &Project, diagnostics: &mut Diagnostics) -> ParsedModel
     models
 }
 
-fn parse_model(project: &Project, model: &Model, templates: &Templates) -> Result<ParsedModel, Diagnostics> {
-    let this = table_name(project, model).to_sql();
-    let form = |incremental| {
-        let rendered = templates.render_model(&model.path, &this, incremental)?;
+/// Renders and parses some models, the incremental ones in both forms.
+fn parse_share(project: &Project, models: &[&Model], templates: &Templates) -> Vec<Result<ParsedModel, Diagnostics>> {
+    let tables: Vec<String> = models.iter().map(|model| table_name(project, model).to_sql()).collect();
+    let mut wanted = Vec::new();
+    for (model, this) in models.iter().zip(&tables) {
+        wanted.push(Wanted { path: &model.path, this, incremental: false });
+        if model.incremental.is_some() {
+            wanted.push(Wanted { path: &model.path, this, incremental: true });
+        }
+    }
+    let mut forms = templates.render_models(&wanted).into_iter().map(|rendered| {
+        let rendered = rendered?;
         let parsed = analysis::parse(&rendered)?;
         Ok::<_, Diagnostics>((Arc::new(rendered), parsed))
+    });
+    let mut next = || forms.next().unwrap_or_else(|| Err(Diagnostics::new()));
+    let both = |model: &&Model| {
+        let whole = next();
+        let increment = model.incremental.as_ref().map(|_| next()).transpose();
+        // What is wrong with both forms is told once.
+        let whole = whole?;
+        Ok(ParsedModel { whole, increment: increment? })
     };
-    let whole = form(false)?;
-    let increment = model.incremental.as_ref().map(|_| form(true)).transpose()?;
-    Ok(ParsedModel { whole, increment })
+    models.iter().map(both).collect()
 }
 
 fn table_name(project: &Project, model: &Model) -> TableName {
@@ -275,11 +293,12 @@ impl Compiler<'_> {
         if let Some((_, increment)) = &parsed.increment {
             self.check_increment(model, increment, columns.as_deref(), &mut diagnostics);
         }
-        let mut volatile = dialect::volatile(&query.text);
-        let mut definition = vec![model.materialized.as_str().to_owned(), dialect::essence(&query.text)];
+        let Summary { essence, mut volatile } = dialect::summary(&query.text);
+        let mut definition = vec![model.materialized.as_str().to_owned(), essence];
         if let (Some((query, _)), Some(settings)) = (&parsed.increment, &model.incremental) {
-            volatile = volatile.or(dialect::volatile(&query.text));
-            definition.extend([dialect::essence(&query.text), format!("{:?}", settings.strategy)]);
+            let increment = dialect::summary(&query.text);
+            volatile = volatile.or(increment.volatile);
+            definition.extend([increment.essence, format!("{:?}", settings.strategy)]);
         }
         let definition = Fingerprint::of(&definition.iter().map(String::as_str).collect::<Vec<_>>());
         let reads: Vec<TableRead> = parsed.reads(self.project, &model.name).cloned().collect();
@@ -340,7 +359,7 @@ impl Compiler<'_> {
         // What is wrong with the macros has been told with the models.
         let Ok(templates) = Templates::new(self.project) else { return };
         let tested: Vec<&CompiledModel> = models.values().filter(|model| !model.config.tests.is_empty()).collect();
-        let compiled = parallel::map(&tested, |model| self.tests_of(model, models, &templates));
+        let compiled = parallel::map(&tested, 16, |model| self.tests_of(model, models, &templates));
         let names: Vec<ModelName> = tested.iter().map(|model| model.config.name.clone()).collect();
         for (name, (tests, found)) in names.iter().zip(compiled) {
             diagnostics.extend(found);

@@ -4,16 +4,14 @@ use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// Fewer things than this are not worth a thread.
-const FEW: usize = 16;
 /// The stack of a thread, the same as that of the main one on Linux: queries are parsed and walked by recursion.
 const STACK_BYTES: usize = 8 << 20;
 /// The most threads.
 const MOST: usize = 16;
 
-/// Does `work` for each of the things, on all the cores that there are.
-pub(super) fn map<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(things.len() / FEW).min(MOST);
+/// Does `work` for each of the things, on all the cores that there are; fewer things than `few` are not worth a thread.
+pub(super) fn map<T: Sync, R: Send>(things: &[T], few: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(things.len() / few.max(1)).min(MOST);
     if threads < 2 {
         return things.iter().map(work).collect();
     }
@@ -51,7 +49,7 @@ mod tests {
     fn results_come_in_the_order_of_the_things() {
         for count in [0, 1, 15, 1_000] {
             let things: Vec<usize> = (0..count).collect();
-            assert_eq!(map(&things, |thing| thing * 2), things.iter().map(|thing| thing * 2).collect::<Vec<_>>());
+            assert_eq!(map(&things, 16, |thing| thing * 2), things.iter().map(|thing| thing * 2).collect::<Vec<_>>());
         }
     }
 }
