@@ -8,11 +8,14 @@
 //! Prints one row a measurement. Peak memory is the process's high-water mark as the kernel keeps it, so this runs on
 //! Linux only.
 
+mod measured;
+
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use kiln::local::fivetran::sample;
+
+use measured::{head, median, print, run};
 
 /// Orders that one customer of the sample shop places on average; only for choosing the number of customers.
 const ORDERS_PER_CUSTOMER: f64 = 1.71;
@@ -20,7 +23,7 @@ const ORDERS_PER_CUSTOMER: f64 = 1.71;
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     let asked = args.iter().position(|a| a == "--orders").and_then(|i| args.get(i + 1)?.parse::<u64>().ok());
-    println!("{:<44} {:>9} {:>9} {:>10}", "what", "wall s", "CPU s", "peak MiB");
+    head();
     if let Some(orders) = asked {
         parquet(orders);
         return;
@@ -68,65 +71,4 @@ fn project(files: Option<&Path>) -> tempfile::TempDir {
             .expect("jobs.yaml can be written");
     }
     folder
-}
-
-#[derive(Clone, Copy)]
-struct Measured {
-    wall: Duration,
-    cpu: Duration,
-    peak_kib: u64,
-}
-
-/// Runs kiln and watches what the kernel says of it until it has ended.
-fn run(folder: &Path, args: &[&str]) -> Measured {
-    let log = tempfile::NamedTempFile::new().expect("a temporary file");
-    let said = || std::fs::read_to_string(log.path()).unwrap_or_default();
-    let start = Instant::now();
-    let mut process = Command::new(env!("CARGO_BIN_EXE_kiln"))
-        .args(args)
-        .current_dir(folder)
-        .stdout(Stdio::null())
-        .stderr(log.reopen().expect("the file can be written"))
-        .spawn()
-        .expect("kiln can be started");
-    let proc = format!("/proc/{}", process.id());
-    let (mut cpu, mut peak_kib) = (Duration::ZERO, 0);
-    loop {
-        // Both figures only grow, so the last reading is the one that counts.
-        cpu = cpu_time(&proc).unwrap_or(cpu);
-        peak_kib = high_water(&proc).unwrap_or(peak_kib);
-        if let Some(status) = process.try_wait().expect("kiln can be waited for") {
-            assert!(status.success(), "kiln {args:?} failed: {status}\n{}", said());
-            return Measured { wall: start.elapsed(), cpu, peak_kib };
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// User and system time from `/proc/<pid>/stat`, whose unit on Linux is a hundredth of a second.
-fn cpu_time(proc: &str) -> Option<Duration> {
-    let stat = std::fs::read_to_string(format!("{proc}/stat")).ok()?;
-    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
-    let ticks = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
-    (ticks > 0).then(|| Duration::from_millis(ticks * 10))
-}
-
-fn high_water(proc: &str) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("{proc}/status")).ok()?;
-    status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok())
-}
-
-fn median(what: &str, times: usize, measure: impl Fn() -> Measured) {
-    let mut all: Vec<Measured> = (0..times).map(|_| measure()).collect();
-    all.sort_by_key(|m| m.wall);
-    print(what, &all[times / 2]);
-}
-
-fn print(what: &str, measured: &Measured) {
-    println!(
-        "{what:<44} {:>9.2} {:>9.2} {:>10}",
-        measured.wall.as_secs_f64(),
-        measured.cpu.as_secs_f64(),
-        measured.peak_kib / 1024
-    );
 }

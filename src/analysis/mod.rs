@@ -12,7 +12,7 @@ mod tests;
 mod types;
 
 pub use crate::dialect::DataType;
-pub use parsed::{Parsed, ReadPlace, TableRead, parse, parse_sql};
+pub use parsed::{Parsed, ReadPlace, TableRead, is_query, parse, parse_sql};
 pub use resolve::{columns_of_sql, resolve};
 pub use table::check_table_columns;
 

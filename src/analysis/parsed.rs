@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use sqlparser::ast::{FunctionArg, Query};
+use sqlparser::ast::{FunctionArg, Query, SelectItem, SetExpr};
 
 use super::resolve::reads;
 use crate::diag::{Diagnostic, Diagnostics, Span};
@@ -61,10 +61,35 @@ impl Parsed {
         &self.places
     }
 
+    /// Tells whether the query takes all columns of something it reads: `SELECT *`.
+    pub fn takes_all(&self) -> bool {
+        let mut open = vec![&*self.query.body];
+        while let Some(body) = open.pop() {
+            match body {
+                SetExpr::Select(select) => {
+                    let star =
+                        |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
+                    if select.projection.iter().any(star) {
+                        return true;
+                    }
+                }
+                SetExpr::Query(query) => open.push(&query.body),
+                SetExpr::SetOperation { left, right, .. } => open.extend([&**left, &**right]),
+                _ => {}
+            }
+        }
+        false
+    }
+
     /// Returns the place in a file that bytes of the SQL text come from.
     pub fn span(&self, range: Range<usize>) -> Span {
         (self.origin)(range)
     }
+}
+
+/// Tells whether a text is one query that can be parsed.
+pub fn is_query(text: &str) -> bool {
+    dialect::parse_query(text).is_ok()
 }
 
 /// Parses a rendered model; a syntax error is reported at the place in the template file.

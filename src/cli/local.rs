@@ -70,7 +70,7 @@ fn announce(server: &Server, output: &Output) {
         Format::Json => {
             output.data(&serde_json::json!({"address": url, "token": token, "warehouse": "local"}).to_string())
         }
-        Format::Text | Format::Github => output.data(&format!(
+        Format::Text | Format::Github | Format::Sarif => output.data(&format!(
             "serving the embedded workspace\n  address    {url}\n  token      {token}\n  warehouse  local\n\
              Databricks clients: DATABRICKS_HOST={url} DATABRICKS_TOKEN={token}\n\
              with OAuth instead: DATABRICKS_CLIENT_ID={CLIENT_ID} DATABRICKS_CLIENT_SECRET={token}\n\

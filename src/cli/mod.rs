@@ -5,6 +5,7 @@
 
 mod author;
 mod check;
+mod completions;
 mod connect;
 mod dashboard;
 mod deploy;
@@ -29,6 +30,7 @@ mod resume;
 mod rollback;
 mod running;
 mod runs;
+mod schema;
 mod status;
 mod sync_and_refresh;
 #[cfg(feature = "local")]
@@ -86,6 +88,8 @@ enum Command {
     Rollback(rollback::Args),
     Doctor(doctor::Args),
     Init(init::Args),
+    Schema(schema::Args),
+    Completions(completions::Args),
     #[cfg(feature = "local")]
     Local(local::Args),
 }
@@ -101,16 +105,28 @@ pub fn main() -> ExitCode {
             return status.into();
         }
     };
-    let output = Output::new(cli.global.output, cli.global.color);
+    // A form that a command does not have is refused, and in words.
+    let refused = refused_form(cli.global.output, &cli.command);
+    let form = if refused.is_some() { output::Format::Text } else { cli.global.output };
+    let output = Output::new(form, cli.global.color);
     output::start_logging(cli.global.verbose, &output);
-    let status = match run(cli.command, &output) {
+    let status = match refused.map_or_else(|| run(cli.command, &output), Err) {
         Ok(status) => status,
         Err(error) => {
             output.error(&error);
             error.status()
         }
     };
+    output.finish();
     status.into()
+}
+
+/// Returns why a command cannot report in a form.
+fn refused_form(form: output::Format, command: &Command) -> Option<Error> {
+    (form == output::Format::Sarif && !matches!(command, Command::Check(_))).then(|| {
+        Error::usage("only `kiln check` has results in the form of SARIF")
+            .with_help("Use `--output json` here, which every command has.")
+    })
 }
 
 fn run(command: Command, output: &Output) -> Result<Status, Error> {
@@ -120,6 +136,8 @@ fn run(command: Command, output: &Output) -> Result<Status, Error> {
         Command::Render(args) => render::run(&args, output),
         #[cfg(feature = "local")]
         Command::Test(args) => to_the_end(unit_test::run(&args, output)),
+        Command::Schema(args) => schema::run(&args, output),
+        Command::Completions(args) => completions::run(&args, output),
         Command::Plan(args) => to_the_end(plan::run(&args, output)),
         Command::Deploy(args) => to_the_end(deploy::run(&args, output)),
         Command::Dashboard(args) => to_the_end(dashboard::run(&args, output)),

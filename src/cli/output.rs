@@ -2,11 +2,12 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::error::Error;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::report::diagnostics::{self, Layout};
+use crate::report::sarif;
 
 /// How a command reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -17,6 +18,8 @@ pub(super) enum Format {
     Json,
     /// As text, with GitHub workflow commands that annotate files
     Github,
+    /// One SARIF 2.1.0 document on the standard output; of `kiln check`
+    Sarif,
 }
 
 /// When to use colours.
@@ -38,6 +41,8 @@ pub(super) struct Output {
     pub(super) interactive: bool,
     /// The project's folder, once it is known: places are shown from where the command was started.
     folder: OnceLock<PathBuf>,
+    /// All that was wrong so far, for a form that is written as a whole at the end.
+    problems: Arc<Mutex<Diagnostics>>,
 }
 
 impl Output {
@@ -50,7 +55,13 @@ impl Output {
         };
         console::set_colors_enabled(color);
         console::set_colors_enabled_stderr(color);
-        Self { format, color, interactive: terminal && format == Format::Text, folder: OnceLock::new() }
+        Self {
+            format,
+            color,
+            interactive: terminal && format == Format::Text,
+            folder: OnceLock::new(),
+            problems: Arc::default(),
+        }
     }
 
     /// Tells whether the standard output may be coloured.
@@ -90,7 +101,7 @@ impl Output {
     pub(super) fn status(&self, text: &str) {
         match self.format {
             Format::Json => self.data(&serde_json::json!({"event": "status", "message": text}).to_string()),
-            Format::Text | Format::Github => self.stderr(text),
+            Format::Text | Format::Github | Format::Sarif => self.stderr(text),
         }
     }
 
@@ -107,8 +118,29 @@ impl Output {
         if self.format == Format::Github {
             self.data(diagnostics::to_github(problems, &folder).trim_end());
         }
+        if self.format == Format::Sarif {
+            self.problems.lock().unwrap_or_else(PoisonError::into_inner).extend(problems.clone());
+        }
         let layout = Layout { width: self.width(), colour: self.color, folder };
         self.stderr(diagnostics::to_terminal(problems, &layout).trim_end());
+    }
+
+    /// Writes what is written as a whole, when the command has ended.
+    pub(super) fn finish(&self) {
+        if self.format == Format::Sarif {
+            let problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+            self.data(&sarif::document(&problems, &self.folder_from_here()));
+        }
+    }
+
+    /// Returns the project's folder as seen from the current one. A project that does not lie below is its own root.
+    fn folder_from_here(&self) -> PathBuf {
+        let folder = self.folder.get().cloned().unwrap_or_default();
+        if folder.is_relative() {
+            return folder;
+        }
+        let here = std::env::current_dir().unwrap_or_default();
+        folder.strip_prefix(here).map(Path::to_path_buf).unwrap_or_default()
     }
 
     /// Shows why a command could not do its work.

@@ -76,7 +76,7 @@ pub(super) async fn plan_deploy(
 pub(super) fn show(plan: &DeployPlan, output: &Output) {
     output.data(&match output.format {
         Format::Json => changes::json(plan),
-        Format::Text | Format::Github => changes::text(plan, output.stdout_color()),
+        Format::Text | Format::Github | Format::Sarif => changes::text(plan, output.stdout_color()),
     });
     output.summary(|| markdown::plan(plan));
 }

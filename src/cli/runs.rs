@@ -74,11 +74,11 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     }
     match output.format {
         Format::Json => found.rows.iter().for_each(|row| output.data(&json_line(&found, row))),
-        Format::Text | Format::Github if !found.rows.is_empty() => {
+        Format::Text | Format::Github | Format::Sarif if !found.rows.is_empty() => {
             let lines: Vec<String> = grid(&found, CELL).iter().map(|line| line.trim_end().to_owned()).collect();
             output.data(&lines.join("\n"));
         }
-        Format::Text | Format::Github => {}
+        Format::Text | Format::Github | Format::Sarif => {}
     }
     Ok(Status::Done)
 }

@@ -10,7 +10,20 @@ use super::{Connection, LocalFile, LocalSource, files, kept, syncs};
 use crate::diag::{Diagnostic, Spanned};
 use crate::ids::ConnectionName;
 
+/// Keys of a connection that are read here.
 const KEYS: [&str; 7] = ["service", "id", "group", "schema_prefix", "tables", "sync", "local"];
+
+/// All keys of a connection, those of what a deploy keeps too.
+pub(super) fn keys() -> Vec<&'static str> {
+    KEYS.into_iter().chain(kept::KEYS).collect()
+}
+
+/// Keys of `local`.
+pub(super) const LOCAL_KEYS: [&str; 5] = ["sample", "files", "postgres", "updated_at", "scenario"];
+/// Keys of `sample`.
+pub(super) const SAMPLE_KEYS: [&str; 2] = ["customers", "seed"];
+/// Keys of a file.
+pub(super) const FILE_KEYS: [&str; 3] = ["path", "key", "columns"];
 
 /// Data files that the embedded Fivetran reads.
 const DATA_SUFFIXES: [&str; 3] = [".csv", ".csv.gz", ".parquet"];
@@ -19,7 +32,7 @@ const DATA_SUFFIXES: [&str; 3] = [".csv", ".csv.gz", ".parquet"];
 const SAMPLE: LocalSource = LocalSource::Sample { customers: 20_000, seed: 7 };
 
 /// Names of the bad mornings that the embedded Fivetran plays.
-const SCENARIOS: [&str; 16] = [
+pub(super) const SCENARIOS: [&str; 16] = [
     "failed",
     "broken",
     "paused",
@@ -47,7 +60,7 @@ pub(super) fn read(
 ) -> IndexMap<ConnectionName, Connection> {
     let mut connections: IndexMap<ConnectionName, Connection> = IndexMap::new();
     let resolving = walk.resolving;
-    let keys: Vec<&str> = KEYS.into_iter().chain(kept::KEYS).collect();
+    let keys = keys();
     for (key, node) in walk.entries_or_empty(node, "`connections`").unwrap_or_default() {
         walk.check_name(&key.text, &key.range, "a connection");
         let Some(fields) = walk.fields(node, &format!("connection `{}`", key.text), &keys) else { continue };
@@ -160,7 +173,7 @@ fn local(
     let Some(node) = connection.get("local") else { return (None, None) };
     // Nothing but the embedded workspace reads these files, so elsewhere they need not be there.
     walk.resolving = embedded;
-    let fields = walk.fields(node, "`local`", &["sample", "files", "postgres", "updated_at", "scenario"]);
+    let fields = walk.fields(node, "`local`", &LOCAL_KEYS);
     let local = fields.as_ref().and_then(|fields| local_source(walk, root, node, fields, declared, embedded));
     let scenario = fields.and_then(|fields| scenario(walk, fields.get("scenario")?));
     walk.resolving = true;
@@ -199,7 +212,7 @@ fn local_source(
         (Some((_, sample)), None) if sources == 1 => {
             let (mut customers, mut seed) = (Some(20_000), Some(7));
             if !sample.is_null() {
-                let sample = walk.fields(sample, "`sample`", &["customers", "seed"])?;
+                let sample = walk.fields(sample, "`sample`", &SAMPLE_KEYS)?;
                 if let Some(node) = sample.get("customers") {
                     customers = walk.integer(node, "`customers`", "from 1 to 10000000").filter(|n: &u32| {
                         let fits = (1..=10_000_000).contains(n);
@@ -314,7 +327,7 @@ fn local_file(walk: &mut Walk<'_>, root: &Path, node: &Node, table: &str, embedd
     let mut key = Vec::new();
     let mut columns = IndexMap::new();
     let path_node = if matches!(node.value, Value::Mapping(_)) {
-        let fields = walk.fields(node, &format!("file of `{table}`"), &["path", "key", "columns"])?;
+        let fields = walk.fields(node, &format!("file of `{table}`"), &FILE_KEYS)?;
         if let Some(node) = fields.get("key") {
             key = walk.texts(node, "`key`").unwrap_or_default().into_iter().map(|(name, _)| name).collect();
         }

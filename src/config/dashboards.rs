@@ -12,17 +12,23 @@ use super::{Dashboard, Job, JobStep, Model, SyncStep, files, schedule, select, s
 use crate::diag::{Diagnostic, Spanned, did_you_mean};
 use crate::ids::{ConnectionName, DashboardName, JobName, ModelName};
 
-const STEPS: [&str; 3] = ["sync", "build", "publish"];
+/// Keys of a dashboard.
+pub(super) const KEYS: [&str; 4] = ["file", "title", "folder", "publish"];
+/// Keys of `publish`.
+pub(super) const PUBLISH_KEYS: [&str; 1] = ["embed_credentials"];
+/// Keys of a job.
+pub(super) const JOB_KEYS: [&str; 2] = ["steps", "schedule"];
+/// What a step does.
+pub(super) const STEPS: [&str; 3] = ["sync", "build", "publish"];
 /// Keys of a step: what it does, and beside `sync` how.
-const STEP_KEYS: [&str; 8] =
+pub(super) const STEP_KEYS: [&str; 8] =
     ["sync", "build", "publish", "ensure_fresh", "observe", "when_running", "deadline", "historical_deadline"];
 
 pub(super) fn read(walk: &mut Walk<'_>, root: &Path, node: &Node) -> IndexMap<DashboardName, Dashboard> {
     let mut dashboards = IndexMap::new();
     for (key, node) in walk.entries_or_empty(node, "`dashboards`").unwrap_or_default() {
         walk.check_name(&key.text, &key.range, "a dashboard");
-        let keys = ["file", "title", "folder", "publish"];
-        let Some(fields) = walk.fields(node, &format!("dashboard `{}`", key.text), &keys) else { continue };
+        let Some(fields) = walk.fields(node, &format!("dashboard `{}`", key.text), &KEYS) else { continue };
         let file = walk.require(&fields, "file").and_then(|node| {
             let text = walk.text(node, "`file`")?;
             let path = files::relative(walk, &text, &node.range)?;
@@ -39,7 +45,7 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Path, node: &Node) -> IndexMap<Da
         });
         let mut embed_credentials = false;
         if let Some(node) = fields.get("publish")
-            && let Some(fields) = walk.fields(node, "`publish`", &["embed_credentials"])
+            && let Some(fields) = walk.fields(node, "`publish`", &PUBLISH_KEYS)
             && let Some(node) = fields.get("embed_credentials")
         {
             embed_credentials = walk.boolean(node, "`embed_credentials`").unwrap_or_default();
@@ -76,7 +82,7 @@ pub(super) fn jobs(
     let mut jobs = IndexMap::new();
     for (key, node) in walk.entries_or_empty(node, "`jobs`").unwrap_or_default() {
         walk.check_name(&key.text, &key.range, "a job");
-        let Some(fields) = walk.fields(node, &format!("job `{}`", key.text), &["steps", "schedule"]) else { continue };
+        let Some(fields) = walk.fields(node, &format!("job `{}`", key.text), &JOB_KEYS) else { continue };
         let schedule = fields.get("schedule").and_then(|node| schedule::read(walk, node));
         let Some(node) = walk.require(&fields, "steps") else { continue };
         let Some(items) = walk.list(node, "`steps`") else { continue };

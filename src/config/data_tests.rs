@@ -8,7 +8,8 @@ use super::yaml::Node;
 use super::{DataTest, DataTestRule};
 use crate::diag::Diagnostic;
 
-const RULES: [&str; 9] = [
+/// What a test can say.
+pub(super) const RULES: [&str; 9] = [
     "not_null",
     "unique",
     "accepted_values",
@@ -20,6 +21,12 @@ const RULES: [&str; 9] = [
     "no_rows",
 ];
 
+/// Keys of a change.
+pub(super) const CHANGE_KEYS: [&str; 2] = ["down", "up"];
+
+/// Keys of `row_count`.
+pub(super) const ROW_COUNT_KEYS: [&str; 2] = ["min", "max"];
+
 const HELP: &str = "A test is one of `{not_null: COLUMNS}`, `{unique: COLUMNS}`, `{accepted_values: {COLUMN: [VALUES]}}`, \
      `{relationships: {COLUMN: MODEL.COLUMN}}`, `{expression: \"SQL that holds for each row\"}`, `{row_count: {min: 1}}`, \
      `{freshness: {COLUMN: 2 days}}`, `{change: {\"count(*)\": 20%}}`, `{no_rows: FILE.sql}`, each with `severity: warn` where it need not stop anything.";
@@ -30,9 +37,13 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Path, node: &Node) -> Vec<DataTes
     items.iter().filter_map(|item| test(walk, root, item)).collect()
 }
 
+/// Keys of a test.
+pub(super) fn keys() -> Vec<&'static str> {
+    RULES.into_iter().chain(["severity"]).collect()
+}
+
 fn test(walk: &mut Walk<'_>, root: &Path, node: &Node) -> Option<DataTest> {
-    let keys: Vec<&str> = RULES.into_iter().chain(["severity"]).collect();
-    let fields = walk.fields(node, "a test", &keys)?;
+    let fields = walk.fields(node, "a test", &keys())?;
     let warns = match fields.get("severity") {
         Some(node) => match walk.text(node, "`severity`")?.as_str() {
             "error" => false,
@@ -77,7 +88,7 @@ fn test(walk: &mut Walk<'_>, root: &Path, node: &Node) -> Option<DataTest> {
         }
         "expression" => DataTestRule::Expression(walk.text(argument, "`expression`")?),
         "row_count" => {
-            let fields = walk.fields(argument, "`row_count`", &["min", "max"])?;
+            let fields = walk.fields(argument, "`row_count`", &ROW_COUNT_KEYS)?;
             let mut bound = |key: &str| {
                 fields.get(key).and_then(|node| walk.integer::<u64>(node, &format!("`{key}`"), "from 0 on"))
             };
@@ -146,7 +157,7 @@ fn change(walk: &mut Walk<'_>, node: &Node) -> Option<(Option<f64>, Option<f64>)
         let share = share(walk, node)?;
         return Some((Some(share), Some(share)));
     }
-    let fields = walk.fields(node, "a change", &["down", "up"])?;
+    let fields = walk.fields(node, "a change", &CHANGE_KEYS)?;
     let down = fields.get("down").map(|node| share(walk, node));
     let up = fields.get("up").map(|node| share(walk, node));
     // What is there and wrong has been reported.

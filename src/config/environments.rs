@@ -11,7 +11,8 @@ use super::yaml::{self, Key, Node};
 use super::{Environment, Protection, Remote, Schedules, Workspace, secrets};
 use crate::diag::{Diagnostic, Spanned, did_you_mean};
 
-const KEYS: [&str; 16] = [
+/// Keys of an environment.
+pub(super) const KEYS: [&str; 16] = [
     "workspace",
     "host",
     "profile",
@@ -195,7 +196,7 @@ fn schedules(walk: &mut Walk<'_>, node: &Node) -> Option<Schedules> {
 }
 
 /// What can be granted on a schema, for the schema itself and all that is in it.
-const PRIVILEGES: [&str; 17] = [
+pub(super) const PRIVILEGES: [&str; 17] = [
     "ALL PRIVILEGES",
     "APPLY TAG",
     "BROWSE",
@@ -233,12 +234,15 @@ fn grants(walk: &mut Walk<'_>, node: &Node) -> BTreeMap<String, BTreeSet<String>
     grants
 }
 
+/// Keys of `protected`.
+pub(super) const PROTECTED_KEYS: [&str; 1] = ["branch"];
+
 /// Reads `protected`: `true`, or a branch that alone may be deployed.
 fn protection(walk: &mut Walk<'_>, node: &Node) -> Option<Protection> {
     if node.get("branch").is_none() {
         return walk.boolean(node, "`protected`")?.then(Protection::default);
     }
-    let fields = walk.fields(node, "`protected`", &["branch"])?;
+    let fields = walk.fields(node, "`protected`", &PROTECTED_KEYS)?;
     let branch = fields.get("branch").and_then(|node| walk.text(node, "`branch`"))?;
     Some(Protection { branch: Some(branch) })
 }

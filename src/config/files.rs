@@ -47,9 +47,17 @@ pub(super) fn relative(walk: &mut Walk<'_>, text: &str, range: &Range<usize>) ->
 /// Checks that a file is there and can be read.
 pub(super) fn check(walk: &mut Walk<'_>, root: &Path, text: &str, range: &Range<usize>, kind: &str) -> Option<()> {
     let path = root.join(normalize(text));
-    match fs::File::open(&path).and_then(|file| file.metadata()) {
+    // Only a regular file is opened: a pipe would keep us waiting for ever.
+    let found = fs::metadata(&path).and_then(|metadata| match metadata.is_file() {
+        true => fs::File::open(&path)?.metadata(),
+        false => Ok(metadata),
+    });
+    match found {
         Ok(metadata) if metadata.is_file() => return Some(()),
-        Ok(_) => walk.error("bad-file", range, format!("`{text}` is a folder, not a {kind}")),
+        Ok(metadata) if metadata.is_dir() => {
+            walk.error("bad-file", range, format!("`{text}` is a folder, not a {kind}"));
+        }
+        Ok(_) => walk.error("bad-file", range, format!("`{text}` is no regular file, and so no {kind}")),
         Err(error) if is_missing(&error) => missing(walk, root, text, range, kind),
         Err(error) => walk.error("unreadable-file", range, format!("cannot read {kind} `{text}`: {error}")),
     }

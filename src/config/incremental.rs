@@ -12,7 +12,7 @@ use crate::diag::{Diagnostic, did_you_mean};
 pub(super) const KEYS: [&str; 6] =
     ["strategy", "unique_key", "soft_delete", "time_column", "lookback", "on_schema_change"];
 
-const STRATEGIES: [&str; 3] = ["append", "merge", "insert_overwrite"];
+pub(super) const STRATEGIES: [&str; 3] = ["append", "merge", "insert_overwrite"];
 
 /// Reads them. `node` is where `incremental` stands.
 pub(super) fn read(walk: &mut Walk<'_>, fields: &Fields<'_>, node: &Node) -> Option<Incremental> {

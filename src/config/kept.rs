@@ -78,7 +78,7 @@ pub enum ColumnWish {
     Hash,
 }
 
-const HANDLINGS: [&str; 3] = ["ALLOW_ALL", "ALLOW_COLUMNS", "BLOCK_ALL"];
+pub(super) const HANDLINGS: [&str; 3] = ["ALLOW_ALL", "ALLOW_COLUMNS", "BLOCK_ALL"];
 const FREQUENCIES: [i64; 10] = [1, 5, 15, 30, 60, 120, 180, 360, 480, 720];
 const DAY: i64 = 1440;
 const WISHES: [(&str, ColumnWish); 3] =

@@ -16,7 +16,8 @@ const FILE: &str = "jobs.yaml";
 /// Largest `jobs.yaml` that is read, in bytes.
 const MAX_BYTES: u64 = 8 << 20;
 
-const KEYS: [&str; 11] = [
+/// Keys of the file.
+pub(super) const KEYS: [&str; 11] = [
     "version",
     "project",
     "variables",

@@ -13,6 +13,7 @@ mod load;
 mod models;
 mod project;
 mod schedule;
+mod schema;
 mod secrets;
 mod select;
 mod sources;
@@ -30,5 +31,6 @@ pub use project::{
     LocalFile, LocalSource, Materialization, Model, Project, Protection, Remote, Schedule, Schedules, SchemaChange,
     Source, SourceTable, Strategy, SyncIntent, SyncStep, SyncWishes, UnitTest, WhenRunning, Workspace,
 };
+pub use schema::schema;
 pub use select::Selection;
 pub use syncs::parse_duration;

@@ -26,7 +26,6 @@ struct Settings {
 
 /// A key of `models` with the files it covers.
 struct Entry {
-    path: PathBuf,
     is_file: bool,
     range: Range<usize>,
     settings: Settings,
@@ -38,12 +37,12 @@ pub(super) fn read(
     node: &Node,
     macros: &IndexMap<String, PathBuf>,
 ) -> IndexMap<ModelName, Model> {
-    let mut entries: Vec<Entry> = Vec::new();
+    let mut entries: IndexMap<PathBuf, Entry> = IndexMap::new();
     let mut found: Vec<PathBuf> = Vec::new();
     for (key, node) in walk.entries_or_empty(node, "`models`").unwrap_or_default() {
         let settings = settings(walk, root, &key.text, node);
         let Some((path, is_file)) = locate(walk, root, key) else { continue };
-        if let Some(earlier) = entries.iter().find(|entry| entry.path == path) {
+        if let Some(earlier) = entries.get(&path) {
             let first = walk.span(&earlier.range);
             let diagnostic =
                 Diagnostic::error("duplicate-key", format!("`{}` is configured twice", files::display(&path)))
@@ -65,33 +64,35 @@ pub(super) fn read(
                 walk.error("bad-value", range, "a description says what one model holds, and cannot stand at a folder");
             }
         }
-        entries.push(Entry { path, is_file, range: key.range.clone(), settings: settings.unwrap_or_default() });
+        entries.insert(path, Entry { is_file, range: key.range.clone(), settings: settings.unwrap_or_default() });
     }
     found.sort();
     found.dedup();
-    // From the general to the specific, so that what comes later wins.
-    entries.sort_by_key(|entry| (entry.path.components().count(), entry.is_file));
 
-    let mut models: Vec<Model> = Vec::new();
+    let mut models: IndexMap<ModelName, Model> = IndexMap::new();
     for path in found {
-        if let Some(model) = model(walk, path, &entries) {
-            match models.iter().find(|other| other.name == model.name) {
-                Some(other) => duplicate(walk, other, &model),
-                None => models.push(model),
+        let Some(model) = model(walk, path, &entries) else { continue };
+        match models.get(&model.name) {
+            Some(other) => duplicate(walk, other, &model),
+            None => {
+                models.insert(model.name.clone(), model);
             }
         }
     }
-    models.sort_by(|a, b| a.name.cmp(&b.name));
-    models.into_iter().map(|model| (model.name.clone(), model)).collect()
+    models.sort_keys();
+    models
+}
+
+/// Keys of a model or a folder of models.
+pub(super) fn keys() -> Vec<&'static str> {
+    [&["materialized", "cluster_by", "description", "tests", "tags", "timeout"], incremental::KEYS.as_slice()].concat()
 }
 
 fn settings(walk: &mut Walk<'_>, root: &Path, key: &str, node: &Node) -> Option<Settings> {
     if node.is_null() {
         return None;
     }
-    let keys =
-        [&["materialized", "cluster_by", "description", "tests", "tags", "timeout"], incremental::KEYS.as_slice()]
-            .concat();
+    let keys = keys();
     let fields = walk.fields(node, &format!("models `{key}`"), &keys)?;
     let materialized = fields.get("materialized").and_then(|node| materialized(walk, &fields, node));
     if !matches!(&materialized, Some((_, Some(_)))) {
@@ -168,8 +169,10 @@ fn locate(walk: &mut Walk<'_>, root: &Path, key: &Key) -> Option<(PathBuf, bool)
     None
 }
 
-fn model(walk: &mut Walk<'_>, path: PathBuf, entries: &[Entry]) -> Option<Model> {
-    let covering: Vec<&Entry> = entries.iter().filter(|entry| path.starts_with(&entry.path)).collect();
+fn model(walk: &mut Walk<'_>, path: PathBuf, entries: &IndexMap<PathBuf, Entry>) -> Option<Model> {
+    // From the general to the specific, so that what comes later wins.
+    let mut covering: Vec<&Entry> = path.ancestors().filter_map(|path| entries.get(path)).collect();
+    covering.reverse();
     let most_specific = covering.last()?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
     if !is_identifier(&stem) {

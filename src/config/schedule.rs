@@ -9,7 +9,11 @@ use super::walk::Walk;
 use super::yaml::Node;
 use crate::diag::Diagnostic;
 
-const KEYS: [&str; 7] = ["cron", "timezone", "paused", "run_as", "timeout", "retries", "notify"];
+/// Keys of a schedule.
+pub(super) const KEYS: [&str; 7] = ["cron", "timezone", "paused", "run_as", "timeout", "retries", "notify"];
+
+/// Keys of `notify`.
+pub(super) const NOTIFY_KEYS: [&str; 2] = ["on_failure", "on_success"];
 
 const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 /// From Sunday, which cron counts as 0 (or 7) and Quartz as 1.
@@ -56,7 +60,7 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node) -> Option<Schedule> {
     });
     let (mut on_failure, mut on_success) = (Vec::new(), Vec::new());
     if let Some(node) = fields.get("notify")
-        && let Some(fields) = walk.fields(node, "`notify`", &["on_failure", "on_success"])
+        && let Some(fields) = walk.fields(node, "`notify`", &NOTIFY_KEYS)
     {
         on_failure = addresses(walk, fields.get("on_failure"), "`on_failure`");
         on_success = addresses(walk, fields.get("on_success"), "`on_success`");

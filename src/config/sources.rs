@@ -12,6 +12,11 @@ use super::{Connection, Source, SourceTable};
 use crate::diag::{Diagnostic, Spanned};
 use crate::ids::ConnectionName;
 
+/// Keys of a source.
+pub(super) const KEYS: [&str; 3] = ["connection", "catalog", "tables"];
+/// Keys of a source's table.
+pub(super) const TABLE_KEYS: [&str; 1] = ["columns"];
+
 pub(super) fn read(
     walk: &mut Walk<'_>,
     node: &Node,
@@ -20,8 +25,7 @@ pub(super) fn read(
 ) -> IndexMap<String, Source> {
     let mut sources = IndexMap::new();
     for (key, node) in walk.entries_or_empty(node, "`sources`").unwrap_or_default() {
-        let Some(fields) = walk.fields(node, &format!("source `{}`", key.text), &["connection", "catalog", "tables"])
-        else {
+        let Some(fields) = walk.fields(node, &format!("source `{}`", key.text), &KEYS) else {
             continue;
         };
         let connection = fields.get("connection").and_then(|node| {
@@ -53,7 +57,7 @@ pub(super) fn read(
                 let mut columns = IndexMap::new();
                 if !node.is_null() {
                     let what = format!("table `{}`", table.text);
-                    let Some(fields) = walk.fields(node, &what, &["columns"]) else { continue };
+                    let Some(fields) = walk.fields(node, &what, &TABLE_KEYS) else { continue };
                     if let Some(node) = fields.get("columns") {
                         columns = self::columns(walk, node, &table.text);
                     }

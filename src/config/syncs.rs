@@ -11,7 +11,7 @@ use crate::diag::{Diagnostic, did_you_mean};
 /// The keys, of a connection's `sync` and of a step.
 pub(super) const KEYS: [&str; 5] = ["ensure_fresh", "observe", "when_running", "deadline", "historical_deadline"];
 
-const WHEN_RUNNING: [&str; 3] = ["join", "queue", "restart"];
+pub(super) const WHEN_RUNNING: [&str; 3] = ["join", "queue", "restart"];
 
 /// The longest duration that makes sense here.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);

@@ -32,7 +32,7 @@ pub(super) struct Bound {
 }
 
 /// A piece of SQL, as far as telling text from code needs it.
-enum Piece {
+pub(super) enum Piece {
     /// A string, a quoted name or a comment: nothing in it is code.
     Opaque,
     /// Any other single character.
@@ -40,7 +40,7 @@ enum Piece {
 }
 
 /// Walks SQL piece by piece; strings may be in single or double quotes, with backslash escapes.
-fn pieces(sql: &str) -> impl Iterator<Item = (Range<usize>, Piece)> {
+pub(super) fn pieces(sql: &str) -> impl Iterator<Item = (Range<usize>, Piece)> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let rest = &sql[at..];
@@ -119,20 +119,31 @@ pub(super) fn mentions(sql: &str) -> Vec<Mention> {
 
 /// Returns the last statement of a text, without what ends it: `SET` and `USE` may stand before a dataset's query.
 pub(super) fn last_statement(sql: &str) -> &str {
+    &sql[last_statement_range(sql)]
+}
+
+/// Returns where the last statement of a text stands: see [`last_statement`].
+pub(super) fn last_statement_range(sql: &str) -> Range<usize> {
     let mut start = 0;
-    let mut last = sql;
+    let mut last = 0..sql.len();
     for (range, piece) in pieces(sql) {
         if matches!(piece, Piece::Char(';')) {
-            last = &sql[start..range.start];
+            last = start..range.start;
             start = range.end;
         }
     }
-    let tail = &sql[start..];
-    let blank = pieces(tail).all(|(range, piece)| match piece {
-        Piece::Opaque => tail[range].starts_with(['-', '/']),
+    let range = if start > 0 && is_blank(&sql[start..]) { last } else { start..sql.len() };
+    let lead = sql[range.clone()].len() - sql[range.clone()].trim_start().len();
+    let start = range.start + lead;
+    start..start + sql[start..range.end.max(start)].trim_end().len()
+}
+
+/// Tells whether a text holds nothing but blanks and comments.
+pub(super) fn is_blank(sql: &str) -> bool {
+    pieces(sql).all(|(range, piece)| match piece {
+        Piece::Opaque => sql[range].starts_with(['-', '/']),
         Piece::Char(c) => c.is_whitespace(),
-    });
-    if start > 0 && blank { last.trim() } else { tail.trim() }
+    })
 }
 
 /// Puts values in the place of parameters; a parameter that nothing is known about stays.

@@ -1,70 +1,28 @@
 //! Checks of a dashboard's structure: references, names, types and versions, the grid, cut SQL.
 //!
-//! An error is a reference that leads nowhere: a widget or filter that certainly does not work. A warning is what a
-//! workspace accepts and then draws wrongly, or what this crate does not know; new types and versions appear without
-//! notice, so those are never errors.
+//! An error is what certainly does not work: a reference that leads nowhere, a type or version that is known to show
+//! nothing. A warning is what a workspace accepts and probably nobody meant. A note is the rest, such as what is not known
+//! here: new types and versions appear without notice.
 
 use std::collections::HashMap;
 
-use super::bind::mentions;
 use super::file::LvDash;
-use super::model::{Dataset, DatasetSource, Page, PageKind, Query, Spec, Widget, WidgetKind};
+use super::model::{Dataset, DatasetSource, PageKind, Query, Spec, Widget, WidgetKind};
+use super::{grid, kinds, texts};
 use crate::diag::{Diagnostic, Diagnostics, did_you_mean};
-
-/// Widget types with the versions that a workspace draws.
-const TYPES: &[(&str, &[i64])] = &[
-    ("area", &[3]),
-    ("bar", &[3]),
-    ("box", &[1, 3]),
-    ("choropleth-map", &[1]),
-    ("combo", &[1]),
-    ("counter", &[2]),
-    ("custom-vega-viz", &[1]),
-    ("details", &[1]),
-    ("filter-date-picker", &[2]),
-    ("filter-date-range-picker", &[2]),
-    ("filter-multi-select", &[2]),
-    ("filter-single-select", &[2]),
-    ("filter-text-entry", &[2]),
-    ("forecast-line", &[1]),
-    ("funnel", &[1]),
-    ("heatmap", &[3]),
-    ("histogram", &[3]),
-    ("line", &[3]),
-    ("pie", &[3]),
-    ("pivot", &[3]),
-    ("range-slider", &[2]),
-    ("sankey", &[1]),
-    ("scatter", &[3]),
-    ("symbol-map", &[2]),
-    ("table", &[1, 2]),
-    ("waterfall", &[1]),
-    ("word-cloud", &[2]),
-];
-
-/// Names that generators make up, with the type that was meant.
-const INVENTED: &[(&str, &str)] = &[
-    ("area-chart", "area"),
-    ("bar-chart", "bar"),
-    ("choropleth", "choropleth-map"),
-    ("filter", "filter-single-select"),
-    ("gauge", "counter"),
-    ("line-chart", "line"),
-    ("pie-chart", "pie"),
-    ("scatter-plot", "scatter"),
-];
 
 /// Checks a dashboard.
 pub(super) fn check(dash: &LvDash) -> Diagnostics {
     let mut checker = Checker { dash, found: Diagnostics::new() };
-    checker.unique("dataset", dash.datasets.iter().map(|d| (d.name.as_str(), d.path.as_str())));
-    checker.unique("page", dash.pages.iter().map(|p| (p.name.as_str(), p.path.as_str())));
-    checker.unique("widget", dash.widgets().map(|(_, w)| (w.name.as_str(), w.path.as_str())));
+    checker.unique("dataset", dash.datasets.iter().map(|d| (d.name.as_str(), d.path.as_str(), "name")));
+    checker.unique("page", dash.pages.iter().map(|p| (p.name.as_str(), p.path.as_str(), "name")));
+    checker.unique("widget", dash.widgets().map(|(_, w)| (w.name.as_str(), w.path.as_str(), "name")));
+    checker.global_filters();
     for dataset in &dash.datasets {
         checker.dataset(dataset);
     }
     for page in &dash.pages {
-        checker.page(page);
+        grid::check(&mut checker, page);
         for widget in &page.widgets {
             checker.widget(widget);
         }
@@ -72,29 +30,29 @@ pub(super) fn check(dash: &LvDash) -> Diagnostics {
     checker.found
 }
 
-struct Checker<'a> {
-    dash: &'a LvDash,
-    found: Diagnostics,
+pub(super) struct Checker<'a> {
+    pub(super) dash: &'a LvDash,
+    pub(super) found: Diagnostics,
 }
 
 impl Checker<'_> {
-    fn unique<'n>(&mut self, what: &str, names: impl Iterator<Item = (&'n str, &'n str)>) {
+    /// Reports names that come twice: each with the JSON pointer of what has it, and the key that it stands at.
+    fn unique<'n>(&mut self, what: &str, names: impl Iterator<Item = (&'n str, &'n str, &'n str)>) {
         let mut seen: HashMap<&str, &str> = HashMap::new();
-        for (name, path) in names.filter(|(name, _)| !name.is_empty()) {
-            if let Some(first) = seen.insert(name, path) {
-                let message = format!("two {what}s are named `{name}`");
-                // Nothing refers to widgets, so two of one name are drawn all the same.
-                let diagnostic = match what {
-                    "widget" => Diagnostic::warning("duplicate-name", message),
-                    _ => Diagnostic::error("duplicate-name", message),
-                };
-                self.found.push(
-                    diagnostic
-                        .at(self.dash.span(&format!("{path}/name")))
-                        .related(self.dash.span(&format!("{first}/name")), "the other one is here")
-                        .help(format!("Give each {what} a name of its own.")),
-                );
-            }
+        for (name, path, key) in names.filter(|(name, _, _)| !name.is_empty()) {
+            let Some(first) = seen.insert(name, path) else { continue };
+            let message = format!("two {what}s are named `{name}`");
+            // Nothing refers to widgets, so two of one name are drawn all the same.
+            let diagnostic = match what {
+                "widget" => Diagnostic::warning("duplicate-name", message),
+                _ => Diagnostic::error("duplicate-name", message),
+            };
+            self.found.push(
+                diagnostic
+                    .at(self.dash.span(&format!("{path}/{key}")))
+                    .related(self.dash.span(&format!("{first}/{key}")), "the other one is here")
+                    .help(format!("Give each {what} a name of its own.")),
+            );
         }
     }
 
@@ -106,77 +64,49 @@ impl Checker<'_> {
                     .help("Give it `queryLines` with its SQL, or `asset_name` with the name of a table."),
             );
         }
-        self.glued_lines(dataset);
-        let Some(sql) = dataset.sql() else { return };
-        let mentioned = mentions(sql.text());
-        for parameter in &dataset.parameters {
-            if !mentioned.iter().any(|mention| mention.keyword == parameter.keyword) {
-                let message = format!(
-                    "the parameter `{}` of dataset `{}` is not used by its SQL",
-                    parameter.keyword, dataset.display_name
-                );
-                self.found.push(
-                    Diagnostic::warning("unused-parameter", message)
-                        .at(self.dash.span(&format!("{}/keyword", parameter.path)))
-                        .help(format!("Use it as `:{}`, or remove it with its filter.", parameter.keyword)),
-                );
-            }
-        }
-    }
-
-    /// Finds elements of `queryLines` that run into each other for want of a line end.
-    fn glued_lines(&mut self, dataset: &Dataset) {
-        let path = format!("{}/queryLines", dataset.path);
-        let lines = self.dash.json().pointer(&path).and_then(|lines| lines.as_array());
-        let lines: Vec<&str> = lines.into_iter().flatten().filter_map(|line| line.as_str()).collect();
-        let word = |c: char| c.is_alphanumeric() || c == '_';
-        for (index, pair) in lines.windows(2).enumerate() {
-            let [before, after] = pair else { continue };
-            let (Some(last), Some(first)) = (before.chars().last(), after.chars().next()) else { continue };
-            let last_line = before.rsplit('\n').next().unwrap_or(before);
-            let comment = last_line.contains("--") && last_line.trim_start().starts_with("--") && last != '\n';
-            let joined = word(last) && word(first);
-            if !comment && !joined {
-                continue;
-            }
-            let what = if comment {
-                "a comment without a line end swallows the line after it".to_owned()
-            } else {
-                let left: String = before.chars().rev().take_while(|c| word(*c)).collect();
-                let right: String = after.chars().take_while(|c| word(*c)).collect();
-                format!("two lines of SQL run together as `{}{right}`", left.chars().rev().collect::<String>())
-            };
+        if dataset.label_is_empty(self.dash) {
+            let message = format!("the dataset `{}` has an empty `displayName`", dataset.name);
             self.found.push(
-                Diagnostic::warning("glued-lines", format!("{what} in dataset `{}`", dataset.display_name))
-                    .at(self.dash.span(&format!("{path}/{index}")))
-                    .help("The elements of `queryLines` are joined as they are: end each of them with `\\n`."),
+                Diagnostic::error("dataset-name", message)
+                    .at(self.dash.span(&format!("{}/displayName", dataset.path)))
+                    .help("A workspace refuses such a dashboard. Say what the dataset holds."),
             );
-            // One report a dataset: whoever wrote it did so throughout.
-            return;
         }
+        for key in ["catalog", "schema"] {
+            let own = if key == "catalog" { &dataset.catalog } else { &dataset.schema };
+            let Some(own) = own else { continue };
+            let message = format!("the dataset `{}` has a `{key}` of its own, `{own}`", dataset.display_name);
+            self.found.push(
+                Diagnostic::warning("hard-coded-catalog", message)
+                    .at(self.dash.span(&format!("{}/{key}", dataset.path)))
+                    .help("Take it out: a deploy sets the environment's for all datasets."),
+            );
+        }
+        let queries = || self.dash.queries().filter(|(_, _, query)| query.dataset == dataset.name);
+        if queries().next().is_none() && !dataset.name.is_empty() {
+            self.found.push(
+                Diagnostic::note("unused-dataset", format!("no widget uses the dataset `{}`", dataset.display_name))
+                    .at(self.dash.span(&format!("{}/name", dataset.path)))
+                    .help("Remove it, or draw it."),
+            );
+        }
+        let keywords = dataset.parameters.iter().map(|p| (p.keyword.as_str(), p.path.as_str(), "keyword"));
+        self.unique("parameter", keywords);
+        let calculations = dataset.calculations.iter().map(|c| (c.name.as_str(), c.path.as_str(), "displayName"));
+        self.unique("calculation", calculations);
+        texts::check(self, dataset);
     }
 
-    fn page(&mut self, page: &Page) {
-        let right = |widget: &Widget| widget.position.x.saturating_add(widget.position.width);
-        let Some(widget) = page.widgets.iter().find(|widget| right(widget) > page.columns) else { return };
-        if page.kind == PageKind::GlobalFilters {
-            return;
-        }
-        let place = widget.path.trim_end_matches("/widget");
-        let message = format!(
-            "the page `{}` has {} columns, but the widget `{}` reaches to column {}",
-            page.display_name,
-            page.columns,
-            widget.label(),
-            right(widget)
+    fn global_filters(&mut self) {
+        let mut pages = self.dash.pages.iter().filter(|page| page.kind == PageKind::GlobalFilters);
+        let (Some(first), Some(second)) = (pages.next(), pages.next()) else { return };
+        let message = format!("`{}` is a second page of global filters", second.display_name);
+        self.found.push(
+            Diagnostic::warning("global-filters", message)
+                .at(self.dash.span(&format!("{}/pageType", second.path)))
+                .related(self.dash.span(&format!("{}/pageType", first.path)), "the first one is here")
+                .help("A dashboard has one: move the filters to it."),
         );
-        let help = if page.columns == 6 {
-            "Add `\"layoutVersion\": \"GRID_V1\"` to the page for a grid of 12 columns."
-        } else {
-            "Keep `x + width` within 12."
-        };
-        let span = self.dash.span(&format!("{place}/position"));
-        self.found.push(Diagnostic::warning("outside-grid", message).at(span).help(help));
     }
 
     fn widget(&mut self, widget: &Widget) {
@@ -185,11 +115,11 @@ impl Checker<'_> {
         }
         match &widget.kind {
             WidgetKind::Visualization(spec) => {
-                self.spec_type(widget, spec);
+                kinds::check(self, widget, spec);
                 self.drawn_fields(widget);
             }
             WidgetKind::Filter(spec) => {
-                self.spec_type(widget, spec);
+                kinds::check(self, widget, spec);
                 self.bindings(widget, spec);
             }
             WidgetKind::Unknown => self.found.push(
@@ -220,38 +150,6 @@ impl Checker<'_> {
         };
         let span = self.dash.span(&format!("{}/datasetName", query.path));
         self.found.push(Diagnostic::error("unknown-dataset", message).at(span).help(help));
-    }
-
-    fn spec_type(&mut self, widget: &Widget, spec: &Spec) {
-        let known = TYPES.iter().find(|(name, _)| *name == spec.widget_type);
-        let path = format!("{}/spec", widget.path);
-        match known {
-            Some((name, versions)) if !spec.version.is_some_and(|version| versions.contains(&version)) => {
-                let written = spec.version.map_or("no version".to_owned(), |version| format!("version {version}"));
-                let wanted = versions.iter().map(i64::to_string).collect::<Vec<_>>().join(" or ");
-                let message = format!(
-                    "the widget `{}` is a `{name}` of {written}; a workspace draws version {wanted}",
-                    widget.label()
-                );
-                self.found.push(
-                    Diagnostic::warning("widget-version", message)
-                        .at(self.dash.span(&format!("{path}/version")))
-                        .help(format!("Write `\"version\": {}`.", versions.last().copied().unwrap_or(1))),
-                );
-            }
-            Some(_) => {}
-            None => {
-                let message = format!("the widget `{}` has the unknown type `{}`", widget.label(), spec.widget_type);
-                let meant = INVENTED.iter().find(|(name, _)| *name == spec.widget_type).map(|(_, meant)| *meant);
-                let near = meant.or_else(|| did_you_mean(&spec.widget_type, TYPES.iter().map(|(name, _)| *name)));
-                let diagnostic =
-                    Diagnostic::warning("widget-type", message).at(self.dash.span(&format!("{path}/widgetType")));
-                self.found.push(match near {
-                    Some(near) => diagnostic.help(format!("Did you mean `{near}`?")),
-                    None => diagnostic.help("A workspace shows such a widget as invalid; check its type."),
-                });
-            }
-        }
     }
 
     /// Checks that the fields a visualization draws come from its query.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::located::{JsonMap, Located};
+use super::located::{JsonMap, Located, MOST_VALUES};
 use super::model::{Dataset, Page, Query, Widget};
 use super::{check, read};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span};
@@ -15,7 +15,7 @@ use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span};
 pub struct LvDash {
     pub(super) file: Arc<SourceFile>,
     /// The dashboard's JSON text and where it stands in the file: behind a byte order mark, or inside an API response.
-    pub(super) text: Located,
+    pub(super) text: Arc<Located>,
     pub(super) map: JsonMap,
     pub(super) json: Value,
     /// The datasets, in the file's order.
@@ -47,7 +47,13 @@ impl LvDash {
                 break;
             }
         }
-        let mut dash = Self { file: Arc::clone(file), text, map, json, datasets: Vec::new(), pages: Vec::new() };
+        if map.is_too_large() {
+            let message = format!("the file has more than {MOST_VALUES} values");
+            let problem = Diagnostic::error("dashboard-json", message).at(Span::start_of(file));
+            return Err(problem.help("Is it a dashboard? The largest have a twentieth of that.").into());
+        }
+        let mut dash =
+            Self { file: Arc::clone(file), text: Arc::new(text), map, json, datasets: Vec::new(), pages: Vec::new() };
         let (datasets, pages) = read::read(&dash)?;
         dash.datasets = datasets;
         dash.pages = pages;
@@ -94,7 +100,23 @@ impl LvDash {
         self.span_of(text.source_range(range))
     }
 
-    /// Checks the structure: references, names, types and versions, the grid. SQL is not looked into here.
+    /// Returns the string at a JSON pointer with its place; an empty one if there is none.
+    pub(super) fn located(&self, pointer: &str) -> Located {
+        let mut text = Located::default();
+        if let Some(range) = self.map.exact(pointer).filter(|range| self.text.text()[range.clone()].starts_with('"')) {
+            text.push_literal(&self.text.text()[range.clone()], range.start);
+        }
+        text
+    }
+
+    /// Returns the way from bytes of a text that came from the file back to the place in it.
+    pub(super) fn origin(&self, text: Located) -> impl Fn(Range<usize>) -> Span + Send + Sync + use<> {
+        let (file, whole) = (Arc::clone(&self.file), Arc::clone(&self.text));
+        move |range| Span::new(&file, whole.source_range(text.source_range(range)))
+    }
+
+    /// Checks the structure: references, names, types and versions, the grid, and what SQL says by its looks. What the SQL
+    /// reads is looked into by [`super::resolve`].
     pub fn check(&self) -> Diagnostics {
         check::check(self)
     }

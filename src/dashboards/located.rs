@@ -51,6 +51,32 @@ impl Located {
         }
     }
 
+    /// Appends another text, which keeps its places.
+    pub(super) fn push(&mut self, other: &Self) {
+        let start = self.text.len();
+        self.text.push_str(&other.text);
+        self.marks.extend(other.marks.iter().map(|(own, source)| (start + own, *source)));
+    }
+
+    /// Appends a text that does not stand in the JSON; what is said of it is said of what comes before it.
+    pub(super) fn push_made(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    /// Returns a part of the text, which keeps its places.
+    pub(super) fn part(&self, range: Range<usize>) -> Self {
+        let first = (0, self.source_offset(range.start));
+        let inside = self.marks.iter().filter(|(own, _)| range.contains(own) && *own > range.start);
+        let marks = std::iter::once(first).chain(inside.map(|(own, source)| (own - range.start, *source)));
+        Self { text: self.text[range.clone()].to_owned(), marks: marks.collect() }
+    }
+
+    /// Returns the text with a piece of it written in another way that is exactly as long.
+    pub(super) fn rewritten(&self, piece: &str, other: &str) -> Self {
+        debug_assert_eq!(piece.len(), other.len(), "places would move");
+        Self { text: self.text.replace(piece, other), marks: self.marks.clone() }
+    }
+
     /// Returns the text.
     pub fn text(&self) -> &str {
         &self.text
@@ -90,6 +116,9 @@ fn unicode_escape(text: &str) -> (char, usize) {
     }
 }
 
+/// The most values that a dashboard may have.
+pub(super) const MOST_VALUES: usize = 1_000_000;
+
 /// The byte range of every value of a JSON text, by JSON pointer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct JsonMap(HashMap<String, Range<usize>>);
@@ -100,6 +129,11 @@ impl JsonMap {
         let mut scanner = Scanner { text, at: 0, ranges: HashMap::new() };
         scanner.value(&mut String::new());
         Self(scanner.ranges)
+    }
+
+    /// Tells whether the text has more values than a dashboard may have.
+    pub(super) fn is_too_large(&self) -> bool {
+        self.0.len() > MOST_VALUES
     }
 
     /// Returns the range of the value at `pointer`, or of the nearest value around it.
@@ -175,7 +209,9 @@ impl Scanner<'_> {
                 }
             }
         }
-        self.ranges.insert(path.clone(), start..self.at);
+        if self.ranges.len() <= MOST_VALUES {
+            self.ranges.insert(path.clone(), start..self.at);
+        }
     }
 
     fn members(&mut self, path: &mut String, close: u8) {
@@ -255,6 +291,25 @@ mod tests {
         let own = text.text().find("bäc").unwrap();
         assert_eq!(&json[text.source_range(own..own + 4)], "bäc");
         assert!(text.source_range(0..4).end < second, "a range ends in the string that its last character comes from");
+    }
+
+    #[test]
+    fn parts_put_together_keep_their_places() {
+        let json = r#"["a \"b\" c", "d"]"#;
+        let mut one = Located::default();
+        one.push_literal(r#""a \"b\" c""#, 1);
+        let mut two = Located::default();
+        two.push_literal(r#""d""#, json.find(r#""d""#).unwrap());
+        let mut whole = Located::default();
+        whole.push_made("SELECT ");
+        whole.push(&one.part(2..7));
+        whole.push_made(", ");
+        whole.push(&two.rewritten("d", "e"));
+        assert_eq!(whole.text(), "SELECT \"b\" c, e");
+        for (needle, expected) in [("b", "b"), ("c", "c"), ("e", "d")] {
+            let own = whole.text().rfind(needle).unwrap();
+            assert_eq!(&json[whole.source_range(own..own + 1)], expected);
+        }
     }
 
     #[test]

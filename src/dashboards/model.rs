@@ -280,6 +280,12 @@ impl Selection {
 }
 
 impl Dataset {
+    /// Tells whether its label is there and says nothing.
+    pub(super) fn label_is_empty(&self, dash: &super::LvDash) -> bool {
+        let label = dash.json().pointer(&format!("{}/displayName", self.path));
+        label.and_then(Value::as_str).is_some_and(|label| label.trim().is_empty())
+    }
+
     /// Returns the SQL text, where the dataset has one.
     pub fn sql(&self) -> Option<&Located> {
         match &self.source {

@@ -53,6 +53,11 @@ pub fn widget_queries(dash: &LvDash) -> Vec<WidgetQuery> {
         .collect()
 }
 
+/// Returns the query that a widget runs over a dataset, without filters.
+pub(super) fn widget_query(dataset: &Dataset, query: &Query) -> Option<String> {
+    query_sql(dataset, query, &[])
+}
+
 /// Values that are offered at a filter.
 const MOST_CHOICES: usize = 1_000;
 

@@ -1,5 +1,6 @@
 //! From text to tokens: raw strings, typed numbers, places in the text, and limits that keep the parser safe.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use sqlparser::keywords::Keyword;
@@ -7,6 +8,7 @@ use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer, Word
 
 use super::databricks::Databricks;
 use super::query::SyntaxError;
+use super::volatile::volatile_of;
 
 /// The longest statement that a warehouse accepts, in bytes.
 const MAX_BYTES: usize = 16 << 20;
@@ -138,9 +140,39 @@ pub fn statements(text: &str) -> Vec<&str> {
 /// Returns what is left of a text without comments, and with one blank wherever tokens meet: two texts with the same
 /// essence mean the same. A text that is no SQL is its own essence.
 pub fn essence(text: &str) -> String {
-    let Ok(tokens) = tokens(text, &TextMap::new(text)) else { return text.to_owned() };
-    let words = tokens.iter().filter(|t| !matches!(t.token, Token::Whitespace(_))).map(|t| t.token.to_string());
-    words.collect::<Vec<_>>().join(" ")
+    match tokens(text, &TextMap::new(text)) {
+        Ok(tokens) => essence_of(&tokens),
+        Err(_) => text.to_owned(),
+    }
+}
+
+fn essence_of(tokens: &[TokenWithSpan]) -> String {
+    let mut essence = String::new();
+    for token in tokens.iter().filter(|t| !matches!(t.token, Token::Whitespace(_))) {
+        if !essence.is_empty() {
+            essence.push(' ');
+        }
+        // Writing to a string does not fail.
+        let _ = write!(essence, "{}", token.token);
+    }
+    essence
+}
+
+/// What of a query decides whether its rows are the same again.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// See [`essence`].
+    pub essence: String,
+    /// See [`super::volatile`].
+    pub volatile: Option<&'static str>,
+}
+
+/// Returns both, in one walk over the text.
+pub fn summary(text: &str) -> Summary {
+    match tokens(text, &TextMap::new(text)) {
+        Ok(tokens) => Summary { essence: essence_of(&tokens), volatile: volatile_of(&tokens) },
+        Err(_) => Summary { essence: text.to_owned(), volatile: None },
+    }
 }
 
 /// Tokens of a part of the text that holds no raw string.

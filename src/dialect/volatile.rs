@@ -1,6 +1,6 @@
 //! Functions that give something else each time, though what is read is the same.
 
-use sqlparser::tokenizer::Token;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::lex::{TextMap, tokens};
 
@@ -37,21 +37,24 @@ const CALLED: [&str; 15] = [
 /// Finds what makes a query's answer depend on more than what it reads: on the time, on chance, on who asks. Returns the
 /// first such function; a column of the same name counts as well.
 pub fn volatile(sql: &str) -> Option<&'static str> {
-    let tokens = tokens(sql, &TextMap::new(sql)).ok()?;
+    volatile_of(&tokens(sql, &TextMap::new(sql)).ok()?)
+}
+
+pub(super) fn volatile_of(tokens: &[TokenWithSpan]) -> Option<&'static str> {
     let tokens: Vec<&Token> =
         tokens.iter().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_))).collect();
     tokens.iter().enumerate().find_map(|(i, token)| {
         let Token::Word(word) = token else { return None };
-        let name = word.value.to_lowercase();
         let next = |n: usize| tokens.get(i + n).copied();
         if word.quote_style.is_none()
-            && let Some(bare) = BARE.iter().find(|bare| **bare == name)
+            && let Some(bare) = BARE.iter().find(|bare| bare.eq_ignore_ascii_case(&word.value))
         {
             return Some(*bare);
         }
         if next(1) != Some(&Token::LParen) {
             return None;
         }
+        let name = word.value.to_lowercase();
         // With an argument it reads a time; without, the clock.
         if name == "unix_timestamp" && next(2) == Some(&Token::RParen) {
             return Some("unix_timestamp");

@@ -1,22 +1,29 @@
 //! From a project's files to its manifest.
 
 use std::collections::{HashMap, HashSet};
+use std::io::Read as _;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 use super::{
-    CompiledDashboard, CompiledIncrement, CompiledModel, Manifest, Place, ReadFrom, Reads, SourceRead, data_tests,
-    unit_tests,
+    CompiledDashboard, CompiledIncrement, CompiledModel, CompiledTest, Manifest, Place, ReadFrom, Reads, SourceRead,
+    data_tests, parallel, unit_tests,
 };
 use crate::analysis::{self, Column, DataType, Parsed, ReadPlace, Relation, TableRead};
-use crate::config::{Model, Project, SourceTable, Strategy};
-use crate::dashboards::{LvDash, widget_queries};
+use crate::config::{Dashboard, Model, Project, Source, SourceTable, Strategy};
+use crate::dashboards::{self, LvDash, Tables};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span, did_you_mean};
-use crate::dialect;
+use crate::dialect::{self, Summary};
 use crate::graph::Graph;
-use crate::ids::{Fingerprint, ModelName, TableName};
-use crate::template::{Rendered, Templates};
+use crate::ids::{DashboardName, Fingerprint, ModelName, TableName};
+use crate::template::{Rendered, Templates, Wanted};
+
+/// Largest dashboard file that is read, in bytes.
+const MAX_DASHBOARD_BYTES: usize = 10 << 20;
+
+/// So many models are rendered together.
+const SHARE: usize = 32;
 
 /// Columns that Fivetran adds to every table it lands (soft delete mode).
 const SYSTEM_COLUMNS: [(&str, &str); 2] = [("_fivetran_synced", "TIMESTAMP"), ("_fivetran_deleted", "BOOLEAN")];
@@ -29,48 +36,33 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
     let mut diagnostics = Diagnostics::new();
     let parsed = parse_models(project, &mut diagnostics);
     let order = order_models(project, &parsed, &mut diagnostics);
-    let mut compiler = Compiler { project, columns: HashMap::new() };
+    let mut compiler = Compiler { project, columns: HashMap::new(), known: known_names(project) };
     let mut models: IndexMap<ModelName, CompiledModel> = IndexMap::new();
-    for name in order {
-        let (Some(model), Some(parsed)) = (project.models.get(name.as_str()), parsed.get(&name)) else { continue };
-        let mut compiled = compiler.model(model, parsed, &mut diagnostics);
+    // What a level reads is known when those below it are.
+    let mut found: HashMap<&ModelName, (CompiledModel, Diagnostics)> = HashMap::new();
+    for level in levels(project, &parsed, &order) {
+        let compiled = parallel::map(&level, 16, |(model, parsed)| compiler.model(model, parsed));
+        for ((model, _), (compiled, problems)) in level.into_iter().zip(compiled) {
+            compiler.columns.insert(model.name.clone(), compiled.columns.clone());
+            found.insert(&model.name, (compiled, problems));
+        }
+    }
+    for name in &order {
+        let Some((mut compiled, problems)) = found.remove(name) else { continue };
+        diagnostics.extend(problems);
         compiled.fingerprint = fingerprint(&compiled, &models);
-        models.insert(name, compiled);
+        models.insert(name.clone(), compiled);
     }
     // After all models, for a test may read models that come later.
     compiler.tests(&mut models, &mut diagnostics);
     unit_tests::check(project, &models, &mut diagnostics);
-    let dashboards = project
-        .dashboards
-        .iter()
-        .filter_map(|(name, dashboard)| {
-            let file = read_dashboard(project, dashboard, &mut diagnostics)?;
-            let content = match LvDash::parse(&file) {
-                Ok(content) => {
-                    diagnostics.extend(content.check());
-                    content
-                }
-                Err(found) => {
-                    diagnostics.extend(found);
-                    return None;
-                }
-            };
-            let reads = compiler.dashboard(&content, &mut diagnostics);
-            Some((
-                name.clone(),
-                CompiledDashboard {
-                    name: name.clone(),
-                    title: dashboard.title.clone(),
-                    folder: project.environment.dashboard_folder.as_ref().unwrap_or(&dashboard.folder).clone(),
-                    embed_credentials: dashboard.embed_credentials,
-                    file,
-                    content,
-                    reads,
-                    span: dashboard.span.clone(),
-                },
-            ))
-        })
-        .collect();
+    let dashboards: Vec<_> = project.dashboards.iter().collect();
+    let dashboards = parallel::map(&dashboards, 2, |(name, dashboard)| compiler.dashboard(name, dashboard));
+    let dashboards = dashboards.into_iter().filter_map(|(dashboard, problems)| {
+        diagnostics.extend(problems);
+        dashboard.map(|dashboard| (dashboard.name.clone(), dashboard))
+    });
+    let dashboards = dashboards.collect();
     diagnostics.into_result(Manifest {
         project: project.name.clone(),
         environment: project.environment.name.clone(),
@@ -115,10 +107,13 @@ fn parse_models(project: &Project, diagnostics: &mut Diagnostics) -> ParsedModel
         }
     };
     let mut models = ParsedModels::new();
-    for (name, model) in &project.models {
-        match parse_model(project, model, &templates) {
+    let all: Vec<&Model> = project.models.values().collect();
+    let shares: Vec<&[&Model]> = all.chunks(SHARE).collect();
+    let parsed = parallel::map(&shares, 1, |models| parse_share(project, models, &templates));
+    for (model, parsed) in all.iter().zip(parsed.into_iter().flatten()) {
+        match parsed {
             Ok(parsed) => {
-                models.insert(name.clone(), parsed);
+                models.insert(model.name.clone(), parsed);
             }
             Err(found) => diagnostics.extend(found),
         }
@@ -126,16 +121,30 @@ fn parse_models(project: &Project, diagnostics: &mut Diagnostics) -> ParsedModel
     models
 }
 
-fn parse_model(project: &Project, model: &Model, templates: &Templates) -> Result<ParsedModel, Diagnostics> {
-    let this = table_name(project, model).to_sql();
-    let form = |incremental| {
-        let rendered = templates.render_model(&model.path, &this, incremental)?;
+/// Renders and parses some models, the incremental ones in both forms.
+fn parse_share(project: &Project, models: &[&Model], templates: &Templates) -> Vec<Result<ParsedModel, Diagnostics>> {
+    let tables: Vec<String> = models.iter().map(|model| table_name(project, model).to_sql()).collect();
+    let mut wanted = Vec::new();
+    for (model, this) in models.iter().zip(&tables) {
+        wanted.push(Wanted { path: &model.path, this, incremental: false });
+        if model.incremental.is_some() {
+            wanted.push(Wanted { path: &model.path, this, incremental: true });
+        }
+    }
+    let mut forms = templates.render_models(&wanted).into_iter().map(|rendered| {
+        let rendered = rendered?;
         let parsed = analysis::parse(&rendered)?;
         Ok::<_, Diagnostics>((Arc::new(rendered), parsed))
+    });
+    let mut next = || forms.next().unwrap_or_else(|| Err(Diagnostics::new()));
+    let both = |model: &&Model| {
+        let whole = next();
+        let increment = model.incremental.as_ref().map(|_| next()).transpose();
+        // What is wrong with both forms is told once.
+        let whole = whole?;
+        Ok(ParsedModel { whole, increment: increment? })
     };
-    let whole = form(false)?;
-    let increment = model.incremental.as_ref().map(|_| form(true)).transpose()?;
-    Ok(ParsedModel { whole, increment })
+    models.iter().map(both).collect()
 }
 
 fn table_name(project: &Project, model: &Model) -> TableName {
@@ -160,6 +169,30 @@ fn order_models(project: &Project, parsed: &ParsedModels, diagnostics: &mut Diag
             Vec::new()
         }
     }
+}
+
+/// Puts models into levels: each reads only models of the levels before its own.
+fn levels<'a>(
+    project: &'a Project,
+    parsed: &'a ParsedModels,
+    order: &[ModelName],
+) -> Vec<Vec<(&'a Model, &'a ParsedModel)>> {
+    let mut level_of: HashMap<&ModelName, usize> = HashMap::new();
+    let mut levels: Vec<Vec<(&Model, &ParsedModel)>> = Vec::new();
+    for name in order {
+        let (Some(model), Some((own, parsed))) = (project.models.get(name), parsed.get_key_value(name)) else {
+            continue;
+        };
+        let below = parsed.reads(project, own).filter_map(|read| match target(project, &read.parts) {
+            Some(Target::Model(other)) => level_of.get(other).map(|level| level + 1),
+            _ => None,
+        });
+        let level = below.max().unwrap_or(0);
+        level_of.insert(own, level);
+        levels.resize_with(levels.len().max(level + 1), Vec::new);
+        levels[level].push((model, parsed));
+    }
+    levels
 }
 
 fn cycle_diagnostic(project: &Project, parsed: &ParsedModels, cycle: &[ModelName]) -> Diagnostic {
@@ -240,30 +273,39 @@ struct Compiler<'a> {
     project: &'a Project,
     /// Columns of the models compiled so far; `None` where they could not be told.
     columns: HashMap<ModelName, Option<Vec<Column>>>,
+    /// Names of all models and sources, to suggest.
+    known: Vec<String>,
+}
+
+/// Lists the names of a project's models and sources, as queries write them.
+fn known_names(project: &Project) -> Vec<String> {
+    let tables = |(schema, source): (&String, &Source)| -> Vec<String> {
+        source.tables.keys().map(|table| format!("{schema}.{table}")).collect()
+    };
+    project.models.keys().map(ToString::to_string).chain(project.sources.iter().flat_map(tables)).collect()
 }
 
 impl Compiler<'_> {
-    fn model(&mut self, model: &Model, parsed: &ParsedModel, diagnostics: &mut Diagnostics) -> CompiledModel {
+    fn model(&self, model: &Model, parsed: &ParsedModel) -> (CompiledModel, Diagnostics) {
         let (query, whole) = &parsed.whole;
-        let (columns, found) = self.resolve(whole);
-        diagnostics.extend(found);
+        let (columns, mut diagnostics) = self.resolve(whole);
         if let Some(columns) = &columns {
             diagnostics.extend(analysis::check_table_columns(whole, columns));
-            check_named_columns(model, columns, diagnostics);
+            check_named_columns(model, columns, &mut diagnostics);
         }
-        self.columns.insert(model.name.clone(), columns.clone());
         if let Some((_, increment)) = &parsed.increment {
-            self.check_increment(model, increment, columns.as_deref(), diagnostics);
+            self.check_increment(model, increment, columns.as_deref(), &mut diagnostics);
         }
-        let mut volatile = dialect::volatile(&query.text);
-        let mut definition = vec![model.materialized.as_str().to_owned(), dialect::essence(&query.text)];
+        let Summary { essence, mut volatile } = dialect::summary(&query.text);
+        let mut definition = vec![model.materialized.as_str().to_owned(), essence];
         if let (Some((query, _)), Some(settings)) = (&parsed.increment, &model.incremental) {
-            volatile = volatile.or(dialect::volatile(&query.text));
-            definition.extend([dialect::essence(&query.text), format!("{:?}", settings.strategy)]);
+            let increment = dialect::summary(&query.text);
+            volatile = volatile.or(increment.volatile);
+            definition.extend([increment.essence, format!("{:?}", settings.strategy)]);
         }
         let definition = Fingerprint::of(&definition.iter().map(String::as_str).collect::<Vec<_>>());
         let reads: Vec<TableRead> = parsed.reads(self.project, &model.name).cloned().collect();
-        CompiledModel {
+        let compiled = CompiledModel {
             config: model.clone(),
             table: table_name(self.project, model),
             query: Arc::clone(query),
@@ -278,7 +320,8 @@ impl Compiler<'_> {
             tests: Vec::new(),
             fingerprint: definition.clone(),
             definition,
-        }
+        };
+        (compiled, diagnostics)
     }
 
     /// Checks the query for what is new, beyond what was said of the whole one already.
@@ -318,87 +361,102 @@ impl Compiler<'_> {
         }
         // What is wrong with the macros has been told with the models.
         let Ok(templates) = Templates::new(self.project) else { return };
-        let below: HashMap<ModelName, HashSet<ModelName>> =
-            models.keys().map(|name| (name.clone(), models_below(models, name))).collect();
-        for model in models.values_mut() {
-            let own = model.config.name.clone();
-            for test in &model.config.tests {
-                let (mut compiled, parsed) = match data_tests::compile(
-                    &model.config,
-                    &model.table,
-                    model.columns.as_deref(),
-                    test,
-                    &templates,
-                ) {
+        let tested: Vec<&CompiledModel> = models.values().filter(|model| !model.config.tests.is_empty()).collect();
+        let compiled = parallel::map(&tested, 16, |model| self.tests_of(model, models, &templates));
+        let names: Vec<ModelName> = tested.iter().map(|model| model.config.name.clone()).collect();
+        for (name, (tests, found)) in names.iter().zip(compiled) {
+            diagnostics.extend(found);
+            if let Some(model) = models.get_mut(name) {
+                model.tests = tests;
+            }
+        }
+    }
+
+    fn tests_of(
+        &self,
+        model: &CompiledModel,
+        models: &IndexMap<ModelName, CompiledModel>,
+        templates: &Templates,
+    ) -> (Vec<CompiledTest>, Diagnostics) {
+        let own = &model.config.name;
+        let (mut tests, mut diagnostics) = (Vec::new(), Diagnostics::new());
+        for test in &model.config.tests {
+            let (mut compiled, parsed) =
+                match data_tests::compile(&model.config, &model.table, model.columns.as_deref(), test, templates) {
                     Ok(compiled) => compiled,
                     Err(found) => {
                         diagnostics.extend(found);
                         continue;
                     }
                 };
-                diagnostics.extend(self.resolve(&parsed).1);
-                compiled.reads = self.reads(parsed.reads());
-                compiled.reads.models.retain(|read| *read != own);
-                if let Some(later) = compiled.reads.models.iter().find(|read| below[*read].contains(&own)) {
-                    let message = format!("this test of `{own}` reads `{later}`, which is built from `{own}`");
-                    let help = "A model is tested before anything is built from it. Test the other model instead.";
-                    diagnostics.push(Diagnostic::error("late-test", message).at(test.span.clone()).help(help));
-                    continue;
-                }
-                model.tests.push(compiled);
+            diagnostics.extend(self.resolve(&parsed).1);
+            compiled.reads = self.reads(parsed.reads());
+            compiled.reads.models.retain(|read| read != own);
+            if let Some(later) = compiled.reads.models.iter().find(|read| models_below(models, read).contains(own)) {
+                let message = format!("this test of `{own}` reads `{later}`, which is built from `{own}`");
+                let help = "A model is tested before anything is built from it. Test the other model instead.";
+                diagnostics.push(Diagnostic::error("late-test", message).at(test.span.clone()).help(help));
+                continue;
             }
+            tests.push(compiled);
         }
+        (tests, diagnostics)
+    }
+
+    /// Compiles a dashboard; none if its file cannot be read.
+    fn dashboard(&self, name: &DashboardName, dashboard: &Dashboard) -> (Option<CompiledDashboard>, Diagnostics) {
+        let mut diagnostics = Diagnostics::new();
+        let Some(file) = read_dashboard(self.project, dashboard, &mut diagnostics) else { return (None, diagnostics) };
+        let content = match LvDash::parse(&file) {
+            Ok(content) => content,
+            Err(found) => return (None, found),
+        };
+        diagnostics.extend(content.check());
+        let reads = self.datasets(&content, &mut diagnostics);
+        let compiled = CompiledDashboard {
+            name: name.clone(),
+            title: dashboard.title.clone(),
+            folder: self.project.environment.dashboard_folder.as_ref().unwrap_or(&dashboard.folder).clone(),
+            embed_credentials: dashboard.embed_credentials,
+            file,
+            content,
+            reads,
+            span: dashboard.span.clone(),
+        };
+        (Some(compiled), diagnostics)
     }
 
     /// Resolves a dashboard's datasets, and then what its widgets ask of them.
-    fn dashboard(&self, content: &LvDash, diagnostics: &mut Diagnostics) -> Reads {
+    fn datasets(&self, content: &LvDash, diagnostics: &mut Diagnostics) -> Reads {
+        let relation = |parts: &[String]| self.relation(parts);
+        let shorter = |parts: &[String]| self.shorter(parts);
+        let resolved =
+            dashboards::resolve(content, &Tables { relation: &relation, known: &self.known, shorter: &shorter });
+        diagnostics.extend(resolved.problems);
         let mut reads = Reads::default();
-        let mut broken: HashSet<&str> = HashSet::new();
-        for dataset in &content.datasets {
-            let Some(sql) = dataset.sql() else { continue };
-            let (place, text) = (content.clone(), sql.clone());
-            // What cannot be parsed here may still be good SQL there: the workspace has the last word.
-            let Ok(parsed) = analysis::parse_sql(sql.text(), move |range| place.span_in(&text, range)) else {
-                broken.insert(&dataset.name);
-                continue;
-            };
-            let (_, found) = self.resolve(&parsed);
-            if found.has_errors() {
-                broken.insert(&dataset.name);
-            }
-            diagnostics.extend(found);
-            let more = self.reads(parsed.reads());
+        for dataset in &resolved.datasets {
+            let more = self.reads(&dataset.reads);
             merge(&mut reads.models, more.models);
             merge(&mut reads.connections, more.connections);
             merge(&mut reads.sources, more.sources);
         }
-        for query in widget_queries(content).iter().filter(|q| !broken.contains(q.dataset.as_str())) {
-            let Some((_, widget)) = content.widgets().find(|(_, w)| w.name == query.widget) else { continue };
-            let place = content.span(&widget.path);
-            if let Ok(parsed) = analysis::parse_sql(&query.sql, move |_| place.clone()) {
-                for mut problem in self.resolve(&parsed).1 {
-                    problem.message = format!("widget `{}`: {}", widget.label(), problem.message);
-                    diagnostics.push(problem);
-                }
-            }
-        }
         reads
     }
 
+    /// Returns how a dashboard should name a table that it names with its catalog or schema.
+    fn shorter(&self, parts: &[String]) -> Option<String> {
+        match target(self.project, parts)? {
+            Target::Model(name) => (parts.len() > 1).then(|| name.to_string()),
+            // A source may have a catalog of its own, which no environment says.
+            Target::Source(schema, _) if self.project.sources[schema].catalog.is_none() => {
+                (parts.len() > 2).then(|| parts[1..].join("."))
+            }
+            Target::Source(..) | Target::System => None,
+        }
+    }
+
     fn resolve(&self, parsed: &Parsed) -> (Option<Vec<Column>>, Diagnostics) {
-        let known: Vec<String> = self
-            .project
-            .models
-            .keys()
-            .map(ToString::to_string)
-            .chain(
-                self.project
-                    .sources
-                    .iter()
-                    .flat_map(|(s, source)| source.tables.keys().map(move |t| format!("{s}.{t}"))),
-            )
-            .collect();
-        analysis::resolve(parsed, &|parts| self.relation(parts), &known)
+        analysis::resolve(parsed, &|parts| self.relation(parts), &self.known)
     }
 
     fn relation(&self, parts: &[String]) -> Option<Relation> {
@@ -485,24 +543,24 @@ fn check_named_columns(model: &Model, columns: &[Column], diagnostics: &mut Diag
     }
 }
 
-fn read_dashboard(
-    project: &Project,
-    dashboard: &crate::config::Dashboard,
-    diagnostics: &mut Diagnostics,
-) -> Option<Arc<SourceFile>> {
-    match fs_err::read_to_string(project.root.join(&dashboard.file)) {
-        Ok(text) => Some(SourceFile::new(&dashboard.file, text)),
-        Err(error) => {
-            diagnostics.push(unreadable(&error, dashboard.span.clone()));
-            None
-        }
-    }
-}
-
-fn unreadable(error: &std::io::Error, span: Span) -> Diagnostic {
-    Diagnostic::error("unreadable-file", error.to_string())
-        .at(span)
-        .help("The file must exist, be readable, and be UTF-8.")
+fn read_dashboard(project: &Project, dashboard: &Dashboard, diagnostics: &mut Diagnostics) -> Option<Arc<SourceFile>> {
+    let unreadable = |message: String| {
+        Diagnostic::error("unreadable-file", message)
+            .at(dashboard.span.clone())
+            .help("The file must exist, be readable, and be UTF-8.")
+    };
+    let path = project.root.join(&dashboard.file);
+    let mut text = String::new();
+    let most = MAX_DASHBOARD_BYTES as u64 + 1;
+    let problem = match fs_err::File::open(&path).and_then(|file| file.take(most).read_to_string(&mut text)) {
+        Ok(_) if text.len() <= MAX_DASHBOARD_BYTES => return Some(SourceFile::new(&dashboard.file, text)),
+        // A text that is cut within a character is no UTF-8, and too long all the same.
+        Err(error) if fs_err::metadata(&path).is_ok_and(|file| file.len() < most) => unreadable(error.to_string()),
+        _ => unreadable(format!("{} is larger than {} MiB", dashboard.file.display(), MAX_DASHBOARD_BYTES >> 20))
+            .help("Is it the right file? The largest dashboards are a tenth of that."),
+    };
+    diagnostics.push(problem);
+    None
 }
 
 fn merge<T: PartialEq>(into: &mut Vec<T>, more: Vec<T>) {

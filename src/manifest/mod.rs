@@ -5,6 +5,7 @@
 
 mod compile;
 mod data_tests;
+mod parallel;
 mod unit_tests;
 
 use std::collections::{BTreeMap, BTreeSet};

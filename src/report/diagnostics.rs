@@ -188,7 +188,7 @@ fn window(text: &str, ranges: &[Range<usize>]) -> Range<usize> {
 }
 
 /// Returns a path of the project as seen from outside its folder, with `/` between its parts.
-fn shown_path(folder: &Path, path: &Path) -> String {
+pub(super) fn shown_path(folder: &Path, path: &Path) -> String {
     let mut parts: Vec<Component<'_>> = Vec::new();
     let joined = folder.join(path);
     for part in joined.components() {

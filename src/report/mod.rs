@@ -11,6 +11,7 @@ pub mod history;
 pub mod json;
 pub mod markdown;
 pub mod page;
+pub mod sarif;
 pub mod status;
 pub mod terminal;
 pub mod unit_tests;

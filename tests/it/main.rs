@@ -6,6 +6,8 @@ mod bad_input;
 #[cfg(feature = "local")]
 mod browser;
 #[cfg(feature = "local")]
+mod check_output;
+#[cfg(feature = "local")]
 mod cohort_sql;
 #[cfg(feature = "local")]
 mod data_tests;
@@ -33,7 +35,10 @@ mod fivetran_scenarios;
 mod fivetran_states;
 #[cfg(feature = "local")]
 mod fivetran_webhooks;
+mod fuzz;
 mod github;
+#[cfg(feature = "local")]
+mod hostile_files;
 mod http_faults;
 #[cfg(feature = "local")]
 mod incremental;

@@ -22,7 +22,7 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let checks = checks::all(&project).await;
     match output.format {
         Format::Json => checks.iter().for_each(|check| output.data(&json(check))),
-        Format::Text => output.data(&text(&checks)),
+        Format::Text | Format::Sarif => output.data(&text(&checks)),
         Format::Github => {
             output.data(&text(&checks));
             let mut problems = Diagnostics::new();

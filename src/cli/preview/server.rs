@@ -66,7 +66,7 @@ pub(super) async fn run(args: &PreviewArgs, output: &Output) -> Result<Status, E
     let url = format!("http://{address}/");
     match output.format {
         Format::Json => output.data(&serde_json::json!({"address": url}).to_string()),
-        Format::Text | Format::Github => {
+        Format::Text | Format::Github | Format::Sarif => {
             output.data(&url);
             output.status("the page is shown anew when its files change and when a run ends; Ctrl-C ends this");
         }

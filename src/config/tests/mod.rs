@@ -1,6 +1,7 @@
 //! Tests of the loader: small files, and what it makes of them.
 
 mod mistakes;
+mod schema;
 
 use std::fs;
 use std::path::Path;
