@@ -22,14 +22,18 @@ impl Resolver<'_> {
         }
         if let Some(condition) = &select.selection {
             from.scope.unseen = select.projection.iter().flat_map(aliases).map(|a| a.value.clone()).collect();
-            self.expr(condition, &from.scope);
+            let data_type = self.expr(condition, &from.scope);
+            self.check_truth_value(condition, "WHERE", data_type);
             from.scope.unseen.clear();
         }
         let output = self.select_list(select, &mut from);
         let scope = from.scope;
         self.group_by(&select.group_by, &output, &scope);
-        for clause in select.having.iter().chain(&select.qualify) {
-            self.expr(clause, &scope);
+        for (clause, condition) in [("HAVING", &select.having), ("QUALIFY", &select.qualify)] {
+            if let Some(condition) = condition {
+                let data_type = self.expr(condition, &scope);
+                self.check_truth_value(condition, clause, data_type);
+            }
         }
         for window in &select.named_window {
             if let NamedWindowExpr::WindowSpec(spec) = &window.1 {
@@ -43,6 +47,8 @@ impl Resolver<'_> {
             self.expr(key, &scope);
         }
         self.check_grouping(select, &scope);
+        self.check_misuse(select, &scope);
+        self.lint_select(select, &scope);
         (output, scope)
     }
 
@@ -290,7 +296,7 @@ fn collect(
     }
 }
 
-fn has_aggregate(e: &Expr) -> bool {
+pub(super) fn has_aggregate(e: &Expr) -> bool {
     let mut open = vec![e];
     while let Some(e) = open.pop() {
         match e {
@@ -302,7 +308,7 @@ fn has_aggregate(e: &Expr) -> bool {
 }
 
 /// The expressions of GROUPING SETS, CUBE, ROLLUP and parentheses.
-fn grouping_keys(key: &Expr) -> Vec<&Expr> {
+pub(super) fn grouping_keys(key: &Expr) -> Vec<&Expr> {
     match key {
         Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => {
             sets.iter().flatten().flat_map(grouping_keys).collect()

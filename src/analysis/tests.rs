@@ -26,7 +26,7 @@ const TABLES: &[(&str, &[(&str, &str)])] = &[
     ("main.shop.products", &[("sku", "STRING"), ("price", "DECIMAL(10,2)")]),
 ];
 
-fn relation(parts: &[String]) -> Option<Relation> {
+pub(super) fn relation(parts: &[String]) -> Option<Relation> {
     let name = parts.join(".").to_lowercase();
     if name == "mystery" || name.starts_with("system.") {
         return Some(Relation::Unknown);
@@ -36,7 +36,7 @@ fn relation(parts: &[String]) -> Option<Relation> {
     Some(Relation::Known(columns.iter().map(column).collect()))
 }
 
-fn known() -> Vec<String> {
+pub(super) fn known() -> Vec<String> {
     TABLES.iter().map(|(name, _)| (*name).to_owned()).collect()
 }
 

@@ -12,6 +12,7 @@ mod destroy;
 mod doctor;
 mod error;
 mod exit;
+mod explain;
 mod guard;
 mod init;
 mod journal;
@@ -68,6 +69,7 @@ struct GlobalArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Args),
+    Explain(explain::Args),
     Render(render::Args),
     Plan(plan::Args),
     Deploy(deploy::Args),
@@ -109,6 +111,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command, output: &Output) -> Result<Status, Error> {
     match command {
         Command::Check(args) => check::run(&args, output),
+        Command::Explain(args) => explain::run(&args, output),
         Command::Init(args) => init::run(&args, output),
         Command::Render(args) => render::run(&args, output),
         Command::Plan(args) => to_the_end(plan::run(&args, output)),

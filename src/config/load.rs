@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 
 use super::walk::{Fields, Walk};
 use super::yaml::{self, Node};
-use super::{Project, connections, dashboards, environments, models, secrets, sources};
+use super::{Levels, Project, connections, dashboards, environments, lints, models, secrets, sources};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span};
 
 /// The project's file, in its root folder.
@@ -16,7 +16,7 @@ const FILE: &str = "jobs.yaml";
 /// Largest `jobs.yaml` that is read, in bytes.
 const MAX_BYTES: u64 = 8 << 20;
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "version",
     "project",
     "variables",
@@ -25,6 +25,7 @@ const KEYS: [&str; 10] = [
     "connections",
     "sources",
     "models",
+    "lints",
     "dashboards",
     "jobs",
 ];
@@ -66,7 +67,10 @@ pub fn load(root: &Path, options: &LoadOptions<'_>) -> Result<(Project, Diagnost
     };
     let project = project(&mut walk, root, &tree, options);
     match project {
-        Some(project) => walk.problems.into_result(project),
+        Some(project) => {
+            project.lints.apply(&mut walk.problems);
+            walk.problems.into_result(project)
+        }
         None => Err(walk.problems),
     }
 }
@@ -167,6 +171,7 @@ fn project(walk: &mut Walk<'_>, root: &Path, tree: &Node, options: &LoadOptions<
         None => IndexMap::new(),
     };
     let models_are_known = walk.problems.iter().count() == before;
+    let lints = fields.get("lints").map_or_else(Levels::default, |node| lints::levels(walk, node));
     let dashboards = match fields.get("dashboards") {
         Some(node) => dashboards::read(walk, root, node),
         None => IndexMap::new(),
@@ -185,6 +190,7 @@ fn project(walk: &mut Walk<'_>, root: &Path, tree: &Node, options: &LoadOptions<
         connections,
         sources,
         models,
+        lints,
         dashboards,
         jobs,
     })

@@ -7,6 +7,7 @@ mod environments;
 mod files;
 mod incremental;
 mod interpolate;
+mod lints;
 mod load;
 mod models;
 mod project;
@@ -19,6 +20,7 @@ mod tests;
 mod walk;
 mod yaml;
 
+pub use lints::Levels;
 pub use load::{LoadOptions, load};
 pub use project::{
     Connection, Dashboard, DataTest, DataTestRule, Environment, Incremental, Job, JobStep, LocalFile, LocalSource,

@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 
 use super::walk::{Fields, Walk, is_identifier};
 use super::yaml::{Key, Node, Value};
-use super::{DataTest, Incremental, Materialization, Model, data_tests, files, incremental};
-use crate::diag::{Diagnostic, did_you_mean};
+use super::{DataTest, Incremental, Materialization, Model, data_tests, files, incremental, lints};
+use crate::diag::{Diagnostic, Spanned, did_you_mean};
 use crate::ids::ModelName;
 
 /// What one key of `models` says; `None` leaves it to a less specific key.
@@ -18,6 +18,7 @@ struct Settings {
     cluster_by: Option<Vec<String>>,
     description: Option<(String, Range<usize>)>,
     tests: Vec<DataTest>,
+    allow: Vec<Spanned<&'static str>>,
 }
 
 /// A key of `models` with the files it covers.
@@ -85,7 +86,8 @@ fn settings(walk: &mut Walk<'_>, root: &Path, key: &str, node: &Node) -> Option<
     if node.is_null() {
         return None;
     }
-    let keys = [&["materialized", "cluster_by", "description", "tests"], incremental::KEYS.as_slice()].concat();
+    let keys =
+        [&["materialized", "cluster_by", "description", "tests", "allow"], incremental::KEYS.as_slice()].concat();
     let fields = walk.fields(node, &format!("models `{key}`"), &keys)?;
     let materialized = fields.get("materialized").and_then(|node| materialized(walk, &fields, node));
     if !matches!(&materialized, Some((_, Some(_)))) {
@@ -107,7 +109,8 @@ fn settings(walk: &mut Walk<'_>, root: &Path, key: &str, node: &Node) -> Option<
     let description =
         fields.get("description").and_then(|node| Some((walk.text(node, "`description`")?, node.range.clone())));
     let tests = fields.get("tests").map(|node| data_tests::read(walk, root, node)).unwrap_or_default();
-    Some(Settings { materialized, cluster_by, description, tests })
+    let allow = fields.get("allow").map(|node| lints::allow(walk, node)).unwrap_or_default();
+    Some(Settings { materialized, cluster_by, description, tests, allow })
 }
 
 fn materialized(
@@ -183,6 +186,7 @@ fn model(walk: &mut Walk<'_>, path: PathBuf, entries: &[Entry]) -> Option<Model>
         cluster_by: cluster_by.unwrap_or_default(),
         description: description.map(|(text, _)| text.clone()),
         tests: covering.iter().flat_map(|entry| entry.settings.tests.clone()).collect(),
+        allow: covering.iter().flat_map(|entry| entry.settings.allow.clone()).collect(),
         span: walk.span(&most_specific.range),
     };
     if model.materialized == Materialization::View && !model.cluster_by.is_empty() {

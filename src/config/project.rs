@@ -7,6 +7,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use super::Levels;
 use crate::diag::{Span, Spanned};
 use crate::ids::{ConnectionName, DashboardName, JobName, ModelName};
 
@@ -31,6 +32,8 @@ pub struct Project {
     pub sources: IndexMap<String, Source>,
     /// All SQL files under the folders named in `models`, sorted by name.
     pub models: IndexMap<ModelName, Model>,
+    /// `lints`: how bad the project finds what is not an error of itself.
+    pub lints: Levels,
     /// `dashboards`, in the order of the file.
     pub dashboards: IndexMap<DashboardName, Dashboard>,
     /// `jobs`, in the order of the file.
@@ -235,6 +238,8 @@ pub struct Model {
     pub description: Option<String>,
     /// What must hold of its rows; those of its folders first.
     pub tests: Vec<DataTest>,
+    /// `allow`: lints that are meant to be so, at the model or its folders.
+    pub allow: Vec<Spanned<&'static str>>,
     /// Where it is configured in `jobs.yaml`.
     pub span: Span,
 }

@@ -50,6 +50,7 @@ mod tests {
             cluster_by: Vec::new(),
             description: None,
             tests: Vec::new(),
+            allow: Vec::new(),
             span: Span::start_of(&SourceFile::new("jobs.yaml", "")),
         }
     }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::lints::{self, Lints};
 use super::{
     CompiledDashboard, CompiledIncrement, CompiledModel, Manifest, Place, ReadFrom, Reads, SourceRead, data_tests,
 };
-use crate::analysis::{self, Column, DataType, Parsed, ReadPlace, Relation, TableRead};
-use crate::config::{Model, Project, SourceTable, Strategy};
+use crate::analysis::{self, Column, DataType, Examined, Known, Parsed, ReadPlace, Relation, Surroundings, TableRead};
+use crate::config::{Materialization, Model, Project, SourceTable, Strategy};
 use crate::dashboards::{LvDash, widget_queries};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span, did_you_mean};
 use crate::dialect;
@@ -28,7 +29,7 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
     let mut diagnostics = Diagnostics::new();
     let parsed = parse_models(project, &mut diagnostics);
     let order = order_models(project, &parsed, &mut diagnostics);
-    let mut compiler = Compiler { project, columns: HashMap::new() };
+    let mut compiler = Compiler { project, columns: HashMap::new(), rows: HashMap::new(), lints: Lints::default() };
     let mut models: IndexMap<ModelName, CompiledModel> = IndexMap::new();
     for name in order {
         let (Some(model), Some(parsed)) = (project.models.get(name.as_str()), parsed.get(&name)) else { continue };
@@ -69,6 +70,8 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
             ))
         })
         .collect();
+    diagnostics.extend(compiler.lints.finish(project));
+    project.lints.apply(&mut diagnostics);
     diagnostics.into_result(Manifest {
         project: project.name.clone(),
         environment: project.environment.name.clone(),
@@ -236,20 +239,32 @@ struct Compiler<'a> {
     project: &'a Project,
     /// Columns of the models compiled so far; `None` where they could not be told.
     columns: HashMap<ModelName, Option<Vec<Column>>>,
+    /// What is known of their rows.
+    rows: HashMap<ModelName, Known>,
+    lints: Lints,
 }
 
 impl Compiler<'_> {
     fn model(&mut self, model: &Model, parsed: &ParsedModel, diagnostics: &mut Diagnostics) -> CompiledModel {
         let (query, whole) = &parsed.whole;
-        let (columns, found) = self.resolve(whole);
-        diagnostics.extend(found);
+        let mut examined = self.examine(whole, Some(model));
+        let mut unknown = std::mem::take(&mut examined.unknown);
+        self.lints.take(Some(model), &mut examined);
+        let Examined { columns, rows, problems, .. } = examined;
+        let is_broken = problems.has_errors();
+        diagnostics.extend(problems);
         if let Some(columns) = &columns {
             diagnostics.extend(analysis::check_table_columns(whole, columns));
             check_named_columns(model, columns, diagnostics);
         }
         self.columns.insert(model.name.clone(), columns.clone());
+        self.rows.insert(model.name.clone(), lints::tested(model, rows));
         if let Some((_, increment)) = &parsed.increment {
-            self.check_increment(model, increment, columns.as_deref(), diagnostics);
+            unknown.extend(self.check_increment(model, increment, columns.as_deref(), diagnostics));
+            self.check_appended(model, parsed);
+        }
+        if !is_broken {
+            self.lints.unknown(&format!("`{}`", model.name), unknown);
         }
         let mut volatile = dialect::volatile(&query.text);
         let mut definition = vec![model.materialized.as_str().to_owned(), dialect::essence(&query.text)];
@@ -279,20 +294,22 @@ impl Compiler<'_> {
 
     /// Checks the query for what is new, beyond what was said of the whole one already.
     fn check_increment(
-        &self,
+        &mut self,
         model: &Model,
         increment: &Parsed,
         whole: Option<&[Column]>,
         diagnostics: &mut Diagnostics,
-    ) {
-        let (columns, found) = self.resolve(increment);
-        for problem in found {
+    ) -> Vec<(Span, String)> {
+        let mut examined = self.examine(increment, Some(model));
+        self.lints.take(Some(model), &mut examined);
+        let Examined { columns, problems, unknown, .. } = examined;
+        for problem in problems {
             let is_known = |known: &Diagnostic| known.message == problem.message && known.primary == problem.primary;
             if !diagnostics.iter().any(is_known) {
                 diagnostics.push(problem);
             }
         }
-        let (Some(columns), Some(whole)) = (columns, whole) else { return };
+        let (Some(columns), Some(whole)) = (columns, whole) else { return unknown };
         let names = |columns: &[Column]| columns.iter().map(|c| c.name.to_lowercase()).collect::<Vec<_>>();
         if names(&columns) != names(whole) {
             let message = format!("`{}` returns other columns where `incremental` is true", model.name);
@@ -304,6 +321,19 @@ impl Compiler<'_> {
             );
             let file = Span::start_of(&SourceFile::new(&model.path, ""));
             diagnostics.push(Diagnostic::error("other-columns", message).at(file).help(help));
+        }
+        unknown
+    }
+
+    /// Warns of a model that appends the same rows in each run.
+    fn check_appended(&mut self, model: &Model, parsed: &ParsedModel) {
+        let appends = model.incremental.as_ref().is_some_and(|i| i.strategy == Strategy::Append);
+        let (Some((increment, place)), (whole, _)) = (&parsed.increment, &parsed.whole) else { return };
+        if appends && dialect::essence(&increment.text) == dialect::essence(&whole.text) {
+            let message = format!("`{}` appends all its rows again in each run", model.name);
+            let help = "Read only what is new where `incremental` is true: `{% if incremental %}WHERE … {% endif %}`.";
+            let lint = Diagnostic::warning("appends-everything", message).at(place.span(0..0)).help(help);
+            self.lints.whole(model, lint);
         }
     }
 
@@ -341,7 +371,7 @@ impl Compiler<'_> {
     }
 
     /// Resolves a dashboard's datasets, and then what its widgets ask of them.
-    fn dashboard(&self, content: &LvDash, diagnostics: &mut Diagnostics) -> Reads {
+    fn dashboard(&mut self, content: &LvDash, diagnostics: &mut Diagnostics) -> Reads {
         let mut reads = Reads::default();
         let mut broken: HashSet<&str> = HashSet::new();
         for dataset in &content.datasets {
@@ -352,11 +382,15 @@ impl Compiler<'_> {
                 broken.insert(&dataset.name);
                 continue;
             };
-            let (_, found) = self.resolve(&parsed);
-            if found.has_errors() {
+            let mut examined = self.examine(&parsed, None);
+            let unknown = std::mem::take(&mut examined.unknown);
+            self.lints.take(None, &mut examined);
+            if examined.problems.has_errors() {
                 broken.insert(&dataset.name);
+            } else {
+                self.lints.unknown(&format!("the dataset `{}`", dataset.display_name), unknown);
             }
-            diagnostics.extend(found);
+            diagnostics.extend(examined.problems);
             let more = self.reads(parsed.reads());
             merge(&mut reads.models, more.models);
             merge(&mut reads.connections, more.connections);
@@ -376,8 +410,40 @@ impl Compiler<'_> {
     }
 
     fn resolve(&self, parsed: &Parsed) -> (Option<Vec<Column>>, Diagnostics) {
-        let known: Vec<String> = self
-            .project
+        analysis::resolve(parsed, &|parts| self.relation(parts), &self.known_tables())
+    }
+
+    /// Resolves a query and looks for lints. `model` is whose query it is; none for a dashboard's.
+    fn examine(&self, parsed: &Parsed, model: Option<&Model>) -> Examined {
+        let around = Surroundings {
+            is_model: model.is_some(),
+            is_table: model.is_some_and(|model| model.materialized == Materialization::Table),
+            is_staging: model.is_some_and(lints::is_staging),
+            time_zone: lints::time_zone(self.project),
+            facts: &|parts| self.facts(parts),
+        };
+        analysis::examine(parsed, &|parts| self.relation(parts), &self.known_tables(), &around)
+    }
+
+    /// What is known of a table's rows.
+    fn facts(&self, parts: &[String]) -> Known {
+        match target(self.project, parts) {
+            Some(Target::Model(name)) => self
+                .rows
+                .get(name)
+                .cloned()
+                .or_else(|| Some(lints::tested(self.project.models.get(name)?, Known::default())))
+                .unwrap_or_default(),
+            Some(Target::Source(schema, _)) => {
+                let replicated = self.project.sources.get(schema).is_some_and(|source| source.connection.is_some());
+                Known { is_source: true, soft_deletes: replicated, ..Known::default() }
+            }
+            Some(Target::System) | None => Known::default(),
+        }
+    }
+
+    fn known_tables(&self) -> Vec<String> {
+        self.project
             .models
             .keys()
             .map(ToString::to_string)
@@ -387,8 +453,7 @@ impl Compiler<'_> {
                     .iter()
                     .flat_map(|(s, source)| source.tables.keys().map(move |t| format!("{s}.{t}"))),
             )
-            .collect();
-        analysis::resolve(parsed, &|parts| self.relation(parts), &known)
+            .collect()
     }
 
     fn relation(&self, parts: &[String]) -> Option<Relation> {

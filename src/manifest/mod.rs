@@ -5,6 +5,7 @@
 
 mod compile;
 mod data_tests;
+mod lints;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

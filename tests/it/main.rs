@@ -6,6 +6,8 @@ mod bad_input;
 #[cfg(feature = "local")]
 mod browser;
 #[cfg(feature = "local")]
+mod codes;
+#[cfg(feature = "local")]
 mod cohort_sql;
 #[cfg(feature = "local")]
 mod data_tests;
@@ -34,6 +36,8 @@ mod http_faults;
 mod incremental;
 #[cfg(feature = "local")]
 mod interrupt;
+#[cfg(feature = "local")]
+mod lints;
 mod login;
 #[cfg(feature = "local")]
 mod measure;
@@ -48,6 +52,7 @@ mod result_stream;
 mod resume;
 #[cfg(feature = "local")]
 mod runs;
+mod spark_queries;
 #[cfg(feature = "local")]
 mod support;
 #[cfg(feature = "local")]
