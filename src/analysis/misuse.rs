@@ -11,6 +11,7 @@ use super::expr::{children, is_aggregate, whole_number};
 use super::resolve::Resolver;
 use super::scope::{Found, Scope, same};
 use super::select::grouping_keys;
+use crate::diag::Diagnostic;
 use crate::dialect::functions::{FunctionKind, function};
 
 impl Resolver<'_> {
@@ -149,7 +150,8 @@ impl Resolver<'_> {
         let Some(found) = data_type.filter(|t| t.is_numeric() || t.is_temporal() || is_nested(t)) else { return };
         let message = format!("the condition of {clause} is of type {found}, not BOOLEAN");
         let help = "Compare it with something, such as `… <> 0` or `… IS NOT NULL`.".to_owned();
-        self.error(condition.span(), "type-mismatch", message, Some(help));
+        let range = self.whole_range(condition.span());
+        self.report_at(range, Diagnostic::error("type-mismatch", message), Some(help));
     }
 
     /// Checks the argument of an aggregate that adds up.

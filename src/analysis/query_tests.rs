@@ -7,6 +7,18 @@ use crate::analysis::parse;
 use crate::diag::SourceFile;
 use crate::template::Rendered;
 
+/// Fails with all queries of which something else is said than expected.
+fn compare<'a>(cases: impl IntoIterator<Item = (&'a str, Vec<&'a str>)>) {
+    let different: String = cases
+        .into_iter()
+        .filter_map(|(sql, expected)| {
+            let said = said(sql);
+            (said != expected).then(|| format!("{sql}\n    said {said:?}\n    not  {expected:?}\n"))
+        })
+        .collect();
+    assert!(different.is_empty(), "\n{different}");
+}
+
 /// What is said of a query: `code text`.
 fn said(sql: &str) -> Vec<String> {
     let parsed = match parse(&Rendered::plain(&SourceFile::new("m.sql", sql))) {
@@ -21,7 +33,7 @@ fn said(sql: &str) -> Vec<String> {
 
 #[test]
 fn nothing_is_said_of_right_queries() {
-    for sql in [
+    compare([
         // Stars.
         "select * from orders",
         "select o.* except (payload), c.name from orders o join customers c on c.id = o.customer_id",
@@ -131,14 +143,13 @@ fn nothing_is_said_of_right_queries() {
         "select bool_or(total > 1) as any_large, every(total > 0) as all_paid from orders",
         "select anything from mystery where other > 1 group by whatever, anything",
         "select m.x, o.id from mystery m join orders o using (id)",
-    ] {
-        assert_eq!(said(sql), Vec::<String>::new(), "{sql}");
-    }
+    ]
+    .map(|sql| (sql, Vec::new())));
 }
 
 #[test]
 fn mistakes_are_told_with_their_code_and_place() {
-    for (sql, expected) in [
+    compare([
         // Tables and columns.
         ("select id from ordrs", "unknown-table ordrs"),
         ("select id from shop.nothing", "unknown-table shop.nothing"),
@@ -152,10 +163,10 @@ fn mistakes_are_told_with_their_code_and_place() {
         ("with t(x) as (values (1)) select y from t", "unknown-column y"),
         ("select n from (values (1)) as v(m)", "unknown-column n"),
         ("select * except (nothing) from customers", "unknown-column nothing"),
-        ("select nothing.* from customers", "unknown-table nothing.*"),
+        ("select nothing.* from customers", "unknown-table nothing"),
         ("select id from customers where id in (select nothing from orders)", "unknown-column nothing"),
         ("select (select max(nothing) from orders) as m from customers", "unknown-column nothing"),
-        ("select id from orders join customers using (country)", "unknown-column country"),
+        ("select total from orders join customers using (country)", "unknown-column country"),
         ("select o.id from orders o join customers c on c.order_id = o.id", "unknown-column c.order_id"),
         (
             "select o.id from orders o left anti join customers c on c.id = o.id where c.name = 'x'",
@@ -263,14 +274,13 @@ fn mistakes_are_told_with_their_code_and_place() {
         // Syntax.
         ("select a, from t", "sql-syntax expected an expression after `,`, found `from`"),
         ("select 1; select 2", "sql-syntax expected one query, found a second statement that begins with `select`"),
-    ] {
-        assert_eq!(said(sql), [expected], "{sql}");
-    }
+    ]
+    .map(|(sql, expected)| (sql, vec![expected])));
 }
 
 #[test]
 fn one_mistake_makes_no_others() {
-    for (sql, expected) in [
+    compare([
         // What cannot be told of the CTE is not asked of its readers.
         ("with a as (select * from nothing) select x, y from a where z > 1", vec!["unknown-table nothing"]),
         ("with a as (select idd as id from orders) select id + 1 as n from a where id > 1", vec!["unknown-column idd"]),
@@ -287,7 +297,5 @@ fn one_mistake_makes_no_others() {
             vec!["column-count select"],
         ),
         ("select totl * 2 as twice, twice + 1 as more, more / 2 as half from orders", vec!["unknown-column totl"]),
-    ] {
-        assert_eq!(said(sql), expected, "{sql}");
-    }
+    ]);
 }

@@ -126,9 +126,45 @@ impl<'r> Resolver<'r> {
         }
     }
 
+    /// The place in a file that bytes of the text come from.
+    pub(super) fn origin(&self, range: Range<usize>) -> Span {
+        (self.origin)(range)
+    }
+
     /// The place in a file that a part of the syntax tree comes from.
     pub(super) fn span(&self, span: TreeSpan) -> Span {
         (self.origin)(self.map.range(span))
+    }
+
+    /// The place of a whole expression: that of the tree ends before its last parenthesis.
+    pub(super) fn whole_range(&self, span: TreeSpan) -> Range<usize> {
+        let range = self.map.range(span);
+        let (text, mut end) = (self.map.text(), range.end);
+        let mut depth: usize = 0;
+        for c in text[range.clone()].chars() {
+            match c {
+                '(' => depth += 1,
+                ')' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        // A call without arguments that have a place: `count(*)`.
+        let called = depth == 0 && !range.is_empty() && text[end..].starts_with('(');
+        if depth == 0 && !called {
+            return range;
+        }
+        for c in text[end..].chars() {
+            end += c.len_utf8();
+            match c {
+                '(' => depth += 1,
+                ')' => depth = depth.saturating_sub(1),
+                _ => continue,
+            }
+            if depth == 0 {
+                return range.start..end;
+            }
+        }
+        range
     }
 
     /// Reports an error at a part of the syntax tree, once.
@@ -137,10 +173,14 @@ impl<'r> Resolver<'r> {
     }
 
     pub(super) fn report(&mut self, span: TreeSpan, problem: Diagnostic, help: Option<String>) {
+        self.report_at(self.map.range(span), problem, help);
+    }
+
+    pub(super) fn report_at(&mut self, range: Range<usize>, problem: Diagnostic, help: Option<String>) {
         if self.quiet {
             return;
         }
-        let origin = self.span(span);
+        let origin = (self.origin)(range);
         let place = (Arc::as_ptr(&origin.file) as usize, origin.range.clone(), problem.message.clone());
         if !self.seen.insert(place) {
             return;

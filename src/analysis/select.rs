@@ -195,6 +195,10 @@ impl Resolver<'_> {
         if keys.is_empty() && !items.iter().any(|(e, _)| has_aggregate(e)) {
             return;
         }
+        // What is grouped by is not known where a key is none of the columns.
+        if keys.iter().flat_map(grouping_keys).any(|key| is_missing(key, scope, &items)) {
+            return;
+        }
         let stars = select.projection.len() != items.len();
         let mut grouped = HashSet::new();
         for key in keys.iter().flat_map(grouping_keys) {
@@ -222,6 +226,30 @@ impl Resolver<'_> {
             }
         }
     }
+}
+
+/// Tells whether an expression names something that is not there.
+fn is_missing(e: &Expr, scope: &Scope<'_>, items: &[(&Expr, Option<&Ident>)]) -> bool {
+    let mut open = vec![e];
+    while let Some(e) = open.pop() {
+        let idents: &[Ident] = match e {
+            Expr::Identifier(ident) => std::slice::from_ref(ident),
+            Expr::CompoundIdentifier(idents) => idents,
+            Expr::Lambda(_) => continue,
+            other => {
+                open.extend(children(other));
+                continue;
+            }
+        };
+        let is_alias = |name: &str| items.iter().any(|(_, alias)| alias.is_some_and(|alias| same(&alias.value, name)));
+        let parts: Vec<String> = idents.iter().map(|i| i.value.clone()).collect();
+        let found = scope.find(&parts);
+        let there = matches!(found, Found::Column { .. } | Found::Other { .. } | Found::Perhaps);
+        if !there && !(parts.len() == 1 && is_alias(&parts[0])) {
+            return true;
+        }
+    }
+    false
 }
 
 /// The aliases that an item of a SELECT list gives.

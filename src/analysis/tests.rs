@@ -197,8 +197,14 @@ fn names_are_found_through_queries_and_joins() {
         ("select * from mystery", "?"),
         ("select anything, m.other from mystery m join orders on orders.id = m.x", "anything, other"),
         ("select id, what from orders join mystery on true", "id BIGINT, what"),
-        ("select * from orders pivot (sum(total) as s for channel in ('web' as web, 'shop' as shop))", "?"),
-        ("select web from (select channel, total from orders) pivot (sum(total) for channel in ('web' as web))", "web"),
+        (
+            "select * from (select id, channel, total from orders) pivot (sum(total) as s for channel in ('web' as web, 'shop'))",
+            "id BIGINT, web DECIMAL(22,2), shop DECIMAL(22,2)",
+        ),
+        (
+            "select web from (select channel, total from orders) pivot (sum(total) for channel in ('web' as web))",
+            "web DECIMAL(22,2)",
+        ),
         ("select * from read_files('/Volumes/x', format => 'csv')", "?"),
         ("select * from delta.`/data/orders`", "?"),
         ("select * from identifier(:name)", "?"),

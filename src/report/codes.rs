@@ -81,7 +81,10 @@ pub fn to_markdown<'c>(codes: impl IntoIterator<Item = &'c Code>) -> String {
          its line, or for the next one if it stands alone; at the top of a text, before any SQL, for the whole text. One that\n\
          allows nothing is a warning itself.\n\n```yaml\nmodels:\n  sql/marts/wide: {materialized: table, allow: [select-star]}   # a \
          model, or all models of a folder\nlints: {cross-join: error, unordered-limit: off}             # error, warning, note or \
-         off\n```\n",
+         off\n```\n\nWith `--output json` each is a line of the standard output: `{\"type\": \"diagnostic\", \"severity\", \"code\", \
+         \"number\", \"message\", \"place\": {\"path\",\n\"line\", \"column\", \"end_line\", \"end_column\", \"label\"}, \"related\": [places], \
+         \"help\"}`. Lines and columns count from 1, columns by characters, ends are\nexclusive; keys may be added, and none \
+         goes.\n",
     );
     let mut subject = "";
     for code in codes {
@@ -140,8 +143,27 @@ mod tests {
 
     #[test]
     fn a_code_is_explained_with_examples_and_how_to_allow_it() {
-        insta::assert_snapshot!(to_terminal(code("K403").unwrap(), 70), @"");
-        insta::assert_snapshot!(to_terminal(code("no-models").unwrap(), 70), @"");
+        insta::assert_snapshot!(to_terminal(code("K403").unwrap(), 70), @r"
+        K403 null-comparison: warning (a lint)
+
+          A comparison with NULL is never true.
+
+          `= NULL` and `<> NULL` are NULL for every value, also for NULL
+          itself.
+
+          wrong  SELECT id FROM orders WHERE shipped_at = NULL
+          right  SELECT id FROM orders WHERE shipped_at IS NULL
+
+          To allow it: a comment `-- kiln: allow(null-comparison) reason` in
+          the line or alone in the one above, or at the top of the text for
+          all of it; `allow: [null-comparison]` at a model or folder in
+          jobs.yaml; `lints: {null-comparison: off}` for the whole project.
+        ");
+        insta::assert_snapshot!(to_terminal(code("no-models").unwrap(), 70), @r"
+        K136 no-models: warning
+
+          A folder of `models` has no *.sql files.
+        ");
     }
 
     #[test]

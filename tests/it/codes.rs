@@ -1,13 +1,10 @@
 //! The table of codes: every code that is used stands in it, every one that stands in it is used, and the page of the
 //! documentation is what the table says.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use kiln::diag::{code, codes};
 use kiln::report::codes::to_markdown;
-
-use crate::support::Project;
 
 /// The page that is made from the table.
 const PAGE: &str = "docs/diagnostics.md";
@@ -137,30 +134,4 @@ fn the_page_of_the_documentation_is_what_the_table_says() {
     }
     let there = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(there == page, "{PAGE} is not what src/diag/codes.txt says; write it with KILN_BLESS=1");
-}
-
-#[test]
-fn codes_are_explained_by_number_and_name() {
-    let project = Project::empty();
-    for name in ["K303", "unknown-column", "k303", "error[K303 unknown-column]", "K303 unknown-column"] {
-        let ran = project.kiln(&["explain", name]);
-        assert_eq!(ran.status, 0, "{ran:?}");
-        assert!(ran.stdout.starts_with("K303 unknown-column: error\n"), "{ran:?}");
-        assert!(ran.stdout.contains("wrong  SELECT custmer_id FROM orders"), "{ran:?}");
-    }
-    let ran = project.kiln(&["explain"]);
-    let numbers: BTreeSet<&str> = ran.stdout.lines().filter_map(|l| l.split_whitespace().next()).collect();
-    assert!(codes().all(|code| numbers.contains(code.number)), "{ran:?}");
-    let ran = project.kiln(&["explain", "cross-join", "--output", "json"]);
-    let json: serde_json::Value = serde_json::from_str(&ran.stdout).expect("it is JSON");
-    assert_eq!((&json["number"], &json["lint"]), (&"K401".into(), &true.into()));
-    for (wrong, help) in [
-        ("crosjoin", "Did you mean `cross-join`?"),
-        ("K999", "`kiln explain` lists all codes."),
-        ("timestamp", "timestamp-mix"),
-    ] {
-        let ran = project.kiln(&["explain", wrong]);
-        assert_eq!(ran.status, 2, "{ran:?}");
-        assert!(ran.stderr.contains(&format!("there is no code `{wrong}`")) && ran.stderr.contains(help), "{ran:?}");
-    }
 }

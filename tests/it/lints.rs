@@ -1,6 +1,9 @@
 //! What `kiln check` says of queries that run and probably mean something else: how it is allowed, raised and silenced,
 //! and that one mistake makes no others.
 
+use std::collections::BTreeSet;
+
+use kiln::diag::codes;
 use serde_json::Value;
 
 use crate::support::Project;
@@ -50,7 +53,7 @@ fn a_lint_is_a_warning_that_can_be_allowed_in_place() {
     assert_eq!(said(&project, &[]), (0, vec!["warning unused-allow sql/pairs.sql:1:22".to_owned()]));
     project
         .write("sql/pairs.sql", "SELECT a.id, b.customer\nFROM stg_orders a, stg_orders b -- kiln: allow(crossjoin)\n");
-    let expected = ["warning cross-join sql/pairs.sql:2:20", "warning unknown-allow sql/pairs.sql:2:50"];
+    let expected = ["warning cross-join sql/pairs.sql:2:20", "warning unknown-allow sql/pairs.sql:2:48"];
     assert_eq!(said(&project, &[]), (0, expected.map(str::to_owned).to_vec()));
 }
 
@@ -185,4 +188,30 @@ fn models_are_judged_by_what_they_become_and_what_is_tested() {
     assert!(said(&project, &[]).1.contains(&"warning appends-everything sql/events.sql:1:1".to_owned()));
     project.write("sql/events.sql", "SELECT id, customer FROM stg_orders\n{% if incremental %}WHERE id > (SELECT max(id) FROM {{ this }}){% endif %}\n");
     assert!(!said(&project, &[]).1.iter().any(|line| line.contains("appends-everything")));
+}
+
+#[test]
+fn codes_are_explained_by_number_and_name() {
+    let project = Project::empty();
+    for name in ["K303", "unknown-column", "k303", "error[K303 unknown-column]", "K303 unknown-column"] {
+        let ran = project.kiln(&["explain", name]);
+        assert_eq!(ran.status, 0, "{ran:?}");
+        assert!(ran.stdout.starts_with("K303 unknown-column: error\n"), "{ran:?}");
+        assert!(ran.stdout.contains("wrong  SELECT custmer_id FROM orders"), "{ran:?}");
+    }
+    let ran = project.kiln(&["explain"]);
+    let numbers: BTreeSet<&str> = ran.stdout.lines().filter_map(|l| l.split_whitespace().next()).collect();
+    assert!(codes().all(|code| numbers.contains(code.number)), "{ran:?}");
+    let ran = project.kiln(&["explain", "cross-join", "--output", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&ran.stdout).expect("it is JSON");
+    assert_eq!((&json["number"], &json["lint"]), (&"K401".into(), &true.into()));
+    for (wrong, help) in [
+        ("crosjoin", "Did you mean `cross-join`?"),
+        ("K999", "`kiln explain` lists all codes."),
+        ("timestamp", "timestamp-mix"),
+    ] {
+        let ran = project.kiln(&["explain", wrong]);
+        assert_eq!(ran.status, 2, "{ran:?}");
+        assert!(ran.stderr.contains(&format!("there is no code `{wrong}`")) && ran.stderr.contains(help), "{ran:?}");
+    }
 }

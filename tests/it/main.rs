@@ -5,7 +5,6 @@ mod analysis;
 mod bad_input;
 #[cfg(feature = "local")]
 mod browser;
-#[cfg(feature = "local")]
 mod codes;
 #[cfg(feature = "local")]
 mod cohort_sql;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use kiln::analysis::{Column, DataType, Relation, parse_sql, resolve};
 use kiln::diag::{Severity, SourceFile, Span};
-use kiln::dialect::{Statement, parse_statement};
+use kiln::dialect::{Name, Statement, parse_statement};
 
 fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/spark").join(folder);
@@ -44,8 +44,9 @@ impl Tables {
         (columns, errors.map(|p| format!("{}: {}", p.code, p.message)).collect())
     }
 
-    fn put(&self, name: &str, columns: Option<Vec<Column>>) {
-        let name = name.rsplit('.').next().unwrap_or(name).trim_matches('`').to_lowercase();
+    fn put(&self, name: &Name, columns: Option<Vec<Column>>) {
+        let Name::Parts { parts, .. } = name else { return };
+        let name = parts.last().map(|name| name.to_lowercase()).unwrap_or_default();
         self.0.borrow_mut().insert(name, columns.map_or(Relation::Unknown, Relation::Known));
     }
 
@@ -63,11 +64,11 @@ impl Tables {
                         (create.like.is_none()).then(|| create.columns.iter().map(column).collect())
                     }
                 };
-                self.put(&create.name.to_string(), columns);
+                self.put(&create.name, columns);
             }
             Statement::CreateView(create) => {
                 let columns = self.ask(create.query.text()).0.filter(|_| create.columns.is_empty());
-                self.put(&create.name.to_string(), columns);
+                self.put(&create.name, columns);
             }
             Statement::Query(_) => {}
             // It may have changed any of them.

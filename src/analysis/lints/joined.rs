@@ -6,7 +6,7 @@ use sqlparser::ast::{Ident, JoinConstraint};
 
 use super::super::scope::same;
 use super::known::{Factor, How, Place};
-use super::shapes::{columns_of, conjuncts, equated, last_name};
+use super::shapes::{columns_of, conjuncts, equated, has_subquery, last_name};
 
 /// FROM as far as it has been read.
 #[derive(Default)]
@@ -68,9 +68,10 @@ impl Joined {
                     for (column, other) in equated(part) {
                         let Some(place) = self.place(column) else { continue };
                         let last = self.factors.len() - 1;
-                        let across = columns_of(other)
-                            .iter()
-                            .all(|c| self.place(c).is_some_and(|(i, _)| (i == last) != (place.0 == last)));
+                        let across = !has_subquery(other)
+                            && columns_of(other)
+                                .iter()
+                                .all(|c| self.place(c).is_some_and(|(i, _)| (i == last) != (place.0 == last)));
                         if across {
                             bound.insert(place);
                         }
@@ -85,6 +86,13 @@ impl Joined {
             _ => {}
         }
         bound
+    }
+
+    /// Tells whether a column is never NULL, neither in its table nor for want of a partner.
+    pub(super) fn is_not_null(&self, (index, column): &Place) -> bool {
+        let factor = &self.factors[*index];
+        let later = self.factors[index + 1..].iter().any(|f| matches!(f.how, How::Right | How::Full));
+        factor.known.not_null.contains(column) && !matches!(factor.how, How::Left | How::Full) && !later
     }
 
     /// The column of FROM that a name means.

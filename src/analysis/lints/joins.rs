@@ -92,7 +92,7 @@ impl Resolver<'_> {
                     "Move it into the ON of the join to keep them, or write JOIN instead of LEFT JOIN if they shall go. To keep \
                      them here: `{written} IS NULL OR …`."
                 );
-                self.warn(part.span(), "left-join-filter", message, help);
+                self.warn_whole(part.span(), "left-join-filter", message, help);
             }
         }
     }
@@ -105,7 +105,7 @@ impl Resolver<'_> {
             if same {
                 let message = format!("`{left}` is compared with itself");
                 let help = "Compare it with a column of the other table, or take the condition out.";
-                self.warn(part.span(), "same-on-both-sides", message, help);
+                self.warn_whole(part.span(), "same-on-both-sides", message, help);
             }
         }
     }

@@ -165,9 +165,8 @@ impl Resolver<'_> {
     }
 
     /// Reports a lint, unless a comment allows it.
-    fn lint(&mut self, span: TreeSpan, diagnostic: Diagnostic) {
-        let range = self.map.range(span);
-        let origin = self.span(span);
+    fn lint(&mut self, range: Range<usize>, diagnostic: Diagnostic) {
+        let origin = self.origin(range.clone());
         let Some(lints) = &mut self.lints else { return };
         let mut allowed = false;
         for allow in lints.allows.iter_mut().filter(|a| a.allows(diagnostic.code, range.start)) {
@@ -181,7 +180,12 @@ impl Resolver<'_> {
 
     /// Reports a warning with a fix.
     fn warn(&mut self, span: TreeSpan, code: &'static str, message: String, help: impl Into<String>) {
-        self.lint(span, Diagnostic::warning(code, message).help(help));
+        self.lint(self.map.range(span), Diagnostic::warning(code, message).help(help));
+    }
+
+    /// Reports a warning about a whole expression.
+    fn warn_whole(&mut self, span: TreeSpan, code: &'static str, message: String, help: impl Into<String>) {
+        self.lint(self.whole_range(span), Diagnostic::warning(code, message).help(help));
     }
 
     /// The type of an expression that has been resolved already.

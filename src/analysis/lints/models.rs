@@ -48,7 +48,7 @@ impl Resolver<'_> {
         if query.order_by.is_none() && !one_row && whole_number(limit) != Some(0) {
             let message = format!("LIMIT {limit} keeps any {limit} rows: nothing orders them");
             let help = "Add an ORDER BY whose keys are unique, so that each run keeps the same rows.";
-            self.warn(limit.span(), "unordered-limit", message, help);
+            self.warn_whole(limit.span(), "unordered-limit", message, help);
         }
     }
 
@@ -136,7 +136,7 @@ impl Resolver<'_> {
                     "a share by cohort of those with `{days}`, over customers who may not have had that long yet"
                 );
                 let help = "Count only those who have been watched so long, in both numbers, or leave out cohorts that are too young.";
-                self.warn(e.span(), "young-cohort", message, help);
+                self.warn_whole(e.span(), "young-cohort", message, help);
             }
         }
     }

@@ -11,8 +11,8 @@ use super::super::expr::{children, output_name, whole_number};
 use super::super::scope::same;
 use super::super::select::has_aggregate;
 use super::joined::{Joined, MOST_KEYS};
-use super::known::{Factor, How, Known, Place};
-use super::shapes::{column_of, columns_of, conjuncts, equated, is_comparison, is_named, last_name, same_column};
+use super::known::{How, Known, Place};
+use super::shapes::{column_of, conjuncts, equated, is_comparison, is_constant, is_named, last_name, same_column};
 use crate::dialect::functions::{FunctionKind, function};
 
 /// What is known of the rows that a SELECT returns.
@@ -21,30 +21,7 @@ pub(super) fn output(select: &Select, from: &Joined) -> Known {
     let aggregated =
         items.iter().any(|item| has_aggregate(item.expr)) && !matches!(&select.group_by, GroupByExpr::All(_));
     let generator = items.iter().any(|item| makes_rows(item.expr));
-    // What WHERE fixes does not tell rows apart.
-    let mut fixed = BTreeSet::new();
-    let mut not_null = BTreeSet::new();
-    for part in select.selection.iter().flat_map(conjuncts) {
-        for (column, other) in equated(part) {
-            let Some(place) = from.place(column) else { continue };
-            if columns_of(other).is_empty() {
-                fixed.insert(place.clone());
-            }
-            not_null.insert(place);
-        }
-        match part {
-            Expr::IsNotNull(inner) => not_null.extend(column_of(inner).and_then(|c| from.place(c))),
-            Expr::BinaryOp { left, op, right } if is_comparison(op) && !matches!(op, BinaryOperator::Spaceship) => {
-                for side in [left, right] {
-                    not_null.extend(column_of(side).and_then(|c| from.place(c)));
-                }
-            }
-            Expr::InList { expr, negated: false, .. } | Expr::InSubquery { expr, negated: false, .. } => {
-                not_null.extend(column_of(expr).and_then(|c| from.place(c)));
-            }
-            _ => {}
-        }
-    }
+    let (fixed, not_null) = narrowed(select, from);
     let names_of = |place: &Place| -> Vec<String> {
         let mut names: Vec<String> = items
             .iter()
@@ -64,7 +41,7 @@ pub(super) fn output(select: &Select, from: &Joined) -> Known {
         Grouping::None => {
             if !generator {
                 known.keys = from.keys.iter().filter_map(&shown).collect();
-                known.one_row = from.one_row && (!from.factors.is_empty() || select.from.is_empty());
+                known.one_row = from.one_row;
             }
         }
         Grouping::Whole => known.one_row = true,
@@ -83,19 +60,16 @@ pub(super) fn output(select: &Select, from: &Joined) -> Known {
         if never_null(item.expr)
             || column_of(item.expr)
                 .and_then(|c| from.place(c))
-                .is_some_and(|place| not_null.contains(&place) || from.factors[place.0].is_not_null(&place.1))
+                .is_some_and(|place| not_null.contains(&place) || from.is_not_null(&place))
         {
             known.not_null.insert(item.name.clone());
         }
     }
     for star in stars(select) {
-        for (i, factor) in from.factors.iter().enumerate() {
-            let places = factor.known.not_null.iter().map(|c| (i, c.clone())).chain(not_null.iter().cloned());
-            let kept = places.filter(|place| place.0 == i && star.covers(from, place));
-            known.not_null.extend(
-                kept.filter(|place| factor.is_not_null(&place.1) || not_null.contains(place)).map(|place| place.1),
-            );
-        }
+        let tested = from.factors.iter().enumerate();
+        let tested = tested.flat_map(|(i, factor)| factor.known.not_null.iter().map(move |c| (i, c.clone())));
+        let never = tested.filter(|place| from.is_not_null(place)).chain(not_null.iter().cloned());
+        known.not_null.extend(never.filter(|place| star.covers(from, place)).map(|place| place.1));
     }
     if let Some(partition) = select.qualify.as_ref().and_then(|q| first_of(q, &items)) {
         let columns: Option<BTreeSet<String>> =
@@ -111,10 +85,26 @@ pub(super) fn output(select: &Select, from: &Joined) -> Known {
     known
 }
 
-impl Factor {
-    fn is_not_null(&self, column: &str) -> bool {
-        !matches!(self.how, How::Left | How::Full) && self.known.not_null.contains(column)
+/// The columns that WHERE sets to one value, which do not tell rows apart any more, and those that it keeps from being
+/// NULL.
+fn narrowed(select: &Select, from: &Joined) -> (BTreeSet<Place>, BTreeSet<Place>) {
+    let (mut fixed, mut not_null) = (BTreeSet::new(), BTreeSet::new());
+    let place = |e: &Expr| column_of(e).and_then(|c| from.place(c));
+    for part in select.selection.iter().flat_map(conjuncts) {
+        let constant = equated(part).into_iter().filter(|(_, other)| is_constant(other));
+        fixed.extend(constant.filter_map(|(column, _)| from.place(column)));
+        match part {
+            Expr::IsNotNull(inner) => not_null.extend(place(inner)),
+            Expr::BinaryOp { left, op, right } if is_comparison(op) && *op != BinaryOperator::Spaceship => {
+                not_null.extend(place(left).into_iter().chain(place(right)));
+            }
+            Expr::InList { expr, negated: false, .. } | Expr::InSubquery { expr, negated: false, .. } => {
+                not_null.extend(place(expr));
+            }
+            _ => {}
+        }
     }
+    (fixed, not_null)
 }
 
 /// A named column of a SELECT list.

@@ -46,6 +46,23 @@ pub(super) fn equated(e: &Expr) -> Vec<(&[Ident], &Expr)> {
     sides.into_iter().filter_map(|(a, b)| Some((column_of(a)?, &**b))).collect()
 }
 
+/// Tells whether an expression has one value for all rows.
+pub(super) fn is_constant(e: &Expr) -> bool {
+    columns_of(e).is_empty() && !has_subquery(e)
+}
+
+/// Tells whether there is a subquery in an expression, or a lambda, of which it is not told what they depend on.
+pub(super) fn has_subquery(e: &Expr) -> bool {
+    let mut open = vec![e];
+    while let Some(e) = open.pop() {
+        match e {
+            Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } | Expr::Lambda(_) => return true,
+            other => open.extend(children(other)),
+        }
+    }
+    false
+}
+
 /// The name that an expression is, if it is nothing but a column, perhaps cast to a type of its size.
 pub(super) fn column_of(e: &Expr) -> Option<&[Ident]> {
     match e {

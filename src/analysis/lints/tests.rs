@@ -52,17 +52,29 @@ fn said(sql: &str) -> Vec<String> {
     examined(sql, false).lints.iter().map(|d| format!("{} {}", d.code, text(d))).collect()
 }
 
+/// Fails with all queries of which something else is said than expected.
+fn compare<'a>(cases: impl IntoIterator<Item = (&'a str, &'a str)>) {
+    let different: String = cases
+        .into_iter()
+        .filter_map(|(sql, expected)| {
+            let said = said(sql).join("; ");
+            (said != expected).then(|| format!("{sql}\n    said {said}\n    not  {expected}\n"))
+        })
+        .collect();
+    assert!(different.is_empty(), "\n{different}");
+}
+
 #[test]
 fn lints_are_found_at_their_place() {
-    for (sql, expected) in [
+    compare([
         // Joins.
-        ("select o.id from orders o, customers c", "cross-join c"),
-        ("select o.id from orders o, customers c where o.total > 1", "cross-join c"),
-        ("select o.id from orders o join customers c", "cross-join c"),
+        ("select o.id from orders o, customers c", "cross-join customers"),
+        ("select o.id from orders o, customers c where o.total > 1", "cross-join customers"),
+        ("select o.id from orders o join customers c", "cross-join customers"),
         ("select o.id from orders o, (select id from customers) as s where s.id > 1", "cross-join s"),
         (
             "select o.id from orders o join customers c on c.id = o.customer_id, orders p where c.id = o.id",
-            "cross-join p",
+            "cross-join orders",
         ),
         (
             "select c.id from customers c left join orders o on o.customer_id = c.id where o.total > 1",
@@ -95,22 +107,22 @@ fn lints_are_found_at_their_place() {
         ),
         (
             "select cast(count_if(total > 1) / count(*) as int) as share from orders",
-            "integer-division cast(count_if(total > 1) / count(*) as int)",
+            "integer-division count_if(total > 1) / count(*)",
         ),
         (
             "select 100 * (sum(case when total > 1 then 1 else 0 end) div count(id)) as p from orders",
             "integer-division sum(case when total > 1 then 1 else 0 end) div count(id)",
         ),
-        ("select 100 * (id div customer_id) as p from orders", "integer-division (id div customer_id)"),
+        ("select 100 * (id div customer_id) as p from orders", "integer-division id div customer_id"),
         (
             "select cast(months_between(ordered_at, date '2024-01-01') as int) as m from orders",
-            "months-between cast(months_between(ordered_at, date '2024-01-01') as int)",
+            "months-between months_between(ordered_at, date '2024-01-01')",
         ),
         (
             "select floor(months_between(ordered_at, signed_up_on)) as m from orders join customers on customers.id = customer_id",
-            "months-between floor(months_between(ordered_at, signed_up_on))",
+            "months-between months_between(ordered_at, signed_up_on)",
         ),
-        ("select cast(at as date) as day from raw.orders where not _fivetran_deleted", "utc-day cast(at as date)"),
+        ("select cast(at as date) as day from raw.orders where not _fivetran_deleted", "utc-day at"),
         (
             "select date_trunc('month', o.at) as m from raw.orders o where not _fivetran_deleted",
             "utc-day date_trunc('month', o.at)",
@@ -119,7 +131,7 @@ fn lints_are_found_at_their_place() {
         ("select id from orders where ordered_at between '2024-01-01' and '2024-01-31'", "between-days '2024-01-31'"),
         (
             "select id from orders where ordered_at between date '2024-01-01' and date '2024-01-31'",
-            "between-days date '2024-01-31'",
+            "between-days '2024-01-31'",
         ),
         // Windows.
         (
@@ -165,15 +177,12 @@ fn lints_are_found_at_their_place() {
              100.0 * sum(case when days_to_second < 30 then 1 else 0 end) / nullif(count(*), 0) as rate from f group by all",
             "young-cohort 100.0 * sum(case when days_to_second < 30 then 1 else 0 end) / nullif(count(*), 0)",
         ),
-    ] {
-        let expected: Vec<&str> = Some(expected).filter(|e| !e.is_empty()).into_iter().collect();
-        assert_eq!(said(sql), expected, "{sql}");
-    }
+    ]);
 }
 
 #[test]
 fn lints_keep_silent_where_they_cannot_be_sure() {
-    for sql in [
+    compare([
         // Joins.
         "select o.id from orders o cross join customers c",
         "select o.id from orders o, one",
@@ -230,9 +239,8 @@ fn lints_keep_silent_where_they_cannot_be_sure() {
         "with f as (select channel as cohort, id as days, total as observed_days from orders) \
          select cohort, count_if(days <= 90) / count(*) as rate from f where observed_days >= 90 group by cohort",
         "select channel, count_if(id <= 90) / count(*) as rate from orders group by channel",
-    ] {
-        assert_eq!(said(sql), Vec::<String>::new(), "{sql}");
-    }
+    ]
+    .map(|sql| (sql, "")));
     assert!(examined("select * from raw.orders", true).lints.is_empty());
 }
 

@@ -51,7 +51,7 @@ impl Resolver<'_> {
                 for when in conditions.iter().filter(|when| is_null(&when.condition)) {
                     let message = "`CASE … WHEN NULL` is never taken: NULL equals nothing".to_owned();
                     let help = "Write `CASE WHEN … IS NULL THEN …`.";
-                    self.warn(when.condition.span(), "null-comparison", message, help);
+                    self.warn_whole(when.condition.span(), "null-comparison", message, help);
                 }
             }
             Expr::Between { expr, low, high, .. } => self.between_days(expr, low, high, scope),
@@ -70,7 +70,7 @@ impl Resolver<'_> {
                 if matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq) && (is_null(left) || is_null(right)) {
                     let message = format!("`{op} NULL` is never true, not even for NULL");
                     let word = if *op == BinaryOperator::Eq { "IS NULL" } else { "IS NOT NULL" };
-                    self.warn(at.span(), "null-comparison", message, format!("Write `{word}`."));
+                    self.warn_whole(at.span(), "null-comparison", message, format!("Write `{word}`."));
                 } else if column_of(left).or(column_of(right)).is_some() {
                     self.timestamp_mix(at, left, right, scope);
                 }
@@ -97,7 +97,7 @@ impl Resolver<'_> {
             let message = format!("`{left}` and `{right}` are compared, a TIMESTAMP and a TIMESTAMP_NTZ");
             let help =
                 "Say which zone the clock stands in: `to_utc_timestamp(clock, 'Europe/Berlin')` makes a moment of it.";
-            self.warn(e.span(), "timestamp-mix", message, help);
+            self.warn_whole(e.span(), "timestamp-mix", message, help);
         }
     }
 
@@ -109,7 +109,7 @@ impl Resolver<'_> {
             let message = format!("`{expr}` has a time of day, and the range ends with the first moment of {high}");
             let help =
                 format!("Write `{expr} >= {low} AND {expr} < ` the day after, or compare `CAST({expr} AS DATE)`.");
-            self.warn(high.span(), "between-days", message, help);
+            self.warn_whole(high.span(), "between-days", message, help);
         }
     }
 
@@ -128,7 +128,7 @@ impl Resolver<'_> {
             "Write a LEFT ANTI JOIN or NOT EXISTS, add `WHERE {name} IS NOT NULL` to the subquery, or test the column: \
              `tests: [{{not_null: {name}}}]`."
         );
-        self.warn(expr.span().union(&subquery.span()), "not-in-null", message, help);
+        self.warn_whole(expr.span().union(&subquery.span()), "not-in-null", message, help);
     }
 
     /// A share of counts that is cut to a whole number.
@@ -143,7 +143,7 @@ impl Resolver<'_> {
         let Some((left, right)) = quotient.filter(|(left, right)| is_count(left) && is_count(right)) else { return };
         let message = format!("the share `{left}` of `{right}` is cut to a whole number: it is 0 until it is 1");
         let help = "Divide with `/`, which gives a DOUBLE for whole numbers, and round what is shown.";
-        self.warn(e.span(), "integer-division", message, help);
+        self.warn_whole(e.span(), "integer-division", message, help);
     }
 
     /// `100 * (a div b)`.
@@ -159,7 +159,7 @@ impl Resolver<'_> {
         if percent && !(is_count(left) && is_count(right)) {
             let message = format!("`{quotient}` has lost its fraction before it is multiplied by {factor}");
             let help = format!("Write `{factor} * {left} / {right}`: `/` gives a DOUBLE for whole numbers.");
-            self.warn(quotient.span(), "integer-division", message, help);
+            self.warn_whole(quotient.span(), "integer-division", message, help);
         }
     }
 
@@ -192,7 +192,7 @@ impl Resolver<'_> {
             "For calendar months write `months_between(trunc({to}, 'MM'), trunc({from}, 'MM'))`. If whole months are meant, allow it \
              here with a comment."
         );
-        self.warn(e.span(), "months-between", message, help);
+        self.warn_whole(e.span(), "months-between", message, help);
     }
 
     /// A source's moment that becomes a day without the project's zone.
@@ -228,7 +228,7 @@ impl Resolver<'_> {
                 let message =
                     format!("`{written}` becomes a day of the session's time zone, and the project counts in {zone}");
                 let help = format!("Write `from_utc_timestamp({written}, '{zone}')` in its place.");
-                self.warn(e.span(), "utc-day", message, help);
+                self.warn_whole(e.span(), "utc-day", message, help);
             }
         }
     }
