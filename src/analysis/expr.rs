@@ -56,6 +56,9 @@ impl Resolver<'_> {
             }
             other => {
                 let inner: Vec<_> = children(other).into_iter().map(|child| self.expr(child, scope)).collect();
+                if let Expr::UnaryOp { op, expr } = other {
+                    self.check_not(*op, expr, inner.first().and_then(Option::as_ref));
+                }
                 type_of(other, &inner)
             }
         }
@@ -73,6 +76,7 @@ impl Resolver<'_> {
         let mut result = self.expr(left, scope);
         for (op, right) in rest.into_iter().rev() {
             let other = self.expr(right, scope);
+            self.check_operands(op, right, (result.as_ref(), other.as_ref()));
             result = operated(op, result.as_ref(), other.as_ref(), (literal, digits_of(right)));
             literal = None;
         }
@@ -134,6 +138,7 @@ impl Resolver<'_> {
             return None;
         };
         self.check_call(call, ident, known);
+        self.check_summed(call, ident, types.first().and_then(Option::as_ref));
         let list = match &call.args {
             FunctionArguments::List(list) => list.args.as_slice(),
             _ => &[],

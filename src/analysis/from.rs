@@ -82,7 +82,9 @@ impl Resolver<'_> {
         let mut merged = Vec::new();
         match constraint {
             JoinConstraint::On(condition) => {
-                self.expr(condition, &from.scope);
+                let data_type = self.expr(condition, &from.scope);
+                self.check_truth_value(condition, "the join", data_type);
+                self.check_join_condition(condition, &from.scope);
             }
             JoinConstraint::Using(names) => {
                 for name in names {
@@ -160,32 +162,29 @@ impl Resolver<'_> {
                 let inner = self.from(std::slice::from_ref(&**table_with_joins), from.outer);
                 (Source { names: Vec::new(), label: "join".to_owned(), output: inner.star }, alias)
             }
-            TableFactor::Pivot { table, aggregate_functions, value_column, alias, .. } => {
-                let inner = self.inner(table, from.outer);
-                for function in aggregate_functions {
-                    self.expr(&function.expr, &inner.scope);
-                }
-                for column in value_column {
-                    self.expr(column, &inner.scope);
-                }
-                (unknown_source("pivot"), alias)
+            TableFactor::Pivot { alias, .. } => {
+                let source = self.pivot(factor, from.outer);
+                self.noted(&source, factor.span());
+                (source, alias)
             }
-            TableFactor::Unpivot { table, columns, alias, .. } => {
-                let inner = self.inner(table, from.outer);
-                for column in columns {
-                    self.expr(&column.expr, &inner.scope);
-                }
-                (unknown_source("unpivot"), alias)
+            TableFactor::Unpivot { alias, .. } => {
+                let source = self.unpivot(factor, from.outer);
+                self.noted(&source, factor.span());
+                (source, alias)
             }
             TableFactor::MatchRecognize { table, alias, .. } => {
                 self.inner(table, from.outer);
+                self.unknown(factor.span(), || "the columns of MATCH_RECOGNIZE".to_owned());
                 (unknown_source("match_recognize"), alias)
             }
             TableFactor::UNNEST { alias, .. }
             | TableFactor::JsonTable { alias, .. }
             | TableFactor::OpenJsonTable { alias, .. }
             | TableFactor::XmlTable { alias, .. }
-            | TableFactor::SemanticView { alias, .. } => (unknown_source("table"), alias),
+            | TableFactor::SemanticView { alias, .. } => {
+                self.unknown(factor.span(), || "the columns of this table function".to_owned());
+                (unknown_source("table"), alias)
+            }
         };
         let source = self.aliased(source, alias.as_ref());
         from.star.columns.extend(source.output.columns.iter().cloned());
@@ -194,10 +193,17 @@ impl Resolver<'_> {
     }
 
     /// A table that stands inside a PIVOT or the like.
-    fn inner<'p>(&mut self, table: &TableFactor, parent: Option<&'p Scope<'p>>) -> From<'p> {
+    pub(super) fn inner<'p>(&mut self, table: &TableFactor, parent: Option<&'p Scope<'p>>) -> From<'p> {
         let mut from = From::new(parent, parent);
         self.factor(table, &mut from);
         from
+    }
+
+    /// Notes that a PIVOT or UNPIVOT gives columns that cannot be told, unless that is so of what it reads.
+    fn noted(&mut self, source: &Source, span: sqlparser::tokenizer::Span) {
+        if source.output.open && source.output.columns.is_empty() {
+            self.unknown(span, || format!("the columns of {}", source.label.to_uppercase()));
+        }
     }
 
     fn aliased(&mut self, source: Source, alias: Option<&TableAlias>) -> Source {
@@ -214,7 +220,10 @@ impl Resolver<'_> {
                 ObjectNamePart::Identifier(ident) => parts.push(ident.value.clone()),
                 ObjectNamePart::Function(function) => match dialect::constant_text(&function.args, &|_| None) {
                     Some(name) => parts.extend(dialect::name_parts(&name)),
-                    None => return (Vec::new(), Output::unknown()),
+                    None => {
+                        self.unknown(name.span(), || "the table that IDENTIFIER names".to_owned());
+                        return (Vec::new(), Output::unknown());
+                    }
                 },
             }
         }
@@ -228,6 +237,7 @@ impl Resolver<'_> {
             && FILE_FORMATS.contains(&format.as_str())
             && path.contains(['/', ':'])
         {
+            self.unknown(name.span(), || format!("the columns of the files `{path}`"));
             return (names, Output::unknown());
         }
         let span = name.span();
@@ -245,7 +255,10 @@ impl Resolver<'_> {
         }
         let output = match (self.relation)(&parts) {
             Some(Relation::Known(columns)) => Output { columns, open: false },
-            Some(Relation::Unknown) => Output::unknown(),
+            Some(Relation::Unknown) => {
+                self.unknown_relation(span, &parts);
+                Output::unknown()
+            }
             None => {
                 self.unknown_table(&parts, span);
                 Output::unknown()
@@ -280,6 +293,9 @@ impl Resolver<'_> {
         };
         if name.0.len() == 1 {
             self.check_table_function(name);
+        }
+        if output.is_none() {
+            self.unknown(name.span(), || format!("the columns of `{label}`"));
         }
         Source::named(label, output.unwrap_or_else(Output::unknown))
     }
@@ -346,7 +362,7 @@ fn last_parts(name: &str, count: usize) -> &str {
     &name[start..]
 }
 
-fn unknown_source(label: &str) -> Source {
+pub(super) fn unknown_source(label: &str) -> Source {
     Source { names: Vec::new(), label: label.to_owned(), output: Output::unknown() }
 }
 

@@ -2,7 +2,12 @@
 
 mod expr;
 mod from;
+mod lints;
+mod misuse;
 mod parsed;
+mod pivot;
+#[cfg(test)]
+mod query_tests;
 mod resolve;
 mod scope;
 mod select;
@@ -12,6 +17,7 @@ mod tests;
 mod types;
 
 pub use crate::dialect::DataType;
+pub use lints::{Allow, Examined, Known, Surroundings, examine};
 pub use parsed::{Parsed, ReadPlace, TableRead, is_query, parse, parse_sql};
 pub use resolve::{columns_of_sql, resolve};
 pub use table::check_table_columns;

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use sqlparser::ast::{
     Cte, Expr, Ident, ObjectName, OrderBy, OrderByKind, Query, SetExpr, SetOperator, SetQuantifier, Spanned,
@@ -12,6 +13,7 @@ use sqlparser::ast::{
 };
 use sqlparser::tokenizer::Span as TreeSpan;
 
+use super::lints::Lints;
 use super::scope::{Found, Output, Scope, Source, same};
 use super::{Column, DataType, Parsed, ReadPlace, Relation, TableRead, parse_sql, types};
 use crate::diag::{Diagnostic, Diagnostics, Span, did_you_mean};
@@ -67,14 +69,42 @@ pub(super) struct Resolver<'r> {
     /// Names defined by WITH that can be seen, the innermost last.
     pub(super) ctes: Vec<(String, Output)>,
     problems: Diagnostics,
-    seen: HashSet<(Range<usize>, String)>,
+    /// What was reported already, by file and place: a loop of the template writes the same text again and again.
+    seen: HashSet<(usize, Range<usize>, String)>,
     /// Whether problems are dropped, because the same text is walked again.
     quiet: bool,
     pub(super) reads: Vec<TableRead>,
     pub(super) places: Vec<ReadPlace>,
+    /// What looks for more than mistakes; none where only these matter.
+    pub(super) lints: Option<Lints<'r>>,
 }
 
 impl<'r> Resolver<'r> {
+    /// Resolves a query and looks for lints on the way.
+    pub(super) fn examine(
+        parsed: &'r Parsed,
+        origin: &'r dyn Fn(Range<usize>) -> Span,
+        relation: &'r dyn Fn(&[String]) -> Option<Relation>,
+        known: &'r [String],
+        lints: Lints<'r>,
+    ) -> (Option<Vec<Column>>, Diagnostics, Option<Lints<'r>>) {
+        let mut resolver = Self::new(&parsed.map, origin, relation, known);
+        resolver.lints = Some(lints);
+        let output = resolver.query(&parsed.query, None);
+        resolver.lint_query(&parsed.query);
+        (output.complete(), resolver.problems, resolver.lints)
+    }
+
+    /// Tells whether problems are dropped.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Drops problems from now on, or no longer; returns what was so before.
+    pub(super) fn set_quiet(&mut self, quiet: bool) -> bool {
+        std::mem::replace(&mut self.quiet, quiet)
+    }
+
     fn new(
         map: &'r TextMap,
         origin: &'r dyn Fn(Range<usize>) -> Span,
@@ -92,12 +122,49 @@ impl<'r> Resolver<'r> {
             quiet: false,
             reads: Vec::new(),
             places: Vec::new(),
+            lints: None,
         }
+    }
+
+    /// The place in a file that bytes of the text come from.
+    pub(super) fn origin(&self, range: Range<usize>) -> Span {
+        (self.origin)(range)
     }
 
     /// The place in a file that a part of the syntax tree comes from.
     pub(super) fn span(&self, span: TreeSpan) -> Span {
         (self.origin)(self.map.range(span))
+    }
+
+    /// The place of a whole expression: that of the tree ends before its last parenthesis.
+    pub(super) fn whole_range(&self, span: TreeSpan) -> Range<usize> {
+        let range = self.map.range(span);
+        let (text, mut end) = (self.map.text(), range.end);
+        let mut depth: usize = 0;
+        for c in text[range.clone()].chars() {
+            match c {
+                '(' => depth += 1,
+                ')' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        // A call without arguments that have a place: `count(*)`.
+        let called = depth == 0 && !range.is_empty() && text[end..].starts_with('(');
+        if depth == 0 && !called {
+            return range;
+        }
+        for c in text[end..].chars() {
+            end += c.len_utf8();
+            match c {
+                '(' => depth += 1,
+                ')' => depth = depth.saturating_sub(1),
+                _ => continue,
+            }
+            if depth == 0 {
+                return range.start..end;
+            }
+        }
+        range
     }
 
     /// Reports an error at a part of the syntax tree, once.
@@ -106,10 +173,19 @@ impl<'r> Resolver<'r> {
     }
 
     pub(super) fn report(&mut self, span: TreeSpan, problem: Diagnostic, help: Option<String>) {
-        if self.quiet || !self.seen.insert((self.map.range(span), problem.message.clone())) {
+        self.report_at(self.map.range(span), problem, help);
+    }
+
+    pub(super) fn report_at(&mut self, range: Range<usize>, problem: Diagnostic, help: Option<String>) {
+        if self.quiet {
             return;
         }
-        let problem = problem.at(self.span(span));
+        let origin = (self.origin)(range);
+        let place = (Arc::as_ptr(&origin.file) as usize, origin.range.clone(), problem.message.clone());
+        if !self.seen.insert(place) {
+            return;
+        }
+        let problem = problem.at(origin);
         self.problems.push(match help {
             Some(help) => problem.help(help),
             None => problem,
@@ -336,6 +412,11 @@ impl<'r> Resolver<'r> {
         let span = first.span.union(&last.span);
         let written = idents.iter().map(|i| i.value.as_str()).collect::<Vec<_>>().join(".");
         match found {
+            Found::Ambiguous(labels) if labels.len() == 1 => {
+                let message = format!("column `{written}` is ambiguous: `{}` has several of that name", labels[0]);
+                let help = "Give them different names where they are made.".to_owned();
+                self.error(span, "ambiguous-column", message, Some(help));
+            }
             Found::Ambiguous(labels) => {
                 let message = format!("column `{written}` is ambiguous: {} have it", list(&labels, "and"));
                 let help = format!("Write `{}.{written}` or the other.", labels[0]);

@@ -41,6 +41,11 @@ impl Source {
         Self { names: vec![name.to_lowercase()], label: name.to_owned(), output }
     }
 
+    /// Tells whether several columns have a name.
+    fn is_ambiguous(&self, name: &str) -> bool {
+        self.output.columns.iter().filter(|c| same(&c.name, name)).nth(1).is_some()
+    }
+
     /// Finds a column by name.
     pub(super) fn column(&self, name: &str) -> Option<&Column> {
         self.output.columns.iter().find(|c| same(&c.name, name))
@@ -102,6 +107,9 @@ impl Scope<'_> {
                 (0..self.sources.len()).filter(|i| self.sources[*i].answers_to(qualifier)).collect();
             for &source in &answering {
                 if let Some(found) = self.sources[source].column(column) {
+                    if !self.is_output && self.sources[source].is_ambiguous(column) {
+                        return Found::Ambiguous(vec![self.sources[source].label.clone()]);
+                    }
                     return Found::Column { source, data_type: found.data_type.clone(), used: used + 1 };
                 }
             }
@@ -125,6 +133,10 @@ impl Scope<'_> {
                 let one = rest.is_empty() || self.is_output || self.merged.contains(&first.to_lowercase());
                 if !one && !self.aliases.iter().any(|(alias, _)| same(alias, first)) {
                     return Found::Ambiguous(having.iter().map(|i| self.sources[*i].label.clone()).collect());
+                }
+                let alone = !self.is_output && !self.aliases.iter().any(|(alias, _)| same(alias, first));
+                if alone && self.sources[*source].is_ambiguous(first) {
+                    return Found::Ambiguous(vec![self.sources[*source].label.clone()]);
                 }
                 let data_type = self.sources[*source].column(first).and_then(|c| c.data_type.clone());
                 return Found::Column { source: *source, data_type, used: 1 };

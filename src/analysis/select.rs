@@ -22,14 +22,18 @@ impl Resolver<'_> {
         }
         if let Some(condition) = &select.selection {
             from.scope.unseen = select.projection.iter().flat_map(aliases).map(|a| a.value.clone()).collect();
-            self.expr(condition, &from.scope);
+            let data_type = self.expr(condition, &from.scope);
+            self.check_truth_value(condition, "WHERE", data_type);
             from.scope.unseen.clear();
         }
         let output = self.select_list(select, &mut from);
         let scope = from.scope;
         self.group_by(&select.group_by, &output, &scope);
-        for clause in select.having.iter().chain(&select.qualify) {
-            self.expr(clause, &scope);
+        for (clause, condition) in [("HAVING", &select.having), ("QUALIFY", &select.qualify)] {
+            if let Some(condition) = condition {
+                let data_type = self.expr(condition, &scope);
+                self.check_truth_value(condition, clause, data_type);
+            }
         }
         for window in &select.named_window {
             if let NamedWindowExpr::WindowSpec(spec) = &window.1 {
@@ -43,6 +47,8 @@ impl Resolver<'_> {
             self.expr(key, &scope);
         }
         self.check_grouping(select, &scope);
+        self.check_misuse(select, &scope);
+        self.lint_select(select, &scope);
         (output, scope)
     }
 
@@ -189,6 +195,10 @@ impl Resolver<'_> {
         if keys.is_empty() && !items.iter().any(|(e, _)| has_aggregate(e)) {
             return;
         }
+        // What is grouped by is not known where a key is none of the columns.
+        if keys.iter().flat_map(grouping_keys).any(|key| is_missing(key, scope, &items)) {
+            return;
+        }
         let stars = select.projection.len() != items.len();
         let mut grouped = HashSet::new();
         for key in keys.iter().flat_map(grouping_keys) {
@@ -216,6 +226,30 @@ impl Resolver<'_> {
             }
         }
     }
+}
+
+/// Tells whether an expression names something that is not there.
+fn is_missing(e: &Expr, scope: &Scope<'_>, items: &[(&Expr, Option<&Ident>)]) -> bool {
+    let mut open = vec![e];
+    while let Some(e) = open.pop() {
+        let idents: &[Ident] = match e {
+            Expr::Identifier(ident) => std::slice::from_ref(ident),
+            Expr::CompoundIdentifier(idents) => idents,
+            Expr::Lambda(_) => continue,
+            other => {
+                open.extend(children(other));
+                continue;
+            }
+        };
+        let is_alias = |name: &str| items.iter().any(|(_, alias)| alias.is_some_and(|alias| same(&alias.value, name)));
+        let parts: Vec<String> = idents.iter().map(|i| i.value.clone()).collect();
+        let found = scope.find(&parts);
+        let there = matches!(found, Found::Column { .. } | Found::Other { .. } | Found::Perhaps);
+        if !there && !(parts.len() == 1 && is_alias(&parts[0])) {
+            return true;
+        }
+    }
+    false
 }
 
 /// The aliases that an item of a SELECT list gives.
@@ -290,7 +324,7 @@ fn collect(
     }
 }
 
-fn has_aggregate(e: &Expr) -> bool {
+pub(super) fn has_aggregate(e: &Expr) -> bool {
     let mut open = vec![e];
     while let Some(e) = open.pop() {
         match e {
@@ -302,7 +336,7 @@ fn has_aggregate(e: &Expr) -> bool {
 }
 
 /// The expressions of GROUPING SETS, CUBE, ROLLUP and parentheses.
-fn grouping_keys(key: &Expr) -> Vec<&Expr> {
+pub(super) fn grouping_keys(key: &Expr) -> Vec<&Expr> {
     match key {
         Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => {
             sets.iter().flatten().flat_map(grouping_keys).collect()

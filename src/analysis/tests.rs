@@ -26,7 +26,7 @@ const TABLES: &[(&str, &[(&str, &str)])] = &[
     ("main.shop.products", &[("sku", "STRING"), ("price", "DECIMAL(10,2)")]),
 ];
 
-fn relation(parts: &[String]) -> Option<Relation> {
+pub(super) fn relation(parts: &[String]) -> Option<Relation> {
     let name = parts.join(".").to_lowercase();
     if name == "mystery" || name.starts_with("system.") {
         return Some(Relation::Unknown);
@@ -36,7 +36,7 @@ fn relation(parts: &[String]) -> Option<Relation> {
     Some(Relation::Known(columns.iter().map(column).collect()))
 }
 
-fn known() -> Vec<String> {
+pub(super) fn known() -> Vec<String> {
     TABLES.iter().map(|(name, _)| (*name).to_owned()).collect()
 }
 
@@ -197,8 +197,14 @@ fn names_are_found_through_queries_and_joins() {
         ("select * from mystery", "?"),
         ("select anything, m.other from mystery m join orders on orders.id = m.x", "anything, other"),
         ("select id, what from orders join mystery on true", "id BIGINT, what"),
-        ("select * from orders pivot (sum(total) as s for channel in ('web' as web, 'shop' as shop))", "?"),
-        ("select web from (select channel, total from orders) pivot (sum(total) for channel in ('web' as web))", "web"),
+        (
+            "select * from (select id, channel, total from orders) pivot (sum(total) as s for channel in ('web' as web, 'shop'))",
+            "id BIGINT, web DECIMAL(22,2), shop DECIMAL(22,2)",
+        ),
+        (
+            "select web from (select channel, total from orders) pivot (sum(total) for channel in ('web' as web))",
+            "web DECIMAL(22,2)",
+        ),
         ("select * from read_files('/Volumes/x', format => 'csv')", "?"),
         ("select * from delta.`/data/orders`", "?"),
         ("select * from identifier(:name)", "?"),

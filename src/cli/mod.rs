@@ -13,6 +13,7 @@ mod destroy;
 mod doctor;
 mod error;
 mod exit;
+mod explain;
 mod guard;
 mod init;
 mod journal;
@@ -74,6 +75,7 @@ struct GlobalArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Args),
+    Explain(explain::Args),
     Render(render::Args),
     #[cfg(feature = "local")]
     Test(unit_test::Args),
@@ -132,6 +134,7 @@ fn refused_form(form: output::Format, command: &Command) -> Option<Error> {
 fn run(command: Command, output: &Output) -> Result<Status, Error> {
     match command {
         Command::Check(args) => check::run(&args, output),
+        Command::Explain(args) => explain::run(&args, output),
         Command::Init(args) => init::run(&args, output),
         Command::Render(args) => render::run(&args, output),
         #[cfg(feature = "local")]

@@ -7,6 +7,7 @@ use super::error::Error;
 use super::lookup;
 use super::output::Output;
 use crate::config::{self, LoadOptions, Project};
+use crate::diag::Diagnostics;
 use crate::manifest::{self, Manifest};
 
 /// Options of every command that works on a project.
@@ -54,21 +55,44 @@ impl ProjectArgs {
 
     /// Reads the project.
     pub(super) fn load(&self, output: &Output) -> Result<Project, Error> {
-        let root = self.root()?;
-        output.set_folder(&root);
-        let options =
-            LoadOptions { environment: self.env.as_deref(), overrides: &self.vars, env: &|name| lookup::env(name) };
-        let (project, warnings) = config::load(&root, &options)?;
+        let (project, warnings) = self.read(output)?;
         output.diagnostics(&warnings);
         Ok(project)
     }
 
-    /// Reads and compiles the project.
+    /// Reads and compiles the project. Notes are left to `kiln check`.
     pub(super) fn compile(&self, output: &Output) -> Result<(Project, Manifest), Error> {
         let project = self.load(output)?;
-        let (manifest, warnings) = manifest::compile(&project)?;
-        output.diagnostics(&warnings);
+        let without_notes = |mut problems: Diagnostics| {
+            problems.drop_notes();
+            problems
+        };
+        let (manifest, warnings) = manifest::compile(&project).map_err(without_notes)?;
+        output.diagnostics(&without_notes(warnings));
         Ok((project, manifest))
+    }
+
+    /// Reads and compiles the project, and returns all that can be said of it; nothing is shown yet.
+    pub(super) fn examine(&self, output: &Output) -> Result<(Project, Manifest, Diagnostics), Error> {
+        let (project, mut found) = self.read(output)?;
+        match manifest::compile(&project) {
+            Ok((manifest, more)) => {
+                found.extend(more);
+                Ok((project, manifest, found))
+            }
+            Err(more) => {
+                found.extend(more);
+                Err(found.into())
+            }
+        }
+    }
+
+    fn read(&self, output: &Output) -> Result<(Project, Diagnostics), Error> {
+        let root = self.root()?;
+        output.set_folder(&root);
+        let options =
+            LoadOptions { environment: self.env.as_deref(), overrides: &self.vars, env: &|name| lookup::env(name) };
+        Ok(config::load(&root, &options)?)
     }
 
     /// Tells whether a project was named.

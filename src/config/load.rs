@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 
 use super::walk::{Fields, Walk};
 use super::yaml::{self, Node};
-use super::{Project, connections, dashboards, environments, models, secrets, sources, unit_tests};
+use super::{Levels, Project, connections, dashboards, environments, lints, models, secrets, sources, unit_tests};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span};
 
 /// The project's file, in its root folder.
@@ -17,7 +17,7 @@ const FILE: &str = "jobs.yaml";
 const MAX_BYTES: u64 = 8 << 20;
 
 /// Keys of the file.
-pub(super) const KEYS: [&str; 11] = [
+pub(super) const KEYS: [&str; 12] = [
     "version",
     "project",
     "variables",
@@ -26,6 +26,7 @@ pub(super) const KEYS: [&str; 11] = [
     "connections",
     "sources",
     "models",
+    "lints",
     "dashboards",
     "jobs",
     "unit_tests",
@@ -68,7 +69,10 @@ pub fn load(root: &Path, options: &LoadOptions<'_>) -> Result<(Project, Diagnost
     };
     let project = project(&mut walk, root, &tree, options);
     match project {
-        Some(project) => walk.problems.into_result(project),
+        Some(project) => {
+            project.lints.apply(&mut walk.problems);
+            walk.problems.into_result(project)
+        }
         None => Err(walk.problems),
     }
 }
@@ -180,6 +184,7 @@ fn project(walk: &mut Walk<'_>, root: &Path, tree: &Node, options: &LoadOptions<
         None => IndexMap::new(),
     };
     let models_are_known = walk.problems.iter().count() == before;
+    let lints = fields.get("lints").map_or_else(Levels::default, |node| lints::levels(walk, node));
     let dashboards = match fields.get("dashboards") {
         Some(node) => dashboards::read(walk, root, node),
         None => IndexMap::new(),
@@ -199,6 +204,7 @@ fn project(walk: &mut Walk<'_>, root: &Path, tree: &Node, options: &LoadOptions<
         connections,
         sources,
         models,
+        lints,
         dashboards,
         jobs,
         unit_tests,

@@ -9,6 +9,7 @@ mod incremental;
 mod interpolate;
 mod kept;
 mod kept_config;
+mod lints;
 mod load;
 mod models;
 mod project;
@@ -25,6 +26,7 @@ mod walk;
 mod yaml;
 
 pub use kept::{ColumnWish, ColumnWishes, ConnectionConfig, Exclude, Kept};
+pub use lints::Levels;
 pub use load::{LoadOptions, load};
 pub use project::{
     Cell, CellValue, Connection, Dashboard, DataTest, DataTestRule, Environment, Given, Incremental, Job, JobStep,

@@ -9,8 +9,8 @@ use indexmap::IndexMap;
 use super::syncs::duration;
 use super::walk::{Fields, Walk, is_identifier};
 use super::yaml::{Key, Node, Value};
-use super::{DataTest, Incremental, Materialization, Model, data_tests, files, incremental};
-use crate::diag::{Diagnostic, did_you_mean};
+use super::{DataTest, Incremental, Materialization, Model, data_tests, files, incremental, lints};
+use crate::diag::{Diagnostic, Spanned, did_you_mean};
 use crate::ids::ModelName;
 
 /// What one key of `models` says; `None` leaves it to a less specific key.
@@ -22,6 +22,7 @@ struct Settings {
     tests: Vec<DataTest>,
     tags: Vec<String>,
     timeout: Option<Duration>,
+    allow: Vec<Spanned<&'static str>>,
 }
 
 /// A key of `models` with the files it covers.
@@ -85,7 +86,8 @@ pub(super) fn read(
 
 /// Keys of a model or a folder of models.
 pub(super) fn keys() -> Vec<&'static str> {
-    [&["materialized", "cluster_by", "description", "tests", "tags", "timeout"], incremental::KEYS.as_slice()].concat()
+    [&["materialized", "cluster_by", "description", "tests", "tags", "timeout", "allow"], incremental::KEYS.as_slice()]
+        .concat()
 }
 
 fn settings(walk: &mut Walk<'_>, root: &Path, key: &str, node: &Node) -> Option<Settings> {
@@ -117,7 +119,8 @@ fn settings(walk: &mut Walk<'_>, root: &Path, key: &str, node: &Node) -> Option<
     let tags = fields.get("tags").and_then(|node| walk.texts(node, "`tags`")).unwrap_or_default();
     let tags = tags.into_iter().map(|(tag, _)| tag).collect();
     let timeout = fields.get("timeout").and_then(|node| duration(walk, node, "`timeout`"));
-    Some(Settings { materialized, cluster_by, description, tests, tags, timeout })
+    let allow = fields.get("allow").map(|node| lints::allow(walk, node)).unwrap_or_default();
+    Some(Settings { materialized, cluster_by, description, tests, tags, timeout, allow })
 }
 
 fn materialized(
@@ -197,6 +200,7 @@ fn model(walk: &mut Walk<'_>, path: PathBuf, entries: &IndexMap<PathBuf, Entry>)
         tests: covering.iter().flat_map(|entry| entry.settings.tests.clone()).collect(),
         tags: covering.iter().flat_map(|entry| entry.settings.tags.clone()).collect(),
         timeout: last(&|s| s.timeout.is_some()).and_then(|s| s.timeout),
+        allow: covering.iter().flat_map(|entry| entry.settings.allow.clone()).collect(),
         span: walk.span(&most_specific.range),
     };
     if model.materialized == Materialization::View && !model.cluster_by.is_empty() {

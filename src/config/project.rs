@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use super::Levels;
 use super::kept::{ColumnWishes, Kept};
 use crate::diag::{Span, Spanned};
 use crate::ids::{ConnectionName, DashboardName, JobName, ModelName};
@@ -33,6 +34,8 @@ pub struct Project {
     pub sources: IndexMap<String, Source>,
     /// All SQL files under the folders named in `models`, sorted by name.
     pub models: IndexMap<ModelName, Model>,
+    /// `lints`: how bad the project finds what is not an error of itself.
+    pub lints: Levels,
     /// `dashboards`, in the order of the file.
     pub dashboards: IndexMap<DashboardName, Dashboard>,
     /// `jobs`, in the order of the file.
@@ -264,6 +267,8 @@ pub struct Model {
     pub tags: Vec<String>,
     /// How long its build may take; none: as long as it takes.
     pub timeout: Option<Duration>,
+    /// `allow`: lints that are meant to be so, at the model or its folders.
+    pub allow: Vec<Spanned<&'static str>>,
     /// Where it is configured in `jobs.yaml`.
     pub span: Span,
 }

@@ -52,6 +52,7 @@ mod tests {
             tests: Vec::new(),
             tags: Vec::new(),
             timeout: None,
+            allow: Vec::new(),
             span: Span::start_of(&SourceFile::new("jobs.yaml", "")),
         }
     }

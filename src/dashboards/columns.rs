@@ -347,6 +347,11 @@ impl Resolver<'_> {
 }
 
 impl Offered {
+    /// Tells whether something is wrong with the dataset, from which all else would follow.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     fn broken(dataset: &Dataset) -> Self {
         Self { dataset: dataset.name.clone(), parsed: None, reads: Vec::new(), columns: None, broken: true }
     }

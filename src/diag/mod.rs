@@ -3,10 +3,14 @@
 //! This room holds values only. Every pass over a project collects all of its problems in a [`Diagnostics`] before
 //! anyone stops; how they look on a terminal or in a pull request is decided in `report`.
 
+mod codes;
+
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+pub use codes::{Code, code, codes, lint, mentioning as codes_mentioning, nearest as nearest_code};
 
 /// A text file of the project as it was read, shared by all the spans that point into it.
 #[derive(PartialEq, Eq, Hash)]
@@ -140,7 +144,8 @@ impl fmt::Display for Severity {
 pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
-    /// Stable name of the kind of problem, for searching and for suppressing: `unknown-key`, `undefined-variable`.
+    /// Stable name of the kind of problem, for searching and for suppressing: `unknown-key`, `undefined-variable`. It
+    /// stands in the table of [`codes`].
     pub code: &'static str,
     /// What is wrong, naming the object.
     pub message: String,
@@ -170,6 +175,11 @@ impl Diagnostic {
 
     fn new(severity: Severity, code: &'static str, message: impl Into<String>) -> Self {
         Self { severity, code, message: message.into(), primary: None, related: Vec::new(), help: None }
+    }
+
+    /// Returns the code by number and name: `K303 unknown-column`.
+    pub fn title(&self) -> String {
+        code(self.code).map_or_else(|| self.code.to_owned(), |code| format!("{} {}", code.number, code.name))
     }
 
     /// Sets the place to look at first.
@@ -228,6 +238,21 @@ impl Diagnostics {
     /// Tells whether there is no problem at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Takes the notes out.
+    pub fn drop_notes(&mut self) {
+        self.0.retain(|d| d.severity > Severity::Note);
+    }
+
+    /// Makes errors of all problems.
+    pub fn make_errors(&mut self) {
+        self.0.iter_mut().for_each(|d| d.severity = Severity::Error);
+    }
+
+    /// Changes problems, and keeps those for which the function says so.
+    pub fn adjust(&mut self, keep: impl FnMut(&mut Diagnostic) -> bool) {
+        self.0.retain_mut(keep);
     }
 
     /// Walks the problems.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use sqlparser::keywords::Keyword;
-use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer, Word};
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer, Whitespace, Word};
 
 use super::databricks::Databricks;
 use super::query::SyntaxError;
@@ -49,6 +49,11 @@ impl TextMap {
             }
         }
         Self { text: text.to_owned(), lines, marks }
+    }
+
+    /// Returns the text itself.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// Returns the byte offset of a line and column, both counted from 1, columns in characters.
@@ -100,6 +105,18 @@ pub(super) fn tokens(text: &str, map: &TextMap) -> Result<Vec<TokenWithSpan>, Sy
     segment(text, at..text.len(), map, &mut tokens)?;
     check_chains(&tokens, map)?;
     Ok(tokens)
+}
+
+/// Returns the bytes of a text's comments, in order; none if the text is no SQL.
+pub fn comments(text: &str) -> Vec<Range<usize>> {
+    let map = TextMap::new(text);
+    let is_comment = |token: &Token| {
+        matches!(token, Token::Whitespace(Whitespace::SingleLineComment { .. } | Whitespace::MultiLineComment(_)))
+    };
+    let tokens = tokens(text, &map).unwrap_or_default();
+    let comments = tokens.iter().filter(|t| is_comment(&t.token)).map(|t| map.range(t.span));
+    // That of a line takes the line's end with it.
+    comments.map(|c| c.start..c.start + text[c].trim_end_matches(['\n', '\r']).len()).collect()
 }
 
 /// Returns where the query of a text ends: before its last semicolon if nothing but blanks and comments follows that.

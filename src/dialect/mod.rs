@@ -14,7 +14,7 @@ mod volatile;
 
 pub use databricks::Databricks;
 pub use identifiers::{constant, constant_text, name_parts, put_names_in};
-pub use lex::{Summary, TextMap, decimal_size, end_of_query, essence, split_number, statements, summary};
+pub use lex::{Summary, TextMap, comments, decimal_size, end_of_query, essence, split_number, statements, summary};
 #[cfg(feature = "local")]
 pub(crate) use pipes::{derived, query_of, select_star};
 #[cfg(feature = "local")]

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::lints::{self, Lints};
 use super::{
     CompiledDashboard, CompiledIncrement, CompiledModel, CompiledTest, Manifest, Place, ReadFrom, Reads, SourceRead,
     data_tests, parallel, unit_tests,
 };
-use crate::analysis::{self, Column, DataType, Parsed, ReadPlace, Relation, TableRead};
-use crate::config::{Dashboard, Model, Project, Source, SourceTable, Strategy};
+use crate::analysis::{self, Column, DataType, Examined, Known, Parsed, ReadPlace, Relation, Surroundings, TableRead};
+use crate::config::{Dashboard, Materialization, Model, Project, Source, SourceTable, Strategy};
 use crate::dashboards::{self, LvDash, Tables};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span, did_you_mean};
 use crate::dialect::{self, Summary};
@@ -36,20 +37,23 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
     let mut diagnostics = Diagnostics::new();
     let parsed = parse_models(project, &mut diagnostics);
     let order = order_models(project, &parsed, &mut diagnostics);
-    let mut compiler = Compiler { project, columns: HashMap::new(), known: known_names(project) };
+    let mut compiler = Compiler { project, columns: HashMap::new(), rows: HashMap::new(), known: known_names(project) };
     let mut models: IndexMap<ModelName, CompiledModel> = IndexMap::new();
     // What a level reads is known when those below it are.
-    let mut found: HashMap<&ModelName, (CompiledModel, Diagnostics)> = HashMap::new();
+    let mut found: HashMap<&ModelName, FoundModel> = HashMap::new();
     for level in levels(project, &parsed, &order) {
-        let compiled = parallel::map(&level, 16, |(model, parsed)| compiler.model(model, parsed));
-        for ((model, _), (compiled, problems)) in level.into_iter().zip(compiled) {
-            compiler.columns.insert(model.name.clone(), compiled.columns.clone());
-            found.insert(&model.name, (compiled, problems));
+        let of_level = parallel::map(&level, 16, |(model, parsed)| compiler.model(model, parsed));
+        for ((model, _), one) in level.into_iter().zip(of_level) {
+            compiler.columns.insert(model.name.clone(), one.compiled.columns.clone());
+            compiler.rows.insert(model.name.clone(), one.rows.clone());
+            found.insert(&model.name, one);
         }
     }
+    let mut lints = Lints::default();
     for name in &order {
-        let Some((mut compiled, problems)) = found.remove(name) else { continue };
+        let Some(FoundModel { mut compiled, problems, examined, lint, .. }) = found.remove(name) else { continue };
         diagnostics.extend(problems);
+        lints.take_model(&compiled.config, examined, lint);
         compiled.fingerprint = fingerprint(&compiled, &models);
         models.insert(name.clone(), compiled);
     }
@@ -58,11 +62,16 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
     unit_tests::check(project, &models, &mut diagnostics);
     let dashboards: Vec<_> = project.dashboards.iter().collect();
     let dashboards = parallel::map(&dashboards, 2, |(name, dashboard)| compiler.dashboard(name, dashboard));
-    let dashboards = dashboards.into_iter().filter_map(|(dashboard, problems)| {
-        diagnostics.extend(problems);
-        dashboard.map(|dashboard| (dashboard.name.clone(), dashboard))
+    let dashboards = dashboards.into_iter().filter_map(|found| {
+        diagnostics.extend(found.problems);
+        for (name, examined) in found.datasets {
+            lints.take_dataset(&name, examined);
+        }
+        found.compiled.map(|dashboard| (dashboard.name.clone(), dashboard))
     });
     let dashboards = dashboards.collect();
+    diagnostics.extend(lints.finish(project));
+    project.lints.apply(&mut diagnostics);
     diagnostics.into_result(Manifest {
         project: project.name.clone(),
         environment: project.environment.name.clone(),
@@ -273,8 +282,30 @@ struct Compiler<'a> {
     project: &'a Project,
     /// Columns of the models compiled so far; `None` where they could not be told.
     columns: HashMap<ModelName, Option<Vec<Column>>>,
+    /// What is known of their rows.
+    rows: HashMap<ModelName, Known>,
     /// Names of all models and sources, to suggest.
     known: Vec<String>,
+}
+
+/// A model, and what was found in its query.
+struct FoundModel {
+    compiled: CompiledModel,
+    problems: Diagnostics,
+    rows: Known,
+    /// What was examined of it: its query, and the one for what is new.
+    examined: Vec<Examined>,
+    /// What is wrong with it as a whole.
+    lint: Option<Diagnostic>,
+}
+
+/// A dashboard, and what was found in it.
+struct FoundDashboard {
+    /// None if its file cannot be read.
+    compiled: Option<CompiledDashboard>,
+    problems: Diagnostics,
+    /// What was examined of each dataset, by its label.
+    datasets: Vec<(String, Examined)>,
 }
 
 /// Lists the names of a project's models and sources, as queries write them.
@@ -286,15 +317,23 @@ fn known_names(project: &Project) -> Vec<String> {
 }
 
 impl Compiler<'_> {
-    fn model(&self, model: &Model, parsed: &ParsedModel) -> (CompiledModel, Diagnostics) {
+    fn model(&self, model: &Model, parsed: &ParsedModel) -> FoundModel {
         let (query, whole) = &parsed.whole;
-        let (columns, mut diagnostics) = self.resolve(whole);
+        let mut examined = vec![self.examine(whole, Some(model))];
+        let columns = examined[0].columns.clone();
+        let rows = lints::tested(model, std::mem::take(&mut examined[0].rows));
+        let mut diagnostics = Diagnostics::new();
+        diagnostics.extend(examined[0].problems.clone());
         if let Some(columns) = &columns {
             diagnostics.extend(analysis::check_table_columns(whole, columns));
             check_named_columns(model, columns, &mut diagnostics);
         }
+        let mut lint = None;
         if let Some((_, increment)) = &parsed.increment {
-            self.check_increment(model, increment, columns.as_deref(), &mut diagnostics);
+            let increment = self.examine(increment, Some(model));
+            check_increment(model, &increment, columns.as_deref(), &mut diagnostics);
+            examined.push(increment);
+            lint = appended(model, parsed);
         }
         let Summary { essence, mut volatile } = dialect::summary(&query.text);
         let mut definition = vec![model.materialized.as_str().to_owned(), essence];
@@ -321,37 +360,7 @@ impl Compiler<'_> {
             fingerprint: definition.clone(),
             definition,
         };
-        (compiled, diagnostics)
-    }
-
-    /// Checks the query for what is new, beyond what was said of the whole one already.
-    fn check_increment(
-        &self,
-        model: &Model,
-        increment: &Parsed,
-        whole: Option<&[Column]>,
-        diagnostics: &mut Diagnostics,
-    ) {
-        let (columns, found) = self.resolve(increment);
-        for problem in found {
-            let is_known = |known: &Diagnostic| known.message == problem.message && known.primary == problem.primary;
-            if !diagnostics.iter().any(is_known) {
-                diagnostics.push(problem);
-            }
-        }
-        let (Some(columns), Some(whole)) = (columns, whole) else { return };
-        let names = |columns: &[Column]| columns.iter().map(|c| c.name.to_lowercase()).collect::<Vec<_>>();
-        if names(&columns) != names(whole) {
-            let message = format!("`{}` returns other columns where `incremental` is true", model.name);
-            let list = |columns: &[Column]| columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
-            let help = format!(
-                "Both forms must return the same columns in the same order: {}, and not {}.",
-                list(whole),
-                list(&columns)
-            );
-            let file = Span::start_of(&SourceFile::new(&model.path, ""));
-            diagnostics.push(Diagnostic::error("other-columns", message).at(file).help(help));
-        }
+        FoundModel { compiled, problems: diagnostics, rows, examined, lint }
     }
 
     /// Compiles the data tests of all models.
@@ -404,15 +413,18 @@ impl Compiler<'_> {
     }
 
     /// Compiles a dashboard; none if its file cannot be read.
-    fn dashboard(&self, name: &DashboardName, dashboard: &Dashboard) -> (Option<CompiledDashboard>, Diagnostics) {
+    fn dashboard(&self, name: &DashboardName, dashboard: &Dashboard) -> FoundDashboard {
         let mut diagnostics = Diagnostics::new();
-        let Some(file) = read_dashboard(self.project, dashboard, &mut diagnostics) else { return (None, diagnostics) };
+        let unreadable = |problems| FoundDashboard { compiled: None, problems, datasets: Vec::new() };
+        let Some(file) = read_dashboard(self.project, dashboard, &mut diagnostics) else {
+            return unreadable(diagnostics);
+        };
         let content = match LvDash::parse(&file) {
             Ok(content) => content,
-            Err(found) => return (None, found),
+            Err(found) => return unreadable(found),
         };
         diagnostics.extend(content.check());
-        let reads = self.datasets(&content, &mut diagnostics);
+        let (reads, datasets) = self.datasets(&content, &mut diagnostics);
         let compiled = CompiledDashboard {
             name: name.clone(),
             title: dashboard.title.clone(),
@@ -423,24 +435,28 @@ impl Compiler<'_> {
             reads,
             span: dashboard.span.clone(),
         };
-        (Some(compiled), diagnostics)
+        FoundDashboard { compiled: Some(compiled), problems: diagnostics, datasets }
     }
 
     /// Resolves a dashboard's datasets, and then what its widgets ask of them.
-    fn datasets(&self, content: &LvDash, diagnostics: &mut Diagnostics) -> Reads {
+    /// Resolves a dashboard's datasets, and then what its widgets ask of them.
+    fn datasets(&self, content: &LvDash, diagnostics: &mut Diagnostics) -> (Reads, Vec<(String, Examined)>) {
         let relation = |parts: &[String]| self.relation(parts);
         let shorter = |parts: &[String]| self.shorter(parts);
         let resolved =
             dashboards::resolve(content, &Tables { relation: &relation, known: &self.known, shorter: &shorter });
         diagnostics.extend(resolved.problems);
-        let mut reads = Reads::default();
-        for dataset in &resolved.datasets {
-            let more = self.reads(&dataset.reads);
+        let (mut reads, mut examined) = (Reads::default(), Vec::new());
+        for (dataset, offered) in content.datasets.iter().zip(&resolved.datasets) {
+            if let Some(parsed) = offered.parsed.as_ref().filter(|_| !offered.is_broken()) {
+                examined.push((dataset.display_name.clone(), self.examine(parsed, None)));
+            }
+            let more = self.reads(&offered.reads);
             merge(&mut reads.models, more.models);
             merge(&mut reads.connections, more.connections);
             merge(&mut reads.sources, more.sources);
         }
-        reads
+        (reads, examined)
     }
 
     /// Returns how a dashboard should name a table that it names with its catalog or schema.
@@ -457,6 +473,35 @@ impl Compiler<'_> {
 
     fn resolve(&self, parsed: &Parsed) -> (Option<Vec<Column>>, Diagnostics) {
         analysis::resolve(parsed, &|parts| self.relation(parts), &self.known)
+    }
+
+    /// Resolves a query and looks for lints. `model` is whose query it is; none for a dashboard's.
+    fn examine(&self, parsed: &Parsed, model: Option<&Model>) -> Examined {
+        let around = Surroundings {
+            is_model: model.is_some(),
+            is_table: model.is_some_and(|model| model.materialized == Materialization::Table),
+            is_staging: model.is_some_and(lints::is_staging),
+            time_zone: lints::time_zone(self.project),
+            facts: &|parts| self.facts(parts),
+        };
+        analysis::examine(parsed, &|parts| self.relation(parts), &self.known, &around)
+    }
+
+    /// What is known of a table's rows.
+    fn facts(&self, parts: &[String]) -> Known {
+        match target(self.project, parts) {
+            Some(Target::Model(name)) => self
+                .rows
+                .get(name)
+                .cloned()
+                .or_else(|| Some(lints::tested(self.project.models.get(name)?, Known::default())))
+                .unwrap_or_default(),
+            Some(Target::Source(schema, _)) => {
+                let replicated = self.project.sources.get(schema).is_some_and(|source| source.connection.is_some());
+                Known { is_source: true, soft_deletes: replicated, ..Known::default() }
+            }
+            Some(Target::System) | None => Known::default(),
+        }
     }
 
     fn relation(&self, parts: &[String]) -> Option<Relation> {
@@ -516,6 +561,41 @@ pub(super) fn source_columns(table: &SourceTable) -> Vec<Column> {
         .chain(system)
         .map(|(name, type_)| Column { name: name.to_owned(), data_type: DataType::parse(type_) })
         .collect()
+}
+
+/// Checks the query for what is new, beyond what was said of the whole one already.
+fn check_increment(model: &Model, increment: &Examined, whole: Option<&[Column]>, diagnostics: &mut Diagnostics) {
+    for problem in increment.problems.iter() {
+        let is_known = |known: &Diagnostic| known.message == problem.message && known.primary == problem.primary;
+        if !diagnostics.iter().any(is_known) {
+            diagnostics.push(problem.clone());
+        }
+    }
+    let (Some(columns), Some(whole)) = (increment.columns.as_deref(), whole) else { return };
+    let names = |columns: &[Column]| columns.iter().map(|c| c.name.to_lowercase()).collect::<Vec<_>>();
+    if names(columns) != names(whole) {
+        let message = format!("`{}` returns other columns where `incremental` is true", model.name);
+        let list = |columns: &[Column]| columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
+        let help = format!(
+            "Both forms must return the same columns in the same order: {}, and not {}.",
+            list(whole),
+            list(columns)
+        );
+        let file = Span::start_of(&SourceFile::new(&model.path, ""));
+        diagnostics.push(Diagnostic::error("other-columns", message).at(file).help(help));
+    }
+}
+
+/// Warns of a model that appends the same rows in each run.
+fn appended(model: &Model, parsed: &ParsedModel) -> Option<Diagnostic> {
+    let appends = model.incremental.as_ref().is_some_and(|i| i.strategy == Strategy::Append);
+    let (Some((increment, place)), (whole, _)) = (&parsed.increment, &parsed.whole) else { return None };
+    if !appends || dialect::essence(&increment.text) != dialect::essence(&whole.text) {
+        return None;
+    }
+    let message = format!("`{}` appends all its rows again in each run", model.name);
+    let help = "Read only what is new where `incremental` is true: `{% if incremental %}WHERE … {% endif %}`.";
+    Some(Diagnostic::warning("appends-everything", message).at(place.span(0..0)).help(help))
 }
 
 /// Checks that the columns which a model's settings name are columns of its query.

@@ -5,6 +5,7 @@
 
 mod compile;
 mod data_tests;
+mod lints;
 mod parallel;
 mod unit_tests;
 

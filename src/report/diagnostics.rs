@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str};
 use serde_json::{Value, json};
 
-use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
+use crate::diag::{Diagnostic, Diagnostics, Severity, Span, code};
 
 /// Narrowest terminal that is written for, in columns; on a narrower one lines wrap.
 const MIN_WIDTH: usize = 50;
@@ -71,6 +71,7 @@ pub fn to_json_lines(problems: &Diagnostics, folder: &Path) -> String {
             "type": "diagnostic",
             "severity": problem.severity.to_string(),
             "code": problem.code,
+            "number": code(problem.code).map(|code| code.number),
             "message": problem.message,
             "place": problem.primary.as_ref().map(place),
             "related": problem.related.iter().map(place).collect::<Vec<_>>(),
@@ -105,7 +106,7 @@ pub fn to_github(problems: &Diagnostics, folder: &Path) -> String {
                 properties.push(format!("endLine={end_line}"));
             }
         }
-        properties.push(format!("title={}", github_property(problem.code)));
+        properties.push(format!("title={}", github_property(&problem.title())));
         let mut text = normalize_untrusted_str(&problem.message);
         if let Some((_, label)) = problem.primary.as_ref().filter(|(_, label)| !label.is_empty()) {
             let _ = write!(text, " ({})", normalize_untrusted_str(label));
@@ -136,7 +137,8 @@ fn group<'p>(problem: &'p Diagnostic, folder: &Path) -> Group<'p> {
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let mut group = Group::with_title(level.primary_title(normalize_untrusted_str(&problem.message)).id(problem.code));
+    let mut group =
+        Group::with_title(level.primary_title(normalize_untrusted_str(&problem.message)).id(problem.title()));
     // One excerpt a file: first the one with the primary place.
     let places = problem.primary.iter().map(|place| (place, AnnotationKind::Primary));
     let mut places: Vec<(&(Span, String), AnnotationKind)> =
@@ -245,7 +247,7 @@ mod tests {
     #[test]
     fn a_terminal_shows_the_lines_with_the_places_under_them() {
         insta::assert_snapshot!(to_terminal(&problems(), &layout(100)), @r"
-        error[unknown-key]: unknown key `enviroments` in jobs.yaml
+        error[K110 unknown-key]: unknown key `enviroments` in jobs.yaml
          --> examples/cdnow/jobs.yaml:5:1
           |
         2 | project: shop
@@ -256,7 +258,7 @@ mod tests {
           |
           = help: Did you mean `environments`?
 
-        warning[unknown-column]: there is no column `colour`
+        warning[K303 unknown-column]: there is no column `colour`
          --> sql/größe.sql:2:2
           |
         2 |     colour from t
@@ -315,7 +317,7 @@ mod tests {
         assert_eq!(
             lines[0],
             json!({
-                "type": "diagnostic", "severity": "error", "code": "unknown-key",
+                "type": "diagnostic", "severity": "error", "code": "unknown-key", "number": "K110",
                 "message": "unknown key `enviroments` in jobs.yaml",
                 "place": {
                     "path": "examples/cdnow/jobs.yaml", "line": 5, "column": 1, "end_line": 5, "end_column": 12, "label": null
@@ -337,8 +339,8 @@ mod tests {
     #[test]
     fn github_gets_escaped_commands() {
         insta::assert_snapshot!(to_github(&problems(), Path::new("examples/cdnow")), @r"
-        ::error file=examples/cdnow/jobs.yaml,line=5,col=1,endColumn=12,title=unknown-key::unknown key `enviroments` in jobs.yaml%0Aof this project: examples/cdnow/jobs.yaml:2:10%0ADid you mean `environments`?
-        ::warning file=sql/größe.sql,line=2,col=2,endColumn=8,title=unknown-column::there is no column `colour` (not in `t`)%0Athe catalog is named here: examples/cdnow/jobs.yaml:6:38
+        ::error file=examples/cdnow/jobs.yaml,line=5,col=1,endColumn=12,title=K110 unknown-key::unknown key `enviroments` in jobs.yaml%0Aof this project: examples/cdnow/jobs.yaml:2:10%0ADid you mean `environments`?
+        ::warning file=sql/größe.sql,line=2,col=2,endColumn=8,title=K303 unknown-column::there is no column `colour` (not in `t`)%0Athe catalog is named here: examples/cdnow/jobs.yaml:6:38
         ::notice title=no-place::100%25 of it,%0Awith ␛[31mcontrol characters%0ANothing: a, b.
         ");
     }

@@ -4,6 +4,7 @@
 
 pub mod answer;
 pub mod changes;
+pub mod codes;
 pub mod diagnostics;
 pub mod github;
 pub mod grid;

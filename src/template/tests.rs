@@ -48,6 +48,7 @@ fn project(root: &Path, macros: &[(&str, &str)]) -> Project {
         connections: IndexMap::new(),
         sources: IndexMap::new(),
         models: IndexMap::new(),
+        lints: crate::config::Levels::default(),
         dashboards: IndexMap::new(),
         jobs: IndexMap::new(),
         unit_tests: Vec::new(),

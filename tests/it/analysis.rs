@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use kiln::analysis::{Column, DataType, Relation, columns_of_sql, parse, parse_sql, resolve};
+use kiln::analysis::{
+    Column, DataType, Known, Relation, Surroundings, columns_of_sql, examine, parse, parse_sql, resolve,
+};
 use kiln::config::{LoadOptions, Project, load};
 use kiln::diag::{Diagnostics, SourceFile, Span};
 use kiln::template::Templates;
@@ -148,4 +150,45 @@ fn datasets_of_published_dashboards_are_read() {
     // Those refused are broken: lines glued together without a blank, a placeholder, nothing but comments.
     assert!(all >= 200, "{all}");
     assert!(refused.len() * 20 <= all, "{} of {all} are refused:\n{}", refused.len(), refused.join("\n"));
+}
+
+/// Every one of these was looked at, and says what is so.
+const JUDGED: [(&str, usize); 0] = [];
+
+#[test]
+fn lints_of_published_dashboards_were_judged() {
+    let Ok(entries) = std::fs::read_dir(root().join("../shared/lvdash-corpus")) else {
+        println!("skipped: there is no ../shared/lvdash-corpus");
+        return;
+    };
+    let mut paths: Vec<_> = entries.map(|e| e.expect("the folder can be listed").path()).collect();
+    paths.sort();
+    let mut found: std::collections::BTreeMap<&str, Vec<String>> = std::collections::BTreeMap::new();
+    for path in paths.iter().filter(|path| path.extension().is_some_and(|e| e == "json")) {
+        let text = std::fs::read_to_string(path).expect("the file can be read");
+        let dashboard: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+        for sql in dashboard["datasets"].as_array().into_iter().flatten().filter_map(sql_of) {
+            let file = SourceFile::new(path.file_name().expect("it has a name"), sql.as_str());
+            let Ok(parsed) = parse_sql(&sql, move |range| Span::new(&file, range)) else { continue };
+            let around = Surroundings {
+                // As if they were models: more lints look at these.
+                is_model: true,
+                is_table: false,
+                is_staging: false,
+                time_zone: Some("Europe/Berlin"),
+                facts: &|_| Known::default(),
+            };
+            let examined = examine(&parsed, &|_| Some(Relation::Unknown), &[], &around);
+            assert!(!examined.problems.has_errors(), "{sql}\n{}", shown(&examined.problems).join("\n"));
+            for lint in examined.lints {
+                let (span, _) = lint.primary.as_ref().expect("a lint has a place");
+                let line = format!("{span} {}\n    {}\n", lint.message, span.text());
+                found.entry(lint.code).or_default().push(line);
+            }
+        }
+    }
+    let counts: Vec<(&str, usize)> = found.iter().map(|(code, lines)| (*code, lines.len())).collect();
+    let all: String =
+        found.iter().flat_map(|(code, lines)| lines.iter().map(move |line| format!("{code} {line}"))).collect();
+    assert_eq!(counts, JUDGED, "\n{all}");
 }

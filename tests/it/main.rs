@@ -7,6 +7,7 @@ mod bad_input;
 mod browser;
 #[cfg(feature = "local")]
 mod check_output;
+mod codes;
 #[cfg(feature = "local")]
 mod cohort_sql;
 #[cfg(feature = "local")]
@@ -44,6 +45,8 @@ mod http_faults;
 mod incremental;
 #[cfg(feature = "local")]
 mod interrupt;
+#[cfg(feature = "local")]
+mod lints;
 mod login;
 #[cfg(feature = "local")]
 mod measure;
@@ -62,6 +65,7 @@ mod runs;
 mod scheduled_jobs;
 #[cfg(feature = "local")]
 mod selection;
+mod spark_queries;
 #[cfg(feature = "local")]
 mod status;
 #[cfg(feature = "local")]
