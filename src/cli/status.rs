@@ -42,7 +42,7 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Exit, Error> {
     environment.close().await;
     output.data(&match output.format {
         Format::Json => status::json_lines(&all),
-        Format::Text | Format::Github => status::text(&all, output.stdout_color()),
+        Format::Text | Format::Github | Format::Sarif => status::text(&all, output.stdout_color()),
     });
     output.summary(|| status::markdown(&project.environment.name, &all));
     if let Some(lock) = &plan.lock {
@@ -75,7 +75,10 @@ async fn connection(environment: &Environment, manifest: &Manifest, name: &Conne
     let declared = &manifest.connections[name];
     let id = match &declared.id {
         Some(id) => Ok(ConnectionId::new(&id.value)),
-        None => client.find_by_prefix(&declared.schema_prefix).await.map(|found| ConnectionId::new(found.id)),
+        None => client
+            .find_by_prefix(&declared.schema_prefix, declared.group.as_deref())
+            .await
+            .map(|found| ConnectionId::new(found.id)),
     };
     let options = SyncOptions { intent: Intent::Observe(allowed_age(manifest, name)), ..SyncOptions::default() };
     let looked = async {

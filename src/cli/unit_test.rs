@@ -70,7 +70,7 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
             output,
             &match output.format {
                 Format::Json => unit_tests::json(&verdict),
-                Format::Text | Format::Github => unit_tests::text(&verdict, output.stdout_color()),
+                Format::Text | Format::Github | Format::Sarif => unit_tests::text(&verdict, output.stdout_color()),
             },
         );
         verdicts.push(verdict);

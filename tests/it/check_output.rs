@@ -18,7 +18,7 @@ fn wrong() -> Project {
 
 #[test]
 fn json_lines_are_as_documented() {
-    let documented = std::fs::read_to_string(repository().join("docs/diagnostics.md")).expect("it is there");
+    let documented = std::fs::read_to_string(repository().join("docs/check-output.md")).expect("it is there");
     let example = documented.split("```json").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
     let example: Value = serde_json::from_str(example).expect("the example is JSON");
     let ran = wrong().kiln(&["check", "--output", "json"]);

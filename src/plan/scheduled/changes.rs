@@ -156,5 +156,5 @@ fn notes_table(planner: &Planner<'_>) -> TableName {
 }
 
 fn change(name: String, act: Act, reasons: Vec<String>, step: Option<crate::ids::StepId>) -> Change {
-    Change { kind: Kind::Job, name, act, reasons, drift: false, diff: None, step }
+    Change { kind: Kind::Job, name, act, reasons, drift: false, fields: Vec::new(), diff: None, step }
 }
