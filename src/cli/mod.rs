@@ -15,6 +15,7 @@ mod exit;
 mod guard;
 mod init;
 mod journal;
+mod lineage;
 #[cfg(feature = "local")]
 mod local;
 mod locking;
@@ -24,8 +25,10 @@ mod plan;
 #[cfg(feature = "local")]
 mod preview;
 mod project;
+mod refresh;
 mod render;
 mod resume;
+mod revision;
 mod rollback;
 mod running;
 mod runs;
@@ -69,6 +72,7 @@ struct GlobalArgs {
 enum Command {
     Check(check::Args),
     Render(render::Args),
+    Lineage(lineage::Args),
     Plan(plan::Args),
     Deploy(deploy::Args),
     Destroy(destroy::Args),
@@ -111,6 +115,7 @@ fn run(command: Command, output: &Output) -> Result<Status, Error> {
         Command::Check(args) => check::run(&args, output),
         Command::Init(args) => init::run(&args, output),
         Command::Render(args) => render::run(&args, output),
+        Command::Lineage(args) => lineage::run(&args, output),
         Command::Plan(args) => to_the_end(plan::run(&args, output)),
         Command::Deploy(args) => to_the_end(deploy::run(&args, output)),
         Command::Dashboard(args) => to_the_end(dashboard::run(&args, output)),

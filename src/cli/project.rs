@@ -7,6 +7,7 @@ use super::error::Error;
 use super::lookup;
 use super::output::Output;
 use crate::config::{self, LoadOptions, Project};
+use crate::diag::Diagnostics;
 use crate::manifest::{self, Manifest};
 
 /// Options of every command that works on a project.
@@ -38,11 +39,23 @@ impl ProjectArgs {
     pub(super) fn load(&self, output: &Output) -> Result<Project, Error> {
         let root = self.root()?;
         output.set_folder(&root);
-        let options =
-            LoadOptions { environment: self.env.as_deref(), overrides: &self.vars, env: &|name| lookup::env(name) };
-        let (project, warnings) = config::load(&root, &options)?;
+        let (project, warnings) = self.load_from(&root)?;
         output.diagnostics(&warnings);
         Ok(project)
+    }
+
+    /// Reads the project without showing its warnings: whoever reads it once more shows them.
+    pub(super) fn load_quietly(&self, output: &Output) -> Result<Project, Error> {
+        let root = self.root()?;
+        output.set_folder(&root);
+        Ok(self.load_from(&root)?.0)
+    }
+
+    /// Reads the project in another folder, for the same environment.
+    pub(super) fn load_from(&self, root: &Path) -> Result<(Project, Diagnostics), Diagnostics> {
+        let options =
+            LoadOptions { environment: self.env.as_deref(), overrides: &self.vars, env: &|name| lookup::env(name) };
+        config::load(root, &options)
     }
 
     /// Reads and compiles the project.

@@ -8,6 +8,7 @@ mod files;
 mod incremental;
 mod interpolate;
 mod load;
+mod lock;
 mod models;
 mod project;
 mod secrets;
@@ -20,6 +21,7 @@ mod walk;
 mod yaml;
 
 pub use load::{LoadOptions, load};
+pub use lock::{LOCK_FILE, LockedSources, is_landed_as, lands_as, lock_text};
 pub use project::{
     Connection, Dashboard, DataTest, DataTestRule, Environment, Incremental, Job, JobStep, LocalFile, LocalSource,
     Materialization, Model, Project, Protection, Remote, SchemaChange, Source, SourceTable, Strategy, SyncIntent,

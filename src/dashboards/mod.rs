@@ -12,6 +12,7 @@ mod check;
 mod compare;
 mod controls;
 mod differences;
+mod fields;
 mod file;
 mod located;
 mod model;
@@ -23,6 +24,7 @@ mod widget_sql;
 pub use compare::{normalise, same_content};
 pub use controls::{Control, ControlKind};
 pub use differences::differences;
+pub use fields::{DatasetQueries, FieldQuery, dataset_queries, field_queries};
 pub use file::LvDash;
 pub use located::Located;
 pub use model::{

@@ -176,7 +176,7 @@ fn cycle_diagnostic(project: &Project, parsed: &ParsedModels, cycle: &[ModelName
 }
 
 /// What a name in a query stands for.
-enum Target<'a> {
+pub(super) enum Target<'a> {
     Model(&'a ModelName),
     Source(&'a str, Option<&'a SourceTable>),
     /// A schema that the workspace itself keeps, such as `information_schema` or the catalog `system`.
@@ -184,7 +184,7 @@ enum Target<'a> {
 }
 
 /// Finds what a table name stands for; none if the project knows nothing of that name.
-fn target<'a>(project: &'a Project, parts: &[String]) -> Option<Target<'a>> {
+pub(super) fn target<'a>(project: &'a Project, parts: &[String]) -> Option<Target<'a>> {
     let environment = &project.environment;
     let lower: Vec<String> = parts.iter().map(|part| part.to_lowercase()).collect();
     let (catalog, schema, name) = match lower.as_slice() {
@@ -440,9 +440,11 @@ impl Compiler<'_> {
     }
 }
 
-fn source_columns(table: &SourceTable) -> Vec<Column> {
+pub(super) fn source_columns(table: &SourceTable) -> Vec<Column> {
     let declared = table.columns.iter().map(|(name, type_)| (name.as_str(), type_.as_str()));
-    let system = SYSTEM_COLUMNS.into_iter().filter(|(name, _)| !table.columns.contains_key(*name));
+    // Of a table that was read, it is known whether it has them.
+    let has = |name: &str| table.locked.as_ref().is_none_or(|locked| locked.contains_key(name));
+    let system = SYSTEM_COLUMNS.into_iter().filter(|(name, _)| !table.columns.contains_key(*name) && has(name));
     declared
         .chain(system)
         .map(|(name, type_)| Column { name: name.to_owned(), data_type: DataType::parse(type_) })

@@ -34,9 +34,13 @@ mod http_faults;
 mod incremental;
 #[cfg(feature = "local")]
 mod interrupt;
+#[cfg(feature = "local")]
+mod lineage;
 mod login;
 #[cfg(feature = "local")]
 mod measure;
+#[cfg(feature = "local")]
+mod mutations;
 #[cfg(feature = "local")]
 mod other_clients;
 #[cfg(feature = "local")]
