@@ -84,7 +84,6 @@ fn values_and_what_decides_about_rows_are_told_apart() {
 fn stars_ctes_subqueries_and_joins_are_looked_through() {
     for (sql, columns, rows) in [
         ("select * except (b) from t", "a: t.a; c: t.c", ""),
-        ("select * replace (a + b as b) from t", "a: t.a; b: computed t.a, computed t.b; c: t.c", ""),
         (
             "with w as (select *, a + b as n from t where c = 'x') select n as m, b from w",
             "m: computed t.a, computed t.b; b: t.b",

@@ -26,7 +26,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", requires = "node", value_parser = clap::value_parser!(u16).range(1..))]
     depth: Option<u16>,
     /// Print it as a tree, or as a Mermaid flowchart for Markdown
-    #[arg(long, value_enum, default_value_t = Form::Tree)]
+    #[arg(long, value_enum, default_value_t = Form::Tree, conflicts_with = "html")]
     format: Form,
     /// Write it as a page that needs no network, on which each column can be clicked
     #[arg(long, value_name = "FILE")]

@@ -1,6 +1,7 @@
 //! What changed from one state of a project to another, and what that affects, down to the widgets.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::lineage::{ColumnAt, Direction, Lineage, Node, NodeAt, NodeKind, Step};
 use super::{CompiledModel, Manifest};
@@ -204,14 +205,25 @@ fn touched(was: &CompiledModel, is: &CompiledModel) -> Touched {
     if was.definition == is.definition {
         return Touched::Columns(BTreeSet::new());
     }
-    let (Ok(before), Ok(after)) = (analysis::parse(&was.query), analysis::parse(&is.query)) else {
-        return Touched::Everything;
+    let queries = |model: &CompiledModel| {
+        let increment = model.increment.as_ref().map(|increment| Arc::clone(&increment.query));
+        std::iter::once(Arc::clone(&model.query)).chain(increment).collect::<Vec<_>>()
     };
-    let increments = |model: &CompiledModel| model.increment.as_ref().map(|increment| increment.query.text.clone());
-    match analysis::touched(&before, &after) {
-        Touched::Columns(columns) if columns.is_empty() && increments(was) != increments(is) => Touched::Everything,
-        touched => touched,
+    let (before, after) = (queries(was), queries(is));
+    if before.len() != after.len() {
+        return Touched::Everything;
     }
+    let mut all = BTreeSet::new();
+    for (before, after) in before.iter().zip(&after) {
+        let (Ok(before), Ok(after)) = (analysis::parse(before), analysis::parse(after)) else {
+            return Touched::Everything;
+        };
+        match analysis::touched(&before, &after) {
+            Touched::Columns(columns) => all.extend(columns),
+            Touched::Everything => return Touched::Everything,
+        }
+    }
+    Touched::Columns(all)
 }
 
 /// What differs between two forms of a model besides its query.

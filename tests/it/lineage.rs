@@ -54,7 +54,7 @@ fn a_field_is_followed_up_to_the_source_and_a_source_down_to_the_widget() {
 sales/Average order.average  widget  sales.lvdash.json
 
 comes from
-└─ sales/Totals.average  dataset
+└─ sales/Totals.average  dataset  aggregated
    ├─ sales/Totals.total  dataset  aggregated
    │  └─ totals.total
    │     └─ stg_orders.amount  aggregated
@@ -108,7 +108,7 @@ fn forms_are_stable_and_narrow_where_asked() {
     }
     printed(&project, &["lineage", "--html", "lineage.html"]);
     let page = project.read("lineage.html");
-    assert!(page.contains("Average order") && !page.contains("http://"), "the page needs a network");
+    assert!(page.contains("Average order") && !page.contains("src=") && !page.contains("href="), "it needs a network");
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn columns_of_sources_are_read_once_and_then_known_without_a_network() {
     let ran = project.kiln(&["check", "--refresh-sources"]);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     assert!(ran.stderr.contains("there is no table `main.shop_public.orders`"), "{}", ran.stderr);
-    project.sync_and_refresh();
+    assert_eq!(project.sync_and_refresh().status, 0);
     let ran = project.kiln(&["check", "--refresh-sources"]);
     assert!(
         ran.stderr.contains("sources.lock.yaml written: 5 columns of 1 tables, as they are in `local`"),

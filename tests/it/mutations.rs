@@ -87,24 +87,22 @@ impl Base {
             }
         }
         for dashboard in manifest.dashboards.values() {
-            let named = |id: &str| {
-                let asked = lineage.lookup(&format!("{}/{id}", dashboard.name)).expect("it is there");
-                lineage.node(asked.nodes[0]).name.clone()
-            };
+            let named = |kind: NodeKind, id: &str| named(&lineage, kind, dashboard.name.as_str(), id);
             let mut reads: HashMap<&str, BTreeSet<String>> = HashMap::new();
             for dataset in &dashboard.content.datasets {
                 let sql = dataset_sql(dataset).expect("it has a query");
-                let at = lineage.lookup(&named(&dataset.name)).expect("it is there").nodes[0];
+                let own_name = named(NodeKind::Dataset, &dataset.name);
+                let at = lineage.find(NodeKind::Dataset, &own_name).expect("it is there");
                 // Which tables stand in a text is no question of columns.
                 let own: BTreeSet<String> =
                     lineage.node(at).reads.iter().map(|read| lineage.node(*read).name.clone()).collect();
                 reads.insert(&dataset.name, own.clone());
-                queries.push(Query { object: named(&dataset.name), sql, reads: own, dataset: None });
+                queries.push(Query { object: own_name, sql, reads: own, dataset: None });
             }
             for query in widget_queries(&dashboard.content) {
                 let reads = reads[query.dataset.as_str()].clone();
-                let dataset = Some(named(&query.dataset));
-                queries.push(Query { object: named(&query.widget), sql: query.sql, reads, dataset });
+                let dataset = Some(named(NodeKind::Dataset, &query.dataset));
+                queries.push(Query { object: named(NodeKind::Widget, &query.widget), sql: query.sql, reads, dataset });
             }
         }
         Self { manifest, lineage, relations, queries }
@@ -136,22 +134,25 @@ impl Base {
             let content = &dashboard.content;
             for (_, widget) in content.widgets() {
                 if content.span(&widget.path).range == span.range {
-                    let asked =
-                        self.lineage.lookup(&format!("{}/{}", dashboard.name, widget.name)).expect("it is there");
-                    return self.lineage.node(asked.nodes[0]).name.clone();
+                    return named(&self.lineage, NodeKind::Widget, dashboard.name.as_str(), &widget.name);
                 }
             }
             for dataset in &content.datasets {
                 let whole = content.span(&dataset.path).range;
                 if whole.start <= span.range.start && span.range.end <= whole.end {
-                    let asked =
-                        self.lineage.lookup(&format!("{}/{}", dashboard.name, dataset.name)).expect("it is there");
-                    return self.lineage.node(asked.nodes[0]).name.clone();
+                    return named(&self.lineage, NodeKind::Dataset, dashboard.name.as_str(), &dataset.name);
                 }
             }
         }
         panic!("what is this about? {path} {problem:?}")
     }
+}
+
+/// The name of a dataset or widget, by its id.
+fn named(lineage: &Lineage, kind: NodeKind, dashboard: &str, id: &str) -> String {
+    let id = format!("{dashboard}/{id}");
+    let node = lineage.nodes().iter().find(|node| node.kind == kind && node.other_names.contains(&id));
+    node.unwrap_or_else(|| panic!("there is no {} {id}", kind.as_str())).name.clone()
 }
 
 /// The warehouse that is asked what a query reads.
@@ -226,11 +227,9 @@ impl Warehouse {
             self.put(&relation, &base.relations[&relation]).await;
         }
         // Of a dataset that does not work, its widgets are not told once more.
-        let widgets =
-            base.queries.iter().filter(|q| q.dataset.as_ref().is_some_and(|dataset| broken.contains(dataset)));
-        widgets.for_each(|widget| {
-            broken.remove(&widget.object);
-        });
+        let of_broken = |q: &&Query| q.dataset.as_ref().is_some_and(|dataset| broken.contains(dataset));
+        let widgets: Objects = base.queries.iter().filter(of_broken).map(|widget| widget.object.clone()).collect();
+        broken.retain(|object| !widgets.contains(object));
         let clustered =
             base.manifest.models.get(relation).is_some_and(|model| model.config.cluster_by.iter().any(|c| c == column));
         if clustered {
@@ -277,7 +276,7 @@ fn mutate(
     let list = match how {
         Mutation::Drop => format!("* EXCEPT ({column})"),
         Mutation::Rename => format!("* EXCEPT ({column}), {column} AS {column}_renamed"),
-        Mutation::Retype => format!("* REPLACE (CAST({column} AS {other}) AS {column})"),
+        Mutation::Retype => format!("* EXCEPT ({column}), CAST({column} AS {other}) AS {column}"),
     };
     project.write(&path, &format!("SELECT {list} FROM (\n{before}\n)\n"));
     (path, before)

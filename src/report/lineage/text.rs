@@ -114,6 +114,10 @@ impl Writer<'_> {
                     self.rows_of(at.node);
                 }
                 Direction::Down => {
+                    // Who looks at a widget is not known here.
+                    if lineage.node(at.node).kind == NodeKind::Widget {
+                        continue;
+                    }
                     self.heading("goes to");
                     let passive = steps.is_empty() && lineage.named_by(at).is_empty();
                     if passive {
