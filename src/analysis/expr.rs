@@ -6,6 +6,7 @@ use sqlparser::ast::{
     Value, WindowFrameBound, WindowType,
 };
 
+use super::lineage::How;
 use super::resolve::Resolver;
 use super::scope::{Scope, same};
 use super::types::{self, Arithmetic};
@@ -28,16 +29,20 @@ impl Resolver<'_> {
                 self.expr(&lambda.body, &Scope { params, parent: Some(scope), ..Scope::default() })
             }
             Expr::Subquery(query) => {
-                let columns = self.query(query, Some(scope)).complete()?;
+                let output = self.query(query, Some(scope));
+                self.note_output(&output);
+                let columns = output.complete()?;
                 columns.into_iter().next().and_then(|c: Column| c.data_type)
             }
             Expr::Exists { subquery, .. } => {
-                self.query(subquery, Some(scope));
+                let output = self.query(subquery, Some(scope));
+                self.adopt(output.rows);
                 Some(DataType::Boolean)
             }
             Expr::InSubquery { expr, subquery, .. } => {
                 self.expr(expr, scope);
-                self.query(subquery, Some(scope));
+                let output = self.query(subquery, Some(scope));
+                self.note_output(&output);
                 Some(DataType::Boolean)
             }
             Expr::Case { operand, conditions, else_result, .. } => {
@@ -125,7 +130,12 @@ impl Resolver<'_> {
     }
 
     fn function(&mut self, call: &Function, scope: &Scope<'_>) -> Option<DataType> {
+        let mark = self.mark();
         let types = self.arguments(call, scope);
+        if self.trace.is_some() {
+            let rows = call.over.is_some() || is_aggregate(call);
+            self.raise(mark, if rows { How::Aggregated } else { How::Computed });
+        }
         // A name with a schema is somebody's own function.
         let [ObjectNamePart::Identifier(ident)] = call.name.0.as_slice() else { return None };
         let name = ident.value.to_ascii_lowercase();
@@ -180,7 +190,8 @@ impl Resolver<'_> {
         match &call.args {
             FunctionArguments::None => {}
             FunctionArguments::Subquery(query) => {
-                self.query(query, Some(scope));
+                let output = self.query(query, Some(scope));
+                self.note_output(&output);
             }
             FunctionArguments::List(list) => {
                 for (i, arg) in list.args.iter().enumerate() {

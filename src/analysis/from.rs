@@ -6,9 +6,10 @@ use sqlparser::ast::{
 };
 
 use super::expr::integer;
+use super::lineage::{Clauses, How, Origin};
 use super::resolve::{Resolver, suggestion};
-use super::scope::{Output, Scope, Source, same};
-use super::{Column, DataType, ReadPlace, Relation, TableRead};
+use super::scope::{Offered, Output, Scope, Source, same};
+use super::{DataType, ReadPlace, TableRead};
 use crate::diag::{Diagnostic, did_you_mean};
 use crate::dialect;
 
@@ -37,11 +38,11 @@ impl Resolver<'_> {
             // What stands before a comma can be seen by what is LATERAL after it; its columns do not count as equals.
             let mut own = From::new(Some(&from.scope), parent);
             self.table_with_joins(table, &mut own);
-            let (Scope { sources, merged, .. }, star) = (own.scope, own.star);
+            let (Scope { sources, merged, merged_origins, .. }, star) = (own.scope, own.star);
             from.scope.sources.extend(sources);
             from.scope.merged.extend(merged);
-            from.star.columns.extend(star.columns);
-            from.star.open |= star.open;
+            from.scope.merged_origins.extend(merged_origins);
+            from.star.extend(&star);
         }
         from
     }
@@ -72,7 +73,9 @@ impl Resolver<'_> {
                 c
             }
             J::AsOf { match_condition, constraint } => {
+                let mark = self.mark();
                 self.expr(match_condition, &from.scope);
+                self.influence(mark, Clauses::JOIN);
                 constraint
             }
             J::CrossApply | J::OuterApply | J::ArrayJoin | J::LeftArrayJoin | J::InnerArrayJoin => {
@@ -82,7 +85,9 @@ impl Resolver<'_> {
         let mut merged = Vec::new();
         match constraint {
             JoinConstraint::On(condition) => {
+                let mark = self.mark();
                 let data_type = self.expr(condition, &from.scope);
+                self.influence(mark, Clauses::JOIN);
                 self.check_truth_value(condition, "the join", data_type);
                 self.check_join_condition(condition, &from.scope);
             }
@@ -101,6 +106,9 @@ impl Resolver<'_> {
             }
             JoinConstraint::None => {}
         }
+        if self.trace.is_some() {
+            self.merged_origins(&join.join_operator, &merged, left_sources, &mut from.scope);
+        }
         from.scope.merged.extend(merged.iter().map(|name| name.to_lowercase()));
         from.star = match keeps {
             (true, false) => {
@@ -111,8 +119,29 @@ impl Resolver<'_> {
                 from.scope.sources.drain(..left_sources);
                 right_star
             }
-            _ => joined_star(left_star, right_star, &merged),
+            _ => joined_star(left_star, right_star, &merged, &from.scope),
         };
+    }
+
+    /// Notes where columns come from that USING or NATURAL makes one, and that they join.
+    fn merged_origins(&mut self, join: &JoinOperator, merged: &[String], left: usize, scope: &mut Scope<'_>) {
+        use JoinOperator as J;
+        for name in merged {
+            let of =
+                |sources: &[Source]| sources.iter().find_map(|s| s.column(name)).map(|c| c.origin).unwrap_or_default();
+            let earlier = scope.merged_origins.get(&name.to_lowercase()).copied();
+            let (left, right) = (earlier.unwrap_or_else(|| of(&scope.sources[..left])), of(&scope.sources[left..]));
+            let mark = self.mark();
+            self.note(left);
+            self.note(right);
+            self.influence(mark, Clauses::JOIN);
+            let origin = match join {
+                J::Right(_) | J::RightOuter(_) => right,
+                J::FullOuter(_) => self.both(left, right, How::Computed),
+                _ => continue,
+            };
+            scope.merged_origins.insert(name.to_lowercase(), origin);
+        }
     }
 
     fn using_column(&mut self, ident: &Ident, sources: &[Source]) {
@@ -142,7 +171,9 @@ impl Resolver<'_> {
                 let output = match expr {
                     Expr::Function(function) => self.generator(function, &from.scope),
                     other => {
+                        let mark = self.mark();
                         self.expr(other, &from.scope);
+                        self.influence(mark, Clauses::EXPAND);
                         None
                     }
                 };
@@ -187,8 +218,8 @@ impl Resolver<'_> {
             }
         };
         let source = self.aliased(source, alias.as_ref());
-        from.star.columns.extend(source.output.columns.iter().cloned());
-        from.star.open |= source.output.open;
+        self.adopt(source.output.rows);
+        from.star.extend(&source.output);
         from.scope.sources.push(source);
     }
 
@@ -254,10 +285,11 @@ impl Resolver<'_> {
             self.reads.push(TableRead { parts: parts.clone(), span });
         }
         let output = match (self.relation)(&parts) {
-            Some(Relation::Known(columns)) => Output { columns, open: false },
-            Some(Relation::Unknown) => {
-                self.unknown_relation(span, &parts);
-                Output::unknown()
+            Some(relation) => {
+                if relation == super::Relation::Unknown {
+                    self.unknown_relation(span, &parts);
+                }
+                self.offered(&parts, relation)
             }
             None => {
                 self.unknown_table(&parts, span);
@@ -280,17 +312,15 @@ impl Resolver<'_> {
     /// A table function in FROM, with arguments that may refer to what stands before it.
     fn table_function(&mut self, name: &ObjectName, args: &[FunctionArg], scope: &Scope<'_>) -> Source {
         let label = name.0.last().and_then(ObjectNamePart::as_ident).map_or("function", |i| i.value.as_str());
-        let mut types = Vec::new();
-        for arg in args {
-            types.push(self.argument(arg, scope));
-        }
-        let output = match name.0.as_slice() {
+        let (types, origins) = self.made_from(args, scope);
+        let mut output = match name.0.as_slice() {
             [ObjectNamePart::Identifier(ident)] => {
                 let args: Vec<Option<&Expr>> = args.iter().map(argument_expr).collect();
                 generated(&ident.value, &types, &args)
             }
             _ => None,
         };
+        self.made_of(&origins, output.as_mut(), label);
         if name.0.len() == 1 {
             self.check_table_function(name);
         }
@@ -324,9 +354,43 @@ impl Resolver<'_> {
     pub(super) fn generator(&mut self, function: &Function, scope: &Scope<'_>) -> Option<Output> {
         let [ObjectNamePart::Identifier(ident)] = function.name.0.as_slice() else { return None };
         let FunctionArguments::List(list) = &function.args else { return None };
-        let types: Vec<_> = list.args.iter().map(|arg| self.argument(arg, scope)).collect();
+        let (types, origins) = self.made_from(&list.args, scope);
         let args: Vec<_> = list.args.iter().map(argument_expr).collect();
-        generated(&ident.value, &types, &args)
+        let mut made = generated(&ident.value, &types, &args);
+        self.made_of(&origins, made.as_mut(), &ident.value);
+        made
+    }
+
+    /// Resolves the arguments of a function that makes rows: their types, and where each comes from.
+    fn made_from(&mut self, args: &[FunctionArg], scope: &Scope<'_>) -> (Vec<Option<DataType>>, Vec<Origin>) {
+        let mut types = Vec::with_capacity(args.len());
+        let mut origins = Vec::new();
+        for arg in args {
+            let mark = self.mark();
+            types.push(self.argument(arg, scope));
+            if self.trace.is_some() {
+                self.raise(mark, How::Computed);
+                origins.push(self.origin(mark));
+            }
+        }
+        (types, origins)
+    }
+
+    /// Notes that rows are made of these arguments, and the columns that come with them.
+    fn made_of(&mut self, origins: &[Origin], made: Option<&mut Output>, name: &str) {
+        if self.trace.is_none() {
+            return;
+        }
+        origins.iter().for_each(|origin| self.decides(*origin, Clauses::EXPAND));
+        let Some(made) = made else { return };
+        let width = made.columns.len();
+        // `stack` deals its values out to the columns in turn; of others, each column has something of each argument.
+        let is_dealt = name.eq_ignore_ascii_case("stack");
+        for (index, column) in made.columns.iter_mut().enumerate() {
+            let all = origins.iter().enumerate();
+            let own = all.filter(|(at, _)| !is_dealt || (*at > 0 && (at - 1) % width == index));
+            column.origin = own.fold(Origin::default(), |both, (_, origin)| self.both(both, *origin, How::Unchanged));
+        }
     }
 
     /// Adds LATERAL VIEW to FROM.
@@ -334,24 +398,19 @@ impl Resolver<'_> {
         let output = match &view.lateral_view {
             Expr::Function(function) => self.generator(function, &from.scope),
             other => {
+                let mark = self.mark();
                 self.expr(other, &from.scope);
+                self.influence(mark, Clauses::EXPAND);
                 None
             }
         };
         let mut output = output.unwrap_or_else(Output::unknown);
         let name = view.lateral_view_name.0.last().and_then(ObjectNamePart::as_ident);
         if !view.lateral_col_alias.is_empty() {
-            let mut types: Vec<_> = match output.open {
-                true => Vec::new(),
-                false => output.columns.into_iter().map(|c| c.data_type).collect(),
-            };
-            types.resize(view.lateral_col_alias.len(), None);
-            let names = view.lateral_col_alias.iter().zip(types);
-            let columns = names.map(|(name, data_type)| Column { name: name.value.clone(), data_type }).collect();
-            output = Output { columns, open: false };
+            let names = view.lateral_col_alias.iter().map(|name| name.value.clone()).collect();
+            output = self.with_names(output, names);
         }
-        from.star.columns.extend(output.columns.iter().cloned());
-        from.star.open |= output.open;
+        from.star.extend(&output);
         from.scope.sources.push(Source::named(name.map_or("lateral view", |i| i.value.as_str()), output));
     }
 }
@@ -367,13 +426,17 @@ pub(super) fn unknown_source(label: &str) -> Source {
 }
 
 /// `*` over a join: columns that were made one come first, once.
-fn joined_star(left: Output, right: Output, merged: &[String]) -> Output {
-    let is_merged = |c: &Column| merged.iter().any(|m| same(m, &c.name));
-    let mut columns: Vec<Column> =
-        merged.iter().filter_map(|m| left.columns.iter().find(|c| same(&c.name, m)).cloned()).collect();
-    let rest = left.columns.into_iter().chain(right.columns);
-    columns.extend(rest.filter(|c| !is_merged(c)));
-    Output { columns, open: left.open || right.open }
+fn joined_star(left: Output, right: Output, merged: &[String], scope: &Scope<'_>) -> Output {
+    let is_merged = |c: &Offered| merged.iter().any(|m| same(m, &c.name));
+    let one = |name: &String| {
+        let mut column = left.columns.iter().find(|c| same(&c.name, name)).cloned()?;
+        column.origin = scope.merged_origins.get(&name.to_lowercase()).copied().unwrap_or(column.origin);
+        Some(column)
+    };
+    let mut star = Output { columns: merged.iter().filter_map(one).collect(), ..Output::default() };
+    star.extend(&Output { columns: left.columns.into_iter().filter(|c| !is_merged(c)).collect(), ..left });
+    star.extend(&Output { columns: right.columns.into_iter().filter(|c| !is_merged(c)).collect(), ..right });
+    star
 }
 
 fn argument_expr(arg: &FunctionArg) -> Option<&Expr> {
@@ -386,7 +449,7 @@ fn argument_expr(arg: &FunctionArg) -> Option<&Expr> {
 /// The columns of a function that makes rows; none if they cannot be told.
 fn generated(name: &str, types: &[Option<DataType>], args: &[Option<&Expr>]) -> Option<Output> {
     let first = types.first().and_then(Option::as_ref);
-    let column = |name: &str, data_type: Option<DataType>| Column { name: name.to_owned(), data_type };
+    let column = |name: &str, data_type: Option<DataType>| Offered::new(name, data_type, Origin::default());
     let unboxed = |t: &Option<Box<DataType>>| t.as_deref().cloned();
     let name = name.to_ascii_lowercase();
     let mut columns = Vec::new();
@@ -423,5 +486,5 @@ fn generated(name: &str, types: &[Option<DataType>], args: &[Option<&Expr>]) -> 
         }
         _ => return None,
     }
-    Some(Output { columns, open: false })
+    Some(Output { columns, ..Output::default() })
 }

@@ -1,7 +1,11 @@
 //! What a query reads and what it returns: tables, columns and types of rendered SQL, checked before anything is sent.
 
+mod difference;
 mod expr;
 mod from;
+mod lineage;
+#[cfg(test)]
+mod lineage_tests;
 mod lints;
 mod misuse;
 mod parsed;
@@ -17,6 +21,8 @@ mod tests;
 mod types;
 
 pub use crate::dialect::DataType;
+pub use difference::{Touched, touched};
+pub use lineage::{Clauses, ColumnRead, How, Rest, Traced, TracedColumn, trace};
 pub use lints::{Allow, Examined, Known, Surroundings, examine};
 pub use parsed::{Parsed, ReadPlace, TableRead, is_query, parse, parse_sql};
 pub use resolve::{columns_of_sql, resolve};

@@ -4,8 +4,9 @@ use sqlparser::ast::{Expr, ExprWithAlias, Ident, PivotValueSource, TableFactor, 
 
 use super::expr::{children, output_name};
 use super::from::unknown_source;
+use super::lineage::{Clauses, How};
 use super::resolve::Resolver;
-use super::scope::{Output, Scope, Source, same};
+use super::scope::{Offered, Output, Scope, Source, same};
 use super::{Column, DataType, types};
 
 impl Resolver<'_> {
@@ -15,27 +16,38 @@ impl Resolver<'_> {
             return unknown_source("pivot");
         };
         let inner = self.inner(table, parent);
-        let types: Vec<_> = aggregate_functions.iter().map(|f| self.expr(&f.expr, &inner.scope)).collect();
+        let made: Vec<_> = aggregate_functions
+            .iter()
+            .map(|function| {
+                let mark = self.mark();
+                let data_type = self.expr(&function.expr, &inner.scope);
+                self.raise(mark, How::Aggregated);
+                (data_type, self.origin(mark))
+            })
+            .collect();
+        let mark = self.mark();
         for column in value_column {
             self.expr(column, &inner.scope);
         }
+        self.influence(mark, Clauses::EXPAND);
         let PivotValueSource::List(values) = value_source else { return unknown_source("pivot") };
         let used: Vec<Ident> =
             aggregate_functions.iter().map(|f| &f.expr).chain(value_column).flat_map(names).collect();
-        let is_used = |column: &&Column| used.iter().any(|name| same(&name.value, &column.name));
-        let mut columns: Vec<Column> = inner.star.columns.iter().filter(|c| !is_used(c)).cloned().collect();
+        let is_used = |column: &&Offered| used.iter().any(|name| same(&name.value, &column.name));
+        let mut columns: Vec<Offered> = inner.star.columns.iter().filter(|c| !is_used(c)).cloned().collect();
         for value in values {
             let Some(value) = value_name(value) else { return unknown_source("pivot") };
-            for (function, data_type) in aggregate_functions.iter().zip(&types) {
+            for (function, (data_type, origin)) in aggregate_functions.iter().zip(&made) {
                 let name = match (aggregate_functions.len(), &function.alias) {
                     (1, _) => value.clone(),
                     (_, Some(alias)) => format!("{value}_{}", alias.value),
                     (_, None) => format!("{value}_{}", output_name(&function.expr)),
                 };
-                columns.push(Column { name, data_type: data_type.clone() });
+                columns.push(Offered::new(name, data_type.clone(), *origin));
             }
         }
-        Source { names: Vec::new(), label: "pivot".to_owned(), output: Output { columns, open: inner.star.open } }
+        let output = Output { columns, passes: None, ..inner.star };
+        Source { names: Vec::new(), label: "pivot".to_owned(), output }
     }
 
     /// UNPIVOT gives the columns that it does not take, the name that each value had, and the values.
@@ -44,25 +56,27 @@ impl Resolver<'_> {
         let inner = self.inner(table, parent);
         let mut taken = Vec::new();
         let mut found = Vec::new();
+        let mark = self.mark();
         for column in columns {
             found.push(self.expr(&column.expr, &inner.scope));
             taken.extend(names(&column.expr));
         }
-        let is_taken = |column: &&Column| taken.iter().any(|name| same(&name.value, &column.name));
-        let mut made: Vec<Column> = inner.star.columns.iter().filter(|c| !is_taken(c)).cloned().collect();
-        made.push(Column { name: name.value.clone(), data_type: Some(DataType::String) });
+        // Each value is that of one of them.
+        let origin = self.origin(mark);
+        let is_taken = |column: &&Offered| taken.iter().any(|name| same(&name.value, &column.name));
+        let mut made: Vec<Offered> = inner.star.columns.iter().filter(|c| !is_taken(c)).cloned().collect();
+        made.push(Offered::from(Column { name: name.value.clone(), data_type: Some(DataType::String) }));
         match value {
             Expr::Tuple(values) => {
-                made.extend(values.iter().map(|v| Column { name: output_name(v), data_type: None }));
+                made.extend(values.iter().map(|value| Offered::new(output_name(value), None, origin)));
             }
-            single => made
-                .push(Column { name: output_name(single), data_type: types::common(found.iter().map(Option::as_ref)) }),
+            single => {
+                let data_type = types::common(found.iter().map(Option::as_ref));
+                made.push(Offered::new(output_name(single), data_type, origin));
+            }
         }
-        Source {
-            names: Vec::new(),
-            label: "unpivot".to_owned(),
-            output: Output { columns: made, open: inner.star.open },
-        }
+        let output = Output { columns: made, passes: None, ..inner.star };
+        Source { names: Vec::new(), label: "unpivot".to_owned(), output }
     }
 }
 

@@ -13,8 +13,9 @@ use sqlparser::ast::{
 };
 use sqlparser::tokenizer::Span as TreeSpan;
 
+use super::lineage::{Clauses, How, Trace};
 use super::lints::Lints;
-use super::scope::{Found, Output, Scope, Source, same};
+use super::scope::{Found, Offered, Output, Scope, Source, same};
 use super::{Column, DataType, Parsed, ReadPlace, Relation, TableRead, parse_sql, types};
 use crate::diag::{Diagnostic, Diagnostics, Span, did_you_mean};
 use crate::dialect::TextMap;
@@ -72,7 +73,9 @@ pub(super) struct Resolver<'r> {
     /// What was reported already, by file and place: a loop of the template writes the same text again and again.
     seen: HashSet<(usize, Range<usize>, String)>,
     /// Whether problems are dropped, because the same text is walked again.
-    quiet: bool,
+    pub(super) quiet: bool,
+    /// Where columns come from, if that is asked for.
+    pub(super) trace: Option<Box<Trace>>,
     pub(super) reads: Vec<TableRead>,
     pub(super) places: Vec<ReadPlace>,
     /// What looks for more than mistakes; none where only these matter.
@@ -105,7 +108,7 @@ impl<'r> Resolver<'r> {
         std::mem::replace(&mut self.quiet, quiet)
     }
 
-    fn new(
+    pub(super) fn new(
         map: &'r TextMap,
         origin: &'r dyn Fn(Range<usize>) -> Span,
         relation: &'r dyn Fn(&[String]) -> Option<Relation>,
@@ -120,6 +123,7 @@ impl<'r> Resolver<'r> {
             problems: Diagnostics::new(),
             seen: HashSet::new(),
             quiet: false,
+            trace: None,
             reads: Vec::new(),
             places: Vec::new(),
             lints: None,
@@ -127,7 +131,7 @@ impl<'r> Resolver<'r> {
     }
 
     /// The place in a file that bytes of the text come from.
-    pub(super) fn origin(&self, range: Range<usize>) -> Span {
+    pub(super) fn place_of(&self, range: Range<usize>) -> Span {
         (self.origin)(range)
     }
 
@@ -195,6 +199,7 @@ impl<'r> Resolver<'r> {
     /// Resolves a query and returns what it offers.
     pub(super) fn query(&mut self, query: &Query, parent: Option<&Scope<'_>>) -> Output {
         let outer_ctes = self.ctes.len();
+        let outer = self.enter();
         if let Some(with) = &query.with {
             self.with(with, parent);
         }
@@ -207,6 +212,7 @@ impl<'r> Resolver<'r> {
             output = Output::unknown();
         }
         self.ctes.truncate(outer_ctes);
+        output.rows = self.leave(outer);
         output
     }
 
@@ -242,21 +248,29 @@ impl<'r> Resolver<'r> {
         }
         let quiet = std::mem::replace(&mut self.quiet, true);
         let outer_ctes = self.ctes.len();
+        let outer = self.enter();
         if let Some(inner) = &cte.query.with {
             self.with(inner, parent);
         }
         let anchor = if is_union { self.set_expr(body, parent).0 } else { Output::unknown() };
         self.ctes.truncate(outer_ctes);
-        let anchor = self.renamed(anchor, &cte.alias.columns, &cte.alias.name);
+        let mut anchor = self.renamed(anchor, &cte.alias.columns, &cte.alias.name);
+        anchor.rows = self.leave(outer);
         self.quiet = quiet;
-        self.ctes.push((cte.alias.name.value.clone(), anchor.clone()));
-        self.query(&cte.query, parent);
-        self.ctes.truncate(outer_ctes);
+        // A column of the next round may come from another one of this round.
+        for _ in 0..=anchor.columns.len() {
+            self.ctes.push((cte.alias.name.value.clone(), anchor.clone()));
+            let round = self.query(&cte.query, parent);
+            self.ctes.truncate(outer_ctes);
+            if !self.grow(&mut anchor, &round) {
+                break;
+            }
+        }
         anchor
     }
 
     /// Gives columns the names of an alias list: `t(a, b)`.
-    pub(super) fn renamed(&mut self, mut output: Output, names: &[TableAliasColumnDef], table: &Ident) -> Output {
+    pub(super) fn renamed(&mut self, output: Output, names: &[TableAliasColumnDef], table: &Ident) -> Output {
         if names.is_empty() {
             return output;
         }
@@ -265,13 +279,19 @@ impl<'r> Resolver<'r> {
             let message = format!("`{}` has {}, and is given names for {here}", table.value, counted(there));
             self.error(table.span, "column-count", message, None);
         }
-        let mut types: Vec<_> = match output.open {
-            true => Vec::new(),
-            false => output.columns.drain(..).map(|c| c.data_type).collect(),
-        };
-        types.resize(names.len(), None);
-        let columns = names.iter().zip(types).map(|(n, data_type)| Column { name: n.name.value.clone(), data_type });
-        Output { columns: columns.collect(), open: false }
+        let names = names.iter().map(|name| name.name.value.clone()).collect();
+        self.with_names(output, names)
+    }
+
+    /// Gives columns these names, in this order.
+    pub(super) fn with_names(&mut self, output: Output, names: Vec<String>) -> Output {
+        let unknown = self.unknown_origin();
+        let mut columns = if output.open { Vec::new() } else { output.columns }.into_iter();
+        let named = names.into_iter().map(|name| match columns.next() {
+            Some(Offered { column, origin }) => Offered::new(name, column.data_type, origin),
+            None => Offered::new(name, None, unknown),
+        });
+        Output { columns: named.collect(), rows: output.rows, ..Output::default() }
     }
 
     /// Resolves a SELECT, or several joined by UNION and the like; returns also what ORDER BY may refer to.
@@ -287,11 +307,17 @@ impl<'r> Resolver<'r> {
                 let (output, scope) = self.select(select, parent);
                 (output, Some(scope))
             }
-            SetExpr::Query(query) => (self.query(query, parent), None),
+            SetExpr::Query(query) => {
+                let output = self.query(query, parent);
+                self.adopt(output.rows);
+                (output, None)
+            }
             SetExpr::Values(values) => (self.values(values, parent), None),
             SetExpr::Table(table) => {
                 let parts = table.schema_name.iter().chain(&table.table_name).map(Ident::new);
-                (self.table(&ObjectName::from(parts.collect::<Vec<_>>())).1, None)
+                let output = self.table(&ObjectName::from(parts.collect::<Vec<_>>())).1;
+                self.adopt(output.rows);
+                (output, None)
             }
             other => {
                 self.reads_of(other);
@@ -318,17 +344,29 @@ impl<'r> Resolver<'r> {
         if left.open || right.open {
             return Output::unknown();
         }
+        if matches!(op, SetOperator::Union) && !matches!(quantifier, SetQuantifier::All | SetQuantifier::AllByName) {
+            for column in left.columns.iter().chain(&right.columns) {
+                self.decides(column.origin, Clauses::GROUP);
+            }
+        } else if !matches!(op, SetOperator::Union) {
+            for column in &right.columns {
+                self.decides(column.origin, Clauses::FILTER);
+            }
+        }
         let by_name =
             matches!(quantifier, SetQuantifier::ByName | SetQuantifier::AllByName | SetQuantifier::DistinctByName);
         if by_name {
             let mut columns = left.columns;
             for column in right.columns {
                 match columns.iter_mut().find(|c| same(&c.name, &column.name)) {
-                    Some(c) => c.data_type = types::common([c.data_type.as_ref(), column.data_type.as_ref()]),
+                    Some(c) => {
+                        c.column.data_type = types::common([c.data_type.as_ref(), column.data_type.as_ref()]);
+                        c.origin = self.both(c.origin, column.origin, How::Unchanged);
+                    }
                     None => columns.push(column),
                 }
             }
-            return Output { columns, open: false };
+            return Output { columns, ..Output::default() };
         }
         if left.columns.len() != right.columns.len() {
             let span = match place {
@@ -340,15 +378,21 @@ impl<'r> Resolver<'r> {
             self.error(span, "column-count", message, None);
             return Output::unknown();
         }
-        let columns = left.columns.into_iter().zip(right.columns).map(|(l, r)| Column {
-            name: l.name,
-            data_type: types::common([l.data_type.as_ref(), r.data_type.as_ref()]),
+        let columns = left.columns.into_iter().zip(right.columns).map(|(l, r)| {
+            let data_type = types::common([l.data_type.as_ref(), r.data_type.as_ref()]);
+            // What is left out is compared with, and nothing of it is returned.
+            let origin = match op {
+                SetOperator::Except | SetOperator::Minus => l.origin,
+                _ => self.both(l.origin, r.origin, How::Unchanged),
+            };
+            Offered::new(l.column.name, data_type, origin)
         });
-        Output { columns: columns.collect(), open: false }
+        Output { columns: columns.collect(), ..Output::default() }
     }
 
     fn values(&mut self, values: &Values, parent: Option<&Scope<'_>>) -> Output {
         let scope = Scope { parent, ..Scope::default() };
+        let mark = self.mark();
         let mut columns: Vec<Option<DataType>> = Vec::new();
         let mut width = None;
         for row in &values.rows {
@@ -357,6 +401,7 @@ impl<'r> Resolver<'r> {
                 let here = counted(types.len());
                 let message = format!("a row of VALUES has {here}, the first one has {}", columns.len());
                 self.error(row.opening_token.0.span, "column-count", message, None);
+                self.origin(mark);
                 return Output::unknown();
             }
             columns = match columns.is_empty() {
@@ -364,9 +409,11 @@ impl<'r> Resolver<'r> {
                 false => columns.iter().zip(&types).map(|(a, b)| types::common([a.as_ref(), b.as_ref()])).collect(),
             };
         }
+        self.raise(mark, How::Computed);
+        let origin = self.origin(mark);
         let columns = columns.into_iter().enumerate();
-        let columns = columns.map(|(i, data_type)| Column { name: format!("col{}", i + 1), data_type });
-        Output { columns: columns.collect(), open: false }
+        let columns = columns.map(|(i, data_type)| Offered::new(format!("col{}", i + 1), data_type, origin));
+        Output { columns: columns.collect(), ..Output::default() }
     }
 
     /// ORDER BY sees the output's columns first, then what the SELECT sees.
@@ -375,8 +422,10 @@ impl<'r> Resolver<'r> {
         let source = Source { names: Vec::new(), label: "the result".to_owned(), output: output.clone() };
         let scope = Scope { sources: vec![source], is_output: true, parent, ..Scope::default() };
         for key in keys {
+            let mark = self.mark();
             self.position(&key.expr, output, "ORDER BY");
             self.expr(&key.expr, &scope);
+            self.influence(mark, Clauses::ORDER);
         }
     }
 
@@ -388,14 +437,25 @@ impl<'r> Resolver<'r> {
             let message = format!("{clause} {number}: the query has {}", counted(count));
             self.error(key.span(), "column-position", message, None);
         }
+        let meant = usize::try_from(number - 1).ok().and_then(|at| output.columns.get(at));
+        if let Some(column) = meant.filter(|_| !output.open) {
+            self.note(column.origin);
+        }
     }
 
     /// Resolves a name, reports it if nothing has it, and returns its type.
     pub(super) fn name(&mut self, idents: &[Ident], scope: &Scope<'_>) -> Option<DataType> {
         let parts: Vec<String> = idents.iter().map(|i| i.value.clone()).collect();
-        let (found, used) = match scope.find(&parts) {
-            Found::Column { data_type, used, .. } | Found::Other { data_type, used } => (data_type, used),
-            Found::Perhaps => return None,
+        let (found, origin, used) = match scope.find(&parts) {
+            Found::Column { data_type, origin, used, .. } | Found::Other { data_type, origin, used } => {
+                (data_type, origin, used)
+            }
+            Found::Perhaps => {
+                if self.trace.is_some() && super::expr::without_parentheses(idents).is_none() {
+                    self.note_presumed(&parts, scope);
+                }
+                return None;
+            }
             missing => {
                 if let Some(data_type) = super::expr::without_parentheses(idents) {
                     return data_type;
@@ -404,6 +464,11 @@ impl<'r> Resolver<'r> {
                 return None;
             }
         };
+        let mark = self.mark();
+        self.note(origin);
+        if used < parts.len() {
+            self.raise(mark, How::Computed);
+        }
         parts[used..].iter().fold(found, |data_type, field| super::expr::field_type(data_type.as_ref(), field))
     }
 

@@ -1,27 +1,63 @@
 //! Scopes: which names can be seen at a place of a query, and what they refer to.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::ops::Deref;
 
+use super::lineage::{Origin, Rows, Table};
 use super::{Column, DataType};
+
+/// A column with where it comes from, as far as that is noted.
+#[derive(Clone, Debug)]
+pub(super) struct Offered {
+    pub column: Column,
+    pub origin: Origin,
+}
+
+impl From<Column> for Offered {
+    fn from(column: Column) -> Self {
+        Self { column, origin: Origin::default() }
+    }
+}
+
+impl Deref for Offered {
+    type Target = Column;
+
+    fn deref(&self) -> &Column {
+        &self.column
+    }
+}
 
 /// What a query or a table offers to those who read it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Output {
     /// The columns that are known.
-    pub columns: Vec<Column>,
+    pub columns: Vec<Offered>,
     /// Whether there may be others.
     pub open: bool,
+    /// The table whose columns these others are, unchanged.
+    pub passes: Option<Table>,
+    /// What decides about the rows.
+    pub rows: Rows,
 }
 
 impl Output {
     /// An output of which nothing is known.
     pub(super) fn unknown() -> Self {
-        Self { columns: Vec::new(), open: true }
+        Self { open: true, ..Self::default() }
     }
 
     /// The columns, if they are all there are.
     pub(super) fn complete(self) -> Option<Vec<Column>> {
-        (!self.open).then_some(self.columns)
+        (!self.open).then(|| self.columns.into_iter().map(|offered| offered.column).collect())
+    }
+
+    /// Adds what another output offers besides, and whether it may offer more.
+    pub(super) fn extend(&mut self, other: &Self) {
+        self.columns.extend(other.columns.iter().cloned());
+        if other.open {
+            self.passes = if self.open { None } else { other.passes };
+            self.open = true;
+        }
     }
 }
 
@@ -47,7 +83,7 @@ impl Source {
     }
 
     /// Finds a column by name.
-    pub(super) fn column(&self, name: &str) -> Option<&Column> {
+    pub(super) fn column(&self, name: &str) -> Option<&Offered> {
         self.output.columns.iter().find(|c| same(&c.name, name))
     }
 
@@ -65,8 +101,10 @@ pub(super) struct Scope<'a> {
     pub sources: Vec<Source>,
     /// Columns that USING or NATURAL made one, in lower case.
     pub merged: HashSet<String>,
-    /// Aliases of the SELECT list that may be used here, with their types.
-    pub aliases: Vec<(String, Option<DataType>)>,
+    /// Of these, where those come from that are not simply the left one.
+    pub merged_origins: HashMap<String, Origin>,
+    /// Aliases of the SELECT list that may be used here.
+    pub aliases: Vec<Offered>,
     /// Aliases of the SELECT list that may not be used here, for messages.
     pub unseen: Vec<String>,
     /// Parameters of a lambda.
@@ -81,9 +119,9 @@ pub(super) struct Scope<'a> {
 #[derive(Debug)]
 pub(super) enum Found {
     /// A column of a source of this very scope (by its index), with the number of name parts that lead to it.
-    Column { source: usize, data_type: Option<DataType>, used: usize },
+    Column { source: usize, data_type: Option<DataType>, origin: Origin, used: usize },
     /// Something else that exists: an alias, a parameter, a column of an outer query.
-    Other { data_type: Option<DataType>, used: usize },
+    Other { data_type: Option<DataType>, origin: Origin, used: usize },
     /// It may exist in a source whose columns are not known.
     Perhaps,
     /// Several sources have it; their labels.
@@ -98,7 +136,7 @@ impl Scope<'_> {
     /// Finds what a name refers to; parts after those that are used name fields.
     pub(super) fn find(&self, parts: &[String]) -> Found {
         if parts.first().is_some_and(|p| self.params.iter().any(|q| same(p, q))) {
-            return Found::Other { data_type: None, used: 1 };
+            return Found::Other { data_type: None, origin: Origin::default(), used: 1 };
         }
         let mut not_in = None;
         for used in (1..parts.len().min(4)).rev() {
@@ -110,7 +148,8 @@ impl Scope<'_> {
                     if !self.is_output && self.sources[source].is_ambiguous(column) {
                         return Found::Ambiguous(vec![self.sources[source].label.clone()]);
                     }
-                    return Found::Column { source, data_type: found.data_type.clone(), used: used + 1 };
+                    let (data_type, origin) = (found.data_type.clone(), found.origin);
+                    return Found::Column { source, data_type, origin, used: used + 1 };
                 }
             }
             if answering.iter().any(|i| self.sources[*i].output.open) {
@@ -131,29 +170,51 @@ impl Scope<'_> {
             [] => {}
             [source, rest @ ..] => {
                 let one = rest.is_empty() || self.is_output || self.merged.contains(&first.to_lowercase());
-                if !one && !self.aliases.iter().any(|(alias, _)| same(alias, first)) {
+                if !one && !self.aliases.iter().any(|alias| same(&alias.name, first)) {
                     return Found::Ambiguous(having.iter().map(|i| self.sources[*i].label.clone()).collect());
                 }
-                let alone = !self.is_output && !self.aliases.iter().any(|(alias, _)| same(alias, first));
+                let alone = !self.is_output && !self.aliases.iter().any(|alias| same(&alias.name, first));
                 if alone && self.sources[*source].is_ambiguous(first) {
                     return Found::Ambiguous(vec![self.sources[*source].label.clone()]);
                 }
-                let data_type = self.sources[*source].column(first).and_then(|c| c.data_type.clone());
-                return Found::Column { source: *source, data_type, used: 1 };
+                let found = self.sources[*source].column(first);
+                let data_type = found.and_then(|c| c.data_type.clone());
+                let own = found.map(|c| c.origin).unwrap_or_default();
+                let origin = match self.merged_origins.is_empty() {
+                    true => own,
+                    false => self.merged_origins.get(&first.to_lowercase()).copied().unwrap_or(own),
+                };
+                return Found::Column { source: *source, data_type, origin, used: 1 };
             }
         }
-        if let Some((_, data_type)) = self.aliases.iter().rev().find(|(alias, _)| same(alias, first)) {
-            return Found::Other { data_type: data_type.clone(), used: 1 };
+        if let Some(alias) = self.aliases.iter().rev().find(|alias| same(&alias.name, first)) {
+            return Found::Other { data_type: alias.data_type.clone(), origin: alias.origin, used: 1 };
         }
         if self.sources.iter().any(|s| s.output.open || (parts.len() == 1 && s.answers_to(parts))) {
             return Found::Perhaps;
         }
         let outer = self.parent.map_or(Found::Missing, |parent| parent.find(parts));
         match (outer, not_in) {
-            (Found::Column { data_type, used, .. }, _) => Found::Other { data_type, used },
+            (Found::Column { data_type, origin, used, .. }, _) => Found::Other { data_type, origin, used },
             (Found::Missing, Some(not_in)) => not_in,
             (outer, _) => outer,
         }
+    }
+
+    /// Finds the one table of unknown columns that a name which [`Scope::find`] takes for possible must be a column of,
+    /// with the number of name parts that lead to the column.
+    pub(super) fn presumed(&self, parts: &[String]) -> Option<(Table, usize)> {
+        for used in (1..parts.len().min(4)).rev() {
+            let mut answering = self.sources.iter().filter(|s| s.answers_to(&parts[..used]));
+            if let Some(source) = answering.next() {
+                return source.output.passes.filter(|_| answering.next().is_none()).map(|table| (table, used + 1));
+            }
+        }
+        let mut open = self.sources.iter().filter(|s| s.output.open);
+        let Some(source) = open.next() else { return self.parent?.presumed(parts) };
+        let is_table = parts.len() == 1 && self.sources.iter().any(|s| s.answers_to(parts));
+        let may_be_outer = self.parent.is_some_and(|parent| !matches!(parent.find(parts), Found::Missing));
+        source.output.passes.filter(|_| open.next().is_none() && !is_table && !may_be_outer).map(|table| (table, 1))
     }
 
     /// Finds the source that answers to a name, here or further out.
@@ -166,7 +227,7 @@ impl Scope<'_> {
     pub(super) fn visible(&self) -> Vec<String> {
         let mut names: Vec<String> =
             self.sources.iter().flat_map(|s| s.output.columns.iter().map(|c| c.name.clone())).collect();
-        names.extend(self.aliases.iter().map(|(alias, _)| alias.clone()));
+        names.extend(self.aliases.iter().map(|alias| alias.name.clone()));
         names.extend(self.parent.map(Scope::visible).unwrap_or_default());
         names
     }

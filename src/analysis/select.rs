@@ -7,11 +7,12 @@ use sqlparser::ast::{
     SelectItemQualifiedWildcardKind, Spanned, WildcardAdditionalOptions,
 };
 
+use super::DataType;
 use super::expr::{children, is_aggregate, output_name, whole_number};
 use super::from::From;
+use super::lineage::{Clauses, How, Origin};
 use super::resolve::{Resolver, suggestion};
-use super::scope::{Found, Output, Scope, same};
-use super::{Column, DataType};
+use super::scope::{Found, Offered, Output, Scope, same};
 
 impl Resolver<'_> {
     /// Resolves a SELECT; returns what it offers, and the scope that ORDER BY may use.
@@ -22,19 +23,27 @@ impl Resolver<'_> {
         }
         if let Some(condition) = &select.selection {
             from.scope.unseen = select.projection.iter().flat_map(aliases).map(|a| a.value.clone()).collect();
+            let mark = self.mark();
             let data_type = self.expr(condition, &from.scope);
+            self.influence(mark, Clauses::FILTER);
             self.check_truth_value(condition, "WHERE", data_type);
             from.scope.unseen.clear();
         }
         let output = self.select_list(select, &mut from);
         let scope = from.scope;
         self.group_by(&select.group_by, &output, &scope);
+        if select.distinct.is_some() {
+            output.columns.iter().for_each(|column| self.decides(column.origin, Clauses::GROUP));
+        }
+        let mark = self.mark();
         for (clause, condition) in [("HAVING", &select.having), ("QUALIFY", &select.qualify)] {
             if let Some(condition) = condition {
                 let data_type = self.expr(condition, &scope);
                 self.check_truth_value(condition, clause, data_type);
             }
         }
+        self.influence(mark, Clauses::FILTER);
+        let mark = self.mark();
         for window in &select.named_window {
             if let NamedWindowExpr::WindowSpec(spec) = &window.1 {
                 for part in spec.partition_by.iter().chain(spec.order_by.iter().map(|o| &o.expr)) {
@@ -46,6 +55,7 @@ impl Resolver<'_> {
         for key in select.cluster_by.iter().chain(&select.distribute_by).chain(sorted) {
             self.expr(key, &scope);
         }
+        self.influence(mark, Clauses::ORDER);
         self.check_grouping(select, &scope);
         self.check_misuse(select, &scope);
         self.lint_select(select, &scope);
@@ -62,33 +72,37 @@ impl Resolver<'_> {
             match item {
                 SelectItem::UnnamedExpr(e) => match self.generated_columns(e, &from.scope) {
                     Some(made) => {
-                        output.columns.extend(made.columns);
-                        output.open |= made.open;
+                        output.extend(&made);
                     }
                     None => {
-                        let data_type = self.expr(e, &from.scope);
-                        output.columns.push(Column { name: output_name(e), data_type });
+                        let (data_type, origin) = self.value(e, &from.scope);
+                        output.columns.push(Offered::new(output_name(e), data_type, origin));
                     }
                 },
                 SelectItem::ExprWithAlias { expr, alias } => {
-                    let data_type = match self.generated_columns(expr, &from.scope) {
-                        Some(made) if made.columns.len() == 1 => {
-                            made.columns.into_iter().next().and_then(|c| c.data_type)
+                    let (data_type, origin) = match self.generated_columns(expr, &from.scope) {
+                        Some(made) => {
+                            let only = made.columns.len() == 1;
+                            let first = made.columns.into_iter().next();
+                            first.map_or((None, self.unknown_origin()), |c| {
+                                (c.column.data_type.filter(|_| only), c.origin)
+                            })
                         }
-                        Some(_) => None,
-                        None => self.expr(expr, &from.scope),
+                        None => self.value(expr, &from.scope),
                     };
-                    self.named(alias, data_type, from, &mut output);
+                    self.named(alias, data_type, origin, from, &mut output);
                 }
                 SelectItem::ExprWithAliases { expr, aliases } => {
                     let made = self.generated_columns(expr, &from.scope);
-                    if made.is_none() {
-                        self.expr(expr, &from.scope);
-                    }
+                    let whole = match &made {
+                        None => self.value(expr, &from.scope).1,
+                        Some(_) => self.unknown_origin(),
+                    };
                     let made = made.map(|o| o.columns).unwrap_or_default();
                     for (i, alias) in aliases.iter().enumerate() {
                         let data_type = made.get(i).and_then(|c| c.data_type.clone());
-                        self.named(alias, data_type, from, &mut output);
+                        let origin = made.get(i).map_or(whole, |c| c.origin);
+                        self.named(alias, data_type, origin, from, &mut output);
                     }
                 }
                 SelectItem::Wildcard(options) => {
@@ -96,11 +110,15 @@ impl Resolver<'_> {
                     self.star(star, options, &from.scope, &mut output);
                 }
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
+                    let mark = self.mark();
                     let star = self.qualified_star(name, &from.scope);
+                    let star = self.struct_star(mark, star);
                     self.star(star, options, &from.scope, &mut output);
                 }
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(e), options) => {
+                    let mark = self.mark();
                     let star = fields(self.expr(e, &from.scope));
+                    let star = self.struct_star(mark, star);
                     self.star(star, options, &from.scope, &mut output);
                 }
             }
@@ -108,9 +126,43 @@ impl Resolver<'_> {
         output
     }
 
-    fn named(&mut self, alias: &Ident, data_type: Option<DataType>, from: &mut From<'_>, output: &mut Output) {
-        from.scope.aliases.push((alias.value.clone(), data_type.clone()));
-        output.columns.push(Column { name: alias.value.clone(), data_type });
+    fn named(
+        &mut self,
+        alias: &Ident,
+        data_type: Option<DataType>,
+        origin: Origin,
+        from: &mut From<'_>,
+        output: &mut Output,
+    ) {
+        let column = Offered::new(alias.value.clone(), data_type, origin);
+        from.scope.aliases.push(column.clone());
+        output.columns.push(column);
+    }
+
+    /// Resolves an expression that becomes a column: its type, and where it comes from.
+    fn value(&mut self, e: &Expr, scope: &Scope<'_>) -> (Option<DataType>, Origin) {
+        let mark = self.mark();
+        let data_type = self.expr(e, scope);
+        let mut inner = e;
+        while let Expr::Nested(nested) = inner {
+            inner = nested;
+        }
+        if !matches!(inner, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
+            self.raise(mark, How::Computed);
+        }
+        (data_type, self.origin(mark))
+    }
+
+    /// The star of a struct that was read since a mark: its fields come from there. Any other star stays as it is.
+    fn struct_star(&mut self, mark: usize, mut star: Output) -> Output {
+        if self.trace.is_none() || self.mark() == mark {
+            return star;
+        }
+        self.raise(mark, How::Computed);
+        let origin = self.origin(mark);
+        star.columns.iter_mut().for_each(|column| column.origin = origin);
+        star.passes = None;
+        star
     }
 
     /// The columns that a function such as `explode` makes; none if the expression is no such call.
@@ -143,7 +195,7 @@ impl Resolver<'_> {
 
     /// Adds the columns of a star, with its EXCEPT.
     fn star(&mut self, star: Output, options: &WildcardAdditionalOptions, scope: &Scope<'_>, output: &mut Output) {
-        let mut columns = star.columns;
+        let Output { mut columns, .. } = star;
         if let Some(except) = &options.opt_except {
             for ident in std::iter::once(&except.first_element).chain(&except.additional_elements) {
                 if !star.open && !columns.iter().any(|c| same(&c.name, &ident.value)) {
@@ -156,23 +208,36 @@ impl Resolver<'_> {
         }
         if let Some(replace) = &options.opt_replace {
             for element in &replace.items {
-                let data_type = self.expr(&element.expr, scope);
+                let (data_type, origin) = self.value(&element.expr, scope);
                 if let Some(column) = columns.iter_mut().find(|c| same(&c.name, &element.column_name.value)) {
-                    column.data_type = data_type;
+                    *column = Offered::new(column.name.clone(), data_type, origin);
                 }
             }
         }
-        output.open |=
-            star.open || options.opt_ilike.is_some() || options.opt_exclude.is_some() || options.opt_rename.is_some();
-        output.columns.extend(columns);
+        let other = options.opt_ilike.is_some() || options.opt_exclude.is_some() || options.opt_rename.is_some();
+        output.extend(&Output {
+            columns,
+            open: star.open || other,
+            passes: star.passes.filter(|_| !other),
+            rows: star.rows,
+        });
     }
 
     fn group_by(&mut self, group_by: &GroupByExpr, output: &Output, scope: &Scope<'_>) {
-        let GroupByExpr::Expressions(keys, _) = group_by else { return };
+        let GroupByExpr::Expressions(keys, _) = group_by else {
+            for column in &output.columns {
+                if self.is_of_one_row(column.origin) {
+                    self.decides(column.origin, Clauses::GROUP);
+                }
+            }
+            return;
+        };
+        let mark = self.mark();
         for key in keys.iter().flat_map(grouping_keys) {
             self.position(key, output, "GROUP BY");
             self.expr(key, scope);
         }
+        self.influence(mark, Clauses::GROUP);
     }
 
     /// Checks that what a grouped SELECT shows is grouped or aggregated. A column that occurs in GROUP BY in any way
@@ -351,8 +416,8 @@ pub(super) fn grouping_keys(key: &Expr) -> Vec<&Expr> {
 fn fields(data_type: Option<DataType>) -> Output {
     match data_type {
         Some(DataType::Struct(fields)) => {
-            let columns = fields.into_iter().map(|(name, data_type)| Column { name, data_type }).collect();
-            Output { columns, open: false }
+            let columns = fields.into_iter().map(|(name, data_type)| Offered::new(name, data_type, Origin::default()));
+            Output { columns: columns.collect(), ..Output::default() }
         }
         _ => Output::unknown(),
     }

@@ -12,10 +12,11 @@ use super::output::Output;
 #[cfg(feature = "local")]
 use crate::config::{self, ColumnWish, Connection};
 use crate::config::{Project, Remote, Workspace};
+use crate::databricks::wire::Table;
 use crate::databricks::{Explicit, Login, LoginError, Surroundings, system_programs};
 use crate::diag::sentence;
 use crate::execute::Connected;
-use crate::http::{Clock, Options, Pace, RetryPolicy, base_address};
+use crate::http::{Class, Clock, Options, Pace, RetryPolicy, base_address};
 use crate::ids::{ConnectionName, WarehouseId};
 use crate::manifest::Manifest;
 use crate::observe;
@@ -214,6 +215,21 @@ impl Environment {
         observed.connections = self.connections(&plan::sought(manifest)).await?;
         observed.warehouse = Some(warehouse.clone());
         Ok(observed)
+    }
+
+    /// Reads all tables of a schema with their columns; none if there is no such schema.
+    pub(super) async fn tables_of(&self, catalog: &str, schema: &str) -> Result<Vec<Table>, Error> {
+        let tables = self.connected.databricks.unity().tables(&catalog.to_lowercase(), &schema.to_lowercase()).await;
+        match tables {
+            Ok(tables) => Ok(tables),
+            Err(error) if error.class() == Class::NotFound => Ok(Vec::new()),
+            Err(error) => Err(self.unobservable(&error.into())),
+        }
+    }
+
+    /// Returns the client of Fivetran, if there are credentials for it.
+    pub(super) fn fivetran(&self) -> Option<&fivetran::Client> {
+        self.clients.fivetran.as_ref()
     }
 
     /// Says that the workspace could not be read.

@@ -17,6 +17,7 @@ mod explain;
 mod guard;
 mod init;
 mod journal;
+mod lineage;
 #[cfg(feature = "local")]
 mod local;
 mod locking;
@@ -26,8 +27,10 @@ mod plan;
 #[cfg(feature = "local")]
 mod preview;
 mod project;
+mod refresh;
 mod render;
 mod resume;
+mod revision;
 mod rollback;
 mod running;
 mod runs;
@@ -79,6 +82,7 @@ enum Command {
     Render(render::Args),
     #[cfg(feature = "local")]
     Test(unit_test::Args),
+    Lineage(lineage::Args),
     Plan(plan::Args),
     Deploy(deploy::Args),
     Destroy(destroy::Args),
@@ -141,6 +145,7 @@ fn run(command: Command, output: &Output) -> Result<Status, Error> {
         Command::Test(args) => to_the_end(unit_test::run(&args, output)),
         Command::Schema(args) => schema::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
+        Command::Lineage(args) => lineage::run(&args, output),
         Command::Plan(args) => to_the_end(plan::run(&args, output)),
         Command::Deploy(args) => to_the_end(deploy::run(&args, output)),
         Command::Dashboard(args) => to_the_end(dashboard::run(&args, output)),

@@ -41,9 +41,7 @@ impl ProjectArgs {
     /// Reads and compiles the project without telling what it is warned of.
     #[cfg(feature = "local")]
     pub(super) fn compile_quietly(&self) -> Result<(Project, Manifest), Error> {
-        let options =
-            LoadOptions { environment: self.env.as_deref(), overrides: &self.vars, env: &|name| lookup::env(name) };
-        let (project, _) = config::load(&self.root()?, &options)?;
+        let (project, _) = self.load_from(&self.root()?)?;
         let (manifest, _) = manifest::compile(&project)?;
         Ok((project, manifest))
     }
@@ -58,6 +56,20 @@ impl ProjectArgs {
         let (project, warnings) = self.read(output)?;
         output.diagnostics(&warnings);
         Ok(project)
+    }
+
+    /// Reads the project without showing its warnings: whoever reads it once more shows them.
+    pub(super) fn load_quietly(&self, output: &Output) -> Result<Project, Error> {
+        let root = self.root()?;
+        output.set_folder(&root);
+        Ok(self.load_from(&root)?.0)
+    }
+
+    /// Reads the project in another folder, for the same environment.
+    pub(super) fn load_from(&self, root: &Path) -> Result<(Project, Diagnostics), Diagnostics> {
+        let options =
+            LoadOptions { environment: self.env.as_deref(), overrides: &self.vars, env: &|name| lookup::env(name) };
+        config::load(root, &options)
     }
 
     /// Reads and compiles the project. Notes are left to `kiln check`.
@@ -90,9 +102,7 @@ impl ProjectArgs {
     fn read(&self, output: &Output) -> Result<(Project, Diagnostics), Error> {
         let root = self.root()?;
         output.set_folder(&root);
-        let options =
-            LoadOptions { environment: self.env.as_deref(), overrides: &self.vars, env: &|name| lookup::env(name) };
-        Ok(config::load(&root, &options)?)
+        Ok(self.load_from(&root)?)
     }
 
     /// Tells whether a project was named.

@@ -6,9 +6,12 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 
+use super::lock::Lock;
 use super::walk::{Fields, Walk};
 use super::yaml::{self, Node};
-use super::{Levels, Project, connections, dashboards, environments, lints, models, secrets, sources, unit_tests};
+use super::{
+    Levels, Project, connections, dashboards, environments, lints, lock, models, secrets, sources, unit_tests,
+};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span};
 
 /// The project's file, in its root folder.
@@ -67,7 +70,11 @@ pub fn load(root: &Path, options: &LoadOptions<'_>) -> Result<(Project, Diagnost
         resolving: true,
         unset: HashSet::new(),
     };
-    let project = project(&mut walk, root, &tree, options);
+    let lock = lock::read(root).unwrap_or_else(|problems| {
+        walk.problems.extend(problems);
+        None
+    });
+    let project = project(&mut walk, root, &tree, lock.as_ref(), options);
     match project {
         Some(project) => {
             project.lints.apply(&mut walk.problems);
@@ -147,7 +154,13 @@ fn keys<'n>(fields: &Fields<'n>, section: &str) -> Vec<&'n str> {
     fields.get(section).map(Node::keys).unwrap_or_default()
 }
 
-fn project(walk: &mut Walk<'_>, root: &Path, tree: &Node, options: &LoadOptions<'_>) -> Option<Project> {
+fn project(
+    walk: &mut Walk<'_>,
+    root: &Path,
+    tree: &Node,
+    lock: Option<&Lock>,
+    options: &LoadOptions<'_>,
+) -> Option<Project> {
     let fields = walk.fields(tree, "jobs.yaml", &KEYS)?;
     if let Some(node) = walk.require(&fields, "version") {
         let version: Option<i64> = walk.integer(node, "`version`", "(1)");
@@ -175,7 +188,7 @@ fn project(walk: &mut Walk<'_>, root: &Path, tree: &Node, options: &LoadOptions<
         None => IndexMap::new(),
     };
     let sources = match fields.get("sources") {
-        Some(node) => sources::read(walk, node, &connections, &names),
+        Some(node) => sources::read(walk, node, &connections, &names, lock),
         None => IndexMap::new(),
     };
     let before = walk.problems.iter().count();

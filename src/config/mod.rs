@@ -11,6 +11,7 @@ mod kept;
 mod kept_config;
 mod lints;
 mod load;
+mod lock;
 mod models;
 mod project;
 mod schedule;
@@ -28,6 +29,7 @@ mod yaml;
 pub use kept::{ColumnWish, ColumnWishes, ConnectionConfig, Exclude, Kept};
 pub use lints::Levels;
 pub use load::{LoadOptions, load};
+pub use lock::{LOCK_FILE, LockedSources, is_landed_as, lands_as, lock_text};
 pub use project::{
     Cell, CellValue, Connection, Dashboard, DataTest, DataTestRule, Environment, Given, Incremental, Job, JobStep,
     LocalFile, LocalSource, Materialization, Model, Project, Protection, Remote, Schedule, Schedules, SchemaChange,

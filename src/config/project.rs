@@ -241,7 +241,10 @@ pub struct Source {
 #[derive(Clone, Debug)]
 pub struct SourceTable {
     /// Column → declared type (Databricks SQL name, such as `BIGINT`); empty: columns are not declared.
+    /// Where nothing is declared, the columns of the lock file.
     pub columns: IndexMap<String, String>,
+    /// Its columns in `sources.lock.yaml`, if it is there.
+    pub locked: Option<IndexMap<String, String>>,
     /// Where the table stands in `jobs.yaml`.
     pub span: Span,
 }

@@ -6,8 +6,9 @@ use indexmap::IndexMap;
 
 use super::environments::container;
 use super::load::Names;
+use super::lock::{LOCK_FILE, Lock, LockedTable, lands_as};
 use super::walk::Walk;
-use super::yaml::Node;
+use super::yaml::{Node, Value};
 use super::{Connection, Source, SourceTable};
 use crate::diag::{Diagnostic, Spanned};
 use crate::ids::ConnectionName;
@@ -22,6 +23,7 @@ pub(super) fn read(
     node: &Node,
     connections: &IndexMap<ConnectionName, Connection>,
     names: &Names<'_>,
+    lock: Option<&Lock>,
 ) -> IndexMap<String, Source> {
     let mut sources = IndexMap::new();
     for (key, node) in walk.entries_or_empty(node, "`sources`").unwrap_or_default() {
@@ -55,19 +57,52 @@ pub(super) fn read(
                     walk.unknown_name(&table.range, what, &table.text, landed.iter().map(String::as_str));
                 }
                 let mut columns = IndexMap::new();
+                let locked = lock.and_then(|lock| lock.table(&key.text, &table.text));
+                if locked.is_none()
+                    && let Some(landed) = lock.and_then(|lock| lock.landed_as(&key.text, &table.text))
+                {
+                    let message = format!("{LOCK_FILE} has no table `{}.{}`", key.text, table.text);
+                    walk.report(
+                        Diagnostic::warning("source-lock", message).help(lands_as(&table.text, landed)),
+                        &table.range,
+                    );
+                }
                 if !node.is_null() {
                     let what = format!("table `{}`", table.text);
                     let Some(fields) = walk.fields(node, &what, &TABLE_KEYS) else { continue };
                     if let Some(node) = fields.get("columns") {
                         columns = self::columns(walk, node, &table.text);
+                        compare(walk, node, &format!("{}.{}", key.text, table.text), &columns, locked);
                     }
                 }
-                tables.insert(table.text.clone(), SourceTable { columns, span: walk.span(&table.range) });
+                let locked = locked.map(LockedTable::columns);
+                if let (true, Some(locked)) = (columns.is_empty(), &locked) {
+                    columns.clone_from(locked);
+                }
+                tables.insert(table.text.clone(), SourceTable { columns, locked, span: walk.span(&table.range) });
             }
         }
         sources.insert(key.text.clone(), Source { connection, catalog, tables, span: walk.span(&key.range) });
     }
     sources
+}
+
+/// Compares declared columns with those of the lock file.
+fn compare(
+    walk: &mut Walk<'_>,
+    node: &Node,
+    table: &str,
+    columns: &IndexMap<String, String>,
+    locked: Option<&LockedTable>,
+) {
+    let Some(locked) = locked else { return };
+    // Their mistakes have been told when they were read.
+    let Value::Mapping(entries) = &node.value else { return };
+    for (key, _) in entries {
+        if let Some(data_type) = columns.get(&key.text) {
+            locked.compare(walk, table, &key.text, &key.range, data_type);
+        }
+    }
 }
 
 /// Checks that a connection lands tables in a schema of this name: `<schema_prefix>_<source schema>`.

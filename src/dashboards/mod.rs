@@ -13,6 +13,7 @@ mod columns;
 mod compare;
 mod controls;
 mod differences;
+mod fields;
 mod file;
 mod fit;
 mod grid;
@@ -29,6 +30,7 @@ pub use columns::{Offered, Resolved, Tables, resolve};
 pub use compare::{normalise, same_content};
 pub use controls::{Control, ControlKind};
 pub use differences::differences;
+pub use fields::{DatasetQueries, FieldQuery, dataset_queries, field_queries};
 pub use file::LvDash;
 pub use located::Located;
 pub use model::{

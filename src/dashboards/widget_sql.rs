@@ -83,7 +83,7 @@ pub fn dataset_sql(dataset: &Dataset) -> Option<String> {
 }
 
 /// What a filter widget's default does to a dataset.
-enum Active {
+pub(super) enum Active {
     /// A further predicate.
     Where { expression: String, selection: Selection, exclude: bool },
     /// Another value for a parameter.
@@ -91,7 +91,7 @@ enum Active {
 }
 
 /// Collects the defaults of the filters that act on a page's widgets over a dataset.
-fn active_filters(dash: &LvDash, page: &Page, dataset: &Dataset) -> Vec<Active> {
+pub(super) fn active_filters(dash: &LvDash, page: &Page, dataset: &Dataset) -> Vec<Active> {
     let acting = |(on, _): &(&Page, &Widget)| on.kind == PageKind::GlobalFilters || on.name == page.name;
     let mut found = Vec::new();
     for (_, widget) in dash.widgets().filter(acting) {
@@ -155,10 +155,10 @@ fn source_sql(dataset: &Dataset, values: &[Bound]) -> Option<String> {
 }
 
 /// What a widget's query selects from.
-struct Source {
-    from: String,
-    filter: Option<String>,
-    calculations: Vec<Calculation>,
+pub(super) struct Source {
+    pub(super) from: String,
+    pub(super) filter: Option<String>,
+    pub(super) calculations: Vec<Calculation>,
 }
 
 fn query_sql(dataset: &Dataset, query: &Query, filters: &[Active]) -> Option<String> {
@@ -171,9 +171,15 @@ fn query_sql(dataset: &Dataset, query: &Query, filters: &[Active]) -> Option<Str
             calculations: dataset.calculations.clone(),
         },
     };
+    Some(query_over(&view, dataset, query, filters))
+}
+
+/// Writes a widget's query over what is given.
+pub(super) fn query_over(view: &Source, dataset: &Dataset, query: &Query, filters: &[Active]) -> String {
+    let values = parameters(dataset, &query.parameter_values, filters);
     let (source, calculations) = (&view.from, view.calculations.as_slice());
     let Some(fields) = &query.fields else {
-        return Some(format!("SELECT * FROM {source}"));
+        return format!("SELECT * FROM {source}");
     };
     let translated: Vec<_> = fields
         .iter()
@@ -225,7 +231,7 @@ fn query_sql(dataset: &Dataset, query: &Query, filters: &[Active]) -> Option<Str
     if !orders.is_empty() {
         sql.push_str(&format!(" ORDER BY {}", orders.join(", ")));
     }
-    Some(sql)
+    sql
 }
 
 /// Writes the predicate of a filter's default.
@@ -254,7 +260,7 @@ fn predicate(filter: &Active, calculations: &[Calculation]) -> Option<String> {
 
 /// Turns an embedded metric view into what widgets can select from: its joined tables, and its dimensions and
 /// measures as calculations.
-fn metric_view(config: &serde_json::Value, dataset: &Dataset) -> Option<Source> {
+pub(super) fn metric_view(config: &serde_json::Value, dataset: &Dataset) -> Option<Source> {
     let table = |value: &serde_json::Value| {
         let text = value.as_str()?.trim();
         let query = text.get(..6).is_some_and(|word| word.eq_ignore_ascii_case("select"))

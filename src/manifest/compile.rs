@@ -556,7 +556,9 @@ impl Compiler<'_> {
 /// Returns the columns of a source's table: the declared ones, and those that Fivetran adds.
 pub(super) fn source_columns(table: &SourceTable) -> Vec<Column> {
     let declared = table.columns.iter().map(|(name, type_)| (name.as_str(), type_.as_str()));
-    let system = SYSTEM_COLUMNS.into_iter().filter(|(name, _)| !table.columns.contains_key(*name));
+    // Of a table that was read, it is known whether it has them.
+    let has = |name: &str| table.locked.as_ref().is_none_or(|locked| locked.contains_key(name));
+    let system = SYSTEM_COLUMNS.into_iter().filter(|(name, _)| !table.columns.contains_key(*name) && has(name));
     declared
         .chain(system)
         .map(|(name, type_)| Column { name: name.to_owned(), data_type: DataType::parse(type_) })

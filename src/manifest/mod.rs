@@ -3,8 +3,10 @@
 //! Every template is rendered, every query parsed and resolved against what it reads, every dashboard read, before
 //! anything is sent anywhere. What `plan` needs to know of the project it finds here.
 
+pub mod changes;
 mod compile;
 mod data_tests;
+pub mod lineage;
 mod lints;
 mod parallel;
 mod unit_tests;

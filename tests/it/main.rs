@@ -45,11 +45,14 @@ mod http_faults;
 mod incremental;
 #[cfg(feature = "local")]
 mod interrupt;
+mod lineage;
 #[cfg(feature = "local")]
 mod lints;
 mod login;
 #[cfg(feature = "local")]
 mod measure;
+#[cfg(feature = "local")]
+mod mutations;
 #[cfg(feature = "local")]
 mod other_clients;
 #[cfg(feature = "local")]

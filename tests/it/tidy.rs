@@ -29,7 +29,7 @@ const ROOMS: &[(&str, &str)] = &[
         "observe plan event databricks fivetran http manifest config template dialect analysis dashboards ids diag \
          secret graph",
     ),
-    ("report", "plan event dashboards ids diag"),
+    ("report", "plan event manifest dashboards analysis ids diag"),
     ("local", "databricks::wire fivetran::wire dialect ids secret"),
     ("cli", "*"),
 ];

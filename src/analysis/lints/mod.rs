@@ -166,7 +166,7 @@ impl Resolver<'_> {
 
     /// Reports a lint, unless a comment allows it.
     fn lint(&mut self, range: Range<usize>, diagnostic: Diagnostic) {
-        let origin = self.origin(range.clone());
+        let origin = self.place_of(range.clone());
         let Some(lints) = &mut self.lints else { return };
         let mut allowed = false;
         for allow in lints.allows.iter_mut().filter(|a| a.allows(diagnostic.code, range.start)) {

@@ -27,7 +27,7 @@ use sha2::{Digest as _, Sha256};
 use crate::dashboards::{Page, PageKind, WidgetKind};
 use color::Palette;
 pub use input::{DashboardResults, PageInput, Provenance, Standing};
-use text::escape;
+pub(super) use text::{escape, script_json};
 use widget::Drawn;
 
 const STYLE: &str = include_str!("style.css");
@@ -74,7 +74,7 @@ pub fn render(input: &PageInput<'_>) -> String {
     html.push_str(&format!("<main>\n{sections}</main>\n"));
     let run = input.run.as_ref().map_or_else(|| "preview".to_owned(), |run| format!("run {}", escape(run)));
     html.push_str(&format!("<footer>Written by kiln · {run} · {}</footer>\n", escape(&input.generated_at)));
-    let charts = text::script_json(&serde_json::Value::Array(charts));
+    let charts = script_json(&serde_json::Value::Array(charts));
     html.push_str(&format!("<script type=\"application/json\" id=\"charts\">{charts}</script>\n"));
     html.push_str(&format!("<script>{}</script>\n<script>{SCRIPT}</script>\n", plotly.source));
     if live {
@@ -104,7 +104,7 @@ fn plotly_js() -> &'static Library {
 }
 
 /// Names a script in the page's policy: only scripts with these exact contents run.
-fn hash(script: &str) -> String {
+pub(super) fn hash(script: &str) -> String {
     format!("'sha256-{}'", STANDARD.encode(Sha256::digest(script.as_bytes())))
 }
 

@@ -1,7 +1,7 @@
 //! Text on its way into the page: nothing that came from data or from a dashboard is markup there.
 
 /// Escapes text for HTML content and for attributes in double quotes.
-pub(super) fn escape(text: &str) -> String {
+pub(in crate::report) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -24,7 +24,7 @@ pub(super) fn plot_text(text: &str) -> String {
 }
 
 /// Makes JSON safe to stand inside a `<script>` element.
-pub(super) fn script_json(json: &serde_json::Value) -> String {
+pub(in crate::report) fn script_json(json: &serde_json::Value) -> String {
     json.to_string().replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
 
