@@ -400,6 +400,11 @@ impl<'r> Resolver<'r> {
                 if let Some(data_type) = super::expr::without_parentheses(idents) {
                     return data_type;
                 }
+                // A name that Spark makes of an expression, in its own way of writing.
+                if idents.last().is_some_and(|i| i.quote_style.is_some() && i.value.contains(['(', '+', '*', '/', '=']))
+                {
+                    return None;
+                }
                 self.missing(idents, missing, scope);
                 return None;
             }
