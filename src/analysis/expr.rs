@@ -29,6 +29,7 @@ impl Resolver<'_> {
             }
             Expr::Subquery(query) => {
                 let columns = self.query(query, Some(scope)).complete()?;
+                self.check_width(query, columns.len(), 1);
                 columns.into_iter().next().and_then(|c: Column| c.data_type)
             }
             Expr::Exists { subquery, .. } => {
@@ -37,7 +38,14 @@ impl Resolver<'_> {
             }
             Expr::InSubquery { expr, subquery, .. } => {
                 self.expr(expr, scope);
-                self.query(subquery, Some(scope));
+                let columns = self.query(subquery, Some(scope)).complete();
+                let wanted = match &**expr {
+                    Expr::Tuple(parts) => parts.len(),
+                    _ => 1,
+                };
+                if let Some(columns) = columns {
+                    self.check_width(subquery, columns.len(), wanted);
+                }
                 Some(DataType::Boolean)
             }
             Expr::Case { operand, conditions, else_result, .. } => {

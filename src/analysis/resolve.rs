@@ -223,7 +223,12 @@ impl<'r> Resolver<'r> {
     }
 
     fn with(&mut self, with: &With, parent: Option<&Scope<'_>>) {
-        for cte in &with.cte_tables {
+        for (i, cte) in with.cte_tables.iter().enumerate() {
+            let name = &cte.alias.name;
+            if with.cte_tables[..i].iter().any(|other| same(&other.alias.name.value, &name.value)) {
+                let message = format!("WITH defines `{}` twice", name.value);
+                self.error(name.span, "duplicate-name", message, Some("Give one of them another name.".to_owned()));
+            }
             let output = if with.recursive { self.recursive_cte(cte, parent) } else { self.query(&cte.query, parent) };
             let output = self.renamed(output, &cte.alias.columns, &cte.alias.name);
             self.ctes.push((cte.alias.name.value.clone(), output));
@@ -340,6 +345,9 @@ impl<'r> Resolver<'r> {
             self.error(span, "column-count", message, None);
             return Output::unknown();
         }
+        for (l, r) in left.columns.iter().zip(&right.columns) {
+            self.check_union(&op.to_string(), place, l, r);
+        }
         let columns = left.columns.into_iter().zip(right.columns).map(|(l, r)| Column {
             name: l.name,
             data_type: types::common([l.data_type.as_ref(), r.data_type.as_ref()]),
@@ -409,7 +417,12 @@ impl<'r> Resolver<'r> {
                 return None;
             }
         };
-        parts[used..].iter().fold(found, |data_type, field| super::expr::field_type(data_type.as_ref(), field))
+        let mut data_type = found;
+        for ident in &idents[used..] {
+            self.check_field(ident, data_type.as_ref());
+            data_type = super::expr::field_type(data_type.as_ref(), &ident.value);
+        }
+        data_type
     }
 
     fn missing(&mut self, idents: &[Ident], found: Found, scope: &Scope<'_>) {
