@@ -32,6 +32,7 @@ impl Resolver<'_> {
                 let output = self.query(query, Some(scope));
                 self.note_output(&output);
                 let columns = output.complete()?;
+                self.check_width(query, columns.len(), 1);
                 columns.into_iter().next().and_then(|c: Column| c.data_type)
             }
             Expr::Exists { subquery, .. } => {
@@ -43,6 +44,13 @@ impl Resolver<'_> {
                 self.expr(expr, scope);
                 let output = self.query(subquery, Some(scope));
                 self.note_output(&output);
+                let wanted = match &**expr {
+                    Expr::Tuple(parts) => parts.len(),
+                    _ => 1,
+                };
+                if let Some(columns) = output.complete() {
+                    self.check_width(subquery, columns.len(), wanted);
+                }
                 Some(DataType::Boolean)
             }
             Expr::Case { operand, conditions, else_result, .. } => {
@@ -172,7 +180,12 @@ impl Resolver<'_> {
                 return types.first().cloned().flatten().filter(|t| matches!(t, DataType::Array(_)));
             }
             "extract" | "date_part" | "datepart" => return None,
-            _ => {}
+            other => {
+                let literals: Vec<Option<u32>> = exprs.iter().map(|e| e.and_then(digits_of)).collect();
+                if let Some(result) = types::particular(other, &types, &literals) {
+                    return result;
+                }
+            }
         }
         let places = match exprs.get(1) {
             None => Some(0),
@@ -224,7 +237,7 @@ impl Resolver<'_> {
             self.error(ident.span, "missing-over", message, Some(help));
         }
         let FunctionArguments::List(list) = &call.args else { return };
-        if list.args.iter().any(|arg| positional(arg).is_none()) {
+        if list.args.iter().any(|arg| positional(arg).is_none()) || is_quantifier(ident) {
             return;
         }
         let count = list.args.len();
@@ -243,9 +256,7 @@ impl Resolver<'_> {
     }
 
     fn unknown_function(&mut self, ident: &Ident) {
-        // `LIKE ALL ('a', 'b')` is read as if it were a call.
-        let quantifier = ["all", "any", "some"].iter().any(|word| ident.value.eq_ignore_ascii_case(word));
-        if quantifier || in_known_family(&ident.value) {
+        if is_quantifier(ident) || in_known_family(&ident.value) {
             return;
         }
         match did_you_mean(&ident.value, functions::functions().map(|f| f.name)) {
@@ -260,6 +271,11 @@ impl Resolver<'_> {
             }
         }
     }
+}
+
+/// Tells whether a name may be that of `LIKE ALL ('a', 'b')`, which is read as if it were a call.
+fn is_quantifier(ident: &Ident) -> bool {
+    ["all", "any", "some"].iter().any(|word| ident.value.eq_ignore_ascii_case(word))
 }
 
 /// Tells whether a call aggregates rows: an aggregate function that is not used over a window.
@@ -413,6 +429,8 @@ fn type_of(e: &Expr, inner: &[Option<DataType>]) -> Option<DataType> {
         Expr::UnaryOp { .. } => first(),
         Expr::Cast { data_type, array: false, .. } => DataType::parse(&data_type.to_string()),
         Expr::TypedString(typed) => DataType::parse(&typed.data_type.to_string()),
+        // A part of an interval has a type of its own.
+        Expr::Extract { .. } if matches!(first(), Some(DataType::Interval(_))) => None,
         Expr::Extract { field: DateTimeField::Second | DateTimeField::Seconds, .. } => Some(DataType::Decimal(8, 6)),
         Expr::Extract { .. } | Expr::Position { .. } => Some(DataType::Int),
         Expr::Ceil { field, .. } | Expr::Floor { field, .. } => match field {
@@ -420,13 +438,14 @@ fn type_of(e: &Expr, inner: &[Option<DataType>]) -> Option<DataType> {
             _ => None,
         },
         Expr::Substring { .. } => first().filter(|t| matches!(t, DataType::String | DataType::Binary)),
+        Expr::Overlay { .. } if first() == Some(DataType::Binary) => Some(DataType::Binary),
         Expr::Trim { .. } | Expr::Overlay { .. } => Some(DataType::String),
         Expr::Struct { values, .. } => {
             let names = values.iter().enumerate().map(|(i, e)| field_name(e, i));
             Some(DataType::Struct(names.zip(inner.iter().cloned()).collect()))
         }
         Expr::Array(_) => Some(DataType::Array(types::common(inner.iter().map(Option::as_ref)).map(Box::new))),
-        Expr::Interval(interval) => Some(DataType::Interval(interval_unit(interval))),
+        Expr::Interval(interval) => interval_unit(interval).map(DataType::Interval),
         Expr::JsonAccess { .. } => first().filter(|t| matches!(t, DataType::String | DataType::Variant)),
         Expr::Value(value) => literal_type(&value.value),
         _ => None,
@@ -470,16 +489,21 @@ fn literal_type(value: &Value) -> Option<DataType> {
     })
 }
 
-fn interval_unit(interval: &Interval) -> String {
+/// The units of an interval; none where they stand in its text.
+fn interval_unit(interval: &Interval) -> Option<String> {
     let unit = |field: &DateTimeField| {
         let name = field.to_string().to_uppercase();
         name.strip_suffix('S').map_or(name.clone(), str::to_owned)
     };
     match (&interval.leading_field, &interval.last_field) {
-        (Some(first), Some(last)) => format!("{} TO {}", unit(first), unit(last)),
-        // A week is kept as days.
-        (Some(first), None) => unit(first).replace("WEEK", "DAY"),
-        _ => String::new(),
+        (Some(first), Some(last)) => Some(format!("{} TO {}", unit(first), unit(last))),
+        // A week is kept as days, and parts of a second as seconds.
+        (Some(first), None) => Some(match unit(first).as_str() {
+            "WEEK" => "DAY".to_owned(),
+            "MILLISECOND" | "MICROSECOND" => "SECOND".to_owned(),
+            other => other.to_owned(),
+        }),
+        _ => None,
     }
 }
 
@@ -509,9 +533,12 @@ fn operated(
 /// The number of digits of a whole-number literal.
 fn digits_of(e: &Expr) -> Option<u32> {
     match e {
+        Expr::Nested(inner) | Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => digits_of(inner),
         Expr::Value(v) => match &v.value {
-            Value::Number(text, false) if text.bytes().all(|b| b.is_ascii_digit()) => {
-                u32::try_from(text.trim_start_matches('0').len().max(1)).ok()
+            Value::Number(text, _) => {
+                let (digits, suffix) = split_number(text);
+                let whole = digits.bytes().all(|b| b.is_ascii_digit()) && matches!(suffix, "" | "S");
+                u32::try_from(digits.trim_start_matches('0').len().max(1)).ok().filter(|_| whole)
             }
             _ => None,
         },
@@ -571,7 +598,7 @@ pub(super) fn without_parentheses(idents: &[Ident]) -> Option<Option<DataType>> 
         "session_user",
         "user",
     ];
-    const ADDED: [&str; 3] = ["_metadata", "session_window", "window"];
+    const ADDED: [&str; 4] = ["_metadata", "grouping__id", "session_window", "window"];
     let [first, rest @ ..] = idents else { return None };
     let name = first.value.to_ascii_lowercase();
     if first.quote_style.is_none() && rest.is_empty() && FUNCTIONS.contains(&name.as_str()) {

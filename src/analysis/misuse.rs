@@ -2,16 +2,16 @@
 //! their place. Only what Spark refuses is told.
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, Function, GroupByExpr, Ident, NamedWindowExpr, ObjectNamePart, Select, SelectItem, Spanned,
-    UnaryOperator, WindowType,
+    BinaryOperator, Expr, Function, GroupByExpr, Ident, NamedWindowExpr, ObjectNamePart, Query, Select, SelectItem,
+    SetExpr, Spanned, UnaryOperator, WindowType,
 };
 
-use super::DataType;
 use super::expr::{children, is_aggregate, whole_number};
 use super::resolve::Resolver;
 use super::scope::{Found, Scope, same};
 use super::select::grouping_keys;
-use crate::diag::Diagnostic;
+use super::{Column, DataType};
+use crate::diag::{Diagnostic, did_you_mean};
 use crate::dialect::functions::{FunctionKind, function};
 
 impl Resolver<'_> {
@@ -122,14 +122,22 @@ impl Resolver<'_> {
         }
     }
 
-    /// Functions that need an order in their window.
+    /// Windows that are not there, and functions that need an order in theirs.
     fn unordered_window(&mut self, call: &Function, select: &Select) {
+        if let Some(WindowType::NamedWindow(name)) = &call.over
+            && !names_window(select, name)
+        {
+            let message = format!("there is no window `{}`", name.value);
+            let help = "Define it at the end of the SELECT: `WINDOW name AS (PARTITION BY … ORDER BY …)`.".to_owned();
+            self.error(name.span, "unknown-name", message, Some(help));
+        }
         let [ObjectNamePart::Identifier(ident)] = call.name.0.as_slice() else { return };
         if function(&ident.value).is_none_or(|f| f.kind != FunctionKind::Window) {
             return;
         }
         let ordered = match &call.over {
             Some(WindowType::WindowSpec(spec)) => spec.window_name.is_some() || !spec.order_by.is_empty(),
+            Some(WindowType::NamedWindow(name)) if !names_window(select, name) => true,
             Some(WindowType::NamedWindow(name)) => select.named_window.iter().all(|window| match &window.1 {
                 NamedWindowExpr::WindowSpec(spec) if same(&window.0.value, &name.value) => {
                     spec.window_name.is_some() || !spec.order_by.is_empty()
@@ -207,6 +215,69 @@ impl Resolver<'_> {
         }
     }
 
+    /// Checks how many columns a subquery returns that stands for a value, or for several.
+    pub(super) fn check_width(&mut self, subquery: &Query, count: usize, wanted: usize) {
+        if count != wanted {
+            let span = match &*subquery.body {
+                SetExpr::Select(select) => select.select_token.0.span,
+                other => other.span(),
+            };
+            let columns = |n: usize| if n == 1 { "1 column".to_owned() } else { format!("{n} columns") };
+            let message =
+                format!("this subquery returns {}, and stands where {} is wanted", columns(count), columns(wanted));
+            self.error(span, "column-count", message, None);
+        }
+    }
+
+    /// Checks that a value has a field of this name.
+    pub(super) fn check_field(&mut self, field: &Ident, data_type: Option<&DataType>) {
+        let Some(found) = data_type else { return };
+        match found {
+            DataType::Struct(fields) if !fields.iter().any(|(name, _)| same(name, &field.value)) => {
+                let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+                let message = format!("there is no field `{}`", field.value);
+                let help = match did_you_mean(&field.value, names.iter().copied()) {
+                    Some(near) => format!("Did you mean `{near}`?"),
+                    None => format!("The fields are: {}.", names.join(", ")),
+                };
+                self.error(field.span, "unknown-column", message, Some(help));
+            }
+            t if t.is_numeric() || t.is_temporal() || matches!(t, DataType::Boolean | DataType::String) => {
+                let message = format!("a value of type {t} has no field `{}`", field.value);
+                let help = match t {
+                    DataType::String => Some(format!("In a text of JSON write `:{}`.", field.value)),
+                    _ => None,
+                };
+                self.error(field.span, "unknown-column", message, help);
+            }
+            _ => {}
+        }
+    }
+
+    /// Checks that two columns can be one in a UNION or the like.
+    pub(super) fn check_union(&mut self, op: &str, place: &SetExpr, left: &Column, right: &Column) {
+        let (Some(a), Some(b)) = (&left.data_type, &right.data_type) else { return };
+        let open = |t: &DataType| matches!(t, DataType::Void | DataType::Variant);
+        let other_kind = |a: &DataType, b: &DataType| {
+            (a.is_numeric() && (b.is_temporal() || *b == DataType::Boolean))
+                || (*a == DataType::Boolean && b.is_temporal())
+        };
+        let fits = open(a) || open(b) || (is_nested(a) == is_nested(b) && !other_kind(a, b) && !other_kind(b, a));
+        if !fits {
+            let span = match place {
+                SetExpr::Select(select) => select.select_token.0.span,
+                other => other.span(),
+            };
+            let message = format!("{op} joins `{}` of type {a} with `{}` of type {b}", left.name, right.name);
+            self.error(
+                span,
+                "type-mismatch",
+                message,
+                Some("Cast one of them, or check the order of the columns.".to_owned()),
+            );
+        }
+    }
+
     /// Checks the operand of NOT.
     pub(super) fn check_not(&mut self, op: UnaryOperator, operand: &Expr, data_type: Option<&DataType>) {
         let Some(found) = data_type.filter(|t| t.is_numeric() || t.is_temporal() || is_nested(t)) else { return };
@@ -215,6 +286,11 @@ impl Resolver<'_> {
             self.error(operand.span(), "type-mismatch", message, Some("Compare it with something first.".to_owned()));
         }
     }
+}
+
+/// Tells whether a SELECT defines a window of this name.
+fn names_window(select: &Select, name: &Ident) -> bool {
+    select.named_window.iter().any(|window| same(&window.0.value, &name.value))
 }
 
 /// The items of a SELECT list, with their aliases; none if a star moves their positions.

@@ -174,7 +174,7 @@ fn mistakes_are_told_with_their_code_and_place() {
         ),
         ("select id from orders order by nothing", "unknown-column nothing"),
         ("select channel, count(*) as n from orders group by chanel", "unknown-column chanel"),
-        ("select id from orders having nothing > 1", "unknown-column nothing"),
+        ("select max(id) as m from orders having nothing > 1", "unknown-column nothing"),
         ("select id from orders qualify nothing = 1", "unknown-column nothing"),
         ("select sum(total) over (partition by nothing) as s from orders", "unknown-column nothing"),
         ("select sum(total) over w as s from orders window w as (order by nothing)", "unknown-column nothing"),
@@ -213,11 +213,16 @@ fn mistakes_are_told_with_their_code_and_place() {
         ("select id from orders join customers on customer_id = customers.id", "ambiguous-column id"),
         ("select o.id from orders o join customers c on o.customer_id = c.id where id > 1", "ambiguous-column id"),
         ("select x from (select id as x, total as x from orders)", "ambiguous-column x"),
-        (
-            "select t.id from (select * from orders o join customers c on c.id = o.customer_id) t",
-            "ambiguous-column t.id",
-        ),
+        // Fields and windows.
+        ("select address.cty from orders", "unknown-column cty"),
+        ("select address.geo.lat.x from orders", "unknown-column x"),
+        ("select o.total.x from orders o", "unknown-column x"),
+        ("select sum(total) over nowhere as s from orders", "unknown-name nowhere"),
+        ("with a as (select 1 as x), A as (select 2 as y) select 3 as z", "duplicate-name A"),
         // Counts and positions.
+        ("select (select id, total from orders) as x", "column-count select"),
+        ("select id from customers where id in (select id, total from orders)", "column-count select"),
+        ("select id from customers where (id, name) in (select id from orders)", "column-count select"),
         ("select id from orders union all select id, name from customers", "column-count select"),
         ("select id, name from customers intersect select id from orders", "column-count select"),
         ("with a(x, y) as (select 1) select x from a", "column-count a"),
@@ -229,6 +234,8 @@ fn mistakes_are_told_with_their_code_and_place() {
         ("select id, max(total) as m from orders", "not-grouped id"),
         ("select channel, count(*) as n, o.id from orders o group by channel", "not-grouped o.id"),
         ("select channel, upper(payload) as p from orders group by channel", "not-grouped payload"),
+        ("select id from orders having id > 1", "not-grouped id"),
+        ("select total as channel, count(*) as n from orders group by channel", "not-grouped total"),
         // Aggregates and windows.
         ("select channel from orders where count(*) > 1 group by channel", "misplaced-aggregate count"),
         ("select id from orders where total = max(total)", "misplaced-aggregate max"),
@@ -271,6 +278,8 @@ fn mistakes_are_told_with_their_code_and_place() {
         ("select id from customers where signed_up_on = 5", "type-mismatch 5"),
         ("select id from customers where id and name = 'x'", "type-mismatch name = 'x'"),
         ("select id from orders where not id", "type-mismatch id"),
+        ("select id from orders union all select tags from orders", "type-mismatch select"),
+        ("select signed_up_on from customers union select id from orders", "type-mismatch select"),
         // Syntax.
         ("select a, from t", "sql-syntax expected an expression after `,`, found `from`"),
         ("select 1; select 2", "sql-syntax expected one query, found a second statement that begins with `select`"),

@@ -229,7 +229,12 @@ impl<'r> Resolver<'r> {
     }
 
     fn with(&mut self, with: &With, parent: Option<&Scope<'_>>) {
-        for cte in &with.cte_tables {
+        for (i, cte) in with.cte_tables.iter().enumerate() {
+            let name = &cte.alias.name;
+            if with.cte_tables[..i].iter().any(|other| same(&other.alias.name.value, &name.value)) {
+                let message = format!("WITH defines `{}` twice", name.value);
+                self.error(name.span, "duplicate-name", message, Some("Give one of them another name.".to_owned()));
+            }
             let output = if with.recursive { self.recursive_cte(cte, parent) } else { self.query(&cte.query, parent) };
             let output = self.renamed(output, &cte.alias.columns, &cte.alias.name);
             self.ctes.push((cte.alias.name.value.clone(), output));
@@ -378,6 +383,9 @@ impl<'r> Resolver<'r> {
             self.error(span, "column-count", message, None);
             return Output::unknown();
         }
+        for (l, r) in left.columns.iter().zip(&right.columns) {
+            self.check_union(&op.to_string(), place, l, r);
+        }
         let columns = left.columns.into_iter().zip(right.columns).map(|(l, r)| {
             let data_type = types::common([l.data_type.as_ref(), r.data_type.as_ref()]);
             // What is left out is compared with, and nothing of it is returned.
@@ -460,6 +468,11 @@ impl<'r> Resolver<'r> {
                 if let Some(data_type) = super::expr::without_parentheses(idents) {
                     return data_type;
                 }
+                // A name that Spark makes of an expression, in its own way of writing.
+                if idents.last().is_some_and(|i| i.quote_style.is_some() && i.value.contains(['(', '+', '*', '/', '=']))
+                {
+                    return None;
+                }
                 self.missing(idents, missing, scope);
                 return None;
             }
@@ -469,7 +482,12 @@ impl<'r> Resolver<'r> {
         if used < parts.len() {
             self.raise(mark, How::Computed);
         }
-        parts[used..].iter().fold(found, |data_type, field| super::expr::field_type(data_type.as_ref(), field))
+        let mut data_type = found;
+        for ident in &idents[used..] {
+            self.check_field(ident, data_type.as_ref());
+            data_type = super::expr::field_type(data_type.as_ref(), &ident.value);
+        }
+        data_type
     }
 
     fn missing(&mut self, idents: &[Ident], found: Found, scope: &Scope<'_>) {

@@ -77,9 +77,11 @@ impl Source {
         Self { names: vec![name.to_lowercase()], label: name.to_owned(), output }
     }
 
-    /// Tells whether several columns have a name.
+    /// Tells whether several columns have a name, and are certainly not one that is shown twice: that is allowed.
     fn is_ambiguous(&self, name: &str) -> bool {
-        self.output.columns.iter().filter(|c| same(&c.name, name)).nth(1).is_some()
+        let mut types = self.output.columns.iter().filter(|c| same(&c.name, name)).map(|c| c.data_type.as_ref());
+        let Some(Some(first)) = types.next() else { return false };
+        types.flatten().any(|other| other != first)
     }
 
     /// Finds a column by name.

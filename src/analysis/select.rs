@@ -257,7 +257,8 @@ impl Resolver<'_> {
                 _ => None,
             })
             .collect();
-        if keys.is_empty() && !items.iter().any(|(e, _)| has_aggregate(e)) {
+        // HAVING without GROUP BY makes one group of all rows.
+        if keys.is_empty() && select.having.is_none() && !items.iter().any(|(e, _)| has_aggregate(e)) {
             return;
         }
         // What is grouped by is not known where a key is none of the columns.
@@ -375,13 +376,12 @@ fn collect(
             }
         };
         let parts: Vec<String> = idents.iter().map(|i| i.value.clone()).collect();
+        // A column goes before an alias of that name.
         if let Found::Column { source, used, .. } = scope.find(&parts) {
             let column = parts[used - 1].to_lowercase();
             let source = (!scope.merged.contains(&column)).then_some(source);
             into.insert(Reference { source, column, idents: idents.to_vec() });
-        }
-        // GROUP BY may mean an alias, whether or not there is also a column of that name.
-        if let ([single], true) = (parts.as_slice(), depth < MOST_ALIASES) {
+        } else if let ([single], true) = (parts.as_slice(), depth < MOST_ALIASES) {
             for (aliased, _) in items.iter().filter(|(_, a)| a.is_some_and(|a| same(&a.value, single))) {
                 collect(aliased, scope, items, into, outside_aggregates, depth + 1);
             }

@@ -35,8 +35,10 @@ fn wider(a: &DataType, b: &DataType) -> Option<DataType> {
         (T::Date, T::Timestamp) | (T::Timestamp, T::Date) => T::Timestamp,
         _ => {
             let ((p1, s1), (p2, s2)) = (digits(a)?, digits(b)?);
-            let scale = s1.max(s2);
-            decimal((p1 - s1).max(p2 - s2) + scale, scale)
+            let (whole, scale) = ((p1 - s1).max(p2 - s2), s1.max(s2));
+            // Digits before the point are never given up.
+            let scale = scale.min(MAX_DIGITS.saturating_sub(whole));
+            DataType::Decimal((whole + scale).min(MAX_DIGITS) as u8, scale as u8)
         }
     })
 }
@@ -138,6 +140,48 @@ pub(super) fn arithmetic(
     })
 }
 
+/// The type that a function returns where the rule of the catalogue does not say it all: for some types of arguments, or
+/// a number of them. The outer option tells whether there is anything to say. `literals` are the arguments' numbers of
+/// digits where they are whole-number literals.
+pub(super) fn particular(name: &str, args: &[Option<DataType>], literals: &[Option<u32>]) -> Option<Option<DataType>> {
+    use DataType as T;
+    let arg = |i: usize| args.get(i).and_then(Option::as_ref);
+    let literal = |i: usize| literals.get(i).copied().flatten();
+    let element = |t: Option<&T>| match t {
+        Some(T::Array(Some(element))) => Some((**element).clone()),
+        _ => None,
+    };
+    let array_of = |element: Option<T>| Some(element.map(|t| T::Array(Some(Box::new(t)))));
+    match name {
+        "max_by" | "min_by" if args.len() == 3 => array_of(arg(0).cloned()),
+        "percentile_cont" if matches!(arg(0), Some(T::Array(_))) => array_of(Some(T::Double)),
+        "array_append" | "array_prepend" => array_of(common([element(arg(0)).as_ref(), arg(1)])),
+        "array_union" | "array_except" | "array_intersect" => {
+            array_of(common([element(arg(0)).as_ref(), element(arg(1)).as_ref()]))
+        }
+        "sequence" if arg(0).is_some_and(T::is_integral) => array_of(common([arg(0), arg(1)])),
+        "pmod" | "try_divide" if [arg(0), arg(1)].iter().any(|t| matches!(t, Some(T::Decimal(..)))) => {
+            let op = if name == "pmod" { Arithmetic::Modulo } else { Arithmetic::Divide };
+            Some(arithmetic(op, arg(0), arg(1), (literal(0), literal(1))))
+        }
+        "abs" | "negative" | "positive" if matches!(arg(0), Some(T::String | T::Void)) => Some(Some(T::Double)),
+        "nanvl" => Some(Some(match (arg(0), arg(1)) {
+            (Some(T::Float), Some(T::Float)) => T::Float,
+            _ => T::Double,
+        })),
+        "shiftleft" | "shiftright" | "shiftrightunsigned" => Some(match arg(0)? {
+            T::BigInt => Some(T::BigInt),
+            t if t.is_integral() || *t == T::Void => Some(T::Int),
+            _ => None,
+        }),
+        "zeroifnull" => Some(common([arg(0), Some(&T::Int)])),
+        "map_concat" => Some(arg(0).filter(|first| args.iter().flatten().all(|t| t == *first)).cloned()),
+        "lpad" | "rpad" | "left" | "right" | "overlay" if arg(0) == Some(&T::Binary) => Some(Some(T::Binary)),
+        "elt" if args.iter().skip(1).any(|t| *t == Some(T::Binary)) => Some(None),
+        _ => None,
+    }
+}
+
 /// The type that a function returns for arguments of these types; `places` is the second argument of `round`, where
 /// it is a literal or absent.
 pub(super) fn returned(rule: &Returns, args: &[Option<DataType>], places: Option<i64>) -> Option<DataType> {
@@ -182,13 +226,15 @@ pub(super) fn returned(rule: &Returns, args: &[Option<DataType>], places: Option
         Returns::Round => match arg(0)? {
             T::Decimal(p, s) => {
                 let scale = u32::from(*s).min(u32::try_from(places?).ok()?);
-                Some(decimal(u32::from(p - s) + 1 + scale, scale))
+                let digits = u32::from(p - s) + 1 + scale;
+                Some(T::Decimal(digits.min(MAX_DIGITS) as u8, scale.min(MAX_DIGITS) as u8))
             }
             t if t.is_numeric() => Some(t.clone()),
             _ => None,
         },
         Returns::Whole => match arg(0)? {
             _ if args.len() > 1 => None,
+            T::Decimal(p, 0) => Some(T::Decimal(*p, 0)),
             T::Decimal(p, s) => Some(decimal(u32::from(p - s) + 1, 0)),
             t if t.is_numeric() => Some(T::BigInt),
             _ => None,

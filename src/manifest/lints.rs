@@ -22,7 +22,7 @@ fn place(span: &Span) -> Place {
 /// Gathers what was found.
 #[derive(Default)]
 pub(super) struct Lints {
-    found: Diagnostics,
+    found: Vec<Diagnostic>,
     seen: HashSet<(&'static str, Place)>,
     allows: Vec<Allow>,
     /// Entries of `allow` in jobs.yaml that allowed something.
@@ -145,7 +145,11 @@ impl Lints {
                 self.found.push(unused(allow.value, allow.span.clone()));
             }
         }
-        self.found
+        // In the order of reading.
+        self.found.sort_by_cached_key(|problem| problem.primary.as_ref().map(|(span, _)| place(span)));
+        let mut found = Diagnostics::new();
+        self.found.into_iter().for_each(|problem| found.push(problem));
+        found
     }
 }
 

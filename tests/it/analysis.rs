@@ -153,7 +153,7 @@ fn datasets_of_published_dashboards_are_read() {
 }
 
 /// Every one of these was looked at, and says what is so.
-const JUDGED: [(&str, usize); 0] = [];
+const JUDGED: [(&str, usize); 1] = [("unordered-rank", 4)];
 
 #[test]
 fn lints_of_published_dashboards_were_judged() {

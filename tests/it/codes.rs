@@ -24,7 +24,8 @@ fn sources() -> Vec<(PathBuf, String)> {
                 open.push(path);
             } else if path.extension().is_some_and(|e| e == "rs") {
                 let name = path.file_stem().expect("a file has a name").to_string_lossy().into_owned();
-                if name == "tests" || name.ends_with("_tests") || path.parent().is_some_and(|p| p.ends_with("tests")) {
+                let is_test = name == "tests" || (name.ends_with("_tests") && name != "data_tests");
+                if is_test || path.parent().is_some_and(|p| p.ends_with("tests")) {
                     continue;
                 }
                 let text = std::fs::read_to_string(&path).expect("a source file can be read");
