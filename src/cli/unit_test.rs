@@ -77,7 +77,7 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     }
     server.shutdown().await;
     if output.format == Format::Github {
-        print(output, &unit_tests::github(&verdicts));
+        print(output, &unit_tests::annotations(&verdicts));
     }
     output.status(&unit_tests::sum(&verdicts));
     Ok(if verdicts.iter().all(Verdict::passed) { Status::Done } else { Status::TestsFailed })

@@ -11,9 +11,12 @@ use super::model::{Dataset, DatasetSource, PageKind, Query, Spec, Widget, Widget
 use super::{grid, kinds, texts};
 use crate::diag::{Diagnostic, Diagnostics, did_you_mean};
 
+/// Among so many datasets one is looked for that may have been meant: no honest dashboard has a tenth of them.
+const MOST_NEAR: usize = 1_000;
+
 /// Checks a dashboard.
 pub(super) fn check(dash: &LvDash) -> Diagnostics {
-    let mut checker = Checker { dash, found: Diagnostics::new() };
+    let mut checker = Checker { dash, asked: dash.queries_by_dataset(), found: Diagnostics::new() };
     checker.unique("dataset", dash.datasets.iter().map(|d| (d.name.as_str(), d.path.as_str(), "name")));
     checker.unique("page", dash.pages.iter().map(|p| (p.name.as_str(), p.path.as_str(), "name")));
     checker.unique("widget", dash.widgets().map(|(_, w)| (w.name.as_str(), w.path.as_str(), "name")));
@@ -32,6 +35,8 @@ pub(super) fn check(dash: &LvDash) -> Diagnostics {
 
 pub(super) struct Checker<'a> {
     pub(super) dash: &'a LvDash,
+    /// The queries over each dataset, by its name.
+    pub(super) asked: HashMap<&'a str, Vec<(&'a Widget, &'a Query)>>,
     pub(super) found: Diagnostics,
 }
 
@@ -82,8 +87,7 @@ impl Checker<'_> {
                     .help("Take it out: a deploy sets the environment's for all datasets."),
             );
         }
-        let queries = || self.dash.queries().filter(|(_, _, query)| query.dataset == dataset.name);
-        if queries().next().is_none() && !dataset.name.is_empty() {
+        if !self.asked.contains_key(dataset.name.as_str()) && !dataset.name.is_empty() {
             self.found.push(
                 Diagnostic::note("unused-dataset", format!("no widget uses the dataset `{}`", dataset.display_name))
                     .at(self.dash.span(&format!("{}/name", dataset.path)))
@@ -140,13 +144,15 @@ impl Checker<'_> {
         }
         let message =
             format!("the widget `{}` reads the dataset `{}`, which does not exist", widget.label(), query.dataset);
-        let by_label = self.dash.datasets.iter().find(|dataset| dataset.display_name == query.dataset);
+        let by_label = self.dash.datasets.iter().take(MOST_NEAR).find(|set| set.display_name == query.dataset);
         let help = match by_label {
             Some(dataset) => format!("That is a display name; refer to the dataset by its name, `{}`.", dataset.name),
-            None => match did_you_mean(&query.dataset, self.dash.datasets.iter().map(|d| d.name.as_str())) {
-                Some(near) => format!("Did you mean `{near}`?"),
-                None => "Add the dataset, or point the widget at one that exists.".to_owned(),
-            },
+            None => {
+                match did_you_mean(&query.dataset, self.dash.datasets.iter().take(MOST_NEAR).map(|d| d.name.as_str())) {
+                    Some(near) => format!("Did you mean `{near}`?"),
+                    None => "Add the dataset, or point the widget at one that exists.".to_owned(),
+                }
+            }
         };
         let span = self.dash.span(&format!("{}/datasetName", query.path));
         self.found.push(Diagnostic::error("unknown-dataset", message).at(span).help(help));

@@ -3,6 +3,8 @@
 //! Structure is checked elsewhere ([`super::LvDash::check`]). Here every dataset's SQL is resolved, and then what each widget
 //! selects, filters and sorts by, at its place in the file. What does not follow from the SQL counts as unknown.
 
+use std::collections::HashMap;
+
 use super::bind;
 use super::calc::quote;
 use super::file::LvDash;
@@ -54,7 +56,7 @@ pub struct Offered {
 
 /// Resolves a dashboard's datasets, and then what its widgets ask of them.
 pub fn resolve(dash: &LvDash, tables: &Tables<'_>) -> Resolved {
-    let mut resolver = Resolver { dash, tables, problems: Diagnostics::new() };
+    let mut resolver = Resolver { dash, tables, asked: dash.queries_by_dataset(), problems: Diagnostics::new() };
     let datasets: Vec<Offered> = dash.datasets.iter().map(|dataset| resolver.dataset(dataset)).collect();
     for (dataset, offered) in dash.datasets.iter().zip(&datasets) {
         if !offered.broken {
@@ -67,6 +69,8 @@ pub fn resolve(dash: &LvDash, tables: &Tables<'_>) -> Resolved {
 struct Resolver<'a> {
     dash: &'a LvDash,
     tables: &'a Tables<'a>,
+    /// The queries over each dataset, by its name.
+    asked: HashMap<&'a str, Vec<(&'a Widget, &'a Query)>>,
     problems: Diagnostics,
 }
 
@@ -82,8 +86,7 @@ impl Resolver<'_> {
 
     fn query(&mut self, dataset: &Dataset, sql: &Located) -> Offered {
         // Notes that somebody keeps in a dataset of their own do no harm as long as nothing is drawn of them.
-        let used = self.dash.queries().any(|(_, _, query)| query.dataset == dataset.name);
-        if !used && bind::is_blank(sql.text()) {
+        if !self.asked.contains_key(dataset.name.as_str()) && bind::is_blank(sql.text()) {
             return Offered::broken(dataset);
         }
         if texts::has_placeholder(sql.text()) {
@@ -192,9 +195,10 @@ impl Resolver<'_> {
     fn widgets(&mut self, dataset: &Dataset, offered: &Offered) {
         let relation = self.with_calculations(dataset, offered);
         let mut asked = false;
-        for (_, widget) in self.dash.widgets() {
-            let mut types = Vec::new();
-            for query in widget.queries.iter().filter(|query| query.dataset == dataset.name) {
+        let queries = self.asked.get(dataset.name.as_str()).cloned().unwrap_or_default();
+        for queries in queries.chunk_by(|(one, _), (other, _)| std::ptr::eq(*one, *other)) {
+            let mut types = Vec::with_capacity(queries.len());
+            for (widget, query) in queries {
                 asked |= query.fields.as_ref().is_some_and(|fields| !fields.is_empty());
                 let before = self.problems.iter().count();
                 let found = self.fields(widget, query, dataset, &relation);
@@ -203,9 +207,9 @@ impl Resolver<'_> {
                 if drawn && self.problems.iter().count() == before && query.fields.iter().flatten().any(is_free) {
                     self.grouping(widget, query, dataset);
                 }
-                types.push((query, found));
+                types.push((*query, found));
             }
-            if !types.is_empty() {
+            if let Some((widget, _)) = queries.first() {
                 self.problems.extend(fit::check(self.dash, widget, &types, &relation));
             }
         }

@@ -1,5 +1,6 @@
 //! A dashboard file: its JSON as it came, the typed view, and where everything stands in the text.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ pub struct LvDash {
     pub(super) text: Arc<Located>,
     pub(super) map: JsonMap,
     pub(super) json: Value,
+    /// Where in the list a dataset of a name is: the first, if there are several.
+    index: HashMap<String, usize>,
     /// The datasets, in the file's order.
     pub datasets: Vec<Dataset>,
     /// The pages, in the order of their tabs.
@@ -52,9 +55,19 @@ impl LvDash {
             let problem = Diagnostic::error("dashboard-json", message).at(Span::start_of(file));
             return Err(problem.help("Is it a dashboard? The largest have a twentieth of that.").into());
         }
-        let mut dash =
-            Self { file: Arc::clone(file), text: Arc::new(text), map, json, datasets: Vec::new(), pages: Vec::new() };
+        let mut dash = Self {
+            file: Arc::clone(file),
+            text: Arc::new(text),
+            map,
+            json,
+            index: HashMap::new(),
+            datasets: Vec::new(),
+            pages: Vec::new(),
+        };
         let (datasets, pages) = read::read(&dash)?;
+        for (index, dataset) in datasets.iter().enumerate() {
+            dash.index.entry(dataset.name.clone()).or_insert(index);
+        }
         dash.datasets = datasets;
         dash.pages = pages;
         Ok(dash)
@@ -77,12 +90,21 @@ impl LvDash {
 
     /// Returns the dataset of that name.
     pub fn dataset(&self, name: &str) -> Option<&Dataset> {
-        self.datasets.iter().find(|dataset| dataset.name == name)
+        self.datasets.get(*self.index.get(name)?)
     }
 
     /// Walks all widgets with their pages.
     pub fn widgets(&self) -> impl Iterator<Item = (&Page, &Widget)> {
         self.pages.iter().flat_map(|page| page.widgets.iter().map(move |widget| (page, widget)))
+    }
+
+    /// Sorts all queries of all widgets by the name of their dataset.
+    pub(super) fn queries_by_dataset(&self) -> HashMap<&str, Vec<(&Widget, &Query)>> {
+        let mut sorted: HashMap<&str, Vec<(&Widget, &Query)>> = HashMap::new();
+        for (_, widget, query) in self.queries() {
+            sorted.entry(&query.dataset).or_default().push((widget, query));
+        }
+        sorted
     }
 
     /// Walks all queries of all widgets.

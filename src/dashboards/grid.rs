@@ -4,6 +4,9 @@ use super::check::Checker;
 use super::model::{Page, PageKind, Widget};
 use crate::diag::Diagnostic;
 
+/// The most widgets of a page that are compared with each other; a workspace takes a tenth of them.
+const MOST_WIDGETS: usize = 1_000;
+
 /// Checks where a page's widgets lie. Each problem is told once a page: who made it made it throughout.
 pub(super) fn check(checker: &mut Checker<'_>, page: &Page) {
     // The panel of global filters has no grid of its own.
@@ -33,6 +36,9 @@ fn outside(checker: &mut Checker<'_>, page: &Page) {
 }
 
 fn overlaps(checker: &mut Checker<'_>, page: &Page) {
+    if page.widgets.len() > MOST_WIDGETS {
+        return;
+    }
     // From the top down, so that a widget is compared only with those that begin above its end.
     let mut widgets: Vec<&Widget> = page.widgets.iter().collect();
     widgets.sort_by_key(|widget| widget.position.y);

@@ -173,9 +173,9 @@ fn parameters(checker: &mut Checker<'_>, dataset: &Dataset, sql: &Located) {
     let mentioned = mentions(sql.text());
     let calculated: Vec<Mention> =
         dataset.calculations.iter().flat_map(|calculation| mentions(calculation.expression.text())).collect();
-    let asked = checker.dash.queries().filter(|(_, _, query)| query.dataset == dataset.name);
+    let asked = checker.asked.get(dataset.name.as_str()).into_iter().flatten();
     let asked: Vec<Mention> = asked
-        .flat_map(|(_, _, query)| {
+        .flat_map(|(_, query)| {
             let fields = query.fields.iter().flatten().map(|field| &field.expression);
             fields.chain(&query.filters).filter(|text| text.text().contains(':')).flat_map(|text| mentions(text.text()))
         })

@@ -425,6 +425,7 @@ impl Compiler<'_> {
         };
         diagnostics.extend(content.check());
         let (reads, datasets) = self.datasets(&content, &mut diagnostics);
+        let diagnostics = first_of(diagnostics, &file);
         let compiled = CompiledDashboard {
             name: name.clone(),
             title: dashboard.title.clone(),
@@ -623,6 +624,22 @@ fn check_named_columns(model: &Model, columns: &[Column], diagnostics: &mut Diag
         }
         diagnostics.push(diagnostic);
     }
+}
+
+/// Keeps so many problems of a file that somebody could read them, the worst first where there are more.
+fn first_of(problems: Diagnostics, file: &Arc<SourceFile>) -> Diagnostics {
+    const MOST: usize = 200;
+    let count = problems.iter().count();
+    if count <= MOST {
+        return problems;
+    }
+    let mut all: Vec<Diagnostic> = problems.into_iter().collect();
+    all.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
+    let mut kept = Diagnostics::new();
+    all.into_iter().take(MOST).for_each(|problem| kept.push(problem));
+    let message = format!("{} more problems of this file are not shown", count - MOST);
+    kept.push(Diagnostic::warning("more-problems", message).at(Span::start_of(file)));
+    kept
 }
 
 fn read_dashboard(project: &Project, dashboard: &Dashboard, diagnostics: &mut Diagnostics) -> Option<Arc<SourceFile>> {

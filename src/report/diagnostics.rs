@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str};
 use serde_json::{Value, json};
 
+use super::github;
 use crate::diag::{Diagnostic, Diagnostics, Severity, Span, code};
 
 /// Narrowest terminal that is written for, in columns; on a narrower one lines wrap.
@@ -97,7 +98,7 @@ pub fn to_github(problems: &Diagnostics, folder: &Path) -> String {
         let mut properties = Vec::new();
         if let Some((span, _)) = &problem.primary {
             let ((line, column), (end_line, end_column)) = (span.line_column(), span.file.line_column(span.range.end));
-            properties.push(format!("file={}", github_property(&shown_path(folder, span.path()))));
+            properties.push(format!("file={}", github::property(&shown_path(folder, span.path()))));
             properties.push(format!("line={line}"));
             // GitHub takes columns only within a line.
             if end_line == line {
@@ -106,29 +107,22 @@ pub fn to_github(problems: &Diagnostics, folder: &Path) -> String {
                 properties.push(format!("endLine={end_line}"));
             }
         }
-        properties.push(format!("title={}", github_property(&problem.title())));
+        properties.push(format!("title={}", github::property(&problem.title())));
         let mut text = normalize_untrusted_str(&problem.message);
         if let Some((_, label)) = problem.primary.as_ref().filter(|(_, label)| !label.is_empty()) {
             let _ = write!(text, " ({})", normalize_untrusted_str(label));
         }
         for (span, label) in &problem.related {
             let (line, column) = span.line_column();
+            let label = normalize_untrusted_str(label);
             let _ = write!(text, "\n{label}: {}:{line}:{column}", shown_path(folder, span.path()));
         }
         if let Some(help) = &problem.help {
             let _ = write!(text, "\n{}", normalize_untrusted_str(help));
         }
-        let _ = writeln!(out, "::{command} {}::{}", properties.join(","), github_data(&text));
+        let _ = writeln!(out, "::{command} {}::{}", properties.join(","), github::data(&text));
     }
     out
-}
-
-fn github_data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
-}
-
-fn github_property(text: &str) -> String {
-    github_data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
 fn group<'p>(problem: &'p Diagnostic, folder: &Path) -> Group<'p> {

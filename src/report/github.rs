@@ -19,11 +19,13 @@ fn annotation(step: &StepId, failure: &Failure) -> String {
     format!("::error {place}title={}::{}\n", property(step.as_str()), data(&message))
 }
 
-fn data(text: &str) -> String {
+/// Writes a message as a workflow command takes it.
+pub(super) fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-fn property(text: &str) -> String {
+/// Writes the value of a property as a workflow command takes it.
+pub(super) fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use console::Style;
 use serde_json::{Value, json};
 
+use super::github;
 use super::grid::grid;
 use crate::diag::Span;
 use crate::event::QueryResult;
@@ -118,12 +119,11 @@ pub fn json(verdict: &Verdict) -> String {
 }
 
 /// Writes annotations of GitHub for the tests that failed.
-pub fn github(verdicts: &[Verdict]) -> String {
-    let escaped = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+pub fn annotations(verdicts: &[Verdict]) -> String {
     let line = |verdict: &Verdict| {
         let (line, column) = verdict.place.line_column();
-        let path = escaped(&verdict.place.path().display().to_string()).replace(',', "%2C").replace(':', "%3A");
-        let message = escaped(&format!("{}: {}: {}", verdict.model, verdict.test, verdict.message()));
+        let path = github::property(&verdict.place.path().display().to_string());
+        let message = github::data(&format!("{}: {}: {}", verdict.model, verdict.test, verdict.message()));
         format!("::error file={path},line={line},col={column}::{message}")
     };
     verdicts.iter().filter(|verdict| !verdict.passed()).map(line).collect::<Vec<_>>().join("\n")
