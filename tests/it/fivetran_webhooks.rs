@@ -149,7 +149,7 @@ fn a_failure_that_was_delivered_ends_as_stale_with_its_reason() {
 fn what_is_older_than_asked_or_not_shown_by_fivetran_does_not_stand_for_fresh_data() {
     let bench = Bench::synced();
     let mut old = bench.delivery("SUCCESSFUL");
-    old["created"] = json!(time(bench.succeeded_at - TimeDelta::days(21)));
+    old["created"] = json!(time(bench.succeeded_at - TimeDelta::days(21) - TimeDelta::minutes(1)));
     bench.deliver(&old).fails_with(
         5,
         &["does not stand for fresh data: its sync ended at", "21 days ago, and at most 24 hours count as new"],

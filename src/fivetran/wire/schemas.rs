@@ -41,19 +41,15 @@ pub struct ReloadSchemas {
 
 open_enum! {
     /// `exclude_mode`.
+    #[derive(Default)]
     pub enum ExcludeMode {
         /// As the connection's own handling of changes says.
+        #[default]
         Preserve = "PRESERVE",
         /// It is replicated.
         Include = "INCLUDE",
         /// It is left out.
         Exclude = "EXCLUDE",
-    }
-}
-
-impl Default for ExcludeMode {
-    fn default() -> Self {
-        Self::Preserve
     }
 }
 
