@@ -13,6 +13,8 @@ use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
 /// Narrowest terminal that is written for, in columns; on a narrower one lines wrap.
 const MIN_WIDTH: usize = 50;
 
+/// The most lines of one place that are shown.
+const MOST_LINES: usize = 50;
 /// The longest stretch of a file that is shown, in bytes.
 const LONGEST_EXCERPT: usize = 64 << 10;
 
@@ -182,7 +184,12 @@ fn within(text: &str, range: &Range<usize>) -> Range<usize> {
         at
     };
     let start = border(range.start);
-    start..border(range.end).max(start)
+    let end = border(range.end).max(start);
+    // Of a stretch of many lines the first is enough to find it.
+    match text[start..end].match_indices('\n').nth(MOST_LINES) {
+        Some(_) => start..text[start..end].find('\n').map_or(end, |line| start + line),
+        None => start..end,
+    }
 }
 
 /// Returns the lines that ranges touch, and what is between them: whole files can be large.
