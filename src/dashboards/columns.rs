@@ -410,8 +410,8 @@ fn plain_star(expression: &Located) -> Located {
 /// Tells whether a field's expression is more than a column, or one function of a column.
 fn is_free(field: &Field) -> bool {
     let text = field.expression.text().trim();
-    if text.starts_with('`') {
-        return text[1..].find('`') != Some(text.len() - 2);
+    if let Some(rest) = text.strip_prefix('`') {
+        return rest.find('`').is_none_or(|end| end + 1 != rest.len());
     }
     let Some((name, rest)) = text.split_once('(') else { return true };
     let word = name.chars().all(|c| c.is_alphanumeric() || c == '_');

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 use serde_json::{Value, json};
 
 use super::github;
@@ -12,6 +12,11 @@ use crate::diag::{Diagnostic, Diagnostics, Severity, Span, code};
 
 /// Narrowest terminal that is written for, in columns; on a narrower one lines wrap.
 const MIN_WIDTH: usize = 50;
+
+/// The most lines of one place that are shown.
+const MOST_LINES: usize = 50;
+/// The longest stretch of a file that is shown, in bytes.
+const LONGEST_EXCERPT: usize = 64 << 10;
 
 /// How diagnostics are laid out on a terminal.
 #[derive(Clone, Debug)]
@@ -143,6 +148,16 @@ fn group<'p>(problem: &'p Diagnostic, folder: &Path) -> Group<'p> {
         let text = &first.file.text;
         let ranges: Vec<Range<usize>> = here.iter().map(|((span, _), _)| within(text, &span.range)).collect();
         let window = window(text, &ranges);
+        if window.len() > LONGEST_EXCERPT {
+            // Nobody finds a place in such a line by looking at it, and it would take its time to be laid out.
+            for ((span, _), _) in here {
+                let (line, column) = span.line_column();
+                let origin = Origin::path(shown_path(folder, span.path())).line(line).char_column(column);
+                group = group.element(origin);
+            }
+            places = elsewhere;
+            continue;
+        }
         let mut snippet = Snippet::source(&text[window.clone()])
             .line_start(first.file.line_column(window.start).0)
             .path(shown_path(folder, first.path()))
@@ -171,7 +186,12 @@ fn within(text: &str, range: &Range<usize>) -> Range<usize> {
         at
     };
     let start = border(range.start);
-    start..border(range.end).max(start)
+    let end = border(range.end).max(start);
+    // Of a stretch of many lines the first is enough to find it.
+    match text[start..end].match_indices('\n').nth(MOST_LINES) {
+        Some(_) => start..text[start..end].find('\n').map_or(end, |line| start + line),
+        None => start..end,
+    }
 }
 
 /// Returns the lines that ranges touch, and what is between them: whole files can be large.
@@ -280,6 +300,15 @@ mod tests {
         let problem = Diagnostic::error("x", "here").at(Span::new(&file, start..start + 5));
         let shown = to_terminal(&problem.into(), &layout(20));
         assert!(shown.contains("wrong") && shown.lines().all(|line| line.chars().count() <= 60), "{shown}");
+    }
+
+    #[test]
+    fn of_an_endless_line_only_the_place_is_shown() {
+        let file = SourceFile::new("d.json", format!("{{\n{}wrong{0}", "1,".repeat(LONGEST_EXCERPT)));
+        let start = file.text.find("wrong").unwrap();
+        let shown =
+            to_terminal(&Diagnostic::error("x", "here").at(Span::new(&file, start..start + 5)).into(), &layout(80));
+        assert!(shown.contains("d.json:2:131073") && shown.len() < 200, "{shown}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use kiln::report::diagnostics::{Layout, to_json_lines, to_terminal};
 use kiln::template::Templates;
 
 /// The longest that one input may take in a build without optimisation.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest input that is made.
 const MOST_BYTES: usize = 64 << 10;
 

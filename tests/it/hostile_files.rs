@@ -76,8 +76,10 @@ fn a_yaml_file_that_grows_or_nests_without_end_is_refused() {
     }
     let wide = format!("{jobs}variables: {{x: [{}]}}\n", "1,".repeat(3_000_000));
     let deep = format!("{jobs}variables: {{x: {}{}}}\n", "[".repeat(100_000), "]".repeat(100_000));
-    let blocks: String = (0..5_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
-    for (text, expected) in [(&laughs, "values"), (&wide, "values"), (&deep, "deep"), (&blocks, "deep")] {
+    let blocks: String = (0..2_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    for (text, expected) in
+        [(&laughs, "values"), (&wide, "values"), (&deep, "recursion limit"), (&blocks, "jobs.yaml:")]
+    {
         project.write("jobs.yaml", text);
         check(&project).fails_with(1, &["jobs.yaml", expected]);
     }
@@ -95,7 +97,7 @@ fn a_model_that_nests_without_end_is_refused_at_its_place() {
         (format!("SELECT 1 {}", "UNION SELECT 1 ".repeat(many)), "too long"),
         (format!("SELECT {}1{}", "array(".repeat(many), ")".repeat(many)), "nested too deeply"),
         (format!("SELECT CAST(1 AS {}INT{})", "ARRAY<".repeat(many), ">".repeat(many)), "totals.sql:1"),
-        ("SELECT customer /* never closed\nFROM stg_orders".to_owned(), "totals.sql:1"),
+        ("SELECT customer /* never closed\nFROM stg_orders".to_owned(), "totals.sql:2:16"),
         ("SELECT 'never closed\nFROM stg_orders".to_owned(), "totals.sql:1"),
         ("SELECT {# never closed\nFROM stg_orders".to_owned(), "totals.sql:1"),
         (format!("SELECT {{{{ {}1{} }}}} AS a", "(".repeat(many), ")".repeat(many)), "totals.sql:1"),
@@ -134,6 +136,17 @@ fn a_dashboard_that_is_none_is_refused_at_its_place() {
         project.write("dashboards/d.lvdash.json", &text);
         check(&project).fails_with(1, &["d.lvdash.json:1:", expected]);
     }
+    // As many mistakes as go into a file, on one line: the worst are told, soon.
+    let broken =
+        r#"{"widget":{"name":"w","queries":[{"query":{"datasetName":"x"}}],"spec":{"version":3,"widgetType":"bar"}}},"#;
+    let broken = broken.repeat((5 << 20) / broken.len());
+    let sets = r#"{"name":"a","query":"SELECT 1"},"#.repeat(50_000);
+    let (broken, sets) = (broken.trim_end_matches(','), sets.trim_end_matches(','));
+    project.write(
+        "dashboards/d.lvdash.json",
+        &format!("{{\"datasets\": [{sets}], \"pages\": [{{\"name\": \"p\", \"layout\": [{broken}]}}]}}"),
+    );
+    check(&project).fails_with(1, &["d.lvdash.json:1:", "more problems of this file are not shown"]);
     let widget =
         r#"{"position": {"x": 0, "y": 0, "width": 1, "height": 1}, "widget": {"name": "w", "textbox_spec": "x"}},"#;
     let many = format!(
