@@ -242,7 +242,7 @@ impl Compiler<'_> {
     fn model(&mut self, model: &Model, parsed: &ParsedModel, diagnostics: &mut Diagnostics) -> CompiledModel {
         let (query, whole) = &parsed.whole;
         let (columns, found) = self.resolve(whole);
-        diagnostics.extend(found);
+        diagnostics.extend(named(model, found));
         if let Some(columns) = &columns {
             diagnostics.extend(analysis::check_table_columns(whole, columns));
             check_named_columns(model, columns, diagnostics);
@@ -286,7 +286,7 @@ impl Compiler<'_> {
         diagnostics: &mut Diagnostics,
     ) {
         let (columns, found) = self.resolve(increment);
-        for problem in found {
+        for problem in named(model, found) {
             let is_known = |known: &Diagnostic| known.message == problem.message && known.primary == problem.primary;
             if !diagnostics.iter().any(is_known) {
                 diagnostics.push(problem);
@@ -449,6 +449,18 @@ pub(super) fn source_columns(table: &SourceTable) -> Vec<Column> {
         .chain(system)
         .map(|(name, type_)| Column { name: name.to_owned(), data_type: DataType::parse(type_) })
         .collect()
+}
+
+/// Names the model in problems whose place does not tell it: those in a macro, which many models may use.
+fn named(model: &Model, problems: Diagnostics) -> Diagnostics {
+    let mut named = Diagnostics::new();
+    for mut problem in problems {
+        if problem.primary.as_ref().is_some_and(|(span, _)| span.path() != model.path) {
+            problem.message = format!("model `{}`: {}", model.name, problem.message);
+        }
+        named.push(problem);
+    }
+    named
 }
 
 /// Checks that the columns which a model's settings name are columns of its query.
