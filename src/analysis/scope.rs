@@ -167,7 +167,10 @@ impl Scope<'_> {
             }
         }
         let Some(first) = parts.first() else { return Found::Perhaps };
-        let having: Vec<usize> = (0..self.sources.len()).filter(|i| self.sources[*i].column(first).is_some()).collect();
+        // `purchases.customer_id` is no field of a number `purchases`: then the table is meant, and lacks the column.
+        let is_it = |column: &Offered| parts.len() == 1 || may_have_fields(column.data_type.as_ref());
+        let having: Vec<usize> =
+            (0..self.sources.len()).filter(|i| self.sources[*i].column(first).is_some_and(is_it)).collect();
         match having.as_slice() {
             [] => {}
             [source, rest @ ..] => {
@@ -189,7 +192,7 @@ impl Scope<'_> {
                 return Found::Column { source: *source, data_type, origin, used: 1 };
             }
         }
-        if let Some(alias) = self.aliases.iter().rev().find(|alias| same(&alias.name, first)) {
+        if let Some(alias) = self.aliases.iter().rev().find(|alias| same(&alias.name, first) && is_it(alias)) {
             return Found::Other { data_type: alias.data_type.clone(), origin: alias.origin, used: 1 };
         }
         if self.sources.iter().any(|s| s.output.open || (parts.len() == 1 && s.answers_to(parts))) {
@@ -246,6 +249,13 @@ impl Scope<'_> {
         }
         self.sources.iter().map(|s| s.label.clone()).collect()
     }
+}
+
+/// Tells whether a value of a type can be asked for a field.
+fn may_have_fields(data_type: Option<&DataType>) -> bool {
+    data_type.is_none_or(|data_type| {
+        matches!(data_type, DataType::Struct(_) | DataType::Map(..) | DataType::Array(_) | DataType::Variant)
+    })
 }
 
 /// Names are the same in any case.

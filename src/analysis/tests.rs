@@ -308,6 +308,11 @@ fn mistakes_are_named_at_their_place() {
             "select\n  o.totl\nfrom orders o",
             "m.sql:2:3 error: there is no column `totl` in `o` | Did you mean `total`?",
         ),
+        // A text has no fields, so that the table is meant, though there is a column of its name.
+        (
+            "select name.custmer_id from orders as name cross join customers",
+            "m.sql:1:8 error: there is no column `custmer_id` in `name` | Did you mean `customer_id`?",
+        ),
         (
             "select c.id from orders o",
             "m.sql:1:8 error: there is no table, alias or column `c` here | Did you mean `o`?",

