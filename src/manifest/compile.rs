@@ -29,7 +29,9 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
     let mut diagnostics = Diagnostics::new();
     let parsed = parse_models(project, &mut diagnostics);
     let order = order_models(project, &parsed, &mut diagnostics);
-    let mut compiler = Compiler { project, columns: HashMap::new(), rows: HashMap::new(), lints: Lints::default() };
+    let known = known_tables(project);
+    let mut compiler =
+        Compiler { project, columns: HashMap::new(), known, rows: HashMap::new(), lints: Lints::default() };
     let mut models: IndexMap<ModelName, CompiledModel> = IndexMap::new();
     for name in order {
         let (Some(model), Some(parsed)) = (project.models.get(name.as_str()), parsed.get(&name)) else { continue };
@@ -239,7 +241,9 @@ struct Compiler<'a> {
     project: &'a Project,
     /// Columns of the models compiled so far; `None` where they could not be told.
     columns: HashMap<ModelName, Option<Vec<Column>>>,
-    /// What is known of their rows.
+    /// The names of all tables, to suggest.
+    known: Vec<String>,
+    /// What is known of the models' rows.
     rows: HashMap<ModelName, Known>,
     lints: Lints,
 }
@@ -410,7 +414,7 @@ impl Compiler<'_> {
     }
 
     fn resolve(&self, parsed: &Parsed) -> (Option<Vec<Column>>, Diagnostics) {
-        analysis::resolve(parsed, &|parts| self.relation(parts), &self.known_tables())
+        analysis::resolve(parsed, &|parts| self.relation(parts), &self.known)
     }
 
     /// Resolves a query and looks for lints. `model` is whose query it is; none for a dashboard's.
@@ -422,7 +426,7 @@ impl Compiler<'_> {
             time_zone: lints::time_zone(self.project),
             facts: &|parts| self.facts(parts),
         };
-        analysis::examine(parsed, &|parts| self.relation(parts), &self.known_tables(), &around)
+        analysis::examine(parsed, &|parts| self.relation(parts), &self.known, &around)
     }
 
     /// What is known of a table's rows.
@@ -440,20 +444,6 @@ impl Compiler<'_> {
             }
             Some(Target::System) | None => Known::default(),
         }
-    }
-
-    fn known_tables(&self) -> Vec<String> {
-        self.project
-            .models
-            .keys()
-            .map(ToString::to_string)
-            .chain(
-                self.project
-                    .sources
-                    .iter()
-                    .flat_map(|(s, source)| source.tables.keys().map(move |t| format!("{s}.{t}"))),
-            )
-            .collect()
     }
 
     fn relation(&self, parts: &[String]) -> Option<Relation> {
@@ -503,6 +493,12 @@ impl Compiler<'_> {
         }
         reads
     }
+}
+
+/// The names of all models and tables of sources.
+fn known_tables(project: &Project) -> Vec<String> {
+    let sources = project.sources.iter().flat_map(|(s, source)| source.tables.keys().map(move |t| format!("{s}.{t}")));
+    project.models.keys().map(ToString::to_string).chain(sources).collect()
 }
 
 fn source_columns(table: &SourceTable) -> Vec<Column> {
