@@ -53,7 +53,9 @@ impl Resolver<'_> {
     fn misplaced(&mut self, e: &Expr, clause: &str, scope: &Scope<'_>, items: &[(&Expr, Option<&Ident>)]) {
         let meant = match (e, whole_number(e)) {
             (_, Some(n)) => usize::try_from(n - 1).ok().and_then(|i| items.get(i)).map(|(e, _)| *e),
-            (Expr::Identifier(ident), _) if !matches!(scope.find(&[ident.value.clone()]), Found::Column { .. }) => {
+            (Expr::Identifier(ident), _)
+                if !matches!(scope.find(std::slice::from_ref(&ident.value)), Found::Column { .. }) =>
+            {
                 items.iter().find(|(_, a)| a.is_some_and(|a| same(&a.value, &ident.value))).map(|(e, _)| *e)
             }
             _ => None,
@@ -199,7 +201,8 @@ impl Resolver<'_> {
             B::Eq | B::NotEq | B::Lt | B::LtEq | B::Gt | B::GtEq | B::Spaceship => {
                 let open = |t: &DataType| matches!(t, DataType::Void | DataType::Variant);
                 let nested = is_nested(a) != is_nested(b) && !open(a) && !open(b);
-                !nested && !(a.is_temporal() && b.is_numeric()) && !(a.is_numeric() && b.is_temporal())
+                let number_and_time = |a: &DataType, b: &DataType| a.is_numeric() && b.is_temporal();
+                !(nested || number_and_time(a, b) || number_and_time(b, a))
             }
             B::And | B::Or => ![a, b].iter().any(|t| t.is_numeric() || t.is_temporal() || is_nested(t)),
             _ => true,

@@ -311,7 +311,8 @@ fn is_missing(e: &Expr, scope: &Scope<'_>, items: &[(&Expr, Option<&Ident>)]) ->
         let parts: Vec<String> = idents.iter().map(|i| i.value.clone()).collect();
         let found = scope.find(&parts);
         let there = matches!(found, Found::Column { .. } | Found::Other { .. } | Found::Perhaps);
-        if !there && !(parts.len() == 1 && is_alias(&parts[0])) {
+        let is_there = there || matches!(parts.as_slice(), [name] if is_alias(name));
+        if !is_there {
             return true;
         }
     }

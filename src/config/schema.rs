@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{
     connections, dashboards, data_tests, environments, incremental, kept, load, models, schedule, sources, syncs,
 };
+use crate::diag::{Severity, codes};
 
 /// Returns the schema, in the draft of 2020-12.
 pub fn schema() -> Value {
@@ -43,6 +44,7 @@ pub fn schema() -> Value {
                     "Folders of SQL files, or single files, and what their queries become. What a file says wins over what its folder says.",
                 ),
             ),
+            ("lints", described(levels(), "How much the project cares for warnings and notes.")),
             ("dashboards", described(named_or_nothing(dashboard()), "Lakeview dashboards.")),
             ("jobs", described(named_or_nothing(job()), "Steps that belong together: `kiln sync-and-refresh JOB`.")),
             (
@@ -265,6 +267,7 @@ fn model() -> Value {
             ("cluster_by", columns("Columns that the table is clustered by, at most four.")),
             ("description", text("Comment on the table or view; of a file, not of a folder.")),
             ("tests", list(test(), "What must hold of its rows before anybody reads them.")),
+            ("allow", list(text("A lint."), "Lints that are meant to be so here.")),
             ("tags", list(text("A word."), "Words by which it can be selected: `--select tag:WORD`.")),
             ("timeout", described(duration(), "How long its build may take.")),
             ("strategy", described(json!({"enum": incremental::STRATEGIES}), "What becomes of new rows.")),
@@ -334,6 +337,15 @@ fn test() -> Value {
     );
     test["oneOf"] = data_tests::RULES.iter().map(|rule| json!({"required": [rule]})).collect();
     test
+}
+
+/// Names of warnings and notes with the project's levels.
+fn levels() -> Value {
+    let names = codes().filter(|code| code.severity != Severity::Error).map(|code| code.name);
+    let level = json!({"enum": ["off", "note", "warning", "error"]});
+    let names: Map<String, Value> = names.map(|name| (name.to_owned(), level.clone())).collect();
+    // By their numbers too.
+    json!({"type": ["object", "null"], "properties": names, "additionalProperties": level})
 }
 
 fn dashboard() -> Value {

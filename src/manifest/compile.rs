@@ -7,27 +7,22 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::lints::{self, Lints};
+use super::names::{Target, known_names, source_columns, table_name, target};
+use super::parse::{ParsedModel, levels, order_models, parse_models};
 use super::{
     CompiledDashboard, CompiledIncrement, CompiledModel, CompiledTest, Manifest, Place, ReadFrom, Reads, SourceRead,
     data_tests, parallel, unit_tests,
 };
-use crate::analysis::{self, Column, DataType, Examined, Known, Parsed, ReadPlace, Relation, Surroundings, TableRead};
-use crate::config::{Dashboard, Materialization, Model, Project, Source, SourceTable, Strategy};
+use crate::analysis::{self, Column, Examined, Known, Parsed, ReadPlace, Relation, Surroundings, TableRead};
+use crate::config::{Dashboard, Materialization, Model, Project, Strategy};
 use crate::dashboards::{self, LvDash, Tables};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span, did_you_mean};
 use crate::dialect::{self, Summary};
-use crate::graph::Graph;
 use crate::ids::{DashboardName, Fingerprint, ModelName, TableName};
-use crate::template::{Rendered, Templates, Wanted};
+use crate::template::Templates;
 
 /// Largest dashboard file that is read, in bytes.
 const MAX_DASHBOARD_BYTES: usize = 10 << 20;
-
-/// So many models are rendered together.
-const SHARE: usize = 32;
-
-/// Columns that Fivetran adds to every table it lands (soft delete mode).
-const SYSTEM_COLUMNS: [(&str, &str); 2] = [("_fivetran_synced", "TIMESTAMP"), ("_fivetran_deleted", "BOOLEAN")];
 
 /// Compiles a project.
 ///
@@ -88,173 +83,6 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
     })
 }
 
-type ParsedModels = IndexMap<ModelName, ParsedModel>;
-
-/// A model's query, rendered and parsed.
-struct ParsedModel {
-    /// All of it.
-    whole: (Arc<Rendered>, Parsed),
-    /// What is new, of an incremental model.
-    increment: Option<(Arc<Rendered>, Parsed)>,
-}
-
-impl ParsedModel {
-    /// Lists what it reads in whichever form. That it reads its own table for what is new is no circle.
-    fn reads<'a>(&'a self, project: &'a Project, own: &'a ModelName) -> impl Iterator<Item = &'a TableRead> {
-        let others = move |read: &&TableRead| !matches!(target(project, &read.parts), Some(Target::Model(other)) if other == own);
-        let increment = self.increment.iter().flat_map(|(_, parsed)| parsed.reads()).filter(others);
-        self.whole.1.reads().iter().chain(increment)
-    }
-}
-
-fn parse_models(project: &Project, diagnostics: &mut Diagnostics) -> ParsedModels {
-    let templates = match Templates::new(project) {
-        Ok(templates) => templates,
-        Err(found) => {
-            diagnostics.extend(found);
-            return ParsedModels::new();
-        }
-    };
-    let mut models = ParsedModels::new();
-    let all: Vec<&Model> = project.models.values().collect();
-    let shares: Vec<&[&Model]> = all.chunks(SHARE).collect();
-    let parsed = parallel::map(&shares, 1, |models| parse_share(project, models, &templates));
-    for (model, parsed) in all.iter().zip(parsed.into_iter().flatten()) {
-        match parsed {
-            Ok(parsed) => {
-                models.insert(model.name.clone(), parsed);
-            }
-            Err(found) => diagnostics.extend(found),
-        }
-    }
-    models
-}
-
-/// Renders and parses some models, the incremental ones in both forms.
-fn parse_share(project: &Project, models: &[&Model], templates: &Templates) -> Vec<Result<ParsedModel, Diagnostics>> {
-    let tables: Vec<String> = models.iter().map(|model| table_name(project, model).to_sql()).collect();
-    let mut wanted = Vec::new();
-    for (model, this) in models.iter().zip(&tables) {
-        wanted.push(Wanted { path: &model.path, this, incremental: false });
-        if model.incremental.is_some() {
-            wanted.push(Wanted { path: &model.path, this, incremental: true });
-        }
-    }
-    let mut forms = templates.render_models(&wanted).into_iter().map(|rendered| {
-        let rendered = rendered?;
-        let parsed = analysis::parse(&rendered)?;
-        Ok::<_, Diagnostics>((Arc::new(rendered), parsed))
-    });
-    let mut next = || forms.next().unwrap_or_else(|| Err(Diagnostics::new()));
-    let both = |model: &&Model| {
-        let whole = next();
-        let increment = model.incremental.as_ref().map(|_| next()).transpose();
-        // What is wrong with both forms is told once.
-        let whole = whole?;
-        Ok(ParsedModel { whole, increment: increment? })
-    };
-    models.iter().map(both).collect()
-}
-
-fn table_name(project: &Project, model: &Model) -> TableName {
-    TableName::new(&project.environment.catalog, &project.environment.schema, model.name.as_str())
-}
-
-/// Returns the models, each after those that it reads; reports a cycle at each of its reads.
-fn order_models(project: &Project, parsed: &ParsedModels, diagnostics: &mut Diagnostics) -> Vec<ModelName> {
-    let mut graph = Graph::new();
-    for (name, parsed) in parsed {
-        graph.add(name.clone());
-        for read in parsed.reads(project, name) {
-            if let Some(Target::Model(other)) = target(project, &read.parts) {
-                graph.need(name.clone(), other.clone());
-            }
-        }
-    }
-    match graph.order() {
-        Ok(order) => order.into_iter().cloned().collect(),
-        Err(cycle) => {
-            diagnostics.push(cycle_diagnostic(project, parsed, &cycle));
-            Vec::new()
-        }
-    }
-}
-
-/// Puts models into levels: each reads only models of the levels before its own.
-fn levels<'a>(
-    project: &'a Project,
-    parsed: &'a ParsedModels,
-    order: &[ModelName],
-) -> Vec<Vec<(&'a Model, &'a ParsedModel)>> {
-    let mut level_of: HashMap<&ModelName, usize> = HashMap::new();
-    let mut levels: Vec<Vec<(&Model, &ParsedModel)>> = Vec::new();
-    for name in order {
-        let (Some(model), Some((own, parsed))) = (project.models.get(name), parsed.get_key_value(name)) else {
-            continue;
-        };
-        let below = parsed.reads(project, own).filter_map(|read| match target(project, &read.parts) {
-            Some(Target::Model(other)) => level_of.get(other).map(|level| level + 1),
-            _ => None,
-        });
-        let level = below.max().unwrap_or(0);
-        level_of.insert(own, level);
-        levels.resize_with(levels.len().max(level + 1), Vec::new);
-        levels[level].push((model, parsed));
-    }
-    levels
-}
-
-fn cycle_diagnostic(project: &Project, parsed: &ParsedModels, cycle: &[ModelName]) -> Diagnostic {
-    let path = cycle.iter().map(|m| format!("`{m}`")).collect::<Vec<_>>().join(" reads ");
-    let mut diagnostic = Diagnostic::error("cycle", format!("models read each other in a circle: {path}"))
-        .help("Take one of these reads out, or move what both need into a model of its own.");
-    for pair in cycle.windows(2) {
-        let read = parsed[&pair[0]]
-            .reads(project, &pair[0])
-            .find(|read| matches!(target(project, &read.parts), Some(Target::Model(other)) if *other == pair[1]));
-        let Some(read) = read else { continue };
-        diagnostic = match diagnostic.primary {
-            None => diagnostic.at_with(read.span.clone(), format!("`{}` reads `{}` here", pair[0], pair[1])),
-            Some(_) => diagnostic.related(read.span.clone(), format!("`{}` reads `{}` here", pair[0], pair[1])),
-        };
-    }
-    diagnostic
-}
-
-/// What a name in a query stands for.
-pub(super) enum Target<'a> {
-    Model(&'a ModelName),
-    Source(&'a str, Option<&'a SourceTable>),
-    /// A schema that the workspace itself keeps, such as `information_schema` or the catalog `system`.
-    System,
-}
-
-/// Finds what a table name stands for; none if the project knows nothing of that name.
-pub(super) fn target<'a>(project: &'a Project, parts: &[String]) -> Option<Target<'a>> {
-    let environment = &project.environment;
-    let lower: Vec<String> = parts.iter().map(|part| part.to_lowercase()).collect();
-    let (catalog, schema, name) = match lower.as_slice() {
-        [name] => (None, None, name),
-        [schema, name] => (None, Some(schema.as_str()), name),
-        [catalog, schema, name] => (Some(catalog.as_str()), Some(schema.as_str()), name),
-        _ => return None,
-    };
-    if catalog == Some("system") || schema == Some("information_schema") {
-        return Some(Target::System);
-    }
-    let own_catalog = environment.catalog.to_lowercase();
-    let in_own_catalog = catalog.is_none_or(|c| c == own_catalog);
-    if in_own_catalog && schema.is_none_or(|s| s == environment.schema.to_lowercase()) {
-        return project.models.get_key_value(name.as_str()).map(|(name, _)| Target::Model(name));
-    }
-    let (schema_name, source) = project.sources.iter().find(|(s, _)| Some(s.to_lowercase().as_str()) == schema)?;
-    if catalog.is_some_and(|c| c != source.catalog.as_deref().unwrap_or(&environment.catalog).to_lowercase()) {
-        return None;
-    }
-    let table = source.tables.iter().find(|(t, _)| t.to_lowercase() == *name);
-    table.map(|(_, table)| Target::Source(schema_name, Some(table)))
-}
-
 /// Returns all models that a model rests on.
 fn models_below(models: &IndexMap<ModelName, CompiledModel>, name: &ModelName) -> HashSet<ModelName> {
     let mut below = HashSet::new();
@@ -306,14 +134,6 @@ struct FoundDashboard {
     problems: Diagnostics,
     /// What was examined of each dataset, by its label.
     datasets: Vec<(String, Examined)>,
-}
-
-/// Lists the names of a project's models and sources, as queries write them.
-fn known_names(project: &Project) -> Vec<String> {
-    let tables = |(schema, source): (&String, &Source)| -> Vec<String> {
-        source.tables.keys().map(|table| format!("{schema}.{table}")).collect()
-    };
-    project.models.keys().map(ToString::to_string).chain(project.sources.iter().flat_map(tables)).collect()
 }
 
 impl Compiler<'_> {
@@ -554,18 +374,6 @@ impl Compiler<'_> {
     }
 }
 
-/// Returns the columns of a source's table: the declared ones, and those that Fivetran adds.
-pub(super) fn source_columns(table: &SourceTable) -> Vec<Column> {
-    let declared = table.columns.iter().map(|(name, type_)| (name.as_str(), type_.as_str()));
-    // Of a table that was read, it is known whether it has them.
-    let has = |name: &str| table.locked.as_ref().is_none_or(|locked| locked.contains_key(name));
-    let system = SYSTEM_COLUMNS.into_iter().filter(|(name, _)| !table.columns.contains_key(*name) && has(name));
-    declared
-        .chain(system)
-        .map(|(name, type_)| Column { name: name.to_owned(), data_type: DataType::parse(type_) })
-        .collect()
-}
-
 /// Checks the query for what is new, beyond what was said of the whole one already.
 fn check_increment(model: &Model, increment: &Examined, whole: Option<&[Column]>, diagnostics: &mut Diagnostics) {
     for problem in named(model, increment.problems.clone()) {
@@ -599,6 +407,18 @@ fn appended(model: &Model, parsed: &ParsedModel) -> Option<Diagnostic> {
     let message = format!("`{}` appends all its rows again in each run", model.name);
     let help = "Read only what is new where `incremental` is true: `{% if incremental %}WHERE … {% endif %}`.";
     Some(Diagnostic::warning("appends-everything", message).at(place.span(0..0)).help(help))
+}
+
+/// Names the model in problems whose place does not tell it: those in a macro, which many models may use.
+fn named(model: &Model, problems: Diagnostics) -> Diagnostics {
+    let mut named = Diagnostics::new();
+    for mut problem in problems {
+        if problem.primary.as_ref().is_some_and(|(span, _)| span.path() != model.path) {
+            problem.message = format!("model `{}`: {}", model.name, problem.message);
+        }
+        named.push(problem);
+    }
+    named
 }
 
 /// Checks that the columns which a model's settings name are columns of its query.

@@ -8,7 +8,9 @@ mod compile;
 mod data_tests;
 pub mod lineage;
 mod lints;
+mod names;
 mod parallel;
+mod parse;
 mod unit_tests;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,6 @@
 //! Unit tests of models against what the models read and return.
 
-use super::compile::{Target, source_columns, target};
+use super::names::{Target, source_columns, target};
 use super::{CompiledModel, ReadFrom};
 use crate::analysis::Column;
 use crate::config::{Cell, Project, UnitTest};

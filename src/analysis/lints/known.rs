@@ -5,6 +5,7 @@
 //! joins by a key. What is not understood is not known, so a lint that asks here keeps silent or not as it decides.
 
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use sqlparser::ast::{
     Expr, FunctionArguments, Join, JoinConstraint, JoinOperator, LimitClause, ObjectName, Query, Select, SetExpr,
@@ -76,19 +77,19 @@ pub(super) struct Factor {
 /// What is known of every part of a query, by the addresses of the parts.
 #[derive(Default)]
 pub(super) struct Parts {
-    factors: HashMap<*const Select, Vec<Factor>>,
+    factors: HashMap<*const Select, Rc<[Factor]>>,
     keys: HashMap<*const Select, Vec<BTreeSet<Place>>>,
     queries: HashMap<*const Query, Known>,
 }
 
 impl Parts {
     /// The entries of a SELECT's FROM.
-    pub(super) fn factors(&self, select: &Select) -> &[Factor] {
-        self.factors.get(&std::ptr::from_ref(select)).map_or(&[], Vec::as_slice)
+    pub(super) fn factors(&self, select: &Select) -> Rc<[Factor]> {
+        self.factors.get(&std::ptr::from_ref(select)).cloned().unwrap_or_default()
     }
 
     /// The columns of a SELECT's FROM of which no two rows have the same values.
-    pub(super) fn from_keys(&self, select: &Select) -> &[BTreeSet<Place>] {
+    pub(super) fn keys(&self, select: &Select) -> &[BTreeSet<Place>] {
         self.keys.get(&std::ptr::from_ref(select)).map_or(&[], Vec::as_slice)
     }
 
@@ -181,7 +182,7 @@ impl<'a> Finder<'a> {
         }
         let known = output(select, &from);
         self.parts.keys.insert(std::ptr::from_ref(select), from.keys);
-        self.parts.factors.insert(std::ptr::from_ref(select), from.factors);
+        self.parts.factors.insert(std::ptr::from_ref(select), from.factors.into());
         known
     }
 
@@ -277,7 +278,9 @@ impl<'a> Finder<'a> {
             return Known { is_source: false, soft_deletes: false, ..known.clone() };
         }
         let mut known = (self.facts)(&parts);
-        if let Some(Relation::Known(columns)) = (self.relation)(&parts) {
+        if known.columns.is_none()
+            && let Some(Relation::Known(columns)) = (self.relation)(&parts)
+        {
             known.columns = Some(columns.iter().map(|c| c.name.to_lowercase()).collect());
         }
         known

@@ -115,6 +115,8 @@ pub(super) struct Lints<'r> {
     unknown: Vec<(Range<usize>, String)>,
     /// Whether the text minds rows that Fivetran has marked as deleted.
     minds_deleted: bool,
+    /// Whether it speaks of cohorts, and of nothing that tells how old they are.
+    ignores_age: bool,
 }
 
 impl<'r> Lints<'r> {
@@ -128,6 +130,7 @@ impl<'r> Lints<'r> {
             seen: HashSet::new(),
             unknown: Vec::new(),
             minds_deleted: ["_fivetran_deleted", "_fivetran_active"].iter().any(|name| text.contains(name)),
+            ignores_age: models::ignores_age(&text),
         }
     }
 }
@@ -136,7 +139,7 @@ impl Resolver<'_> {
     /// Looks at a SELECT whose names have been resolved.
     pub(super) fn lint_select(&mut self, select: &Select, scope: &Scope<'_>) {
         let Some(lints) = self.lints.as_ref().filter(|_| !self.is_quiet()) else { return };
-        let factors = lints.parts.factors(select).to_vec();
+        let factors = lints.parts.factors(select);
         self.lint_joins(select, scope, &factors);
         self.lint_values(select, scope, &factors);
         self.lint_windows(select, scope, &factors);

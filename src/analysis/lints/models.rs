@@ -78,30 +78,7 @@ impl Resolver<'_> {
 
     /// Shares by cohort within some days, with no regard to which cohorts have had these days.
     pub(super) fn lint_cohorts(&mut self, select: &Select) {
-        const AGE: [&str; 20] = [
-            "observ",
-            "matur",
-            "complete",
-            "censor",
-            "current_date",
-            "current_timestamp",
-            "now()",
-            "last_full",
-            "date_add",
-            "dateadd",
-            "date_sub",
-            "interval",
-            "add_months",
-            "eligible",
-            "window_end",
-            "cutoff",
-            "as_of",
-            "max(",
-            "last_day",
-            "at_risk",
-        ];
-        let text = self.map.text().to_lowercase();
-        if !text.contains("cohort") || AGE.iter().any(|word| text.contains(word)) {
+        if self.lints.as_ref().is_none_or(|lints| !lints.ignores_age) {
             return;
         }
         let by_cohort =
@@ -140,6 +117,33 @@ impl Resolver<'_> {
             }
         }
     }
+}
+
+/// Tells whether a text, in lower case, speaks of cohorts and of nothing that tells how long they have been watched.
+pub(super) fn ignores_age(text: &str) -> bool {
+    const AGE: [&str; 20] = [
+        "observ",
+        "matur",
+        "complete",
+        "censor",
+        "current_date",
+        "current_timestamp",
+        "now()",
+        "last_full",
+        "date_add",
+        "dateadd",
+        "date_sub",
+        "interval",
+        "add_months",
+        "eligible",
+        "window_end",
+        "cutoff",
+        "as_of",
+        "max(",
+        "last_day",
+        "at_risk",
+    ];
+    text.contains("cohort") && !AGE.iter().any(|word| text.contains(word))
 }
 
 /// `count(*)`, `count(DISTINCT customer_id)`.

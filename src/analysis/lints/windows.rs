@@ -71,7 +71,7 @@ impl Resolver<'_> {
         {
             return;
         }
-        if lints.parts.from_keys(select).iter().any(|key| key.is_subset(&ordered)) {
+        if lints.parts.keys(select).iter().any(|key| key.is_subset(&ordered)) {
             return;
         }
         if ties_are_alike(select, factors, &ordered, &place) {

@@ -9,7 +9,7 @@ use crate::config::Project;
 use crate::dashboards::{self, LvDash};
 use crate::diag::{SourceFile, Span};
 use crate::ids::ModelName;
-use crate::manifest::compile::{Target, source_columns, target};
+use crate::manifest::names::{Target, source_columns, target};
 use crate::manifest::{CompiledDashboard, CompiledModel, Manifest};
 
 impl Lineage {

@@ -1,0 +1,66 @@
+//! Which table a name of a query stands for.
+
+use crate::analysis::{Column, DataType};
+use crate::config::{Model, Project, Source, SourceTable};
+use crate::ids::{ModelName, TableName};
+
+/// Columns that Fivetran adds to every table it lands (soft delete mode).
+const SYSTEM_COLUMNS: [(&str, &str); 2] = [("_fivetran_synced", "TIMESTAMP"), ("_fivetran_deleted", "BOOLEAN")];
+
+/// What a name in a query stands for.
+pub(super) enum Target<'a> {
+    Model(&'a ModelName),
+    Source(&'a str, Option<&'a SourceTable>),
+    /// A schema that the workspace itself keeps, such as `information_schema` or the catalog `system`.
+    System,
+}
+
+/// Finds what a table name stands for; none if the project knows nothing of that name.
+pub(super) fn target<'a>(project: &'a Project, parts: &[String]) -> Option<Target<'a>> {
+    let environment = &project.environment;
+    let lower: Vec<String> = parts.iter().map(|part| part.to_lowercase()).collect();
+    let (catalog, schema, name) = match lower.as_slice() {
+        [name] => (None, None, name),
+        [schema, name] => (None, Some(schema.as_str()), name),
+        [catalog, schema, name] => (Some(catalog.as_str()), Some(schema.as_str()), name),
+        _ => return None,
+    };
+    if catalog == Some("system") || schema == Some("information_schema") {
+        return Some(Target::System);
+    }
+    let own_catalog = environment.catalog.to_lowercase();
+    let in_own_catalog = catalog.is_none_or(|c| c == own_catalog);
+    if in_own_catalog && schema.is_none_or(|s| s == environment.schema.to_lowercase()) {
+        return project.models.get_key_value(name.as_str()).map(|(name, _)| Target::Model(name));
+    }
+    let (schema_name, source) = project.sources.iter().find(|(s, _)| Some(s.to_lowercase().as_str()) == schema)?;
+    if catalog.is_some_and(|c| c != source.catalog.as_deref().unwrap_or(&environment.catalog).to_lowercase()) {
+        return None;
+    }
+    let table = source.tables.iter().find(|(t, _)| t.to_lowercase() == *name);
+    table.map(|(_, table)| Target::Source(schema_name, Some(table)))
+}
+
+/// Lists the names of a project's models and sources, as queries write them.
+pub(super) fn known_names(project: &Project) -> Vec<String> {
+    let tables = |(schema, source): (&String, &Source)| -> Vec<String> {
+        source.tables.keys().map(|table| format!("{schema}.{table}")).collect()
+    };
+    project.models.keys().map(ToString::to_string).chain(project.sources.iter().flat_map(tables)).collect()
+}
+
+/// Returns the columns of a source's table: the declared ones, and those that Fivetran adds.
+pub(super) fn source_columns(table: &SourceTable) -> Vec<Column> {
+    let declared = table.columns.iter().map(|(name, type_)| (name.as_str(), type_.as_str()));
+    // Of a table that was read, it is known whether it has them.
+    let has = |name: &str| table.locked.as_ref().is_none_or(|locked| locked.contains_key(name));
+    let system = SYSTEM_COLUMNS.into_iter().filter(|(name, _)| !table.columns.contains_key(*name) && has(name));
+    declared
+        .chain(system)
+        .map(|(name, type_)| Column { name: name.to_owned(), data_type: DataType::parse(type_) })
+        .collect()
+}
+
+pub(super) fn table_name(project: &Project, model: &Model) -> TableName {
+    TableName::new(&project.environment.catalog, &project.environment.schema, model.name.as_str())
+}

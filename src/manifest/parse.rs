@@ -1,0 +1,147 @@
+//! Models from their files to parsed queries, in an order in which each comes after those that it reads.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::names::{Target, table_name, target};
+use super::parallel;
+use crate::analysis::{self, Parsed, TableRead};
+use crate::config::{Model, Project};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::graph::Graph;
+use crate::ids::ModelName;
+use crate::template::{Rendered, Templates, Wanted};
+
+/// So many models are rendered together.
+const SHARE: usize = 32;
+
+pub(super) type ParsedModels = IndexMap<ModelName, ParsedModel>;
+
+/// A model's query, rendered and parsed.
+pub(super) struct ParsedModel {
+    /// All of it.
+    pub(super) whole: (Arc<Rendered>, Parsed),
+    /// What is new, of an incremental model.
+    pub(super) increment: Option<(Arc<Rendered>, Parsed)>,
+}
+
+impl ParsedModel {
+    /// Lists what it reads in whichever form. That it reads its own table for what is new is no circle.
+    pub(super) fn reads<'a>(&'a self, project: &'a Project, own: &'a ModelName) -> impl Iterator<Item = &'a TableRead> {
+        let others = move |read: &&TableRead| !matches!(target(project, &read.parts), Some(Target::Model(other)) if other == own);
+        let increment = self.increment.iter().flat_map(|(_, parsed)| parsed.reads()).filter(others);
+        self.whole.1.reads().iter().chain(increment)
+    }
+}
+
+pub(super) fn parse_models(project: &Project, diagnostics: &mut Diagnostics) -> ParsedModels {
+    let templates = match Templates::new(project) {
+        Ok(templates) => templates,
+        Err(found) => {
+            diagnostics.extend(found);
+            return ParsedModels::new();
+        }
+    };
+    let mut models = ParsedModels::new();
+    let all: Vec<&Model> = project.models.values().collect();
+    let shares: Vec<&[&Model]> = all.chunks(SHARE).collect();
+    let parsed = parallel::map(&shares, 1, |models| parse_share(project, models, &templates));
+    for (model, parsed) in all.iter().zip(parsed.into_iter().flatten()) {
+        match parsed {
+            Ok(parsed) => {
+                models.insert(model.name.clone(), parsed);
+            }
+            Err(found) => diagnostics.extend(found),
+        }
+    }
+    models
+}
+
+/// Renders and parses some models, the incremental ones in both forms.
+fn parse_share(project: &Project, models: &[&Model], templates: &Templates) -> Vec<Result<ParsedModel, Diagnostics>> {
+    let tables: Vec<String> = models.iter().map(|model| table_name(project, model).to_sql()).collect();
+    let mut wanted = Vec::new();
+    for (model, this) in models.iter().zip(&tables) {
+        wanted.push(Wanted { path: &model.path, this, incremental: false });
+        if model.incremental.is_some() {
+            wanted.push(Wanted { path: &model.path, this, incremental: true });
+        }
+    }
+    let mut forms = templates.render_models(&wanted).into_iter().map(|rendered| {
+        let rendered = rendered?;
+        let parsed = analysis::parse(&rendered)?;
+        Ok::<_, Diagnostics>((Arc::new(rendered), parsed))
+    });
+    let mut next = || forms.next().unwrap_or_else(|| Err(Diagnostics::new()));
+    let both = |model: &&Model| {
+        let whole = next();
+        let increment = model.incremental.as_ref().map(|_| next()).transpose();
+        // What is wrong with both forms is told once.
+        let whole = whole?;
+        Ok(ParsedModel { whole, increment: increment? })
+    };
+    models.iter().map(both).collect()
+}
+
+/// Returns the models, each after those that it reads; reports a cycle at each of its reads.
+pub(super) fn order_models(project: &Project, parsed: &ParsedModels, diagnostics: &mut Diagnostics) -> Vec<ModelName> {
+    let mut graph = Graph::new();
+    for (name, parsed) in parsed {
+        graph.add(name.clone());
+        for read in parsed.reads(project, name) {
+            if let Some(Target::Model(other)) = target(project, &read.parts) {
+                graph.need(name.clone(), other.clone());
+            }
+        }
+    }
+    match graph.order() {
+        Ok(order) => order.into_iter().cloned().collect(),
+        Err(cycle) => {
+            diagnostics.push(cycle_diagnostic(project, parsed, &cycle));
+            Vec::new()
+        }
+    }
+}
+
+/// Puts models into levels: each reads only models of the levels before its own.
+pub(super) fn levels<'a>(
+    project: &'a Project,
+    parsed: &'a ParsedModels,
+    order: &[ModelName],
+) -> Vec<Vec<(&'a Model, &'a ParsedModel)>> {
+    let mut level_of: HashMap<&ModelName, usize> = HashMap::new();
+    let mut levels: Vec<Vec<(&Model, &ParsedModel)>> = Vec::new();
+    for name in order {
+        let (Some(model), Some((own, parsed))) = (project.models.get(name), parsed.get_key_value(name)) else {
+            continue;
+        };
+        let below = parsed.reads(project, own).filter_map(|read| match target(project, &read.parts) {
+            Some(Target::Model(other)) => level_of.get(other).map(|level| level + 1),
+            _ => None,
+        });
+        let level = below.max().unwrap_or(0);
+        level_of.insert(own, level);
+        levels.resize_with(levels.len().max(level + 1), Vec::new);
+        levels[level].push((model, parsed));
+    }
+    levels
+}
+
+fn cycle_diagnostic(project: &Project, parsed: &ParsedModels, cycle: &[ModelName]) -> Diagnostic {
+    let path = cycle.iter().map(|m| format!("`{m}`")).collect::<Vec<_>>().join(" reads ");
+    let mut diagnostic = Diagnostic::error("cycle", format!("models read each other in a circle: {path}"))
+        .help("Take one of these reads out, or move what both need into a model of its own.");
+    for pair in cycle.windows(2) {
+        let read = parsed[&pair[0]]
+            .reads(project, &pair[0])
+            .find(|read| matches!(target(project, &read.parts), Some(Target::Model(other)) if *other == pair[1]));
+        let Some(read) = read else { continue };
+        diagnostic = match diagnostic.primary {
+            None => diagnostic.at_with(read.span.clone(), format!("`{}` reads `{}` here", pair[0], pair[1])),
+            Some(_) => diagnostic.related(read.span.clone(), format!("`{}` reads `{}` here", pair[0], pair[1])),
+        };
+    }
+    diagnostic
+}
