@@ -341,11 +341,13 @@ fn test() -> Value {
 
 /// Names of warnings and notes with the project's levels.
 fn levels() -> Value {
-    let names = codes().filter(|code| code.severity != Severity::Error).map(|code| code.name);
+    let names = codes().filter(|code| code.severity != Severity::Error).flat_map(|code| [code.name, code.number]);
     let level = json!({"enum": ["off", "note", "warning", "error"]});
-    let names: Map<String, Value> = names.map(|name| (name.to_owned(), level.clone())).collect();
-    // By their numbers too.
-    json!({"type": ["object", "null"], "properties": names, "additionalProperties": level})
+    json!({
+        "type": ["object", "null"],
+        "propertyNames": {"enum": names.collect::<Vec<_>>()},
+        "additionalProperties": level,
+    })
 }
 
 fn dashboard() -> Value {

@@ -184,7 +184,8 @@ pub(super) fn argument(field: &Field, columns: &[Column]) -> Option<Diagnostic> 
         "DATE_TRUNC" => ("a date or a timestamp", is_time(data_type), *data_type == DataType::String),
         _ => return None,
     };
-    if fits {
+    // Where these two fail for every value, the query itself has been found wrong.
+    if fits || !castable && matches!(function.as_str(), "SUM" | "AVG") {
         return None;
     }
     let message = format!("`{function}` takes {wanted}, but `{name}` is {data_type}");

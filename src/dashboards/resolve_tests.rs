@@ -166,7 +166,7 @@ fn every_expression_of_a_widget_is_resolved_at_its_place() {
             "`country`",
             "SUM(`day`)",
             json!({}),
-            "error argument-type at SUM(`day`): widget `w`: `SUM` takes a number, but `day` is DATE",
+            "error type-mismatch at SUM: widget `w`: `SUM` adds numbers up, and its argument is of type DATE",
         ),
         (
             "`country`",

@@ -83,7 +83,7 @@ fn jobs(served: &Served) -> Vec<Value> {
 fn run(served: &Served) -> (String, Vec<(String, String)>) {
     let all = jobs(served);
     assert_eq!(all.len(), 1, "{all:?}");
-    let begun = served.post("/api/2.2/jobs/run-now", &json!({"job_id": all[0]["job_id"]}));
+    let begun = served.ask_for("/api/2.2/jobs/run-now", &json!({"job_id": all[0]["job_id"]}));
     let path = format!("/api/2.2/jobs/runs/get?run_id={}", begun["run_id"]);
     let limit = Instant::now() + Duration::from_secs(60);
     loop {
@@ -204,7 +204,7 @@ fn a_job_altered_by_hand_is_found_and_put_right_and_what_kiln_does_not_know_stay
         .as_array_mut()
         .expect("tasks")
         .push(json!({"task_key": "mine", "notebook_task": {"notebook_path": "/n"}}));
-    served.post("/api/2.2/jobs/reset", &json!({"job_id": job["job_id"], "new_settings": settings}));
+    served.ask_for("/api/2.2/jobs/reset", &json!({"job_id": job["job_id"], "new_settings": settings}));
     let found = changes(&project, &served);
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].0, "update job tiny: daily (main.tiny)");
@@ -220,7 +220,7 @@ fn a_job_altered_by_hand_is_found_and_put_right_and_what_kiln_does_not_know_stay
     // Renamed, it is still ours.
     let mut renamed = now["settings"].clone();
     renamed["name"] = json!("Renamed");
-    served.post("/api/2.2/jobs/reset", &json!({"job_id": job["job_id"], "new_settings": renamed}));
+    served.ask_for("/api/2.2/jobs/reset", &json!({"job_id": job["job_id"], "new_settings": renamed}));
     assert_eq!(changes(&project, &served)[0].1, ["it is named `Renamed`"]);
     deploy(&project, &served, &[]);
     assert_eq!(jobs(&served).len(), 1);
@@ -263,7 +263,7 @@ fn environments_say_whether_schedules_run_and_a_schedule_that_goes_takes_its_job
     project.replace("jobs.yaml", "schedules: none", "schedules: run");
     deploy(&project, &served, &[]);
     // A job of another project is none of ours.
-    served.post("/api/2.2/jobs/create", &json!({"name": "tiny: daily (main.tiny)"}));
+    served.ask_for("/api/2.2/jobs/create", &json!({"name": "tiny: daily (main.tiny)"}));
     assert_eq!(changes(&project, &served), []);
     let ran = kiln(&project, &served, &["destroy"]);
     assert_eq!(ran.status, 0, "{}", ran.stderr);

@@ -69,7 +69,7 @@ fn an_environment_tells_how_it_stands() {
     // A scheduled run that failed.
     served.sql("CREATE TABLE main.tiny._kiln_lock (x INT)");
     let id = served.get("/api/2.2/jobs/list").1["jobs"][0]["job_id"].clone();
-    let run = served.post("/api/2.2/jobs/run-now", &json!({"job_id": id}))["run_id"].clone();
+    let run = served.ask_for("/api/2.2/jobs/run-now", &json!({"job_id": id}))["run_id"].clone();
     while served.get(&format!("/api/2.2/jobs/runs/get?run_id={run}")).1["status"]["state"] != "TERMINATED" {
         std::thread::yield_now();
     }

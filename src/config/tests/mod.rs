@@ -46,6 +46,7 @@ fn folder(yaml: &str) -> tempfile::TempDir {
         ("dashboards/retention.lvdash.json", "{}"),
         ("data/orders.csv.gz", ""),
         ("empty/readme.md", ""),
+        ("tests/cohorts.yaml", "tests: {}"),
         ("twice/orders.sql", ""),
         ("odd/2nd-order.sql", ""),
         ("jobs.yaml", yaml),

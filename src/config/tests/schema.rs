@@ -28,6 +28,8 @@ environments:
     dashboard_folder: /Shared/Shop
     grants: {analysts: [USE SCHEMA, SELECT]}
     protected: {branch: main}
+    job_folder: /Shared/jobs
+    schedules: paused
   dev: {profile: DEV, catalog: dev, schema: shop, protected: true}
 connections:
   shop:
@@ -36,6 +38,16 @@ connections:
     schema_prefix: shop
     tables: {public: [orders]}
     sync: {ensure_fresh: 2h, when_running: join, deadline: 1h30m, historical_deadline: 1d}
+    group: warehouse
+    config: {host: db.example, port: 5432, database: shop, user: fivetran, password: "${SEED}", token_like: "${SEED}"}
+    secrets: [token_like]
+    schema_change_handling: BLOCK_ALL
+    sync_frequency: 1d
+    daily_sync_time: "03:00"
+    schedule_type: auto
+    paused: false
+    exclude: others
+    columns: {public.orders: {email: hash}}
     local: {files: {public.orders: {path: data/orders.csv.gz, key: [id], columns: {id: BIGINT}}}}
   watched: {service: bigquery, schema_prefix: watched, sync: {observe: 6h}, local: {sample: {customers: 10, seed: 1}, scenario: slow}}
   base: {service: google_cloud_mysql, schema_prefix: base, tables: {public: [t]}, local: {postgres: "${SEED}", updated_at: {public.t: changed}}}
@@ -52,7 +64,12 @@ models:
     on_schema_change: append
     cluster_by: [id]
     description: Orders
+    allow: [cross-join]
+    tags: [board]
+    timeout: 30m
     tests:
+      - {change: {"count(*)": 20%}}
+      - {change: {"sum(id)": {down: 20%, up: 50%}}}
       - {not_null: id, severity: warn}
       - {unique: [id, day]}
       - {accepted_values: {channel: [web, 1, true]}}
@@ -62,9 +79,21 @@ models:
       - {freshness: {day: 2 days}}
       - {no_rows: sql/marts/cohorts.sql}
   sql/marts: {materialized: incremental, time_column: day, lookback: 3d}
+lints: {cross-join: error, K402: off}
+unit_tests: [tests]
 dashboards:
   retention: {file: dashboards/retention.lvdash.json, title: Retention, folder: /Shared, publish: {embed_credentials: false}}
 jobs:
+  nightly:
+    schedule:
+      cron: 0 6 * * 1-5
+      timezone: Europe/Berlin
+      paused: true
+      run_as: 0f3c
+      timeout: 2h
+      retries: 1
+      notify: {on_failure: [a@example.com], on_success: [b@example.com]}
+    steps: [{build: "sql/**"}]
   daily: {steps: [{sync: shop, ensure_fresh: false, when_running: queue, deadline: 1h, historical_deadline: 1d}, {sync: watched, observe: 1h}, {build: "sql/**"}, {publish: retention}]}
 "#;
 
@@ -202,6 +231,7 @@ fn matches(pattern: &str, text: &str) -> bool {
         "\\$\\{" => text.contains("${"),
         "^[A-Za-z0-9$][A-Za-z0-9_${}:-]{0,127}$" => !text.starts_with(['_', '-']) && names("_${}:-"),
         "^[A-Za-z_][A-Za-z0-9_]*$" => !text.starts_with(|c: char| c.is_ascii_digit()) && names("_"),
+        "^[0-9.]+ *%$" => text.ends_with('%'),
         "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$" => crate::config::parse_duration(text).is_some(),
         other => panic!("an unknown pattern: {other}"),
     }

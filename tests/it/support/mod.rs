@@ -288,7 +288,7 @@ impl Served {
 
     /// Asks it to do something, which must succeed, and returns the answer.
     #[track_caller]
-    pub(crate) fn post(&self, path: &str, body: &serde_json::Value) -> serde_json::Value {
+    pub(crate) fn ask_for(&self, path: &str, body: &serde_json::Value) -> serde_json::Value {
         let (status, answer) = self.ask(reqwest::Method::POST, path, Some(body));
         assert_eq!(status, 200, "{answer}");
         answer
