@@ -267,9 +267,11 @@ impl Compiler<'_> {
         let resolved =
             dashboards::resolve(content, &Tables { relation: &relation, known: &self.known, shorter: &shorter });
         diagnostics.extend(resolved.problems);
+        let is_wrong = diagnostics.has_errors();
         let (mut reads, mut examined) = (Reads::default(), Vec::new());
         for (dataset, offered) in content.datasets.iter().zip(&resolved.datasets) {
-            if let Some(parsed) = offered.parsed.as_ref().filter(|_| !offered.is_broken()) {
+            // What lints say of a dashboard that is wrong waits until it is right.
+            if let Some(parsed) = offered.parsed.as_ref().filter(|_| !offered.is_broken() && !is_wrong) {
                 examined.push((dataset.display_name.clone(), self.examine(parsed, None)));
             }
             let more = self.reads(&offered.reads);

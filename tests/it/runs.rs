@@ -41,7 +41,7 @@ fn runs_are_listed_with_what_they_did() {
     let _ = run(&project, &served, &["sync-and-refresh"]);
     project
         .write("sql/wrong.sql", "SELECT CAST(raise_error(concat('it''s wrong ', customer)) AS INT) AS x FROM totals\n");
-    project.write("sql/later.sql", "SELECT * FROM wrong\n");
+    project.write("sql/later.sql", "SELECT x FROM wrong\n");
     kiln(&project, &served, &["sync-and-refresh"]).fails_with(3, &["it's wrong"]);
 
     let runs = lines(&project, &served, &["runs"]);
@@ -81,7 +81,10 @@ fn a_run_is_rolled_back_and_that_again() {
         "  sql/staging: {materialized: view}\n  sql/rows: {materialized: incremental, unique_key: [id]}\n  \
          sql/totals: {tests: [{row_count: {max: 3}}]}\n",
     );
-    project.write("sql/rows.sql", "SELECT id, amount FROM shop_public.orders\n");
+    project.write(
+        "sql/rows.sql",
+        "SELECT id, amount FROM shop_public.orders WHERE NOT coalesce(_fivetran_deleted, false)\n",
+    );
     let state = || {
         (
             served.sql("SELECT customer, total FROM main.tiny.totals ORDER BY 1"),

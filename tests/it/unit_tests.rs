@@ -104,7 +104,7 @@ tests:
     expect: [{customer: ann, totl: 3}]
 ",
     );
-    project.kiln(&["check"]).fails_with(1, &["the value of `id` must be a single value", "tests/totals.yaml:4:62"]);
+    project.kiln(&["check"]).fails_with(1, &["the value of `id` must be a single value", "tests/totals.yaml:4:61"]);
     project.replace("tests/totals.yaml", ", id: [1]", "");
     project.kiln(&["check"]).fails_with(
         1,

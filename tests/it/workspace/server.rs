@@ -30,7 +30,7 @@ async fn whoever_lacks_the_token_is_refused_in_the_vendors_shape() {
 async fn every_request_is_logged_and_unknown_routes_stand_out() {
     let local = Local::start().await;
     local.ok(Method::GET, "/api/2.0/sql/warehouses?page_size=5", Value::Null).await;
-    let (status, answer) = local.post("/api/2.2/jobs/create", json!({"name": "x"})).await;
+    let (status, answer) = local.post("/api/2.0/pipelines", json!({"name": "x"})).await;
     assert_eq!((status, &answer["error_code"]), (404, &json!("ENDPOINT_NOT_FOUND")));
     let (status, answer) = local.call(Method::DELETE, "/api/2.0/sql/warehouses/local", None).await;
     assert_eq!((status, &answer["error_code"]), (404, &json!("ENDPOINT_NOT_FOUND")), "known path, unknown method");
