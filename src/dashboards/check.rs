@@ -147,6 +147,10 @@ impl Checker<'_> {
         let by_label = self.dash.datasets.iter().take(MOST_NEAR).find(|set| set.display_name == query.dataset);
         let help = match by_label {
             Some(dataset) => format!("That is a display name; refer to the dataset by its name, `{}`.", dataset.name),
+            // So many are not shown, and near names are costly to find.
+            None if self.found.len() > MOST_NEAR => {
+                "Add the dataset, or point the widget at one that exists.".to_owned()
+            }
             None => {
                 match did_you_mean(&query.dataset, self.dash.datasets.iter().take(MOST_NEAR).map(|d| d.name.as_str())) {
                     Some(near) => format!("Did you mean `{near}`?"),

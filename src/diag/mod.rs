@@ -235,6 +235,11 @@ impl Diagnostics {
         self.0.iter().any(|d| d.severity == Severity::Error)
     }
 
+    /// Returns how many problems there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Tells whether there is no problem at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
