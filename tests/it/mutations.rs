@@ -2,6 +2,7 @@
 //! retyped in turn, and what the check says is held against what really reads that column. That is found out another
 //! way: the embedded warehouse plans every query of the project over tables that lack the column.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -393,8 +394,8 @@ async fn a_column_that_is_gone_or_other_is_told_with_all_that_reads_it_and_nothi
     let mut really: HashMap<(&str, &str), (Objects, Objects)> = HashMap::new();
     for mutant in mutants.iter() {
         let key = (mutant.relation.as_str(), mutant.column.as_str());
-        if !really.contains_key(&key) {
-            really.insert(key, warehouse.without(&base, &known, key.0, key.1).await);
+        if let Entry::Vacant(place) = really.entry(key) {
+            place.insert(warehouse.without(&base, &known, key.0, key.1).await);
         }
     }
     warehouse.server.shutdown().await;
