@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::connection::{KeepConnection, RemoveConnection};
+use super::landed::LandedTable;
 use super::marks::Note;
 use super::pins::{Inputs, Pinned};
 use super::scheduled::{ScheduleJob, UnscheduleJob};
@@ -84,15 +84,6 @@ pub struct SyncConnection {
     pub historical_deadline: Option<Duration>,
     /// The tables that it is declared to land.
     pub tables: Vec<LandedTable>,
-}
-
-/// A table that a connection lands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LandedTable {
-    /// The table.
-    pub name: TableName,
-    /// Column → type, as declared; empty: nothing is declared.
-    pub columns: IndexMap<String, String>,
 }
 
 /// What is needed to build a model.

@@ -12,6 +12,7 @@ mod deploy;
 mod destroy;
 mod fingerprint;
 mod increment;
+mod landed;
 mod marks;
 mod observed;
 mod pins;
@@ -27,8 +28,8 @@ mod tests;
 mod unit_test;
 
 pub use action::{
-    Action, Alter, Audit, BuildModel, Done, Increment, LandedTable, PlannedTest, PublishDashboard, QueryDashboard,
-    Refusal, Restore, Step, SyncConnection, TrashDashboard, WidgetStatement,
+    Action, Alter, Audit, BuildModel, Done, Increment, PlannedTest, PublishDashboard, QueryDashboard, Refusal, Restore,
+    Step, SyncConnection, TrashDashboard, WidgetStatement,
 };
 pub use change::{Act, Change, DeployPlan, FieldChange, Kind};
 pub use connection::{
@@ -37,6 +38,7 @@ pub use connection::{
 };
 pub use deploy::deploy;
 pub use destroy::destroy;
+pub use landed::LandedTable;
 pub use marks::{HISTORY_TABLE, JobNote, LOCK_TABLE, Marks, NOTES_TABLE, Note};
 pub use observed::{Lock, Observed, ObservedDashboard, ObservedTable, Published, TableKind};
 pub use pins::{Gaps, Inputs, Pinned, Version, Versions, Written};

@@ -81,10 +81,11 @@ impl<'a> Query<'a> {
 }
 
 /// A statement, ready to be sent, with the way back to the model's query.
-#[derive(Clone, Debug, Default)]
-pub struct Written {
+#[derive(Clone, Debug)]
+pub struct Written<'q> {
     /// The statement.
     pub text: String,
+    query: &'q Rendered,
     /// Bytes of the text that are parts of the query, each with the place in the query that it begins at.
     parts: Vec<(Range<usize>, usize)>,
 }
@@ -163,8 +164,8 @@ impl Pinned {
     }
 
     /// Fills the gaps.
-    pub fn write(&self, query: &Rendered, gaps: &Gaps) -> Written {
-        let mut written = Written::default();
+    pub fn write<'q>(&self, query: &'q Rendered, gaps: &Gaps) -> Written<'q> {
+        let mut written = Written { text: String::new(), query, parts: Vec::new() };
         for piece in &self.pieces {
             match piece {
                 Piece::Own(text) => written.text.push_str(text),
@@ -193,14 +194,18 @@ impl Pinned {
     }
 }
 
-impl Written {
-    /// Returns the place in the model's file that a line and column of the statement (both counted from 1) come from; none
-    /// where kiln wrote it.
-    pub fn origin(&self, query: &Rendered, line: usize, column: usize) -> Option<Span> {
-        let at = SourceFile::new("statement", self.text.clone()).offset(line, column);
-        let (part, start) = self.parts.iter().find(|(part, _)| part.contains(&at))?;
-        let (line, column) = query.line_column(start + at - part.start);
-        Some(query.origin_of_line_column(line, column))
+impl Written<'_> {
+    /// Returns the place in the model's file that a line and column of the statement (both counted from 1) come from: the
+    /// begin of the file where kiln wrote it, or where there is no such place.
+    pub fn origin(&self, position: Option<(usize, usize)>) -> Span {
+        position
+            .and_then(|(line, column)| {
+                let at = SourceFile::new("statement", self.text.clone()).offset(line, column);
+                let (part, start) = self.parts.iter().find(|(part, _)| part.contains(&at))?;
+                let (line, column) = self.query.line_column(start + at - part.start);
+                Some(self.query.origin_of_line_column(line, column))
+            })
+            .unwrap_or_else(|| Span::start_of(&self.query.file))
     }
 }
 

@@ -6,19 +6,20 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::action::{
-    Action, Alter, BuildModel, Done, LandedTable, PublishDashboard, QueryDashboard, Refusal, Step, SyncConnection,
-    TrashDashboard, WidgetStatement,
+    Action, Alter, BuildModel, Done, PublishDashboard, QueryDashboard, Refusal, Step, SyncConnection, TrashDashboard,
+    WidgetStatement,
 };
 use super::audit::{audit, new_version};
 use super::compare::{differences, in_place_differences};
 use super::connection::{KeepConnection, RemoveConnection, Sighting, schema_of};
 use super::increment::increment;
+use super::landed::landed_by;
 use super::marks::{self, NEW_PREFIX, NOTES_TABLE, Note};
 use super::observed::{Observed, ObservedTable, TableKind};
 use super::pins::Inputs;
 use super::scheduled::{ScheduleJob, UnscheduleJob};
 use super::statement::marked_statement;
-use crate::config::{Materialization, Source, SyncIntent, SyncWishes};
+use crate::config::{Materialization, SyncIntent, SyncWishes};
 use crate::dashboards::widget_queries;
 use crate::graph::Graph;
 use crate::ids::{
@@ -440,20 +441,6 @@ impl<'a> Planner<'a> {
 /// Tells whether a table or view bears this project's marks.
 pub(super) fn is_ours(table: &ObservedTable, manifest: &Manifest) -> bool {
     table.marks.as_ref().is_some_and(|marks| marks.project == manifest.project)
-}
-
-/// Lists the tables that `sources` declares a connection to land.
-pub(super) fn landed_by(manifest: &Manifest, connection: &ConnectionName) -> Vec<LandedTable> {
-    let own = |source: &Source| source.connection.as_ref().is_some_and(|by| by.value == *connection);
-    let sources = manifest.sources.iter().filter(|(_, source)| own(source));
-    let tables = sources.flat_map(|(schema, source)| {
-        let catalog = source.catalog.as_ref().unwrap_or(&manifest.catalog);
-        source.tables.iter().map(move |(table, declared)| LandedTable {
-            name: TableName::new(catalog, schema, table),
-            columns: declared.columns.clone(),
-        })
-    });
-    tables.collect()
 }
 
 fn drop_statement(table: &TableName, kind: &TableKind) -> String {

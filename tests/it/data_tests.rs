@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Project, Served};
+use crate::support::{Project, Served, kiln_at};
 
 /// Puts tests on the table `totals` of a tiny project.
 fn with_tests(tests: &str) -> Project {
@@ -16,10 +16,7 @@ fn with_tests(tests: &str) -> Project {
 }
 
 fn run(project: &Project, served: &Served, args: &[&str]) -> crate::support::Ran {
-    let mut command = project.command(&[&["sync-and-refresh"], args].concat());
-    command.env("DATABRICKS_TOKEN", &served.token);
-    command.env("FIVETRAN_API_KEY", "local").env("FIVETRAN_API_SECRET", &served.token);
-    command.output().expect("kiln can be started").into()
+    kiln_at(project, served, &[&["sync-and-refresh"], args].concat())
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Project, Ran, Served};
+use crate::support::{Project, Served, deploy_at, kiln_at};
 
 /// A tiny project with a dashboard, whose environment is a served workspace.
 fn project(served: &Served) -> Project {
@@ -28,23 +28,6 @@ fn project(served: &Served) -> Project {
     project
 }
 
-fn kiln(project: &Project, served: &Served, args: &[&str]) -> Ran {
-    let mut command = project.command(args);
-    command.env("DATABRICKS_TOKEN", &served.token);
-    command.env("FIVETRAN_API_KEY", "local").env("FIVETRAN_API_SECRET", &served.token);
-    command.output().expect("kiln can be started").into()
-}
-
-/// Deploys and expects the plan to be empty afterwards: what a deploy leaves is what the project says. Returns what it told.
-#[track_caller]
-fn deploy(project: &Project, served: &Served, args: &[&str]) -> String {
-    let ran = kiln(project, served, &[&["deploy"], args].concat());
-    assert_eq!(ran.status, 0, "{}\n{}", ran.stdout, ran.stderr);
-    let plan = kiln(project, served, &["plan"]);
-    assert!(plan.stdout.starts_with("nothing to do"), "after the deploy, the plan says:\n{}", plan.stdout);
-    ran.stderr
-}
-
 /// Returns the changes of a plan as `act kind name`.
 #[track_caller]
 fn planned(project: &Project, served: &Served, args: &[&str]) -> Vec<String> {
@@ -53,7 +36,7 @@ fn planned(project: &Project, served: &Served, args: &[&str]) -> Vec<String> {
 
 #[track_caller]
 fn changes(project: &Project, served: &Served, args: &[&str]) -> Vec<Value> {
-    let ran = kiln(project, served, &[&["plan", "--output", "json"], args].concat());
+    let ran = kiln_at(project, served, &[&["plan", "--output", "json"], args].concat());
     let line =
         ran.stdout.lines().find(|line| line.contains("\"event\":\"plan\"")).unwrap_or_else(|| panic!("{}", ran.stderr));
     let plan: Value = serde_json::from_str(line).expect("it is JSON");
@@ -80,7 +63,7 @@ fn a_deploy_does_what_the_plan_says_and_then_there_is_nothing_to_do() {
             "create dashboard /Shared/Tiny/Sales.lvdash.json",
         ]
     );
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
     let rows = served.sql("SELECT customer, total, orders FROM main.tiny.totals ORDER BY customer");
     assert_eq!(rows, json!([["ann", "14.75", "2"], ["bob", "20.00", "1"]]));
 
@@ -90,7 +73,7 @@ fn a_deploy_does_what_the_plan_says_and_then_there_is_nothing_to_do() {
         "-- by customer\nSELECT customer,   sum(amount) AS total, count(*) AS orders /* all */\nFROM stg_orders GROUP BY customer\n",
     );
     assert_eq!(planned(&project, &served, &[]), Vec::<String>::new());
-    let ran = kiln(&project, &served, &["sync-and-refresh"]);
+    let ran = kiln_at(&project, &served, &["sync-and-refresh"]);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     assert_eq!(planned(&project, &served, &[]), Vec::<String>::new());
 }
@@ -101,7 +84,7 @@ fn a_changed_line_changes_its_model_and_what_rests_on_it() {
     let served = server.serve(&[]);
     let project = project(&served);
     project.write("sql/apart.sql", "SELECT count(*) AS n FROM shop_public.orders\n");
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
     project.replace(
         "sql/staging/stg_orders.sql",
         "coalesce(_fivetran_deleted, false)",
@@ -120,7 +103,7 @@ fn a_changed_line_changes_its_model_and_what_rests_on_it() {
     );
     assert_eq!(changes[1]["reasons"], json!(["it rests on `stg_orders`, which changes"]));
     let before = served.version("main.tiny.apart");
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
     assert_eq!(served.version("main.tiny.apart"), before, "what does not rest on it is left alone");
 
     // What needs no rows computed anew is changed in place.
@@ -132,7 +115,7 @@ fn a_changed_line_changes_its_model_and_what_rests_on_it() {
     let changes = self::changes(&project, &served, &[]);
     assert_eq!(changes.iter().map(short).collect::<Vec<_>>(), ["update table main.tiny.apart"]);
     assert_eq!(changes[0]["reasons"], json!(["its description differs", "clustered by n instead of nothing"]));
-    let told = deploy(&project, &served, &[]);
+    let told = deploy_at(&project, &served, &[]);
     assert!(told.contains("alter apart"), "{told}");
     let detail = served.sql("DESCRIBE DETAIL main.tiny.apart");
     assert!(detail.to_string().contains("It's all"), "{detail}");
@@ -140,7 +123,7 @@ fn a_changed_line_changes_its_model_and_what_rests_on_it() {
     // Another kind of thing: the old one makes room.
     project.replace("jobs.yaml", "cluster_by: [n]}", "materialized: view}");
     assert_eq!(planned(&project, &served, &[]), ["replace view main.tiny.apart"]);
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
 }
 
 #[test]
@@ -148,7 +131,7 @@ fn what_people_changed_in_the_workspace_is_found_and_put_right() {
     let server = Project::tiny();
     let served = server.serve(&[]);
     let project = project(&served);
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
     served.sql("ALTER VIEW main.tiny.stg_orders AS SELECT id, customer, 0 AS amount FROM main.shop_public.orders");
     served.sql("ALTER TABLE main.tiny.totals ADD COLUMN remark STRING");
     let changes = changes(&project, &served, &[]);
@@ -159,11 +142,11 @@ fn what_people_changed_in_the_workspace_is_found_and_put_right() {
     assert_eq!(changes[0]["drift"], true);
     assert_eq!(changes[0]["reasons"], json!(["its query was changed in the workspace"]));
     assert_eq!(changes[1]["drift"], true);
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
 
     served.sql("DROP TABLE main.tiny.totals");
     assert_eq!(planned(&project, &served, &[]), ["create table main.tiny.totals"]);
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
 }
 
 #[test]
@@ -173,16 +156,16 @@ fn what_is_not_kilns_is_left_alone_until_told() {
     served.sql("CREATE SCHEMA main.tiny");
     served.sql("CREATE TABLE main.tiny.totals AS SELECT 1 AS mine");
     let project = project(&served);
-    let ran = kiln(&project, &served, &["deploy"]);
+    let ran = kiln_at(&project, &served, &["deploy"]);
     ran.fails_with(3, &["nothing was deployed"]);
     assert!(ran.stdout.contains("! table      main.tiny.totals"), "{}", ran.stdout);
     assert!(ran.stdout.contains("was not made by kiln"), "{}", ran.stdout);
     assert_eq!(served.sql("SHOW VIEWS IN main.tiny"), json!([]), "nothing else was begun");
     // A job does not take it over either.
-    let ran = kiln(&project, &served, &["sync-and-refresh"]);
+    let ran = kiln_at(&project, &served, &["sync-and-refresh"]);
     ran.fails_with(3, &["✗ build totals", "was not made by kiln", "--adopt"]);
     assert_eq!(served.sql("SELECT * FROM main.tiny.totals"), json!([["1"]]));
-    deploy(&project, &served, &["--adopt"]);
+    deploy_at(&project, &served, &["--adopt"]);
     assert_eq!(served.sql("SELECT count(*) FROM main.tiny.totals"), json!([["2"]]));
 
     // Another project does not take over what this one made.
@@ -196,7 +179,7 @@ fn what_left_the_project_is_listed_and_dropped_only_when_told() {
     let served = server.serve(&[]);
     let project = project(&served);
     project.write("sql/apart.sql", "SELECT count(*) AS n FROM stg_orders\n");
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
     std::fs::remove_file(project.path().join("sql/apart.sql")).expect("it can be removed");
     project.replace("jobs.yaml", "title: Sales", "title: Sales of today");
     let left = ["orphan table main.tiny.apart", "orphan dashboard /Shared/Tiny/Sales.lvdash.json"];
@@ -204,10 +187,10 @@ fn what_left_the_project_is_listed_and_dropped_only_when_told() {
         planned(&project, &served, &[]),
         [&["create dashboard /Shared/Tiny/Sales of today.lvdash.json"], left.as_slice()].concat()
     );
-    assert_eq!(kiln(&project, &served, &["deploy"]).status, 0);
+    assert_eq!(kiln_at(&project, &served, &["deploy"]).status, 0);
     assert_eq!(planned(&project, &served, &[]), left, "they are not forgotten");
     assert_eq!(served.sql("SELECT n FROM main.tiny.apart"), json!([["3"]]));
-    deploy(&project, &served, &["--prune"]);
+    deploy_at(&project, &served, &["--prune"]);
     let tables = served.sql("SHOW TABLES IN main.tiny").to_string();
     assert!(!tables.contains("apart"), "{tables}");
     assert_eq!(served.get("/api/2.0/workspace/get-status?path=/Shared/Tiny/Sales.lvdash.json").0, 404);
@@ -219,7 +202,7 @@ fn what_a_person_changed_in_a_dashboard_is_not_lost() {
     let server = Project::tiny();
     let served = server.serve(&[]);
     let project = project(&served);
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
     let (_, object) = served.get("/api/2.0/workspace/get-status?path=/Shared/Tiny/Sales.lvdash.json");
     let path = format!("/api/2.0/lakeview/dashboards/{}", object["resource_id"].as_str().expect("it is there"));
     let content = |title: &str| {
@@ -233,20 +216,20 @@ fn what_a_person_changed_in_a_dashboard_is_not_lost() {
     let changes = changes(&project, &served, &[]);
     assert_eq!(changes.iter().map(short).collect::<Vec<_>>(), ["edited dashboard /Shared/Tiny/Sales.lvdash.json"]);
     assert_eq!(changes[0]["reasons"], json!(["widget `Sales` changed"]));
-    kiln(&project, &served, &["deploy"]).fails_with(3, &["nothing was deployed"]);
+    kiln_at(&project, &served, &["deploy"]).fails_with(3, &["nothing was deployed"]);
     project.replace("jobs.yaml", "{build: sql/**}", "{build: sql/**}, {publish: sales}");
-    kiln(&project, &served, &["sync-and-refresh"])
+    kiln_at(&project, &served, &["sync-and-refresh"])
         .fails_with(3, &["was changed in the workspace", "--overwrite-edits"]);
     assert_eq!(content("Better title"), content("Better title"));
     let (_, draft) = served.get(&path);
     assert!(draft["serialized_dashboard"].to_string().contains("Better title"), "{draft}");
-    deploy(&project, &served, &["--overwrite-edits"]);
+    deploy_at(&project, &served, &["--overwrite-edits"]);
     let (_, draft) = served.get(&path);
     assert!(!draft["serialized_dashboard"].to_string().contains("Better title"), "{draft}");
 
     // Or what they changed comes into the file, and then there is nothing to do.
     served.patch(&path, &json!({"serialized_dashboard": content("Best title")}));
-    let ran = kiln(&project, &served, &["dashboard", "pull", "sales"]);
+    let ran = kiln_at(&project, &served, &["dashboard", "pull", "sales"]);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     assert!(
         ran.stderr.contains("wrote dashboards/sales.lvdash.json") && ran.stderr.contains("widget `Best title` changed"),
@@ -255,15 +238,15 @@ fn what_a_person_changed_in_a_dashboard_is_not_lost() {
     );
     assert!(project.read("dashboards/sales.lvdash.json").contains("\"title\": \"Best title\""));
     assert!(!project.read("dashboards/sales.lvdash.json").contains("\"catalog\""), "the file fits every environment");
-    assert!(kiln(&project, &served, &["dashboard", "pull"]).stderr.contains("is as in the workspace"));
+    assert!(kiln_at(&project, &served, &["dashboard", "pull"]).stderr.contains("is as in the workspace"));
     assert_eq!(planned(&project, &served, &[]), ["publish dashboard /Shared/Tiny/Sales.lvdash.json"]);
-    deploy(&project, &served, &[]);
-    kiln(&project, &served, &["dashboard", "pull", "sale"]).fails_with(2, &["Did you mean `sales`?"]);
+    deploy_at(&project, &served, &[]);
+    kiln_at(&project, &served, &["dashboard", "pull", "sale"]).fails_with(2, &["Did you mean `sales`?"]);
 
     // A change of ours goes through: what lies there is what was sent.
     project.replace("dashboards/sales.lvdash.json", "\"title\": \"Best title\"", "\"title\": \"All sales\"");
     assert_eq!(planned(&project, &served, &[]), ["update dashboard /Shared/Tiny/Sales.lvdash.json"]);
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
 }
 
 #[test]
@@ -276,7 +259,7 @@ fn grants_of_those_who_are_named_are_what_the_project_says() {
         "schema: tiny, default: true",
         "schema: tiny, default: true, grants: {analysts: [use_schema, SELECT], \"eve@example.test\": []}",
     );
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
     let held = |who: &str| {
         let rows = served.sql("SHOW GRANTS ON SCHEMA main.tiny");
         let mut held: Vec<String> = rows
@@ -300,13 +283,13 @@ fn grants_of_those_who_are_named_are_what_the_project_says() {
         changes[0]["reasons"],
         json!(["analysts gets SELECT", "analysts loses MODIFY", "eve@example.test loses MODIFY"])
     );
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
     assert_eq!(
         (held("analysts"), held("eve@example.test"), held("others")),
         (vec!["SELECT".into(), "USE SCHEMA".into()], vec![], vec!["MODIFY".into()])
     );
     project.replace("jobs.yaml", "use_schema, SELECT", "use_schema, SELCT");
-    kiln(&project, &served, &["plan"]).fails_with(1, &["Did you mean `SELECT`?", "jobs.yaml:"]);
+    kiln_at(&project, &served, &["plan"]).fails_with(1, &["Did you mean `SELECT`?", "jobs.yaml:"]);
 }
 
 #[test]
@@ -314,20 +297,20 @@ fn two_deploys_do_not_get_into_each_others_way() {
     let server = Project::tiny();
     let served = server.serve(&[]);
     let project = project(&served);
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
     served.sql(
         "CREATE TABLE main.tiny._kiln_lock (note STRING) TBLPROPERTIES ('kiln.lock.run' = 'r1', \
          'kiln.lock.act' = 'deploy', 'kiln.lock.who' = 'ada@example.test', 'kiln.lock.machine' = 'ada-laptop', \
          'kiln.lock.since' = '2026-11-24T08:30:00+00:00')",
     );
     // With nothing to do, nobody is in the way.
-    assert_eq!(kiln(&project, &served, &["deploy"]).status, 0);
+    assert_eq!(kiln_at(&project, &served, &["deploy"]).status, 0);
     project.replace("sql/totals.sql", "count(*) AS orders", "count(*) AS n");
     let held = "ada@example.test runs `deploy` from ada-laptop since 2026-11-24 08:30:00 UTC (run r1)";
-    kiln(&project, &served, &["deploy"]).fails_with(6, &[held, "--break-lock r1"]);
-    kiln(&project, &served, &["deploy", "--break-lock", "r0"]).fails_with(6, &[held]);
+    kiln_at(&project, &served, &["deploy"]).fails_with(6, &[held, "--break-lock r1"]);
+    kiln_at(&project, &served, &["deploy", "--break-lock", "r0"]).fails_with(6, &[held]);
     assert_eq!(planned(&project, &served, &[]), ["rebuild table main.tiny.totals"]);
-    deploy(&project, &served, &["--break-lock", "r1"]);
+    deploy_at(&project, &served, &["--break-lock", "r1"]);
     let tables = served.sql("SHOW TABLES IN main.tiny").to_string();
     assert!(!tables.contains("_kiln_lock"), "the lock is let go: {tables}");
 }
@@ -337,20 +320,20 @@ fn a_saved_plan_is_carried_out_only_while_it_fits() {
     let server = Project::tiny();
     let served = server.serve(&[]);
     let project = project(&served);
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
     project.replace("sql/totals.sql", "count(*) AS orders", "count(*) AS n");
-    project.write("plan.json", &kiln(&project, &served, &["plan", "--output", "json"]).stdout);
+    project.write("plan.json", &kiln_at(&project, &served, &["plan", "--output", "json"]).stdout);
     served.sql("ALTER VIEW main.tiny.stg_orders AS SELECT 1 AS id, 'eve' AS customer, 0 AS amount");
-    let ran = kiln(&project, &served, &["deploy", "--plan", "plan.json"]);
+    let ran = kiln_at(&project, &served, &["deploy", "--plan", "plan.json"]);
     ran.fails_with(3, &["the saved plan no longer fits"]);
     assert!(ran.stdout.contains("~ view       main.tiny.stg_orders  (drifted)"), "{}", ran.stdout);
     assert_eq!(planned(&project, &served, &[]).len(), 2, "nothing was done");
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
     project.replace("sql/totals.sql", "count(*) AS n", "count(*) AS orders");
-    project.write("plan.json", &kiln(&project, &served, &["plan", "--output", "json"]).stdout);
-    deploy(&project, &served, &["--plan", "plan.json"]);
-    kiln(&project, &served, &["deploy", "--plan", "jobs.yaml"]).fails_with(2, &["jobs.yaml holds no plan"]);
-    kiln(&project, &served, &["deploy", "--plan", "none.json"]).fails_with(2, &["none.json"]);
+    project.write("plan.json", &kiln_at(&project, &served, &["plan", "--output", "json"]).stdout);
+    deploy_at(&project, &served, &["--plan", "plan.json"]);
+    kiln_at(&project, &served, &["deploy", "--plan", "jobs.yaml"]).fails_with(2, &["jobs.yaml holds no plan"]);
+    kiln_at(&project, &served, &["deploy", "--plan", "none.json"]).fails_with(2, &["none.json"]);
 }
 
 #[test]
@@ -363,7 +346,7 @@ fn a_protected_environment_takes_committed_files_of_its_branch_and_a_yes() {
         "schema: tiny, default: true",
         "schema: tiny, default: true, protected: {branch: main}",
     );
-    kiln(&project, &served, &["deploy", "--yes"]).fails_with(2, &["git does not say whether all is committed"]);
+    kiln_at(&project, &served, &["deploy", "--yes"]).fails_with(2, &["git does not say whether all is committed"]);
     let git = |args: &[&str]| {
         let identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.test", "-C"];
         let mut command = std::process::Command::new("git");
@@ -373,15 +356,15 @@ fn a_protected_environment_takes_committed_files_of_its_branch_and_a_yes() {
     };
     git(&["init", "-q", "-b", "feature"]);
     git(&["add", "."]);
-    kiln(&project, &served, &["deploy", "--yes"]).fails_with(2, &["files here are not committed: A  dashboards"]);
+    kiln_at(&project, &served, &["deploy", "--yes"]).fails_with(2, &["files here are not committed: A  dashboards"]);
     git(&["commit", "-q", "-m", "all"]);
-    kiln(&project, &served, &["deploy", "--yes"])
+    kiln_at(&project, &served, &["deploy", "--yes"])
         .fails_with(2, &["takes the branch `main` alone, and here is `feature`"]);
     git(&["checkout", "-q", "-b", "main"]);
-    kiln(&project, &served, &["deploy"]).fails_with(2, &["is protected, and nobody is here to be asked", "--yes"]);
+    kiln_at(&project, &served, &["deploy"]).fails_with(2, &["is protected, and nobody is here to be asked", "--yes"]);
     assert_eq!(served.sql("SHOW SCHEMAS IN main LIKE 'tiny'"), json!([]), "nothing was done so far");
-    deploy(&project, &served, &["--yes"]);
-    kiln(&project, &served, &["destroy"]).fails_with(2, &["is protected"]);
+    deploy_at(&project, &served, &["--yes"]);
+    kiln_at(&project, &served, &["destroy"]).fails_with(2, &["is protected"]);
 }
 
 #[test]
@@ -389,9 +372,9 @@ fn destroy_takes_away_what_was_deployed_and_nothing_else() {
     let server = Project::tiny();
     let served = server.serve(&[]);
     let project = project(&served);
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
     served.sql("CREATE TABLE main.tiny.mine AS SELECT 1 AS a");
-    let ran = kiln(&project, &served, &["destroy"]);
+    let ran = kiln_at(&project, &served, &["destroy"]);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     assert_eq!(
         served.sql("SELECT table_name FROM main.information_schema.tables WHERE table_schema = 'tiny'"),
@@ -399,8 +382,8 @@ fn destroy_takes_away_what_was_deployed_and_nothing_else() {
     );
     assert_eq!(served.sql("SELECT count(*) FROM main.shop_public.orders"), json!([["3"]]), "what was landed stays");
     assert_eq!(served.get("/api/2.0/workspace/get-status?path=/Shared/Tiny/Sales.lvdash.json").0, 404);
-    let again = kiln(&project, &served, &["destroy"]);
+    let again = kiln_at(&project, &served, &["destroy"]);
     assert_eq!(again.status, 0, "{}", again.stderr);
     assert!(again.stdout.contains("nothing"), "{}", again.stdout);
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
 }

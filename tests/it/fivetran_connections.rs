@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::support::killer::{Killer, Moment};
-use crate::support::{Project, Ran, Served};
+use crate::support::{Project, Ran, Served, command_at, kiln_at};
 
 /// What stands for a password everywhere; it may be found nowhere.
 const PASSWORD: &str = "planted-hunter22-secret";
@@ -36,9 +36,8 @@ impl Fivetran {
     }
 
     fn run(&self, project: &Project, args: &[&str]) -> Ran {
-        let mut command = project.command(args);
-        command.env("DATABRICKS_TOKEN", &self.served.token).env("SHOP_DB_PASSWORD", PASSWORD).env("COLUMNS", "300");
-        command.env("FIVETRAN_API_KEY", "local").env("FIVETRAN_API_SECRET", &self.served.token);
+        let mut command = command_at(project, &self.served, args);
+        command.env("SHOP_DB_PASSWORD", PASSWORD).env("COLUMNS", "300");
         let ran = Ran::from(command.output().expect("kiln can be started"));
         assert!(!ran.stdout.contains(PASSWORD) && !ran.stderr.contains(PASSWORD), "{}{}", ran.stdout, ran.stderr);
         ran
@@ -326,10 +325,7 @@ fn a_table_that_the_source_lacks_and_a_secret_that_is_not_set_are_told() {
     let project = fivetran.project("");
     configure(&project, true);
     project.replace("jobs.yaml", "tables: {public: [orders]}", "tables: {public: [orders, ordres]}");
-    let mut command = project.command(&["deploy"]);
-    command.env("DATABRICKS_TOKEN", &fivetran.served.token);
-    command.env("FIVETRAN_API_KEY", "local").env("FIVETRAN_API_SECRET", &fivetran.served.token);
-    let ran = Ran::from(command.output().expect("kiln can be started"));
+    let ran = kiln_at(&project, &fivetran.served, &["deploy"]);
     ran.fails_with(6, &["connection `shop` needs the environment variable `SHOP_DB_PASSWORD`"]);
     assert_eq!(fivetran.connections().len(), 0);
 

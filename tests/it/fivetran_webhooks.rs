@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::support::killer::{Killer, Moment};
-use crate::support::{Project, Ran, Served};
+use crate::support::{Project, Ran, Served, command_at};
 
 const SECRET: &str = "the-webhook-secret";
 
@@ -52,11 +52,12 @@ impl Bench {
     fn run(&self, body: &str, signature: &str, stdin: bool) -> Ran {
         self.project.write("body.json", body);
         let from = if stdin { "-" } else { "body.json" };
-        let mut command =
-            self.project.command(&["sync-and-refresh", "--webhook", from, "--webhook-signature", signature]);
-        command.env("DATABRICKS_TOKEN", &self.served.token).env("COLUMNS", "400");
-        command.env("FIVETRAN_API_KEY", "local").env("FIVETRAN_API_SECRET", &self.served.token);
-        command.env("FIVETRAN_WEBHOOK_SECRET", SECRET);
+        let mut command = command_at(
+            &self.project,
+            &self.served,
+            &["sync-and-refresh", "--webhook", from, "--webhook-signature", signature],
+        );
+        command.env("FIVETRAN_WEBHOOK_SECRET", SECRET).env("COLUMNS", "400");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("kiln can be started");
         let mut input = child.stdin.take().expect("it is piped");

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::killer::{Killer, Moment};
-use crate::support::{Project, Ran, Served};
+use crate::support::{Project, Served, kiln_at};
 
 /// A project whose source is a table that the test itself writes.
 const JOBS: &str = "\
@@ -48,15 +48,9 @@ fn files() -> Project {
     project
 }
 
-fn kiln(project: &Project, served: &Served, args: &[&str]) -> Ran {
-    let mut command = project.command(args);
-    command.env("DATABRICKS_TOKEN", &served.token);
-    command.output().expect("kiln can be started").into()
-}
-
 #[track_caller]
 fn run(project: &Project, served: &Served, args: &[&str]) -> String {
-    let ran = kiln(project, served, &[&["sync-and-refresh"], args].concat());
+    let ran = kiln_at(project, served, &[&["sync-and-refresh"], args].concat());
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     ran.stderr
 }
@@ -257,7 +251,7 @@ fn new_rows_that_fail_a_test_are_not_taken_in() {
     run(&project, &served, &[]);
     let before = served.sql("SELECT * FROM main.tiny.merged ORDER BY id");
     served.sql("INSERT INTO main.raw.events VALUES (NULL, DATE'2026-01-03', 5, TIMESTAMP'2026-01-03 08:00:00', false)");
-    kiln(&project, &served, &["sync-and-refresh"])
+    kiln_at(&project, &served, &["sync-and-refresh"])
         .fails_with(4, &["1 row fails `not_null id`", "main.tiny.merged is as it was", "_kiln_new_merged"]);
     assert_eq!(served.sql("SELECT * FROM main.tiny.merged ORDER BY id"), before);
     served.sql("DELETE FROM main.raw.events WHERE id IS NULL");
@@ -265,7 +259,7 @@ fn new_rows_that_fail_a_test_are_not_taken_in() {
         "INSERT INTO main.raw.events VALUES (7, DATE'2026-01-03', 5, TIMESTAMP'2026-01-03 08:00:00', false), \
          (7, DATE'2026-01-03', 6, TIMESTAMP'2026-01-03 08:00:00', false)",
     );
-    let twice = kiln(&project, &served, &["sync-and-refresh"]);
+    let twice = kiln_at(&project, &served, &["sync-and-refresh"]);
     twice.fails_with(4, &["1 row fails `unique_key id`", "7   2"]);
     assert_eq!(served.sql("SELECT * FROM main.tiny.merged ORDER BY id"), before);
     served.sql("DELETE FROM main.raw.events WHERE amount = 6");
@@ -296,7 +290,7 @@ fn other_columns_are_dealt_with_as_declared() {
     served.sql(
         "INSERT INTO main.raw.events VALUES (3, DATE'2026-01-03', 5, TIMESTAMP'2026-01-03 08:00:00', false, 'web')",
     );
-    kiln(&project, &served, &["sync-and-refresh"])
+    kiln_at(&project, &served, &["sync-and-refresh"])
         .fails_with(3, &["the new rows have `channel` besides", "--full-refresh", "`on_schema_change`"]);
     assert_eq!(served.sql("SELECT count(*) FROM main.tiny.merged"), json!([["2"]]));
     project.replace(

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::support::killer::{Killer, Moment};
-use crate::support::{Project, Ran, Served};
+use crate::support::{Project, Ran, Served, command_at};
 
 const RUN: [&str; 3] = ["sync-and-refresh", "--concurrency", "1"];
 
@@ -36,13 +36,6 @@ fn project_at(url: &str, schema: &str) -> Project {
     let dashboards = format!("dashboards:\n  d: {{file: dashboards/d.lvdash.json, folder: /Shared/{schema}}}\n");
     project.write("jobs.yaml", &(jobs + &dashboards));
     project
-}
-
-fn kiln(project: &Project, served: &Served, args: &[&str]) -> Command {
-    let mut command = project.command(args);
-    command.env("DATABRICKS_TOKEN", &served.token);
-    command.env("FIVETRAN_API_KEY", "local").env("FIVETRAN_API_SECRET", &served.token);
-    command
 }
 
 fn ran(mut command: Command) -> Ran {
@@ -173,15 +166,15 @@ fn a_step_that_failed_is_done_again_and_what_had_succeeded_is_not() {
     project.point_at(&served);
     project.replace("jobs.yaml", "models:\n", "  rates: {tables: {daily: {columns: {rate: INT}}}}\nmodels:\n");
     project.write("sql/priced.sql", "SELECT customer, total * rate AS priced FROM totals CROSS JOIN rates.daily\n");
-    let first = ran(kiln(&project, &served, &["sync-and-refresh"]));
+    let first = ran(command_at(&project, &served, &["sync-and-refresh"]));
     first.fails_with(3, &["✓ build totals", "✗ build priced"]);
     served.sql("CREATE SCHEMA main.rates");
     served.sql("CREATE TABLE main.rates.daily AS SELECT 2 AS rate");
-    let second = ran(kiln(&project, &served, &["resume"]));
+    let second = ran(command_at(&project, &served, &["resume"]));
     assert_eq!(second.status, 0, "{}", second.stderr);
     assert_eq!(served.version("main.tiny.totals"), "0", "it was written once");
     assert_eq!(served.sql("SELECT priced FROM main.tiny.priced WHERE customer = 'bob'"), json!([["40.00"]]));
-    let third = ran(kiln(&project, &served, &["resume"]));
+    let third = ran(command_at(&project, &served, &["resume"]));
     assert_eq!((third.status, third.stderr.contains("has succeeded")), (0, true), "{}", third.stderr);
 }
 
@@ -190,28 +183,28 @@ fn a_run_goes_on_only_by_the_plan_that_it_began_with_and_over_what_it_had_made()
     let project = Project::tiny();
     let served = project.serve(&[]);
     project.point_at(&served);
-    ran(kiln(&project, &served, &["resume"])).fails_with(2, &["there is no run here to go on with"]);
-    ran(kiln(&project, &served, &["resume", "../x"])).fails_with(2, &["this is no run"]);
-    ran(kiln(&project, &served, &["resume", "20200101T000000Z-000000"])).fails_with(2, &["there is no journal"]);
+    ran(command_at(&project, &served, &["resume"])).fails_with(2, &["there is no run here to go on with"]);
+    ran(command_at(&project, &served, &["resume", "../x"])).fails_with(2, &["this is no run"]);
+    ran(command_at(&project, &served, &["resume", "20200101T000000Z-000000"])).fails_with(2, &["there is no journal"]);
     project.write("sql/wrong.sql", "SELECT raise_error('not today') AS x FROM totals\n");
     let failed = || {
-        let ran = ran(kiln(&project, &served, &["sync-and-refresh"]));
+        let ran = ran(command_at(&project, &served, &["sync-and-refresh"]));
         ran.fails_with(3, &["✗ build wrong"]);
     };
     failed();
-    ran(kiln(&project, &served, &["resume"])).fails_with(3, &["✗ build wrong"]);
+    ran(command_at(&project, &served, &["resume"])).fails_with(3, &["✗ build wrong"]);
     let text = project.read("sql/totals.sql");
     project.write("sql/totals.sql", &text.replace("AS orders", "AS n"));
-    ran(kiln(&project, &served, &["resume"]))
+    ran(command_at(&project, &served, &["resume"]))
         .fails_with(6, &["the project, or kiln itself, has changed since it began"]);
     project.write("sql/totals.sql", &text);
     // As if a run elsewhere had built it from other versions.
     served.sql("ALTER TABLE main.tiny.totals SET TBLPROPERTIES ('kiln.inputs' = 'others')");
-    ran(kiln(&project, &served, &["resume"])).fails_with(6, &["main.tiny.totals is not as it had made it"]);
+    ran(command_at(&project, &served, &["resume"])).fails_with(6, &["main.tiny.totals is not as it had made it"]);
     failed();
     let runs: Vec<_> = std::fs::read_dir(project.path().join(".kiln/runs")).unwrap().flatten().collect();
     let oldest = runs.iter().map(|run| run.file_name().into_string().unwrap()).min().unwrap();
-    ran(kiln(&project, &served, &["resume", &oldest])).fails_with(2, &["began after run", "Start a new run"]);
+    ran(command_at(&project, &served, &["resume", &oldest])).fails_with(2, &["began after run", "Start a new run"]);
 }
 
 #[test]
@@ -222,12 +215,12 @@ fn one_run_at_a_time_changes_a_schema_and_the_next_waits_or_refuses_as_told() {
     slow.point_at(&served);
     other.point_at(&served);
     slow.write("sql/totals.sql", ENDLESS);
-    let mut first = until(kiln(&slow, &served, &["sync-and-refresh"]), "build totals");
-    ran(kiln(&slow, &served, &["resume"])).fails_with(6, &["is still going on, in another process here"]);
-    ran(kiln(&other, &served, &["sync-and-refresh"]))
+    let mut first = until(command_at(&slow, &served, &["sync-and-refresh"]), "build totals");
+    ran(command_at(&slow, &served, &["resume"])).fails_with(6, &["is still going on, in another process here"]);
+    ran(command_at(&other, &served, &["sync-and-refresh"]))
         .fails_with(6, &["runs `sync-and-refresh daily` from", "--wait 30m", "--break-lock"]);
-    ran(kiln(&other, &served, &["deploy"])).fails_with(6, &["runs `sync-and-refresh daily` from"]);
-    let mut second = kiln(&other, &served, &["sync-and-refresh", "--wait", "10m"])
+    ran(command_at(&other, &served, &["deploy"])).fails_with(6, &["runs `sync-and-refresh daily` from"]);
+    let mut second = command_at(&other, &served, &["sync-and-refresh", "--wait", "10m"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -238,7 +231,7 @@ fn one_run_at_a_time_changes_a_schema_and_the_next_waits_or_refuses_as_told() {
     assert_eq!(first.wait().unwrap().code(), Some(130));
     let rest: Vec<String> = said.map_while(Result::ok).collect();
     assert_eq!(second.wait().unwrap().code(), Some(0), "{rest:?}");
-    ran(kiln(&other, &served, &["sync-and-refresh", "--wait", "soon"])).fails_with(2, &["write it with units"]);
+    ran(command_at(&other, &served, &["sync-and-refresh", "--wait", "soon"])).fails_with(2, &["write it with units"]);
 }
 
 #[test]
@@ -248,22 +241,22 @@ fn what_a_dead_run_left_on_the_warehouse_is_cancelled_before_another_takes_over(
     project.point_at(&served);
     let text = project.read("sql/totals.sql");
     project.write("sql/totals.sql", ENDLESS);
-    let mut dead = until(kiln(&project, &served, &["sync-and-refresh"]), "build totals");
+    let mut dead = until(command_at(&project, &served, &["sync-and-refresh"]), "build totals");
     dead.kill().unwrap();
     dead.wait().unwrap();
     project.write("sql/totals.sql", &text);
     // Whoever has not its journal cannot know that it is dead.
     let other = Project::tiny();
     other.point_at(&served);
-    ran(kiln(&other, &served, &["sync-and-refresh"])).fails_with(6, &["--break-lock"]);
-    let next = ran(kiln(&project, &served, &["sync-and-refresh"]));
+    ran(command_at(&other, &served, &["sync-and-refresh"])).fails_with(6, &["--break-lock"]);
+    let next = ran(command_at(&project, &served, &["sync-and-refresh"]));
     assert_eq!(next.status, 0, "{}", next.stderr);
     assert!(next.stderr.contains("which died; 1 statement of it still ran, and was cancelled"), "{}", next.stderr);
     let (_, running) = served.get("/api/2.0/sql/history/queries?filter_by.statuses=RUNNING");
     assert_eq!(running["res"], json!([]), "nothing of it runs on");
     let dead = std::fs::read_dir(project.path().join(".kiln/runs")).unwrap().flatten().map(|run| run.file_name()).min();
     let dead = dead.unwrap().into_string().unwrap();
-    ran(kiln(&project, &served, &["resume", &dead])).fails_with(6, &["no longer holds its schema"]);
+    ran(command_at(&project, &served, &["resume", &dead])).fails_with(6, &["no longer holds its schema"]);
 }
 
 #[test]

@@ -2,18 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Project, Ran, Served};
-
-fn kiln(project: &Project, served: &Served, args: &[&str]) -> Ran {
-    let mut command = project.command(args);
-    command.env("DATABRICKS_TOKEN", &served.token);
-    command.env("FIVETRAN_API_KEY", "local").env("FIVETRAN_API_SECRET", &served.token);
-    command.output().expect("kiln can be started").into()
-}
+use crate::support::{Project, Ran, Served, kiln_at};
 
 #[track_caller]
 fn run(project: &Project, served: &Served, args: &[&str]) -> Ran {
-    let ran = kiln(project, served, args);
+    let ran = kiln_at(project, served, args);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     ran
 }
@@ -42,7 +35,7 @@ fn runs_are_listed_with_what_they_did() {
     project
         .write("sql/wrong.sql", "SELECT CAST(raise_error(concat('it''s wrong ', customer)) AS INT) AS x FROM totals\n");
     project.write("sql/later.sql", "SELECT x FROM wrong\n");
-    kiln(&project, &served, &["sync-and-refresh"]).fails_with(3, &["it's wrong"]);
+    kiln_at(&project, &served, &["sync-and-refresh"]).fails_with(3, &["it's wrong"]);
 
     let runs = lines(&project, &served, &["runs"]);
     let told: Vec<_> = runs
@@ -66,7 +59,7 @@ fn runs_are_listed_with_what_they_did() {
     assert!(step("build wrong")["statement_id"].is_string());
     let text = run(&project, &served, &["runs"]).stdout;
     assert!(text.starts_with("run ") && text.contains("sync-and-refresh daily  failed "), "{text}");
-    kiln(&project, &served, &["runs", "show", "20200101T000000000Z-000000"]).fails_with(2, &["knows no run"]);
+    kiln_at(&project, &served, &["runs", "show", "20200101T000000000Z-000000"]).fails_with(2, &["knows no run"]);
     // A whole run is one statement more.
     let inserts = served.sql("DESCRIBE HISTORY main.tiny._kiln_runs").as_array().map(Vec::len);
     assert_eq!(inserts, Some(4), "one that made the table, and one for each run");
@@ -91,9 +84,9 @@ fn a_run_is_rolled_back_and_that_again() {
             served.sql("SELECT id, amount FROM main.tiny.rows ORDER BY 1"),
         )
     };
-    kiln(&project, &served, &["rollback"]).fails_with(2, &["no run has changed a table"]);
+    kiln_at(&project, &served, &["rollback"]).fails_with(2, &["no run has changed a table"]);
     let _ = run(&project, &served, &["sync-and-refresh"]);
-    kiln(&project, &served, &["rollback"]).fails_with(2, &["no run has changed a table"]);
+    kiln_at(&project, &served, &["rollback"]).fails_with(2, &["no run has changed a table"]);
     let first = state();
     let orders = "id,customer,amount\n1,ann,11.50\n2,bob,20.00\n3,ann,4.25\n4,cid,1.00\n";
     project.write("data/orders.csv", orders);
@@ -102,16 +95,17 @@ fn a_run_is_rolled_back_and_that_again() {
     assert_eq!(second.0, json!([["ann", "15.75"], ["bob", "20.00"], ["cid", "1.00"]]));
     // A run whose rows were not taken in has nothing to undo.
     project.write("data/orders.csv", &format!("{orders}5,dan,2.00\n"));
-    kiln(&project, &served, &["sync-and-refresh"]).fails_with(4, &["1 row fails `row_count"]);
+    kiln_at(&project, &served, &["sync-and-refresh"]).fails_with(4, &["1 row fails `row_count"]);
     let runs = lines(&project, &served, &["runs"]);
     let id = |i: usize| runs[i]["run"].as_str().expect("it has an id").to_owned();
     // It did take in the rows of the other table, though.
     let _ = run(&project, &served, &["rollback", "--yes"]);
     assert_eq!(state(), second);
 
-    kiln(&project, &served, &["rollback", &id(1)]).fails_with(2, &["has changed main.tiny.rows since", "--and-later"]);
-    kiln(&project, &served, &["rollback", &id(2)]).fails_with(2, &["changed no table that was there before"]);
-    kiln(&project, &served, &["rollback", "20260101T000000000Z-000000", "--and-later"])
+    kiln_at(&project, &served, &["rollback", &id(1)])
+        .fails_with(2, &["has changed main.tiny.rows since", "--and-later"]);
+    kiln_at(&project, &served, &["rollback", &id(2)]).fails_with(2, &["changed no table that was there before"]);
+    kiln_at(&project, &served, &["rollback", "20260101T000000000Z-000000", "--and-later"])
         .fails_with(2, &["changed no table that was there before, or is unknown"]);
     let _ = run(&project, &served, &["rollback", &id(1), "--and-later"]);
     assert_eq!(state(), first);
@@ -128,6 +122,6 @@ fn versions_that_are_gone_are_said() {
     let _ = run(&project, &served, &["sync-and-refresh"]);
     let _ = run(&project, &served, &["sync-and-refresh", "--force"]);
     served.sql("UPDATE main.tiny._kiln_runs SET version_before = 77 WHERE version_before = 0");
-    kiln(&project, &served, &["rollback"])
+    kiln_at(&project, &served, &["rollback"])
         .fails_with(3, &["main.tiny.totals could not be put back to version 77", "✗ restore totals"]);
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Project, Ran, Served};
+use crate::support::{Project, Served, deploy_at, kiln_at};
 
 const SCHEDULE: &str = "schedule: {cron: \"0 6 * * 1-5\", timezone: Europe/Berlin, retries: 1, timeout: 2h, notify: {on_failure: [team@example.test]}}";
 
@@ -37,25 +37,10 @@ fn project(served: &Served) -> Project {
     project
 }
 
-fn kiln(project: &Project, served: &Served, args: &[&str]) -> Ran {
-    let mut command = project.command(args);
-    command.env("DATABRICKS_TOKEN", &served.token);
-    command.env("FIVETRAN_API_KEY", "local").env("FIVETRAN_API_SECRET", &served.token);
-    command.output().expect("kiln can be started").into()
-}
-
-#[track_caller]
-fn deploy(project: &Project, served: &Served, args: &[&str]) {
-    let ran = kiln(project, served, &[&["deploy"], args].concat());
-    assert_eq!(ran.status, 0, "{}\n{}", ran.stdout, ran.stderr);
-    let plan = kiln(project, served, &["plan"]);
-    assert!(plan.stdout.starts_with("nothing to do"), "after the deploy, the plan says:\n{}", plan.stdout);
-}
-
 /// Returns the changes of a plan: `act kind name`, then the reasons.
 #[track_caller]
 fn changes(project: &Project, served: &Served) -> Vec<(String, Vec<String>, bool)> {
-    let ran = kiln(project, served, &["plan", "--output", "json"]);
+    let ran = kiln_at(project, served, &["plan", "--output", "json"]);
     let line =
         ran.stdout.lines().find(|line| line.contains("\"event\":\"plan\"")).unwrap_or_else(|| panic!("{}", ran.stderr));
     let plan: Value = serde_json::from_str(line).expect("it is JSON");
@@ -110,7 +95,7 @@ fn a_scheduled_job_is_deployed_and_runs_without_kiln() {
     let name = "tiny: daily (main.tiny)";
     let planned = changes(&project, &served);
     assert_eq!(planned.last().expect("it plans").0, format!("create job {name}"));
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
 
     let all = jobs(&served);
     assert_eq!(all.len(), 1);
@@ -168,7 +153,7 @@ fn a_scheduled_job_builds_nothing_from_stale_data_or_beside_another_run() {
     let server = Project::tiny();
     let served = server.serve(&[]);
     let project = project(&served);
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
     let before = served.version("main.tiny.totals");
     served.sql("CREATE TABLE main.tiny._kiln_lock (x INT)");
     let (ended, tasks) = run(&served);
@@ -185,7 +170,7 @@ fn a_scheduled_job_builds_nothing_from_stale_data_or_beside_another_run() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].1, ["task `kiln_sources` runs other SQL"]);
     assert_eq!(served.version("main.tiny.totals"), before, "nothing was built");
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
     assert_eq!(run(&served).0, "SUCCESS");
 }
 
@@ -194,7 +179,7 @@ fn a_job_altered_by_hand_is_found_and_put_right_and_what_kiln_does_not_know_stay
     let server = Project::tiny();
     let served = server.serve(&[]);
     let project = project(&served);
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
     let job = jobs(&served).remove(0);
     let mut settings = job["settings"].clone();
     settings["schedule"]["pause_status"] = json!("PAUSED");
@@ -210,7 +195,7 @@ fn a_job_altered_by_hand_is_found_and_put_right_and_what_kiln_does_not_know_stay
     assert_eq!(found[0].0, "update job tiny: daily (main.tiny)");
     assert_eq!(found[0].1, ["its schedule is paused", "task `mine` goes"]);
     assert!(found[0].2, "it drifted");
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
     let now = jobs(&served).remove(0);
     assert_eq!(now["job_id"], job["job_id"], "it is the same job");
     assert_eq!(now["settings"]["schedule"]["pause_status"], "UNPAUSED");
@@ -222,7 +207,7 @@ fn a_job_altered_by_hand_is_found_and_put_right_and_what_kiln_does_not_know_stay
     renamed["name"] = json!("Renamed");
     served.ask_for("/api/2.2/jobs/reset", &json!({"job_id": job["job_id"], "new_settings": renamed}));
     assert_eq!(changes(&project, &served)[0].1, ["it is named `Renamed`"]);
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
     assert_eq!(jobs(&served).len(), 1);
 
     // A change of a model changes its file and nothing else; the file before stays for a run that may be under way.
@@ -237,7 +222,7 @@ fn a_job_altered_by_hand_is_found_and_put_right_and_what_kiln_does_not_know_stay
         let found = changes(&project, &served);
         assert_eq!(found.last().expect("the job changes").1, ["task `best` runs other SQL"]);
         assert!(!found.last().expect("the job changes").2, "that is no drift");
-        deploy(&project, &served, &[]);
+        deploy_at(&project, &served, &[]);
         assert_eq!(files(), left);
     }
 }
@@ -248,29 +233,29 @@ fn environments_say_whether_schedules_run_and_a_schedule_that_goes_takes_its_job
     let served = server.serve(&[]);
     let project = project(&served);
     project.replace("jobs.yaml", "schema: tiny, default: true", "schema: tiny, schedules: paused, default: true");
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
     assert_eq!(jobs(&served)[0]["settings"]["schedule"]["pause_status"], "PAUSED");
 
     project.replace("jobs.yaml", "schedules: paused", "schedules: none");
     let found = changes(&project, &served);
     assert_eq!(found[0].0, "orphan job tiny: daily (main.tiny)");
-    assert_eq!(kiln(&project, &served, &["deploy"]).status, 0);
+    assert_eq!(kiln_at(&project, &served, &["deploy"]).status, 0);
     assert_eq!(jobs(&served).len(), 1, "it is dropped only when told");
-    deploy(&project, &served, &["--prune"]);
+    deploy_at(&project, &served, &["--prune"]);
     assert_eq!(jobs(&served).len(), 0);
     assert_eq!(served.get("/api/2.0/workspace/get-status?path=/Shared/kiln/tiny/main.tiny/daily").0, 404);
 
     project.replace("jobs.yaml", "schedules: none", "schedules: run");
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
     // A job of another project is none of ours.
     served.ask_for("/api/2.2/jobs/create", &json!({"name": "tiny: daily (main.tiny)"}));
     assert_eq!(changes(&project, &served), []);
-    let ran = kiln(&project, &served, &["destroy"]);
+    let ran = kiln_at(&project, &served, &["destroy"]);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     let left = jobs(&served);
     assert_eq!(left.len(), 1);
     assert_eq!(left[0]["settings"]["tags"], Value::Null);
-    assert!(kiln(&project, &served, &["destroy"]).stdout.contains("nothing to do"));
+    assert!(kiln_at(&project, &served, &["destroy"]).stdout.contains("nothing to do"));
 }
 
 #[test]
@@ -286,7 +271,7 @@ fn the_flagship_runs_as_a_scheduled_job() {
             served.url
         ),
     );
-    deploy(&project, &served, &[]);
+    deploy_at(&project, &served, &[]);
     let sums = || served.sql("SELECT count(*), sum(revenue) FROM main.retention.purchases");
     let before = sums();
     let version = served.version("main.retention.retention_kpis");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Project, Ran, Served};
+use crate::support::{Project, Ran, Served, kiln_at};
 
 /// orders → stg_orders → totals → best, and beside them other.
 fn project(served: &Served) -> Project {
@@ -19,10 +19,7 @@ fn project(served: &Served) -> Project {
 }
 
 fn kiln(project: &Project, served: &Served, args: &[&str]) -> Ran {
-    let mut command = project.command(&[&["sync-and-refresh", "--output", "json"], args].concat());
-    command.env("DATABRICKS_TOKEN", &served.token);
-    command.env("FIVETRAN_API_KEY", "local").env("FIVETRAN_API_SECRET", &served.token);
-    command.output().expect("kiln can be started").into()
+    kiln_at(project, served, &[&["sync-and-refresh", "--output", "json"], args].concat())
 }
 
 /// Returns the steps that a run had, but for those that fix versions and make the schema.

@@ -2,19 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Project, Ran, Served};
-
-fn kiln(project: &Project, served: &Served, args: &[&str]) -> Ran {
-    let mut command = project.command(args);
-    command.env("DATABRICKS_TOKEN", &served.token);
-    command.env("FIVETRAN_API_KEY", "local").env("FIVETRAN_API_SECRET", &served.token);
-    command.output().expect("kiln can be started").into()
-}
+use crate::support::{Project, Served, kiln_at};
 
 /// Returns `state kind name` of all things, and what is said of the one that is named.
 #[track_caller]
 fn standings(project: &Project, served: &Served, of: &str) -> (Vec<String>, String) {
-    let ran = kiln(project, served, &["status", "--output", "json"]);
+    let ran = kiln_at(project, served, &["status", "--output", "json"]);
     let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let things = lines.iter().filter(|line| line["event"] == "standing");
@@ -45,26 +38,26 @@ fn an_environment_tells_how_it_stands() {
     let new = [&all("stale", "pending", "pending", "pending")[..3], &["pending schema main.tiny".to_owned()]].concat();
     assert_eq!(things, [new.as_slice(), &[format!("pending job {job}")]].concat());
     assert!(said.contains("no sync has ever succeeded"), "{said}");
-    assert_eq!(kiln(&project, &served, &["status"]).status, 5);
+    assert_eq!(kiln_at(&project, &served, &["status"]).status, 5);
 
-    assert_eq!(kiln(&project, &served, &["deploy"]).status, 0);
+    assert_eq!(kiln_at(&project, &served, &["deploy"]).status, 0);
     let (things, said) = standings(&project, &served, "totals");
     assert_eq!(things, all("good", "good", "good", "good"));
     assert!(said.contains("made 2"), "{said}");
-    let ran = kiln(&project, &served, &["status"]);
+    let ran = kiln_at(&project, &served, &["status"]);
     assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.starts_with("connections\n  ✓ shop"), "{}", ran.stdout);
 
     // A change of ours is no drift; one in the workspace is.
     project.replace("sql/totals.sql", "count(*)", "count(1)");
     assert_eq!(standings(&project, &served, "").0, all("good", "good", "pending", "pending"));
-    assert_eq!(kiln(&project, &served, &["status"]).status, 0);
+    assert_eq!(kiln_at(&project, &served, &["status"]).status, 0);
     served.sql("ALTER VIEW main.tiny.stg_orders AS SELECT id, customer, 0 AS amount FROM main.shop_public.orders");
     let (things, said) = standings(&project, &served, "stg_orders");
     assert_eq!(things, all("good", "drifted", "pending", "pending"));
     assert!(said.contains("its query was changed in the workspace"), "{said}");
-    assert_eq!(kiln(&project, &served, &["status"]).status, 3);
-    assert_eq!(kiln(&project, &served, &["deploy"]).status, 0);
+    assert_eq!(kiln_at(&project, &served, &["status"]).status, 3);
+    assert_eq!(kiln_at(&project, &served, &["deploy"]).status, 0);
 
     // A scheduled run that failed.
     served.sql("CREATE TABLE main.tiny._kiln_lock (x INT)");
@@ -76,12 +69,12 @@ fn an_environment_tells_how_it_stands() {
     let (things, said) = standings(&project, &served, job);
     assert_eq!(things, all("good", "good", "good", "failed"));
     assert!(said.contains("another run changes main.tiny at the moment"), "{said}");
-    assert_eq!(kiln(&project, &served, &["status"]).status, 3);
+    assert_eq!(kiln_at(&project, &served, &["status"]).status, 3);
     served.sql("DROP TABLE main.tiny._kiln_lock");
 
     // Older than a job allows.
     project.replace("jobs.yaml", "{sync: shop}", "{sync: shop, observe: 1s}");
-    let ran = kiln(&project, &served, &["status", "--output", "github"]);
+    let ran = kiln_at(&project, &served, &["status", "--output", "github"]);
     assert_eq!(ran.status, 5, "{}", ran.stdout);
     assert!(ran.stdout.contains("✗ shop") && ran.stdout.contains("at most 1 second"), "{}", ran.stdout);
 }

@@ -24,11 +24,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("plan", "manifest config template dialect analysis dashboards ids diag graph"),
     ("observe", "databricks fivetran http plan ids"),
     ("event", "plan ids"),
-    (
-        "execute",
-        "observe plan event databricks fivetran http manifest config template dialect analysis dashboards ids diag \
-         secret graph",
-    ),
+    ("execute", "observe plan event databricks fivetran http config ids diag secret"),
     ("report", "plan event manifest dashboards analysis ids diag"),
     ("local", "databricks::wire fivetran::wire dialect ids secret"),
     ("cli", "*"),

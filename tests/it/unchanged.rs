@@ -1,7 +1,7 @@
 //! Nothing for nothing: what is built already, from the same, is not built again; and all that is built reads one version of
 //! the sources.
 
-use crate::support::{Project, Ran, TINY_JOBS};
+use crate::support::{Project, TINY_JOBS, kiln_at};
 
 /// How a run reported each build: the lines of the terminal that tell of builds.
 fn builds(stderr: &str) -> Vec<String> {
@@ -103,10 +103,7 @@ fn all_tables_of_a_run_read_the_sources_at_one_version_also_through_views() {
     project.write("sql/known.sql", "WITH k AS (SELECT * FROM stg_known)\nSELECT count(*) AS n FROM k\n");
     let served = project.serve(&[]);
     project.point_at(&served);
-    let mut command = project.command(&["sync-and-refresh"]);
-    command.env("DATABRICKS_TOKEN", &served.token);
-    command.env("FIVETRAN_API_KEY", "local").env("FIVETRAN_API_SECRET", &served.token);
-    let ran = Ran::from(command.output().expect("kiln can be started"));
+    let ran = kiln_at(&project, &served, &["sync-and-refresh"]);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     let (_, history) = served.get("/api/2.0/sql/history/queries?max_results=999");
     let queries: Vec<&str> =

@@ -9,11 +9,9 @@ use super::{Context, Finished, RUN_TAG, Reporter, Shared, failure};
 use super::{databricks_audit, databricks_increment, databricks_version};
 use crate::config::Materialization;
 use crate::databricks::{Error, Listener, Progress, Sent, Statement, StatementResult};
-use crate::diag::Span;
 use crate::event::{EventKind, Failure, Outcome, Place};
 use crate::ids::{Fingerprint, StatementId};
 use crate::plan::{BuildModel, Done, Gaps, Versions, Written};
-use crate::template::Rendered;
 
 pub(super) async fn run(model: &BuildModel, context: &Context, reporter: &Reporter) -> Finished {
     let from = Fixed::of(model, context);
@@ -110,9 +108,7 @@ pub(super) async fn build(model: &BuildModel, from: &Fixed, context: &Context, r
             }
         }
         Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
-        Err(error) => {
-            Finished::failed(Failure { place: place(&error, &model.query, &written), ..explain(&model.model, &error) })
-        }
+        Err(error) => Finished::failed(Failure { place: place(&error, &written), ..explain(&model.model, &error) }),
     }
     .with_statement(id)
 }
@@ -258,10 +254,9 @@ pub(super) fn explain(model: &crate::ids::ModelName, error: &Error) -> Failure {
 }
 
 /// Finds the place in the model's file that the warehouse complains about; the file itself if it does not say.
-pub(super) fn place(error: &Error, query: &Rendered, written: &Written) -> Option<Place> {
+pub(super) fn place(error: &Error, written: &Written<'_>) -> Option<Place> {
     let Error::Statement(error) = error else { return None };
-    let span = error.position.and_then(|p| written.origin(query, p.line, p.column));
-    let span = span.unwrap_or_else(|| Span::start_of(&query.file));
+    let span = written.origin(error.position.map(|p| (p.line, p.column)));
     let (line, column) = span.line_column();
     Some(Place { path: span.path().display().to_string(), line, column })
 }

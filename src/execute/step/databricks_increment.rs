@@ -44,7 +44,7 @@ async fn take_in(
         Ok(result) => result,
         Err(error @ Error::Interrupted { .. }) => return Err(error),
         Err(error) => {
-            let place = place(&error, &increment.query, &written);
+            let place = place(&error, &written);
             let failure = Failure { place, ..explain(&model.model, &error) };
             return Ok(Finished::failed(failure).with_statement(id));
         }

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::audit::{named, new_version};
+use super::super::landed::landed_by;
 use super::super::marks::{LOCK_TABLE, NEW_PREFIX};
 use super::super::pins::{Gaps, Pinned};
 use super::super::run::is_selected;
 use super::super::statement::{marked_header, marked_statement};
-use super::super::steps::landed_by;
 use super::dashboard_key;
 use crate::config::{Job, JobStep, Materialization, SyncIntent};
 use crate::ids::{ModelName, TableName, quote_identifier, string_literal};

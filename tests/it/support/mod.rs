@@ -133,6 +133,29 @@ impl Project {
     }
 }
 
+/// Prepares the binary in a project's folder, with the credentials of a workspace.
+pub(crate) fn command_at(project: &Project, served: &Served, args: &[&str]) -> Command {
+    let mut command = project.command(args);
+    command.env("DATABRICKS_TOKEN", &served.token);
+    command.env("FIVETRAN_API_KEY", "local").env("FIVETRAN_API_SECRET", &served.token);
+    command
+}
+
+/// Runs the binary in a project's folder, with the credentials of a workspace.
+pub(crate) fn kiln_at(project: &Project, served: &Served, args: &[&str]) -> Ran {
+    command_at(project, served, args).output().expect("kiln can be started").into()
+}
+
+/// Deploys and expects the plan to be empty afterwards: what a deploy leaves is what the project says. Returns what it told.
+#[track_caller]
+pub(crate) fn deploy_at(project: &Project, served: &Served, args: &[&str]) -> String {
+    let ran = kiln_at(project, served, &[&["deploy"], args].concat());
+    assert_eq!(ran.status, 0, "{}\n{}", ran.stdout, ran.stderr);
+    let plan = kiln_at(project, served, &["plan"]);
+    assert!(plan.stdout.starts_with("nothing to do"), "after the deploy, the plan says:\n{}", plan.stdout);
+    ran.stderr
+}
+
 impl From<Output> for Ran {
     fn from(output: Output) -> Self {
         Self {
