@@ -12,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 use crate::dialect::{self, DataType, Statement, parse_statement};
 use crate::local::engine::{Engine, Output, Request, SqlError, functions};
 
+#[path = "../../../../tests/spark/script.rs"]
+mod script;
+
 /// Floating point results may differ by so much, relatively: Java and Rust round some functions otherwise.
 const TOLERANCE: f64 = 1e-14;
 
@@ -153,22 +156,8 @@ async fn expressions(engine: &Engine, text: &str) -> Vec<Case> {
 
 async fn statements(engine: &Engine, text: &str) -> Vec<Case> {
     let mut cases = Vec::new();
-    let mut lines = text.lines().peekable();
-    let mut statement = String::new();
-    while let Some(line) = lines.next() {
-        if statement.is_empty() && (line.trim().is_empty() || line.starts_with("--")) {
-            continue;
-        }
-        statement.push_str(line);
-        statement.push('\n');
-        if !line.trim_end().ends_with(';') {
-            continue;
-        }
-        let mut said = Vec::new();
-        while let Some(line) = lines.next_if(|line| line.starts_with("-->") || line.starts_with("--!")) {
-            said.push(line);
-        }
-        let sql = statement.trim_end().trim_end_matches(';');
+    for script::Told { sql, said } in script::statements(text) {
+        let sql = sql.as_str();
         let ordered = sql.rsplit(')').next().is_some_and(|tail| tail.to_lowercase().contains("order by"));
         let (mut expected, mut found) = (Answer::read(&said), answer(engine, sql).await);
         // A statement that changes something may tell how much, in words of its own.
@@ -180,9 +169,7 @@ async fn statements(engine: &Engine, text: &str) -> Vec<Case> {
             found.sort();
         }
         cases.push(Case::new(sql, expected, found));
-        statement.clear();
     }
-    assert!(statement.is_empty(), "the last statement has no end: {statement}");
     cases
 }
 
