@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::kept::ConnectionConfig;
+use super::pointer::child;
 use super::secrets::{is_secret_key, is_secret_name};
 use super::walk::{Fields, Walk, is_identifier};
 use super::yaml::{Meaning, Node, Value as Yaml};
@@ -131,7 +132,7 @@ pub(super) fn read(
             continue;
         }
         let secret = is_secret_key(&key.text) || marked.iter().any(|(name, _)| *name == key.text);
-        let pointer = format!("/{}", escaped(&key.text));
+        let pointer = child("", &key.text);
         if let Some(value) = value(walk, node, secret, &pointer, &mut read.secrets) {
             read.values.insert(key.text.clone(), value);
         }
@@ -140,11 +141,6 @@ pub(super) fn read(
         check(walk, service, node, &entries.iter().map(|(key, node)| (key.text.as_str(), *node)).collect(), creates);
     }
     Some(read)
-}
-
-/// A key as a part of a JSON pointer.
-fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// Reads a value; a secret leaves `null` in its place and its variable's name among `secrets`.
@@ -185,7 +181,7 @@ fn value(
         Yaml::Mapping(_) => {
             let mut map = Map::new();
             for (key, node) in walk.entries(node, "a value of `config`")? {
-                let pointer = format!("{pointer}/{}", escaped(&key.text));
+                let pointer = child(pointer, &key.text);
                 if let Some(value) = value(walk, node, is_secret_key(&key.text), &pointer, secrets) {
                     map.insert(key.text.clone(), value);
                 }

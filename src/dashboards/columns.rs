@@ -8,11 +8,12 @@ use std::collections::HashMap;
 use super::bind;
 use super::calc::quote;
 use super::file::LvDash;
-use super::located::{Located, child};
+use super::located::Located;
 use super::model::{Calculation, Dataset, DatasetSource, Field, Query, Widget, WidgetKind};
 use super::widget_sql::widget_query;
 use super::{fit, texts};
 use crate::analysis::{self, Column, DataType, Parsed, Relation, TableRead};
+use crate::config::pointer::child;
 use crate::diag::{Diagnostic, Diagnostics, did_you_mean};
 
 /// Functions that only the dashboard's own engine has.

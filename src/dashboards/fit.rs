@@ -4,9 +4,9 @@
 use serde_json::Value;
 
 use super::file::LvDash;
-use super::located::child;
 use super::model::{Field, Query, Widget, WidgetKind};
 use crate::analysis::{Column, DataType, Relation};
+use crate::config::pointer::child;
 use crate::diag::{Diagnostic, Diagnostics};
 
 /// Parts of an encoding that are drawn on its scale.

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use crate::config::pointer::child;
+
 /// A text put together from one or more JSON strings, which knows for each of its bytes where it stands in the JSON.
 ///
 /// A dataset's SQL is cut into many strings, with escapes; a mistake in it is reported in the file all the same.
@@ -154,11 +156,6 @@ impl JsonMap {
     pub(super) fn exact(&self, pointer: &str) -> Option<Range<usize>> {
         self.0.get(pointer).cloned()
     }
-}
-
-/// Appends a key to a JSON pointer.
-pub(super) fn child(pointer: &str, key: &str) -> String {
-    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
 struct Scanner<'a> {

@@ -332,7 +332,7 @@ fn collect_references(value: &Value, path: &str, found: &mut Vec<FieldReference>
             // Invisible columns are not part of the query; a scale sorts by fields that need not be shown.
             for (key, inner) in members.iter().filter(|(key, _)| !matches!(key.as_str(), "invisibleColumns" | "scale"))
             {
-                collect_references(inner, &super::located::child(path, key), found);
+                collect_references(inner, &crate::config::pointer::child(path, key), found);
             }
         }
         Value::Array(items) => {

@@ -3,11 +3,12 @@
 use serde_json::{Map, Value};
 
 use super::file::LvDash;
-use super::located::{Located, child};
+use super::located::Located;
 use super::model::{
     Calculation, DataType, Dataset, DatasetSource, Field, Page, PageKind, Parameter, ParameterBinding, ParameterKind,
     Position, Query, Selection, Sort, Spec, Widget, WidgetKind,
 };
+use crate::config::pointer::child;
 use crate::diag::{Diagnostic, Diagnostics};
 
 /// Reads datasets and pages; every value of a wrong shape is reported.

@@ -40,8 +40,7 @@ pub fn parse_query(text: &str) -> Result<Query, SyntaxError> {
     let (tokens, levels) = values::recursion_levels(tokens);
     let tokens = short::written_out(tokens);
     let dialect = Databricks::for_tokens(tokens.len());
-    let mut parser =
-        Parser::new(&dialect).with_recursion_limit(lex::MAX_DEPTH).with_tokens_with_locations(tokens.clone());
+    let mut parser = Parser::new(&dialect).with_recursion_limit(lex::MAX_DEPTH).with_tokens_with_locations(tokens);
     let mut query = parser.parse_query().map_err(|error| source.explain(&error))?;
     let mut semicolon = false;
     while parser.consume_token(&Token::SemiColon) {

@@ -5,6 +5,7 @@
 
 pub mod changes;
 mod compile;
+mod dashboards;
 mod data_tests;
 pub mod lineage;
 mod lints;

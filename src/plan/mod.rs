@@ -8,6 +8,7 @@ mod audit;
 mod change;
 mod compare;
 mod connection;
+mod connection_config;
 mod deploy;
 mod destroy;
 mod fingerprint;
@@ -33,9 +34,10 @@ pub use action::{
 };
 pub use change::{Act, Change, DeployPlan, FieldChange, Kind};
 pub use connection::{
-    KeepConnection, ObservedConnection, ObservedGroup, RemoveConnection, SentConfig, Settings, Sighting, Sought,
-    schema_of, sought, to_remove,
+    KeepConnection, ObservedConnection, ObservedGroup, RemoveConnection, Settings, Sighting, Sought, schema_of, sought,
+    to_remove,
 };
+pub use connection_config::SentConfig;
 pub use deploy::deploy;
 pub use destroy::destroy;
 pub use landed::LandedTable;

@@ -1,0 +1,123 @@
+//! Dashboards from their files to what they read, and what is wrong with them.
+
+use std::io::Read as _;
+use std::sync::Arc;
+
+use super::compile::{Compiler, merge};
+use super::names::{Target, target};
+use super::{CompiledDashboard, Reads};
+use crate::analysis::Examined;
+use crate::config::{Dashboard, Project};
+use crate::dashboards::{LvDash, Tables, resolve};
+use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span};
+use crate::ids::DashboardName;
+
+/// Largest dashboard file that is read, in bytes.
+const MAX_DASHBOARD_BYTES: usize = 10 << 20;
+
+/// A dashboard, and what was found in it.
+pub(super) struct FoundDashboard {
+    /// None if its file cannot be read.
+    pub(super) compiled: Option<CompiledDashboard>,
+    pub(super) problems: Diagnostics,
+    /// What was examined of each dataset, by its label.
+    pub(super) datasets: Vec<(String, Examined)>,
+}
+
+impl Compiler<'_> {
+    /// Compiles a dashboard; none if its file cannot be read.
+    pub(super) fn dashboard(&self, name: &DashboardName, dashboard: &Dashboard) -> FoundDashboard {
+        let mut diagnostics = Diagnostics::new();
+        let unreadable = |problems| FoundDashboard { compiled: None, problems, datasets: Vec::new() };
+        let Some(file) = read_dashboard(self.project, dashboard, &mut diagnostics) else {
+            return unreadable(diagnostics);
+        };
+        let content = match LvDash::parse(&file) {
+            Ok(content) => content,
+            Err(found) => return unreadable(found),
+        };
+        diagnostics.extend(content.check());
+        let (reads, datasets) = self.datasets(&content, &mut diagnostics);
+        let diagnostics = first_of(diagnostics, &file);
+        let compiled = CompiledDashboard {
+            name: name.clone(),
+            title: dashboard.title.clone(),
+            folder: self.project.environment.dashboard_folder.as_ref().unwrap_or(&dashboard.folder).clone(),
+            embed_credentials: dashboard.embed_credentials,
+            file,
+            content,
+            reads,
+            span: dashboard.span.clone(),
+        };
+        FoundDashboard { compiled: Some(compiled), problems: diagnostics, datasets }
+    }
+
+    /// Resolves a dashboard's datasets, and then what its widgets ask of them.
+    fn datasets(&self, content: &LvDash, diagnostics: &mut Diagnostics) -> (Reads, Vec<(String, Examined)>) {
+        let relation = |parts: &[String]| self.relation(parts);
+        let shorter = |parts: &[String]| self.shorter(parts);
+        let resolved = resolve(content, &Tables { relation: &relation, known: &self.known, shorter: &shorter });
+        diagnostics.extend(resolved.problems);
+        let is_wrong = diagnostics.has_errors();
+        let (mut reads, mut examined) = (Reads::default(), Vec::new());
+        for (dataset, offered) in content.datasets.iter().zip(&resolved.datasets) {
+            // What lints say of a dashboard that is wrong waits until it is right.
+            if let Some(parsed) = offered.parsed.as_ref().filter(|_| !offered.is_broken() && !is_wrong) {
+                examined.push((dataset.display_name.clone(), self.examine(parsed, None)));
+            }
+            let more = self.reads(&offered.reads);
+            merge(&mut reads.models, more.models);
+            merge(&mut reads.connections, more.connections);
+            merge(&mut reads.sources, more.sources);
+        }
+        (reads, examined)
+    }
+
+    /// Returns how a dashboard should name a table that it names with its catalog or schema.
+    fn shorter(&self, parts: &[String]) -> Option<String> {
+        match target(self.project, parts)? {
+            Target::Model(name) => (parts.len() > 1).then(|| name.to_string()),
+            // A source may have a catalog of its own, which no environment says.
+            Target::Source(schema, _) if self.project.sources[schema].catalog.is_none() => {
+                (parts.len() > 2).then(|| parts[1..].join("."))
+            }
+            Target::Source(..) | Target::System => None,
+        }
+    }
+}
+
+/// Keeps so many problems of a file that somebody could read them, the worst first where there are more.
+fn first_of(problems: Diagnostics, file: &Arc<SourceFile>) -> Diagnostics {
+    const MOST: usize = 200;
+    let count = problems.iter().count();
+    if count <= MOST {
+        return problems;
+    }
+    let mut all: Vec<Diagnostic> = problems.into_iter().collect();
+    all.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
+    let mut kept = Diagnostics::new();
+    all.into_iter().take(MOST).for_each(|problem| kept.push(problem));
+    let message = format!("{} more problems of this file are not shown", count - MOST);
+    kept.push(Diagnostic::warning("more-problems", message).at(Span::start_of(file)));
+    kept
+}
+
+fn read_dashboard(project: &Project, dashboard: &Dashboard, diagnostics: &mut Diagnostics) -> Option<Arc<SourceFile>> {
+    let unreadable = |message: String| {
+        Diagnostic::error("unreadable-file", message)
+            .at(dashboard.span.clone())
+            .help("The file must exist, be readable, and be UTF-8.")
+    };
+    let path = project.root.join(&dashboard.file);
+    let mut text = String::new();
+    let most = MAX_DASHBOARD_BYTES as u64 + 1;
+    let problem = match fs_err::File::open(&path).and_then(|file| file.take(most).read_to_string(&mut text)) {
+        Ok(_) if text.len() <= MAX_DASHBOARD_BYTES => return Some(SourceFile::new(&dashboard.file, text)),
+        // A text that is cut within a character is no UTF-8, and too long all the same.
+        Err(error) if fs_err::metadata(&path).is_ok_and(|file| file.len() < most) => unreadable(error.to_string()),
+        _ => unreadable(format!("{} is larger than {} MiB", dashboard.file.display(), MAX_DASHBOARD_BYTES >> 20))
+            .help("Is it the right file? The largest dashboards are a tenth of that."),
+    };
+    diagnostics.push(problem);
+    None
+}
