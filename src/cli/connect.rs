@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
 
 use super::error::Error;
 use super::lookup;
@@ -13,7 +14,7 @@ use super::output::Output;
 use crate::config::{self, ColumnWish, Connection};
 use crate::config::{Project, Remote, Workspace};
 use crate::databricks::wire::Table;
-use crate::databricks::{Explicit, Login, LoginError, Surroundings, system_programs};
+use crate::databricks::{Explicit, Login, LoginError, Progress, Statement, Surroundings, system_programs};
 use crate::diag::sentence;
 use crate::execute::Connected;
 use crate::http::{Class, Clock, Options, Pace, RetryPolicy, base_address};
@@ -225,6 +226,15 @@ impl Environment {
             Err(error) if error.class() == Class::NotFound => Ok(Vec::new()),
             Err(error) => Err(self.unobservable(&error.into())),
         }
+    }
+
+    /// Asks the warehouse something short, whatever else is interrupted, and returns the rows.
+    pub(super) async fn rows(&self, sql: String) -> Result<Vec<Vec<Option<String>>>, databricks::Error> {
+        let Connected { databricks, warehouse, .. } = &self.connected;
+        let statement = Statement { read_only: true, ..Statement::new(sql, warehouse.clone()) };
+        let never = CancellationToken::new();
+        let result = databricks.statements().execute(&statement, &never, &mut |_: Progress| {}).await?;
+        Ok(result.rows)
     }
 
     /// Returns the client of Fivetran, if there are credentials for it.

@@ -49,8 +49,10 @@ impl Journal {
         let path = path_of(kiln_dir, run);
         let opened = fs_err::OpenOptions::new().read(true).append(true).open(&path);
         let mut file = opened.map_err(|error| {
-            Error::usage(format!("there is no journal of a run `{run}` here: {error}"))
-                .with_help("The runs of this folder are those under `.kiln/runs`.")
+            Error::usage(format!("there is no journal of a run `{run}` here: {error}")).with_help(
+                "The runs of this folder are those under `.kiln/runs`. One whose machine is gone goes on with \
+                     --from-workspace.",
+            )
         })?;
         match file.file().try_lock() {
             Ok(()) => {}

@@ -57,6 +57,7 @@ impl<'a> Held<'a> {
             who: by.user.clone().unwrap_or_default(),
             machine: by.machine.clone(),
             since: Some(chrono::Utc::now()),
+            cancelled: None,
         };
         let mut left = locking.wait.unwrap_or_default();
         let mut waits_for = None;

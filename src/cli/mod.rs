@@ -4,6 +4,8 @@
 //! decides the exit status in one place, [`exit`].
 
 mod author;
+mod backfill;
+mod cancel;
 mod check;
 mod completions;
 mod connect;
@@ -11,6 +13,7 @@ mod dashboard;
 mod deploy;
 mod destroy;
 mod doctor;
+mod durations;
 mod error;
 mod exit;
 mod explain;
@@ -22,6 +25,7 @@ mod lineage;
 mod local;
 mod locking;
 mod lookup;
+mod notify;
 mod output;
 mod plan;
 #[cfg(feature = "local")]
@@ -90,6 +94,8 @@ enum Command {
     Dashboard(dashboard::Args),
     SyncAndRefresh(sync_and_refresh::Args),
     Resume(resume::Args),
+    Backfill(backfill::Args),
+    Cancel(cancel::Args),
     Runs(runs::Args),
     Rollback(rollback::Args),
     Doctor(doctor::Args),
@@ -154,6 +160,8 @@ fn run(command: Command, output: &Output) -> Result<Status, Error> {
         Command::Doctor(args) => to_the_end(doctor::run(&args, output)),
         Command::SyncAndRefresh(args) => to_the_end(sync_and_refresh::run(&args, output)),
         Command::Resume(args) => to_the_end(resume::run(&args, output)),
+        Command::Backfill(args) => to_the_end(backfill::run(&args, output)),
+        Command::Cancel(args) => to_the_end(cancel::run(&args, output)),
         Command::Runs(args) => to_the_end(runs::run(&args, output)),
         Command::Rollback(args) => to_the_end(rollback::run(&args, output)),
         #[cfg(feature = "local")]

@@ -7,7 +7,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::connect::{Environment, kiln_dir};
+use super::durations;
 use super::journal::Journal;
+use super::notify::{self, Listeners};
 use super::output::{Format, Output};
 use crate::config::Project;
 use crate::databricks::{self, Progress, Statement};
@@ -19,6 +21,7 @@ use crate::plan::{Action, HISTORY_TABLE, RunPlan};
 use crate::report::answer::Answer;
 use crate::report::history::History;
 use crate::report::json::JsonLines;
+use crate::report::notice::Notice;
 use crate::report::terminal::Terminal;
 use crate::report::{Report, github};
 
@@ -58,24 +61,28 @@ pub(super) async fn carry_out(
     output: &Output,
 ) -> RunResult {
     let Start { plan, run, by, journal, earlier, insistence, delivered } = start;
+    let act = by.act.clone();
+    let can_go_on = plan.job.is_some() || insistence.backfill.is_some();
     let cancel = CancellationToken::new();
     let interrupts = tokio::spawn(cancel_on_interrupts(cancel.clone()));
     let (events, received) = mpsc::channel(EVENT_BACKLOG);
+    let history = TableName::new(&plan.catalog, &plan.schema, HISTORY_TABLE);
+    let concurrency = usize::from(args.concurrency);
     let settings = execute::Settings {
         run,
         by,
-        concurrency: usize::from(args.concurrency),
+        concurrency,
+        expected: durations::expected(&plan, concurrency, &kiln_dir(project), &history, environment).await,
         fail_fast: args.fail_fast,
         insistence,
         delivered,
         clock: Arc::new(chrono::Utc::now),
         receipts: Some(journal.receipts()),
     };
-    let writes = plan
-        .steps
-        .values()
-        .any(|step| matches!(step.action, Action::Build(_) | Action::Restore(_) | Action::Publish(_)));
-    let history = TableName::new(&plan.catalog, &plan.schema, HISTORY_TABLE);
+    let writes = plan.steps.values().any(|step| {
+        matches!(step.action, Action::Build(_) | Action::Backfill(_) | Action::Restore(_) | Action::Publish(_))
+    });
+    let listeners = Listeners::of(project, plan.job.as_ref());
     let page = plan.job.as_ref().map(|job| kiln_dir(project).join("pages").join(format!("{job}.html")));
     let mut reports = Reports::new(output, journal);
     standing(&earlier).iter().for_each(|event| reports.show(event));
@@ -85,10 +92,15 @@ pub(super) async fn carry_out(
         reports.listen(received)
     );
     interrupts.abort();
+    // Asked before this run is the last one in the history.
+    let recovered = result == RunResult::Succeeded
+        && listeners.want_recoveries()
+        && notify::failed_before(&history, &act, project, environment).await;
     if writes && let Err(error) = keep_history(&reports.history, &history, environment).await {
         output.status(&format!("warning: the run is missing in {history}: {error}"));
     }
-    reports.finish(result, page, output);
+    reports.finish(result, can_go_on, page, output);
+    listeners.tell(&reports.notice, &reports.answer, recovered, output).await;
     result
 }
 
@@ -110,6 +122,16 @@ async fn keep_history(
                 run(History::creation(table)).await?;
                 run(insertion).await?;
             }
+            Err(databricks::Error::Statement(error)) => {
+                // The table may be of a version that told less.
+                let there = environment.connected.databricks.unity().table(table).await?;
+                let columns = there.and_then(|there| there.columns).unwrap_or_default();
+                let has = |name: &str| columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+                let addition = History::addition(table, has).filter(|_| !columns.is_empty());
+                let Some(addition) = addition else { return Err(error.into()) };
+                run(addition).await?;
+                run(insertion).await?;
+            }
             ended => ended?,
         }
     }
@@ -123,6 +145,7 @@ struct Reports {
     journal: Journal,
     answer: Answer,
     history: History,
+    notice: Notice,
 }
 
 impl Reports {
@@ -134,6 +157,7 @@ impl Reports {
             journal,
             answer: Answer::default(),
             history: History::default(),
+            notice: Notice::default(),
         }
     }
 
@@ -148,6 +172,7 @@ impl Reports {
     fn show(&mut self, event: &Event) {
         self.answer.event(event);
         self.history.event(event);
+        self.notice.event(event);
         if let Some(screen) = &mut self.screen {
             screen.event(event);
         }
@@ -158,7 +183,7 @@ impl Reports {
 
     /// Shows what the run found out, and writes the page if the run has everything that belongs on it: a page of half
     /// a run could be taken for the truth, so the last good one stays.
-    fn finish(self, result: RunResult, page: Option<PathBuf>, output: &Output) {
+    fn finish(&self, result: RunResult, can_go_on: bool, page: Option<PathBuf>, output: &Output) {
         if let Some(error) = self.journal.failure() {
             output.status(&format!("warning: the run's journal is incomplete: {error}"));
         }
@@ -166,9 +191,9 @@ impl Reports {
             output.data(&github::annotations(self.answer.failures()));
         }
         output.summary(|| self.answer.markdown());
-        let can_go_on =
+        let is_unfinished =
             matches!(result, RunResult::Failed | RunResult::Stale | RunResult::Unreachable | RunResult::Interrupted);
-        if page.is_some() && can_go_on {
+        if can_go_on && is_unfinished {
             output.status("`kiln resume` goes on from here");
         }
         let Some(page) = page.filter(|_| result == RunResult::Succeeded && self.answer.has_dashboards()) else {

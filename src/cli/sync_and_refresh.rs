@@ -5,18 +5,20 @@ use super::connect::{Environment, kiln_dir};
 use super::error::Error;
 use super::journal::Journal;
 use super::locking::{Held, Locking};
+use super::notify::Listeners;
 use super::output::Output;
 use super::running::{RunArgs, Start, carry_out, new_run_id};
 use super::webhook::WebhookArgs;
 use super::{ProjectArgs, Status};
 use crate::config::{Job, JobStep, Project};
 use crate::event::{Event, Insistence, RunResult};
-use crate::execute::Earlier;
 use crate::execute::lock::Place;
+use crate::execute::{Earlier, Record};
 use crate::fivetran::sync::Delivered;
 use crate::ids::{ConnectionName, JobName, RunId};
 use crate::manifest::Manifest;
-use crate::plan::{self, Consent, RunPlan, RunWishes};
+use crate::plan::{self, Backfill, Consent, RunPlan, RunWishes};
+use crate::report::Report;
 
 /// Run a job: sync its sources, build its models, publish its dashboards, and show what they say
 #[derive(Debug, clap::Args)]
@@ -50,29 +52,70 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let (project, manifest) = args.project.compile(output)?;
     let (name, job) = plan::choose_job(&manifest, args.job.as_deref())?;
     let delivered = args.webhook.take(&manifest, job)?;
-    let environment = Environment::connect(&project, output).await?;
+    let listeners = Listeners::of(&project, Some(name));
+    let environment = match Environment::connect(&project, output).await {
+        Ok(environment) => environment,
+        Err(error) => {
+            listeners.tell_not_begun(name.as_str(), &project, &error, output).await;
+            return Err(error);
+        }
+    };
     let run = new_run_id();
     let insistence = Insistence {
         force: args.force,
         full_refresh: args.full_refresh,
         select: args.select.clone(),
         exclude: args.exclude.clone(),
+        backfill: None,
     };
     let journal = Journal::create(&kiln_dir(&project), &run)?;
-    let begun = Begun { name, job, run, journal, earlier: Vec::new(), insistence, delivered };
+    let doing = Doing::Job(name, job);
+    let begun = Begun { doing, run, journal, earlier: Vec::new(), record: None, insistence, delivered };
     let result = begun.go_on(&manifest, &environment, &args.locking, &args.run, &project, output).await;
     environment.close().await;
+    if let Err(error) = &result {
+        listeners.tell_not_begun(name.as_str(), &project, error, output).await;
+    }
     result.map(Status::from)
 }
 
-/// A run of a job that has its journal.
+/// What a run that can be resumed does.
+pub(super) enum Doing<'a> {
+    /// A job.
+    Job(&'a JobName, &'a Job),
+    /// It builds windows of a model again.
+    Backfill(Backfill),
+}
+
+impl Doing<'_> {
+    /// Returns it as a command.
+    fn act(&self) -> String {
+        match self {
+            Self::Job(name, _) => format!("sync-and-refresh {name}"),
+            Self::Backfill(wish) => wish.to_string(),
+        }
+    }
+
+    /// Tells whether it changes the models' schema.
+    pub(super) fn writes(&self) -> bool {
+        match self {
+            Self::Job(_, job) => {
+                job.steps.iter().any(|step| matches!(step.value, JobStep::Build(_) | JobStep::Publish(_)))
+            }
+            Self::Backfill(_) => true,
+        }
+    }
+}
+
+/// A run that has its journal and can be resumed.
 pub(super) struct Begun<'a> {
-    pub(super) name: &'a JobName,
-    pub(super) job: &'a Job,
+    pub(super) doing: Doing<'a>,
     pub(super) run: RunId,
     pub(super) journal: Journal,
     /// The events of its journal; none if it begins.
     pub(super) earlier: Vec<Event>,
+    /// What the workspace keeps of it, where its journal is on another machine.
+    pub(super) record: Option<Record>,
     pub(super) insistence: Insistence,
     /// What a webhook told.
     pub(super) delivered: Option<(ConnectionName, Delivered)>,
@@ -81,7 +124,7 @@ pub(super) struct Begun<'a> {
 impl Begun<'_> {
     /// Takes the lock, looks at what is there, plans, and carries the plan out.
     pub(super) async fn go_on(
-        self,
+        mut self,
         manifest: &Manifest,
         environment: &Environment,
         locking: &Locking,
@@ -90,8 +133,8 @@ impl Begun<'_> {
         output: &Output,
     ) -> Result<RunResult, Error> {
         let alive = self.journal.alive()?;
-        let by = author(environment, project, format!("sync-and-refresh {}", self.name)).await?;
-        let held = if writes(self.job) {
+        let by = author(environment, project, self.doing.act()).await?;
+        let held = if self.doing.writes() {
             let place = place_of(manifest);
             Some(Held::take(environment, place, &self.run, &by, &kiln_dir(project), locking, output).await?)
         } else {
@@ -112,27 +155,36 @@ impl Begun<'_> {
         result
     }
 
-    async fn plan(&self, manifest: &Manifest, environment: &Environment) -> Result<RunPlan, Error> {
+    async fn plan(&mut self, manifest: &Manifest, environment: &Environment) -> Result<RunPlan, Error> {
         let observed = environment.tables(manifest).await?;
-        let wishes = RunWishes {
-            full_refresh: self.insistence.full_refresh,
-            select: &self.insistence.select,
-            exclude: &self.insistence.exclude,
+        let plan = match &self.doing {
+            Doing::Job(name, _) => {
+                let wishes = RunWishes {
+                    full_refresh: self.insistence.full_refresh,
+                    select: &self.insistence.select,
+                    exclude: &self.insistence.exclude,
+                };
+                plan::run(manifest, Some(name.as_str()), &observed, Consent::default(), wishes)?
+            }
+            Doing::Backfill(wish) => plan::backfill(manifest, &observed, wish, &self.run)
+                .map_err(|refusal| Error::usage(refusal.message).with_help(refusal.help))?,
         };
-        let plan = plan::run(manifest, Some(self.name.as_str()), &observed, Consent::default(), wishes)?;
         environment.suffices_for(&plan)?;
+        if let Some(record) = &self.record {
+            self.earlier = record.events(&plan);
+        }
         match Earlier::of(&self.earlier).misfit(&plan, &self.run) {
-            None => Ok(plan),
+            None => {
+                if self.record.is_some() {
+                    self.earlier.iter().for_each(|event| self.journal.event(event));
+                }
+                Ok(plan)
+            }
             Some(why) => {
                 Err(Error::refused(format!("run {} cannot go on: {why}", self.run)).with_help("Start a new run."))
             }
         }
     }
-}
-
-/// Tells whether a job changes the models' schema.
-pub(super) fn writes(job: &Job) -> bool {
-    job.steps.iter().any(|step| matches!(step.value, JobStep::Build(_) | JobStep::Publish(_)))
 }
 
 /// Returns the schema that a project's models lie in.

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::load::Names;
 use super::walk::Walk;
 use super::yaml::{Node, Value};
-use super::{Dashboard, Job, JobStep, Model, SyncStep, files, schedule, select, syncs};
+use super::{Dashboard, Job, JobStep, Model, SyncStep, files, notify, schedule, select, syncs};
 use crate::diag::{Diagnostic, Spanned, did_you_mean};
 use crate::ids::{ConnectionName, DashboardName, JobName, ModelName};
 
@@ -17,7 +17,7 @@ pub(super) const KEYS: [&str; 4] = ["file", "title", "folder", "publish"];
 /// Keys of `publish`.
 pub(super) const PUBLISH_KEYS: [&str; 1] = ["embed_credentials"];
 /// Keys of a job.
-pub(super) const JOB_KEYS: [&str; 2] = ["steps", "schedule"];
+pub(super) const JOB_KEYS: [&str; 3] = ["steps", "schedule", "notify"];
 /// What a step does.
 pub(super) const STEPS: [&str; 3] = ["sync", "build", "publish"];
 /// Keys of a step: what it does, and beside `sync` how.
@@ -84,6 +84,7 @@ pub(super) fn jobs(
         walk.check_name(&key.text, &key.range, "a job");
         let Some(fields) = walk.fields(node, &format!("job `{}`", key.text), &JOB_KEYS) else { continue };
         let schedule = fields.get("schedule").and_then(|node| schedule::read(walk, node));
+        let notify = fields.get("notify").map(|node| notify::read(walk, node)).unwrap_or_default();
         let Some(node) = walk.require(&fields, "steps") else { continue };
         let Some(items) = walk.list(node, "`steps`") else { continue };
         if items.is_empty() {
@@ -116,7 +117,7 @@ pub(super) fn jobs(
                 None => steps.push(Spanned { value: step, span: walk.span(&range) }),
             }
         }
-        jobs.insert(JobName::new(&key.text), Job { steps, schedule, span: walk.span(&key.range) });
+        jobs.insert(JobName::new(&key.text), Job { steps, schedule, notify, span: walk.span(&key.range) });
     }
     jobs
 }

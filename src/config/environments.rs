@@ -8,11 +8,11 @@ use url::Url;
 use super::dashboards::workspace_folder;
 use super::walk::{Fields, Walk, is_identifier};
 use super::yaml::{self, Key, Node};
-use super::{Environment, Protection, Remote, Schedules, Workspace, secrets};
+use super::{Environment, Protection, Remote, Schedules, Workspace, notify, secrets};
 use crate::diag::{Diagnostic, Spanned, did_you_mean};
 
 /// Keys of an environment.
-pub(super) const KEYS: [&str; 16] = [
+pub(super) const KEYS: [&str; 17] = [
     "workspace",
     "host",
     "profile",
@@ -27,6 +27,7 @@ pub(super) const KEYS: [&str; 16] = [
     "schedules",
     "grants",
     "protected",
+    "notify",
     "default",
     "variables",
 ];
@@ -151,6 +152,7 @@ fn read_one(walk: &mut Walk<'_>, name: &str, node: &Node) -> Option<Environment>
     let schedules = fields.get("schedules").and_then(|node| schedules(walk, node)).unwrap_or(Schedules::Run);
     let grants = fields.get("grants").map(|node| grants(walk, node)).unwrap_or_default();
     let protected = fields.get("protected").and_then(|node| protection(walk, node));
+    let notify = fields.get("notify").map(|node| notify::read(walk, node)).unwrap_or_default();
     if let Some(node) = fields.get("variables") {
         // Read again for the chosen environment; here only those of the others are looked at.
         if !walk.resolving {
@@ -170,6 +172,7 @@ fn read_one(walk: &mut Walk<'_>, name: &str, node: &Node) -> Option<Environment>
         job_folder,
         grants,
         protected,
+        notify,
         span,
     })
 }

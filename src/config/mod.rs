@@ -13,6 +13,7 @@ mod lints;
 mod load;
 mod lock;
 mod models;
+mod notify;
 pub(crate) mod pointer;
 mod project;
 mod schedule;
@@ -33,8 +34,8 @@ pub use load::{LoadOptions, load};
 pub use lock::{LOCK_FILE, LockedSources, is_landed_as, lands_as, lock_text};
 pub use project::{
     Cell, CellValue, Connection, Dashboard, DataTest, DataTestRule, Environment, Given, Incremental, Job, JobStep,
-    LocalFile, LocalSource, Materialization, Model, Project, Protection, Remote, Schedule, Schedules, SchemaChange,
-    Source, SourceTable, Strategy, SyncIntent, SyncStep, SyncWishes, UnitTest, WhenRunning, Workspace,
+    LocalFile, LocalSource, Materialization, Model, Notify, Occasion, Project, Protection, Remote, Schedule, Schedules,
+    SchemaChange, Source, SourceTable, Strategy, SyncIntent, SyncStep, SyncWishes, UnitTest, WhenRunning, Workspace,
 };
 pub use schema::schema;
 pub use select::Selection;

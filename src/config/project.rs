@@ -69,8 +69,34 @@ pub struct Environment {
     pub grants: BTreeMap<String, BTreeSet<String>>,
     /// What a deploy has to prove first; none: nothing.
     pub protected: Option<Protection>,
+    /// `notify`: who is told how whatever changes it ended.
+    pub notify: Vec<Notify>,
     /// Where the environment stands in `jobs.yaml`.
     pub span: Span,
+}
+
+/// Somebody who is told how a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notify {
+    /// Name of the variable of the process environment that holds the webhook's address, which is a secret.
+    pub variable: String,
+    /// `when`: on which occasions.
+    pub when: BTreeSet<Occasion>,
+    /// Where it stands in `jobs.yaml`.
+    pub span: Span,
+}
+
+/// When somebody is told how a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Occasion {
+    /// It failed, or data tests did.
+    Failure,
+    /// A source could not be brought up to date.
+    Stale,
+    /// It succeeded, and the one before had not.
+    Recovered,
+    /// Whatever came of it.
+    Always,
 }
 
 /// What a deploy to a protected environment has to prove: somebody confirmed it, and the files are committed.
@@ -473,6 +499,8 @@ pub struct Job {
     pub steps: Vec<Spanned<JobStep>>,
     /// When the workspace itself runs it; none: never.
     pub schedule: Option<Schedule>,
+    /// `notify`: who is told how its runs ended, beside those of the environment.
+    pub notify: Vec<Notify>,
     /// Where the job stands in `jobs.yaml`.
     pub span: Span,
 }

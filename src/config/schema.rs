@@ -6,7 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    connections, dashboards, data_tests, environments, incremental, kept, load, models, schedule, sources, syncs,
+    connections, dashboards, data_tests, environments, incremental, kept, load, models, notify, schedule, sources,
+    syncs,
 };
 use crate::diag::{Severity, codes};
 
@@ -116,6 +117,7 @@ fn environment() -> Value {
                     "Whether a deploy asks first, and takes committed files only; with `branch`, those of that branch.",
                 ),
             ),
+            ("notify", described(notify(), "Who is told how whatever changes this environment ended.")),
             ("default", boolean("Whether it is chosen where nobody says which.")),
             ("variables", described(variables(), "Values of variables here.")),
         ],
@@ -377,7 +379,34 @@ fn job() -> Value {
     let mut steps = list(step, "What it does. The order follows from what reads what, not from this list.");
     steps["minItems"] = json!(1);
     let schedule = described(schedule(), "When the workspace itself runs it, as a Databricks Job that a deploy keeps.");
-    object(&dashboards::JOB_KEYS, vec![("steps", steps), ("schedule", schedule)], &["steps"])
+    let notify = described(notify(), "Who is told how its runs ended, beside those of the environment.");
+    object(&dashboards::JOB_KEYS, vec![("steps", steps), ("schedule", schedule), ("notify", notify)], &["steps"])
+}
+
+/// Who is told how runs ended: one, or a list.
+fn notify() -> Value {
+    let word = || json!({"enum": notify::OCCASIONS.map(|(word, _)| word)});
+    let one = object(
+        &notify::KEYS,
+        vec![
+            (
+                "webhook",
+                described(
+                    json!({"type": "string", "pattern": "^\\$\\{[A-Za-z_][A-Za-z0-9_]*\\}$"}),
+                    "`${NAME}`: the variable of the environment that holds the address of an incoming webhook, as Slack has it.",
+                ),
+            ),
+            (
+                "when",
+                described(
+                    json!({"anyOf": [word(), list(word(), "")]}),
+                    "On which occasions; failure, stale and recovered if nothing is said.",
+                ),
+            ),
+        ],
+        &["webhook"],
+    );
+    json!({"anyOf": [one.clone(), list(one, "")]})
 }
 
 fn schedule() -> Value {

@@ -106,7 +106,9 @@ fn collect(node: &Node, ranges: &mut Vec<Range<usize>>) {
         Value::Mapping(entries) => {
             for (key, node) in entries {
                 // Columns may be named so; their types are no secrets, and blotting them out would do no harm either.
-                if is_secret_name(&key.text) {
+                let is_address =
+                    key.text == "webhook" && !matches!(&node.value, Value::Scalar(s) if s.text.contains("${"));
+                if is_secret_name(&key.text) || is_address {
                     ranges.push(node.range.clone());
                 } else {
                     collect(node, ranges);

@@ -1,5 +1,8 @@
 //! The client, its credentials, and how Databricks words a refusal.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -24,6 +27,8 @@ pub struct Credentials {
 #[derive(Clone)]
 pub struct Client {
     pub(super) http: Http,
+    /// Statements that are awaited now, by all clones.
+    awaited: Arc<AtomicUsize>,
 }
 
 /// Who calls, and which workspace answered.
@@ -44,7 +49,7 @@ impl Client {
     /// If the token cannot be sent, or TLS cannot be set up.
     pub fn new(credentials: &Credentials, options: Options) -> Result<Self, http::Error> {
         let auth = Auth::Bearer(credentials.token.clone());
-        Ok(Self { http: Http::new(&SERVICE, credentials.host.clone(), auth, options)? })
+        Ok(Self { http: Http::new(&SERVICE, credentials.host.clone(), auth, options)?, awaited: Arc::default() })
     }
 
     /// Makes a client of a login; no request is sent yet.
@@ -57,7 +62,10 @@ impl Client {
             user_agent_extra: format!("{} auth/{}", options.user_agent_extra, login.method),
             ..options
         };
-        Ok(Self { http: Http::new(&SERVICE, login.host.clone(), login.auth.clone(), options)? })
+        Ok(Self {
+            http: Http::new(&SERVICE, login.host.clone(), login.auth.clone(), options)?,
+            awaited: Arc::default(),
+        })
     }
 
     /// Returns the workspace's address, without a trailing slash.
@@ -83,7 +91,7 @@ impl Client {
 
     /// Returns the SQL Statement Execution API.
     pub fn statements(&self) -> Statements<'_> {
-        Statements { http: &self.http }
+        Statements { http: &self.http, awaited: &self.awaited }
     }
 
     /// Returns the Lakeview dashboards.

@@ -25,6 +25,9 @@ pub enum Error {
         /// Its last known state. `SUCCEEDED` means that the cancel came too late.
         state: Option<StatementState>,
     },
+    /// Somebody cancelled the run that the statement belongs to.
+    #[error("{0} cancelled this run, by `kiln cancel`")]
+    RunCancelled(String),
     /// What is about to be done could not be kept on record, and so was not done.
     #[error("nothing was sent: {0}")]
     NotKept(String),
@@ -116,6 +119,7 @@ impl Error {
             Self::PathTaken { .. } | Self::Edited { .. } => Class::Conflict,
             Self::NoLink { .. } => Class::Bug,
             Self::Canceled(_)
+            | Self::RunCancelled(_)
             | Self::Interrupted { .. }
             | Self::Incomplete { .. }
             | Self::IncompleteChunk { .. }
@@ -133,6 +137,7 @@ impl Error {
                 "somebody stopped it, or the warehouse's time limit did; run the command again".to_owned()
             }
             Self::Interrupted { .. } => "run the command again".to_owned(),
+            Self::RunCancelled(_) => "ask why; `kiln resume` goes on from here".to_owned(),
             Self::NotKept(_) => {
                 "make room and rights under `.kiln` in the project's folder, then run it again".to_owned()
             }

@@ -29,7 +29,7 @@ pub use lakeview::Lakeview;
 pub use login::{
     Ended, Env, Explicit, Login, LoginError, Method, NotRun, Origin, RunProgram, Surroundings, system_programs,
 };
-pub use statements::{Column, Listener, Progress, Sent, Statement, StatementResult, Statements};
+pub use statements::{Column, Listener, Progress, Sent, Statement, StatementResult, Statements, pause_after};
 pub use stream::{Chunk, ResultStream, RowFormat};
 pub use unity::Unity;
 pub use warehouses::Warehouses;

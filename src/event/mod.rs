@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ConnectionId, DashboardName, Fingerprint, JobName, RunId, StatementId, StepId, TableName};
-use crate::plan::{Action, Version};
+use crate::plan::{Action, Backfill, Version};
 
 /// Version of the events' shape; it grows when a reader of older events could misunderstand newer ones.
 pub const VERSION: u32 = 1;
@@ -190,6 +190,9 @@ pub enum EventKind {
         milliseconds: u64,
         /// The statement it ran on the warehouse, where it was one.
         statement: Option<StatementId>,
+        /// What it did on the warehouse, and how long it waited for that.
+        #[serde(default, skip_serializing_if = "Work::is_none")]
+        work: Work,
     },
     /// The run ended. Last event, once.
     RunFinished {
@@ -283,6 +286,37 @@ pub struct Insistence {
     /// Which of them are not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
+    /// Windows of time of a model; nothing else then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<Backfill>,
+}
+
+/// What a step did on the warehouse, as far as the statement API tells. A step's time is what it waited for a place, what it
+/// was queued, and the rest, in which something of it ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Work {
+    /// Statements that ended.
+    pub statements: u32,
+    /// How long it waited until fewer statements of this run were under way than may be, in milliseconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waited: u64,
+    /// How long the warehouse had taken its statements and ran none of them, in milliseconds: it was starting, or busy.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub queued: u64,
+    /// Rows that its largest statement wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+}
+
+impl Work {
+    /// Tells whether the warehouse had nothing to do with it.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A source's table and the version at which it is read.
@@ -323,6 +357,8 @@ pub enum StepKind {
     Pin,
     /// Builds a model's table or view.
     Build,
+    /// Builds a window of an incremental model again.
+    Backfill,
     /// Publishes a dashboard.
     Publish,
     /// Asks what the widgets of a published dashboard show.
@@ -352,6 +388,7 @@ impl From<&Action> for StepKind {
             Action::Sync(_) => Self::Sync,
             Action::Pin(_) => Self::Pin,
             Action::Build(_) => Self::Build,
+            Action::Backfill(_) => Self::Backfill,
             Action::Publish(_) => Self::Publish,
             Action::Query(_) => Self::Query,
             Action::Restore(_) => Self::Restore,

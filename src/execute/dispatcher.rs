@@ -5,12 +5,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::estimate::urgency;
 use super::permits::Permits;
+use super::record;
 use super::step::{self, Finished, Reporter};
+use super::tally::Tally;
 use super::{Connected, Earlier, Settings};
 use crate::event::{Event, EventKind, Failure, Outcome, RunResult, StepKind, StepOutline, VERSION};
 use crate::ids::StepId;
@@ -32,7 +36,28 @@ pub async fn run(
     events: mpsc::Sender<Event>,
     cancel: CancellationToken,
 ) -> RunResult {
+    run_by(by_kind, plan, connected, settings, earlier, events, cancel).await
+}
+
+/// Does what a step is for.
+type CarryOut = for<'a> fn(Action, &'a step::Context, &'a Reporter) -> BoxFuture<'a, Finished>;
+
+fn by_kind<'a>(action: Action, context: &'a step::Context, reporter: &'a Reporter) -> BoxFuture<'a, Finished> {
+    Box::pin(step::carry_out(action, context, reporter))
+}
+
+async fn run_by(
+    carry_out: CarryOut,
+    plan: RunPlan,
+    connected: Connected,
+    settings: Settings,
+    earlier: Earlier,
+    events: mpsc::Sender<Event>,
+    cancel: CancellationToken,
+) -> RunResult {
     let began = earlier.began;
+    let started = began.unwrap_or_else(|| (settings.clock)());
+    let record = record::beginning(&plan, &settings, started);
     let outcomes = earlier.succeeded.clone();
     let versions = earlier.versions.clone();
     let mut dispatcher = Dispatcher {
@@ -45,17 +70,20 @@ pub async fn run(
             schema: plan.schema.clone(),
             force: settings.insistence.force,
             delivered: settings.delivered.clone(),
+            interrupt: cancel.clone(),
+            record,
             earlier,
             versions: Mutex::new(versions),
             built: Mutex::default(),
         }),
         cancel: cancel.child_token(),
         interrupt: cancel,
-        urgency: urgency(&plan),
+        urgency: urgency(&plan, &settings.expected),
         stopped_by: None,
         waiting: plan.steps.keys().filter(|step| !outcomes.contains_key(*step)).cloned().collect(),
         outcomes,
         started_at: HashMap::new(),
+        carry_out,
         running: JoinSet::new(),
         task_steps: HashMap::new(),
         result: RunResult::Succeeded,
@@ -64,7 +92,6 @@ pub async fn run(
         plan,
     };
     dispatcher.adopt();
-    let started = began.unwrap_or_else(|| (dispatcher.settings.clock)());
     match began {
         Some(_) => dispatcher.emit(EventKind::RunResumed { run: dispatcher.settings.run.clone() }).await,
         None => dispatcher.announce().await,
@@ -82,6 +109,7 @@ struct Dispatcher {
     waiting: Vec<StepId>,
     outcomes: HashMap<StepId, Outcome>,
     started_at: HashMap<StepId, DateTime<Utc>>,
+    carry_out: CarryOut,
     running: JoinSet<Finished>,
     task_steps: HashMap<tokio::task::Id, StepId>,
     result: RunResult,
@@ -89,8 +117,8 @@ struct Dispatcher {
     interrupt: CancellationToken,
     /// Triggered when no step shall go on; each step's own hangs below it.
     cancel: CancellationToken,
-    /// How many builds in a row wait for each step at most.
-    urgency: HashMap<StepId, usize>,
+    /// How long each step and what waits for it take, along the longest way.
+    urgency: HashMap<StepId, Duration>,
     /// The failure that ended the run early.
     stopped_by: Option<StepId>,
 }
@@ -105,6 +133,8 @@ impl Dispatcher {
 
     async fn announce(&mut self) {
         let steps = self.plan.steps.values().map(outline).collect();
+        // What else is done is planned anew by what is there then.
+        let can_go_on = self.plan.job.is_some() || self.settings.insistence.backfill.is_some();
         self.emit(EventKind::RunStarted {
             version: VERSION,
             run: self.settings.run.clone(),
@@ -112,7 +142,7 @@ impl Dispatcher {
             job: self.plan.job.clone(),
             project: self.plan.project.clone(),
             environment: self.plan.environment.clone(),
-            plan: self.plan.job.is_some().then(|| self.plan.fingerprint()),
+            plan: can_go_on.then(|| self.plan.fingerprint()),
             insistence: self.settings.insistence.clone(),
             steps,
         })
@@ -170,8 +200,13 @@ impl Dispatcher {
             shared: Arc::clone(&self.shared),
             cancel: self.cancel.child_token(),
             urgency: self.urgency.get(&id).copied().unwrap_or_default(),
+            tally: Tally::new(),
         };
-        let task = self.running.spawn(async move { within_time(action, &context, &reporter).await });
+        let carry_out = self.carry_out;
+        let task = self.running.spawn(async move {
+            let finished = within_time(carry_out, action, &context, &reporter).await;
+            Finished { work: context.tally.work(), ..finished }
+        });
         self.task_steps.insert(task.id(), id);
     }
 
@@ -208,6 +243,7 @@ impl Dispatcher {
             outcome: finished.outcome,
             milliseconds: milliseconds(took),
             statement: finished.statement,
+            work: finished.work,
         })
         .await;
     }
@@ -230,10 +266,10 @@ impl Dispatcher {
 }
 
 /// Carries a step out; one that takes longer than it may is cancelled, and has failed.
-async fn within_time(action: Action, context: &step::Context, reporter: &Reporter) -> Finished {
-    let Some(limit) = action.timeout() else { return step::carry_out(action, context, reporter).await };
-    let work = step::carry_out(action, context, reporter);
-    tokio::pin!(work);
+async fn within_time(carry_out: CarryOut, action: Action, context: &step::Context, reporter: &Reporter) -> Finished {
+    let limit = action.timeout();
+    let mut work = carry_out(action, context, reporter);
+    let Some(limit) = limit else { return work.await };
     tokio::select! {
         finished = &mut work => return finished,
         () = tokio::time::sleep(limit) => {}
@@ -261,21 +297,7 @@ fn in_words(limit: Duration) -> String {
     }
 }
 
-/// Counts for each step how many builds in a row wait for it at most. The plan lists each step after those that it needs.
-fn urgency(plan: &RunPlan) -> HashMap<StepId, usize> {
-    let mut urgency: HashMap<StepId, usize> = HashMap::new();
-    for step in plan.steps.values().rev() {
-        let own =
-            urgency.get(&step.id).copied().unwrap_or_default() + usize::from(matches!(step.action, Action::Build(_)));
-        for need in &step.needs {
-            let below = urgency.entry(need.clone()).or_default();
-            *below = own.max(*below);
-        }
-    }
-    urgency
-}
-
-fn outline(step: &Step) -> StepOutline {
+pub(super) fn outline(step: &Step) -> StepOutline {
     StepOutline { step: step.id.clone(), kind: StepKind::from(&step.action), needs: step.needs.clone() }
 }
 
@@ -287,3 +309,7 @@ fn since(start: DateTime<Utc>, end: DateTime<Utc>) -> Duration {
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+#[path = "makespan_tests.rs"]
+mod makespan_tests;

@@ -3,14 +3,18 @@
 //! It tells which run changes the schema, by whom, from where and since when. A run that died leaves it behind. No clock
 //! can tell a dead run from a slow one, so it is taken over only where the run is known to be dead, or a person says so.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::Connected;
-use super::step::RUN_TAG;
+use super::step::{RUN_TAG, STEP_TAG};
+use crate::databricks::wire::HistoryQuery;
 use crate::databricks::{Error, Progress, Statement};
 use crate::diag::sentence;
-use crate::ids::{TableName, quote_identifier};
-use crate::plan::{LOCK_TABLE, Lock, Refusal, properties};
+use crate::ids::{StepId, TableName, quote_identifier};
+use crate::plan::{CANCELLED, LOCK_TABLE, Lock, Refusal, properties};
 
 /// The schema that is locked.
 #[derive(Clone, Debug)]
@@ -22,7 +26,7 @@ pub struct Place {
 }
 
 impl Place {
-    fn table(&self) -> TableName {
+    pub(super) fn table(&self) -> TableName {
         TableName::new(&self.catalog, &self.schema, LOCK_TABLE)
     }
 }
@@ -81,13 +85,46 @@ pub async fn break_open(connected: &Connected, place: &Place, dead: &Lock) -> Re
     let statements = connected.databricks.statements();
     // What it sent could otherwise still come to its end, and replace what the next run has built.
     let cancelled = match dead.since {
-        Some(since) => statements.cancel_tagged(&connected.warehouse, (RUN_TAG, &dead.run), since).await,
+        Some(since) => {
+            let cancelled = statements.cancel_tagged(&connected.warehouse, (RUN_TAG, &dead.run), since).await;
+            cancelled.map(|cancelled| cancelled.len())
+        }
         None => Ok(0),
     };
     let cancelled =
         cancelled.map_err(|error| refusal("statements of the dead run could not be cancelled", &error.into()))?;
     drop_table(connected, place).await?;
     Ok(cancelled)
+}
+
+/// Writes on the lock that its run shall end, and who says so. The run sees that as soon as a statement of it was cancelled.
+///
+/// # Errors
+/// The workspace refused.
+pub async fn ask_to_end(connected: &Connected, place: &Place, who: &str) -> Result<(), Refusal> {
+    let wish = properties(&[(CANCELLED.to_owned(), who.to_owned())]);
+    let sql = format!("ALTER TABLE {} SET TBLPROPERTIES {wish}", place.table().to_sql());
+    match run(connected, sql).await {
+        // It has ended by itself.
+        Err(Error::Statement(error)) if error.is_missing_table() => Ok(()),
+        ended => ended.map_err(|error| refusal("the run could not be asked to end", &error)),
+    }
+}
+
+/// Cancels what of a run is on the warehouse now, and waits for it; returns the step of each statement.
+///
+/// # Errors
+/// The workspace refused.
+pub async fn cancel_statements(connected: &Connected, run: &str, since: DateTime<Utc>) -> Result<Vec<StepId>, Refusal> {
+    let statements = connected.databricks.statements();
+    let cancelled = statements.cancel_tagged(&connected.warehouse, (RUN_TAG, run), since).await;
+    let cancelled =
+        cancelled.map_err(|error| refusal("statements of the run could not be cancelled", &error.into()))?;
+    let step = |query: HistoryQuery| {
+        let tag = query.query_tags.into_iter().flatten().find(|tag| tag.key == STEP_TAG);
+        StepId::new(tag.and_then(|tag| tag.value).unwrap_or_else(|| format!("statement {}", query.query_id)))
+    };
+    Ok(cancelled.into_iter().map(step).collect())
 }
 
 /// Lets go of the lock, if it is this run's; tells whether it was.
@@ -106,11 +143,19 @@ pub async fn release(connected: &Connected, place: &Place, run: &str) -> Result<
 /// # Errors
 /// The workspace refused.
 pub async fn holder(connected: &Connected, place: &Place) -> Result<Option<Lock>, Refusal> {
+    Ok(properties_of_lock(connected, place).await?.map(|properties| Lock::read(&properties)))
+}
+
+/// Reads what is written on the lock; none if nobody holds it.
+pub(super) async fn properties_of_lock(
+    connected: &Connected,
+    place: &Place,
+) -> Result<Option<BTreeMap<String, String>>, Refusal> {
     let found = connected.databricks.unity().table(&place.table()).await;
     let found = found.map_err(|error| refusal("the schema's lock could not be read", &error.into()))?;
     Ok(found.map(|table| {
         let properties = table.properties.into_iter().flatten();
-        Lock::read(&properties.filter_map(|(key, value)| Some((key, value.as_str()?.to_owned()))).collect())
+        properties.filter_map(|(key, value)| Some((key, value.as_str()?.to_owned()))).collect()
     }))
 }
 

@@ -5,12 +5,17 @@
 
 mod dispatcher;
 mod earlier;
+mod estimate;
 pub mod lock;
 mod permits;
 mod receipts;
+mod record;
 mod step;
+mod tally;
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -18,12 +23,13 @@ use crate::databricks;
 use crate::event::{Author, Insistence};
 use crate::fivetran;
 use crate::fivetran::sync::Delivered;
-use crate::ids::{ConnectionName, RunId, WarehouseId};
+use crate::ids::{ConnectionName, RunId, StepId, WarehouseId};
 use crate::secret::Secret;
 
 pub use dispatcher::run;
 pub use earlier::Earlier;
 pub use receipts::Receipts;
+pub use record::Record;
 
 /// A clock; the wall's comes from `cli`, tests bring their own.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -51,6 +57,9 @@ pub struct Settings {
     pub run: RunId,
     /// How many statements may run at once.
     pub concurrency: usize,
+    /// How long steps took in earlier runs, as far as that is known: of the steps that wait for a place on the warehouse, the
+    /// one goes first with which the longest way to the end of the run begins.
+    pub expected: HashMap<StepId, Duration>,
     /// Whether the first failure ends the run: nothing further begins, and what runs is cancelled. Otherwise all that does
     /// not depend on the failure is still carried out.
     pub fail_fast: bool,

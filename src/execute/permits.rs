@@ -2,6 +2,7 @@
 
 use std::collections::BinaryHeap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -24,7 +25,7 @@ struct State {
 
 /// Somebody who waits; the greatest is the next.
 struct Waiter {
-    urgency: usize,
+    urgency: Duration,
     number: u64,
     tell: oneshot::Sender<Permit>,
 }
@@ -35,7 +36,7 @@ impl Permits {
     }
 
     /// Waits for a permit. Of those who wait the most urgent gets the next one, of equals the first that asked.
-    pub(super) async fn acquire(&self, urgency: usize) -> Permit {
+    pub(super) async fn acquire(&self, urgency: Duration) -> Permit {
         let told = {
             let mut state = lock(&self.state);
             if state.free > 0 {
@@ -110,13 +111,13 @@ mod tests {
     #[tokio::test]
     async fn the_most_urgent_goes_first_and_who_has_gone_holds_nobody_up() {
         let permits = Arc::new(Permits::new(1));
-        let first = permits.acquire(0).await;
+        let first = permits.acquire(Duration::ZERO).await;
         let order = Arc::new(Mutex::new(Vec::new()));
         let mut waiting = Vec::new();
         for (name, urgency) in [("a", 1), ("b", 3), ("c", 2), ("d", 3), ("gone", 9)] {
             let (permits, order) = (Arc::clone(&permits), Arc::clone(&order));
             let task = tokio::spawn(async move {
-                let permit = permits.acquire(urgency).await;
+                let permit = permits.acquire(Duration::from_secs(urgency)).await;
                 order.lock().unwrap().push(name);
                 drop(permit);
             });
@@ -130,6 +131,6 @@ mod tests {
             task.await.unwrap();
         }
         assert_eq!(*order.lock().unwrap(), ["b", "d", "c", "a"]);
-        drop(permits.acquire(0).await);
+        drop(permits.acquire(Duration::ZERO).await);
     }
 }

@@ -45,6 +45,8 @@ pub enum Action {
     Pin(Vec<TableName>),
     /// Builds a model's table or view.
     Build(Box<BuildModel>),
+    /// Builds a window of an incremental model again.
+    Backfill(Box<BuildModel>),
     /// Brings a dashboard into the workspace and publishes it.
     Publish(Box<PublishDashboard>),
     /// Asks what the widgets of a published dashboard show.
@@ -281,7 +283,7 @@ impl Action {
     /// Returns how long the step may take; none: as long as it takes, or it minds the time itself.
     pub fn timeout(&self) -> Option<Duration> {
         match self {
-            Self::Build(model) => model.timeout,
+            Self::Build(model) | Self::Backfill(model) => model.timeout,
             _ => None,
         }
     }
@@ -296,6 +298,7 @@ impl fmt::Display for Action {
             Self::Sync(_) => "sync",
             Self::Pin(_) => "pin",
             Self::Build(_) => "build",
+            Self::Backfill(_) => "backfill",
             Self::Publish(_) => "publish",
             Self::Query(_) => "query",
             Self::Restore(_) => "restore",

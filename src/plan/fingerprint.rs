@@ -29,6 +29,7 @@ fn add(step: &Step, parts: &mut Vec<String>) {
             // Whether it takes in what is new or is built as a whole depends on what is there.
             parts.extend([model.fingerprint.to_string(), model.insist.to_string()]);
         }
+        Action::Backfill(model) => parts.push(model.fingerprint.to_string()),
         Action::Publish(dashboard) => {
             parts.extend([&dashboard.title, &dashboard.folder, &dashboard.content].map(String::clone));
             parts.push(dashboard.embed_credentials.to_string());

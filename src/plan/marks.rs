@@ -35,6 +35,8 @@ const QUERY: &str = "kiln.query";
 pub(super) const TESTS: &str = "kiln.tests";
 /// Says what a table was built from. Written last, for it becomes known last.
 pub(super) const INPUTS: &str = "kiln.inputs";
+/// Says which run has built windows of it again.
+pub(super) const BACKFILLED: &str = "kiln.backfilled";
 const DASHBOARD: &str = "kiln.dashboard.";
 const JOB: &str = "kiln.job.";
 
@@ -58,6 +60,8 @@ pub struct Marks {
     pub tests: Option<Fingerprint>,
     /// The versions of what it was built from.
     pub inputs: Option<Fingerprint>,
+    /// The run that has built windows of it again.
+    pub backfilled: Option<String>,
 }
 
 impl Marks {
@@ -72,6 +76,7 @@ impl Marks {
             query: text(QUERY),
             tests: text(TESTS).map(Fingerprint::new),
             inputs: text(INPUTS).map(Fingerprint::new),
+            backfilled: text(BACKFILLED),
         })
     }
 }

@@ -5,6 +5,7 @@
 
 mod action;
 mod audit;
+mod backfill;
 mod change;
 mod compare;
 mod connection;
@@ -32,6 +33,7 @@ pub use action::{
     Action, Alter, Audit, BuildModel, Done, Increment, PlannedTest, PublishDashboard, QueryDashboard, Refusal, Restore,
     Step, SyncConnection, TrashDashboard, WidgetStatement,
 };
+pub use backfill::{Backfill, Batch, backfill};
 pub use change::{Act, Change, DeployPlan, FieldChange, Kind};
 pub use connection::{
     KeepConnection, ObservedConnection, ObservedGroup, RemoveConnection, Settings, Sighting, Sought, schema_of, sought,
@@ -42,7 +44,7 @@ pub use deploy::deploy;
 pub use destroy::destroy;
 pub use landed::LandedTable;
 pub use marks::{HISTORY_TABLE, JobNote, LOCK_TABLE, Marks, NOTES_TABLE, Note};
-pub use observed::{Lock, Observed, ObservedDashboard, ObservedTable, Published, TableKind};
+pub use observed::{CANCELLED, Lock, Observed, ObservedDashboard, ObservedTable, Published, TableKind};
 pub use pins::{Gaps, Inputs, Pinned, Version, Versions, Written};
 pub use replication::{
     Replicated, ReplicatedColumn, ReplicatedSchema, ReplicatedTable, ReplicationChanges, ReplicationWish,

@@ -110,6 +110,8 @@ pub struct Lock {
     pub machine: String,
     /// Since when.
     pub since: Option<DateTime<Utc>>,
+    /// Who wants the run to end; none: nobody.
+    pub cancelled: Option<String>,
 }
 
 const RUN: &str = "kiln.lock.run";
@@ -117,6 +119,8 @@ const ACT: &str = "kiln.lock.act";
 const WHO: &str = "kiln.lock.who";
 const MACHINE: &str = "kiln.lock.machine";
 const SINCE: &str = "kiln.lock.since";
+/// Set by whoever cancels the run; it is looked for when a statement of the run was cancelled.
+pub const CANCELLED: &str = "kiln.lock.cancelled";
 
 impl Lock {
     /// Reads the lock of its table's properties.
@@ -129,6 +133,7 @@ impl Lock {
             who: text(WHO),
             machine: text(MACHINE),
             since: since.map(|at| at.to_utc()),
+            cancelled: properties.get(CANCELLED).cloned(),
         }
     }
 

@@ -218,12 +218,16 @@ pub struct Inputs {
     pub tables: BTreeMap<ModelName, Option<Fingerprint>>,
     /// A function that gives something else each time.
     pub volatile: Option<&'static str>,
+    /// The run that has built windows of its table again.
+    pub backfilled: Option<String>,
 }
 
 impl Inputs {
     /// Finds what a model, and what its tests read, depend on.
     pub(super) fn of(manifest: &Manifest, observed: &Observed, model: &CompiledModel) -> Self {
-        let mut inputs = Self { volatile: model.volatile, ..Self::default() };
+        let there = observed.tables.get(&model.table.name).and_then(|table| table.marks.as_ref());
+        let backfilled = there.and_then(|marks| marks.backfilled.clone());
+        let mut inputs = Self { volatile: model.volatile, backfilled, ..Self::default() };
         for test in &model.tests {
             inputs.volatile = inputs.volatile.or(crate::dialect::volatile(&test.failing));
             inputs.sources.extend(test.reads.sources.iter().map(|read| read.table.clone()));
@@ -267,6 +271,9 @@ impl Inputs {
         }
         if self.volatile.is_some() {
             parts.push(unknown());
+        }
+        if let Some(run) = &self.backfilled {
+            parts.push(format!("backfill {run}"));
         }
         Fingerprint::of(&parts.iter().map(String::as_str).collect::<Vec<_>>())
     }

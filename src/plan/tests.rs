@@ -55,7 +55,14 @@ fn kilns_own_tables_are_read_and_not_taken_for_models() {
         ("kiln.dashboard.shop.broken".to_owned(), "{".to_owned()),
         ("delta.minReaderVersion".to_owned(), "1".to_owned()),
     ]);
-    let lock = Lock { run: "r".into(), act: "deploy".into(), who: "me".into(), machine: "here".into(), since: None };
+    let lock = Lock {
+        run: "r".into(),
+        act: "deploy".into(),
+        who: "me".into(),
+        machine: "here".into(),
+        since: None,
+        cancelled: None,
+    };
     let mut observed = Observed::default();
     observed.add_table("_kiln", table.clone(), &properties);
     observed.add_table("_kiln_lock", table.clone(), &lock.properties().into_iter().collect());

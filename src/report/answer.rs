@@ -6,6 +6,7 @@ use console::{Style, measure_text_width};
 use serde_json::Value;
 
 use super::Report;
+use super::critical::CriticalPath;
 use super::markdown;
 use super::page::{self, DashboardResults, PageInput, Provenance, Standing};
 use super::terminal::duration;
@@ -25,6 +26,7 @@ pub struct Answer {
     /// Steps that bring data.
     syncs: BTreeSet<StepId>,
     steps: Vec<(StepId, Outcome, u64)>,
+    path: CriticalPath,
 }
 
 #[derive(Debug)]
@@ -37,6 +39,7 @@ struct Shown {
 
 impl Report for Answer {
     fn event(&mut self, event: &Event) {
+        self.path.event(event);
         match &event.kind {
             EventKind::RunStarted { run, project, environment, steps, .. } => {
                 let syncs = steps.iter().filter(|s| s.kind == StepKind::Sync);
@@ -120,7 +123,12 @@ impl Answer {
     /// Writes the run as Markdown.
     pub fn markdown(&self) -> String {
         let title = format!("{} on {}", self.project, self.environment);
-        markdown::run(&title, &self.steps, &self.text(100, false))
+        markdown::run(&title, &self.steps, &self.text(100, false)) + &self.path.markdown()
+    }
+
+    /// Returns the key figures, labels and values, of the first dashboards.
+    pub fn figures(&self, most: usize) -> Vec<(String, String)> {
+        self.dashboards.iter().flat_map(Shown::figures).take(most).collect()
     }
 
     /// Writes the key figures and the cohorts as text for a terminal of `width` columns.

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 
 use super::Report;
-use crate::event::{Author, Event, EventKind, Outcome, RunResult, StepKind};
+use crate::event::{Author, Event, EventKind, Outcome, RunResult, StepKind, Work};
 use crate::ids::{RunId, StatementId, StepId, TableName, string_literal};
 
 /// The columns of the history, with their types and what they say.
-pub const COLUMNS: [(&str, &str, &str); 19] = [
+pub const COLUMNS: [(&str, &str, &str); 21] = [
     ("run", "STRING", "The run"),
     ("project", "STRING", "The project"),
     ("environment", "STRING", "The environment of the project"),
@@ -29,6 +29,8 @@ pub const COLUMNS: [(&str, &str, &str); 19] = [
     ("statement_id", "STRING", "Its statement on the warehouse"),
     ("table_name", "STRING", "The table that it changed"),
     ("version_before", "BIGINT", "The version that this table had before"),
+    ("waited_milliseconds", "BIGINT", "How long of its time it waited for a place, or was queued in the warehouse"),
+    ("rows_written", "BIGINT", "Rows that its largest statement wrote"),
 ];
 
 /// Rows that one statement writes.
@@ -60,6 +62,7 @@ struct Ended {
     at: DateTime<Utc>,
     milliseconds: u64,
     statement: Option<StatementId>,
+    work: Work,
 }
 
 impl Report for History {
@@ -79,12 +82,13 @@ impl Report for History {
                 // Of a run that went on, the first is what the table was before the run.
                 self.versions.entry(step.clone()).or_insert_with(|| (table.clone(), *version));
             }
-            EventKind::StepFinished { step, outcome, milliseconds, statement } => self.steps.push(Ended {
+            EventKind::StepFinished { step, outcome, milliseconds, statement, work } => self.steps.push(Ended {
                 step: step.clone(),
                 outcome: outcome.clone(),
                 at: event.at,
                 milliseconds: *milliseconds,
                 statement: statement.clone(),
+                work: *work,
             }),
             EventKind::RunFinished { result, .. } => self.result = Some(*result),
             _ => {}
@@ -103,6 +107,28 @@ impl History {
         )
     }
 
+    /// Writes the statement that gives a table of an older version the columns that it lacks; none if it has all.
+    pub fn addition(table: &TableName, has: impl Fn(&str) -> bool) -> Option<String> {
+        let missing = COLUMNS.into_iter().filter(|(name, _, _)| !has(name));
+        let missing: Vec<String> =
+            missing.map(|(name, kind, comment)| format!("{name} {kind} COMMENT {}", string_literal(comment))).collect();
+        (!missing.is_empty()).then(|| format!("ALTER TABLE {} ADD COLUMNS ({})", table.to_sql(), missing.join(", ")))
+    }
+
+    /// Writes the query for how long the steps of an environment take on average, in milliseconds, without their waiting.
+    pub fn durations(table: &TableName, project: &str, environment: &str) -> String {
+        format!(
+            "SELECT step, CAST(avg(greatest(milliseconds - coalesce(waited_milliseconds, 0), 0)) AS BIGINT) AS took\n\
+             FROM {}\n\
+             WHERE project = {} AND environment = {} AND outcome = 'succeeded' AND coalesce(summary, '') <> 'unchanged'\n  \
+             AND run_started_at >= current_timestamp() - INTERVAL 14 DAYS\n\
+             GROUP BY step",
+            table.to_sql(),
+            string_literal(project),
+            string_literal(environment)
+        )
+    }
+
     /// Writes the statements that add the run to it; none if it did not come to its end.
     pub fn insertions(&self, table: &TableName) -> Vec<String> {
         let (Some(run), Some(result)) = (&self.run, self.result) else { return Vec::new() };
@@ -118,6 +144,7 @@ impl History {
         let moment = |at: DateTime<Utc>| format!("TIMESTAMP '{}'", at.format("%Y-%m-%d %H:%M:%S%.6fZ"));
         let (outcome, summary) = words(&ended.outcome);
         let version = self.versions.get(&ended.step);
+        let number = |value: Option<u64>| value.map_or_else(|| "NULL".to_owned(), |value| value.to_string());
         let values = [
             text(Some(run.run.as_str())),
             text(Some(&run.project)),
@@ -137,7 +164,9 @@ impl History {
             ended.milliseconds.to_string(),
             text(ended.statement.as_ref().map(StatementId::as_str)),
             text(version.map(|(table, _)| table.to_string()).as_deref()),
-            version.map_or_else(|| "NULL".to_owned(), |(_, version)| version.to_string()),
+            number(version.map(|(_, version)| *version)),
+            (ended.work.waited + ended.work.queued).to_string(),
+            number(ended.work.rows),
         ];
         format!("({})", values.join(", "))
     }

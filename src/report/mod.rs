@@ -5,6 +5,7 @@
 pub mod answer;
 pub mod changes;
 pub mod codes;
+pub mod critical;
 pub mod diagnostics;
 pub mod github;
 pub mod grid;
@@ -13,6 +14,7 @@ pub mod impact;
 pub mod json;
 pub mod lineage;
 pub mod markdown;
+pub mod notice;
 pub mod page;
 pub mod sarif;
 pub mod status;

@@ -9,6 +9,7 @@ use console::{Style, measure_text_width, truncate_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Report;
+use super::critical::CriticalPath;
 use super::grid::grid;
 use crate::event::{Event, EventKind, Failure, Outcome, QueryResult, RunResult, StepOutline};
 use crate::ids::{JobName, StepId};
@@ -25,6 +26,7 @@ pub struct Terminal {
     step_width: usize,
     width: usize,
     palette: Palette,
+    path: CriticalPath,
 }
 
 /// How long a step must have run before plain lines tell of its progress.
@@ -57,6 +59,7 @@ impl Terminal {
                 dim: style(Style::new().dim()),
                 bold: style(Style::new().bold()),
             },
+            path: CriticalPath::default(),
         }
     }
 
@@ -164,6 +167,14 @@ impl Terminal {
         let took = duration(milliseconds);
         let palette = &self.palette;
         self.line("");
+        let path = self.path.lines();
+        if !path.is_empty() {
+            self.line(&palette.dim.apply_to("the time went to").to_string());
+            for line in path {
+                let line = truncate_str(&line, self.width.max(40) - 2, "…").into_owned();
+                self.line(&format!("  {}", palette.dim.apply_to(line)));
+            }
+        }
         self.line(&match result {
             RunResult::Succeeded => format!("{} in {took}", palette.good.apply_to("done")),
             RunResult::TestsFailed => {
@@ -195,6 +206,7 @@ impl Terminal {
 
 impl Report for Terminal {
     fn event(&mut self, event: &Event) {
+        self.path.event(event);
         match &event.kind {
             EventKind::RunStarted { by, job, project, environment, run, steps, .. } => {
                 self.begin(steps);

@@ -2,6 +2,8 @@
 
 mod analysis;
 #[cfg(feature = "local")]
+mod backfill;
+#[cfg(feature = "local")]
 mod bad_input;
 #[cfg(feature = "local")]
 mod browser;
@@ -18,6 +20,8 @@ mod deploy_faults;
 mod doctor;
 #[cfg(feature = "local")]
 mod durability;
+#[cfg(feature = "local")]
+mod elsewhere;
 #[cfg(feature = "local")]
 mod embedded_fivetran;
 #[cfg(feature = "local")]
@@ -53,6 +57,8 @@ mod login;
 mod measure;
 #[cfg(feature = "local")]
 mod mutations;
+#[cfg(feature = "local")]
+mod notifications;
 #[cfg(feature = "local")]
 mod other_clients;
 #[cfg(feature = "local")]

@@ -30,6 +30,7 @@ environments:
     protected: {branch: main}
     job_folder: /Shared/jobs
     schedules: paused
+    notify: [{webhook: "${SLACK}", when: [failure, recovered]}, {webhook: "${OTHER}", when: always}]
   dev: {profile: DEV, catalog: dev, schema: shop, protected: true}
 connections:
   shop:
@@ -93,6 +94,7 @@ jobs:
       timeout: 2h
       retries: 1
       notify: {on_failure: [a@example.com], on_success: [b@example.com]}
+    notify: {webhook: "${SLACK}"}
     steps: [{build: "sql/**"}]
   daily: {steps: [{sync: shop, ensure_fresh: false, when_running: queue, deadline: 1h, historical_deadline: 1d}, {sync: watched, observe: 1h}, {build: "sql/**"}, {publish: retention}]}
 "#;

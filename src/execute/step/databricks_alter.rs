@@ -8,7 +8,11 @@ use crate::plan::Alter;
 
 pub(super) async fn run(alter: &Alter, context: &Context, reporter: &Reporter) -> Finished {
     match run_all(&alter.statements, context, reporter).await {
-        Ok(()) => Finished::succeeded(if alter.drops { "dropped" } else { "changed in place" }),
+        Ok(()) => Finished::succeeded(match alter.statements.as_slice() {
+            [] => "is there",
+            _ if alter.drops => "dropped",
+            _ => "changed in place",
+        }),
         Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
         Err(error) => Finished::failed(failure(format!("{}: {error}", alter.object), error.help(), error.class())),
     }

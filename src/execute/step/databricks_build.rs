@@ -4,10 +4,13 @@ use std::sync::PoisonError;
 
 use futures::future::BoxFuture;
 
+use super::super::lock;
+use super::super::tally::{Followed, Stage};
 use super::databricks_alter::run_all;
-use super::{Context, Finished, RUN_TAG, Reporter, Shared, failure};
+use super::{Context, Finished, RUN_TAG, Reporter, STEP_TAG, Shared, failure};
 use super::{databricks_audit, databricks_increment, databricks_version};
 use crate::config::Materialization;
+use crate::databricks::wire::StatementState;
 use crate::databricks::{Error, Listener, Progress, Sent, Statement, StatementResult};
 use crate::event::{EventKind, Failure, Outcome, Place};
 use crate::ids::{Fingerprint, StatementId};
@@ -26,6 +29,15 @@ pub(super) async fn run(model: &BuildModel, context: &Context, reporter: &Report
         note_built(model, from, context);
     }
     finished
+}
+
+/// Builds a window of a model again.
+pub(super) async fn backfill(model: &BuildModel, context: &Context, reporter: &Reporter) -> Finished {
+    let from = Fixed::of(model, context);
+    match &model.increment {
+        Some(window) => databricks_increment::run(model, window, &from, context, reporter).await,
+        None => build(model, &from, context, reporter).await,
+    }
 }
 
 /// Leaves a model as it is, but for what a run that died, or whose tests failed, has left beside it.
@@ -136,16 +148,19 @@ pub(super) struct Ran {
 
 /// Runs a statement when the warehouse has room for it.
 pub(super) async fn statement(sql: String, read_only: bool, context: &Context, reporter: &Reporter) -> Ran {
+    let mut followed = context.tally.follow();
     let permit = tokio::select! {
         permit = context.statements.acquire(context.urgency) => permit,
         () = context.cancel.cancelled() => {
             return Ran { id: None, adopted: false, result: Err(Error::Interrupted { statement_id: None, state: None }) };
         }
     };
+    // A statement that only reads is sent with a wait, so nobody sees whether it is queued until that is over.
+    followed.is_at(if read_only { Stage::Runs } else { Stage::Queued });
     let tags = [
         ("kiln_project", context.project.as_str()),
         (RUN_TAG, context.run.as_str()),
-        ("kiln_step", reporter.step().as_str()),
+        (STEP_TAG, reporter.step().as_str()),
     ];
     let statement = Statement {
         catalog: Some(context.catalog.clone()),
@@ -158,10 +173,26 @@ pub(super) async fn statement(sql: String, read_only: bool, context: &Context, r
     };
     let text = Fingerprint::of(&[&statement.sql]);
     let earlier = context.earlier.statement(reporter.step(), &text).filter(|_| !read_only);
-    let mut told = Told { reporter, text: text.clone(), read_only, mark: None, id: None };
-    let result = send(&statement, earlier, context, &mut told).await;
+    let mut told = Told { reporter, text: text.clone(), read_only, mark: None, id: None, followed };
+    let mut result = send(&statement, earlier, context, &mut told).await;
     drop(permit);
+    if let Err(Error::Canceled(_)) = result
+        && let Some(who) = who_cancelled(context).await
+    {
+        result = Err(Error::RunCancelled(who));
+        context.interrupt.cancel();
+    }
+    if let Some(rows) = result.as_ref().ok().and_then(inserted) {
+        context.tally.wrote(rows);
+    }
     Ran { id: told.id, adopted: told.mark.is_none() && earlier.is_some(), result }
+}
+
+/// Finds out who wants this run to end; none if its statement was cancelled for itself alone.
+async fn who_cancelled(context: &Context) -> Option<String> {
+    let place = lock::Place { catalog: context.catalog.clone(), schema: context.schema.clone() };
+    let holder = lock::holder(&context.connected, &place).await.ok()??;
+    holder.cancelled.filter(|_| holder.run == context.run.as_str())
 }
 
 /// Sends a statement, unless it was sent before this run was broken off.
@@ -193,10 +224,17 @@ struct Told<'a> {
     /// The mark that it is sent under; none as long as it is not sent.
     mark: Option<String>,
     id: Option<StatementId>,
+    followed: Followed<'a>,
 }
 
 impl Listener for Told<'_> {
     fn tell(&mut self, progress: Progress) {
+        match &progress {
+            // One that is run again queues again.
+            Progress::Submitted(_) if !self.read_only => self.followed.is_at(Stage::Queued),
+            Progress::State(StatementState::Pending) => self.followed.is_at(Stage::Queued),
+            Progress::Submitted(_) | Progress::State(_) | Progress::Rows(_) => self.followed.is_at(Stage::Runs),
+        }
         match progress {
             Progress::Submitted(id) => {
                 if let Some(mark) = self.mark.clone() {

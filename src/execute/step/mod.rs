@@ -17,14 +17,16 @@ mod fivetran_sync;
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::permits::Permits;
+use super::tally::Tally;
 use super::{Clock, Connected, Earlier, Receipts, Settings};
 use crate::diag::sentence;
-use crate::event::{Event, EventKind, Failure, Outcome};
+use crate::event::{Event, EventKind, Failure, Outcome, Work};
 use crate::fivetran::sync::Delivered;
 use crate::http::Class;
 use crate::ids::{ConnectionName, Fingerprint, ModelName, RunId, StatementId, StepId};
@@ -32,14 +34,18 @@ use crate::plan::{Action, Versions};
 
 /// Key of the tag that names a statement's run in the query history.
 pub(super) const RUN_TAG: &str = "kiln_run";
+/// Key of the tag that names its step.
+pub(super) const STEP_TAG: &str = "kiln_step";
 
 /// What a step has to do with: what all steps of the run share, and what is its own.
 pub(super) struct Context {
     pub(super) shared: Arc<Shared>,
     /// Triggered when the step has to end.
     pub(super) cancel: CancellationToken,
-    /// How many builds in a row wait for it at most: of the steps that wait for the warehouse, the most urgent goes first.
-    pub(super) urgency: usize,
+    /// How long it and what waits for it take: of the steps that wait for the warehouse, the most urgent goes first.
+    pub(super) urgency: Duration,
+    /// Counts what its statements do.
+    pub(super) tally: Tally,
 }
 
 impl Deref for Context {
@@ -63,6 +69,10 @@ pub(super) struct Shared {
     pub(super) force: bool,
     /// The connection whose sync has ended already, as a webhook told.
     pub(super) delivered: Option<(ConnectionName, Delivered)>,
+    /// Ends the run when it is triggered, as an interrupt does.
+    pub(super) interrupt: CancellationToken,
+    /// How the run began, as the workspace keeps it; none if the run cannot be gone on with.
+    pub(super) record: Option<String>,
     /// What was under way when the run was broken off.
     pub(super) earlier: Earlier,
     /// The versions at which sources are read, as far as they are fixed.
@@ -75,11 +85,13 @@ pub(super) struct Shared {
 pub(super) struct Finished {
     pub(super) outcome: Outcome,
     pub(super) statement: Option<StatementId>,
+    /// What it did on the warehouse.
+    pub(super) work: Work,
 }
 
 impl Finished {
     pub(super) fn new(outcome: Outcome) -> Self {
-        Self { outcome, statement: None }
+        Self { outcome, statement: None, work: Work::default() }
     }
 
     fn succeeded(summary: impl Into<String>) -> Self {
@@ -150,6 +162,7 @@ pub(super) async fn carry_out(action: Action, context: &Context, reporter: &Repo
         Action::Sync(sync) => fivetran_sync::run(&sync, context, reporter).await,
         Action::Pin(tables) => databricks_pin::run(&tables, context, reporter).await,
         Action::Build(model) => databricks_build::run(&model, context, reporter).await,
+        Action::Backfill(model) => databricks_build::backfill(&model, context, reporter).await,
         Action::Publish(dashboard) => dashboard_publish::run(&dashboard, context, reporter).await,
         Action::Query(query) => dashboard_query::run(&query, context, reporter).await,
         Action::Restore(restore) => databricks_version::restore(&restore, context, reporter).await,

@@ -45,7 +45,7 @@ async fn a_read_that_ends_within_the_wait_takes_one_request() {
 async fn pauses_between_polls_grow_to_five_seconds() {
     let server = MockServer::start().await;
     mount(&server, "POST", STATEMENTS, [state("PENDING")]).await;
-    let polls = (0..30).map(|_| state("RUNNING")).chain([succeeded(json!([]), 0, None)]);
+    let polls = (0..150).map(|_| state("RUNNING")).chain([succeeded(json!([]), 0, None)]);
     mount(&server, "GET", STATEMENT, polls).await;
     let (client, clock) = client(&server.uri());
     client.statements().execute(&statement(), &CancellationToken::new(), &mut |_: Progress| {}).await.unwrap();
@@ -53,6 +53,13 @@ async fn pauses_between_polls_grow_to_five_seconds() {
     assert_eq!(sleeps[0].as_millis(), 50);
     assert!(sleeps.is_sorted());
     assert_eq!(sleeps.last().unwrap().as_secs(), 5);
+    // Whenever the statement ends, it is seen soon: within a third of its time, and within a sixteenth of a longer one's.
+    let mut so_far = std::time::Duration::ZERO;
+    for pause in sleeps {
+        let most = if so_far.as_secs() < 2 { so_far / 3 } else { so_far / 16 };
+        assert!(pause.as_millis() <= most.as_millis().max(50), "{pause:?} after {so_far:?}");
+        so_far += pause;
+    }
 }
 
 #[tokio::test]
