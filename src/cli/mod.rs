@@ -41,6 +41,7 @@ mod runs;
 mod schema;
 mod status;
 mod sync_and_refresh;
+mod telemetry;
 #[cfg(feature = "local")]
 mod unit_test;
 mod webhook;

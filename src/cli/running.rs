@@ -11,6 +11,7 @@ use super::durations;
 use super::journal::Journal;
 use super::notify::{self, Listeners};
 use super::output::{Format, Output};
+use super::telemetry::Telemetry;
 use crate::config::Project;
 use crate::databricks::{self, Progress, Statement};
 use crate::event::{Author, Event, Insistence, RunResult, standing};
@@ -84,8 +85,11 @@ pub(super) async fn carry_out(
     });
     let listeners = Listeners::of(project, plan.job.as_ref());
     let page = plan.job.as_ref().map(|job| kiln_dir(project).join("pages").join(format!("{job}.html")));
-    let mut reports = Reports::new(output, journal);
-    standing(&earlier).iter().for_each(|event| reports.show(event));
+    let mut reports = Reports::new(output, journal, Telemetry::of(project, environment));
+    for event in &standing(&earlier) {
+        reports.show(event);
+        reports.telemetry.event(event, true);
+    }
     let earlier = Earlier::of(&earlier);
     let (result, reports) = tokio::join!(
         execute::run(plan, environment.connected.clone(), settings, earlier, events, cancel),
@@ -101,6 +105,7 @@ pub(super) async fn carry_out(
     }
     reports.finish(result, can_go_on, page, output);
     listeners.tell(&reports.notice, &reports.answer, recovered, output).await;
+    reports.telemetry.finish(output).await;
     result
 }
 
@@ -146,10 +151,11 @@ struct Reports {
     answer: Answer,
     history: History,
     notice: Notice,
+    telemetry: Telemetry,
 }
 
 impl Reports {
-    fn new(output: &Output, journal: Journal) -> Self {
+    fn new(output: &Output, journal: Journal, telemetry: Telemetry) -> Self {
         let json = output.format == Format::Json;
         Self {
             screen: (!json).then(|| Terminal::new(output.width(), output.color, output.interactive)),
@@ -158,6 +164,7 @@ impl Reports {
             answer: Answer::default(),
             history: History::default(),
             notice: Notice::default(),
+            telemetry,
         }
     }
 
@@ -165,6 +172,7 @@ impl Reports {
         while let Some(event) = events.recv().await {
             self.journal.event(&event);
             self.show(&event);
+            self.telemetry.event(&event, false);
         }
         self
     }

@@ -268,35 +268,61 @@ impl Graph {
         let now = Arc::clone(&time().now);
         let clock: super::super::Clock =
             Arc::new(move || DateTime::from_timestamp_millis(now.load(Ordering::Relaxed) as i64).unwrap());
-        let settings = Settings {
-            run: "run".into(),
-            concurrency: SLOTS,
-            expected,
-            fail_fast: false,
-            by: Author::default(),
-            insistence: Insistence::default(),
-            delivered: None,
-            clock,
-            receipts: None,
-        };
-        let (events, mut received) = mpsc::channel::<Event>(1024);
-        let run = run_by(pretend, plan, connected(), settings, Earlier::default(), events, CancellationToken::new());
-        let last = async {
-            let mut took = 0;
-            while let Some(event) = received.recv().await {
-                if let EventKind::RunFinished { milliseconds, .. } = event.kind {
-                    took = milliseconds;
-                }
-            }
-            took
-        };
-        let (result, took) = tokio::select! {
-            both = async { tokio::join!(run, last) } => both,
-            () = wind() => unreachable!("it never ends"),
-        };
-        assert_eq!(result, RunResult::Succeeded);
-        took as f64
+        match carry_out(plan, expected, clock).await.pop().map(|event| event.kind) {
+            Some(EventKind::RunFinished { result: RunResult::Succeeded, milliseconds }) => milliseconds as f64,
+            other => panic!("{other:?}"),
+        }
     }
+}
+
+/// Carries a plan out and returns what happened.
+async fn carry_out(plan: RunPlan, expected: HashMap<StepId, Duration>, clock: super::super::Clock) -> Vec<Event> {
+    let settings = Settings {
+        run: "run".into(),
+        concurrency: SLOTS,
+        expected,
+        fail_fast: false,
+        by: Author::default(),
+        insistence: Insistence::default(),
+        delivered: None,
+        clock,
+        receipts: None,
+    };
+    let (events, mut received) = mpsc::channel::<Event>(1024);
+    let run = run_by(pretend, plan, connected(), settings, Earlier::default(), events, CancellationToken::new());
+    let listen = async {
+        let mut all = Vec::new();
+        while let Some(event) = received.recv().await {
+            all.push(event);
+        }
+        all
+    };
+    let (result, all) = tokio::select! {
+        both = async { tokio::join!(run, listen) } => both,
+        () = wind() => unreachable!("it never ends"),
+    };
+    assert_eq!(result, RunResult::Succeeded);
+    all
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_in_the_middle_gives_no_nonsense() {
+    TIME.with(|time| *time.borrow_mut() = Rc::default());
+    let plan = Graph(vec![(1_000, vec![]), (2_000, vec![0])]).plan(false);
+    let asked = AtomicU64::new(0);
+    // Each look at it is an hour before the last.
+    let clock: super::super::Clock = Arc::new(move || {
+        let hours = asked.fetch_add(1, Ordering::Relaxed) as i64;
+        DateTime::from_timestamp(4_000_000_000 - 3_600 * hours, 0).unwrap()
+    });
+    let events = carry_out(plan, HashMap::new(), clock).await;
+    let took = events.iter().filter_map(|event| match event.kind {
+        EventKind::StepFinished { milliseconds, .. } | EventKind::RunFinished { milliseconds, .. } => {
+            Some(milliseconds)
+        }
+        _ => None,
+    });
+    assert_eq!(took.collect::<Vec<_>>(), [0, 0, 0]);
 }
 
 struct NoClock;

@@ -39,6 +39,8 @@ pub struct Link {
 
 /// Shorter runs are not worth a word about their time, in milliseconds.
 const WORTH_A_WORD: u64 = 1_000;
+/// A shorter wait is as long as it takes to see that it is over, in milliseconds.
+const WORTH_TELLING: u64 = 500;
 
 impl Report for CriticalPath {
     fn event(&mut self, event: &Event) {
@@ -124,11 +126,10 @@ impl CriticalPath {
 /// Says what a step waited for and wrote.
 fn words(work: &Work) -> String {
     let mut words = Vec::new();
-    // What nobody would notice is not told.
-    if work.waited >= 100 {
+    if work.waited >= WORTH_TELLING {
         words.push(format!("{} waiting for a place (--concurrency)", duration(work.waited)));
     }
-    if work.queued >= 100 {
+    if work.queued >= WORTH_TELLING {
         words.push(format!("{} queued in the warehouse", duration(work.queued)));
     }
     match work.rows {
@@ -184,7 +185,7 @@ mod tests {
     #[test]
     fn the_chain_goes_back_from_the_last_end_over_the_need_that_ended_last() {
         let none = Work::default();
-        let busy = Work { statements: 2, waited: 1_500, queued: 250, rows: Some(1234) };
+        let busy = Work { statements: 2, waited: 1_500, queued: 750, rows: Some(1234) };
         let path = path(
             &[
                 ("sync a", &[], 4_000, 4_000, none),
@@ -203,7 +204,7 @@ mod tests {
             path.lines(),
             [
                 "sync a       4.0 s   40 %",
-                "build a      5.0 s   50 %  1.5 s waiting for a place (--concurrency), 0.2 s queued in the warehouse, 1234 rows",
+                "build a      5.0 s   50 %  1.5 s waiting for a place (--concurrency), 0.7 s queued in the warehouse, 1234 rows",
                 "build c      0.9 s   10 %",
                 "1 short step more, 0.0 s",
             ]

@@ -15,6 +15,8 @@ pub mod json;
 pub mod lineage;
 pub mod markdown;
 pub mod notice;
+pub mod openlineage;
+pub mod otlp;
 pub mod page;
 pub mod sarif;
 pub mod status;

@@ -42,6 +42,7 @@ fn project(root: &Path, macros: &[(&str, &str)]) -> Project {
             job_folder: "/Shared/kiln".to_owned(),
             grants: std::collections::BTreeMap::new(),
             protected: None,
+            notify: Vec::new(),
             span: Span::start_of(&jobs),
         },
         environment_names: vec!["local".into()],

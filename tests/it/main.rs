@@ -56,6 +56,8 @@ mod login;
 #[cfg(feature = "local")]
 mod measure;
 #[cfg(feature = "local")]
+mod midway;
+#[cfg(feature = "local")]
 mod mutations;
 #[cfg(feature = "local")]
 mod notifications;
@@ -81,6 +83,8 @@ mod status;
 mod support;
 #[cfg(feature = "local")]
 mod tables;
+#[cfg(feature = "local")]
+mod telemetry;
 mod tidy;
 #[cfg(feature = "local")]
 mod unchanged;

@@ -96,7 +96,11 @@ async fn a_stale_source_and_a_run_that_cannot_begin_are_told_to_those_who_asked(
     let notify = "notify: [{webhook: \"${HOOK}\", when: stale}]";
     let paused = Project::tiny();
     paused.replace("jobs.yaml", "schema: tiny, default: true}", &format!("schema: tiny, default: true, {notify}}}"));
-    paused.replace("jobs.yaml", "amount: \"DECIMAL(12,2)\"}}}}\n", "amount: \"DECIMAL(12,2)\"}}}, scenario: paused}\n");
+    paused.replace(
+        "jobs.yaml",
+        "columns: {id: BIGINT, amount: \"DECIMAL(12,2)\"}}}}",
+        "columns: {id: BIGINT, amount: \"DECIMAL(12,2)\"}}}, scenario: paused}",
+    );
     let mut command = paused.command(&["sync-and-refresh"]);
     command.env("HOOK", format!("{address}{PATH}"));
     Ran::from(command.output().unwrap()).fails_with(5, &["told the webhook of HOOK"]);
@@ -165,9 +169,9 @@ fn an_address_in_the_file_is_refused_and_not_shown() {
     project.replace(
         "jobs.yaml",
         "schema: tiny, default: true}",
-        "schema: tiny, default: true, notify: {webhook: \"https://hooks.slack.com/services/T000/B000/s3cr3tw0rd\", when: [failed]}}",
+        "schema: tiny, default: true, notify: {webhook: \"https://hooks.slack.com/services/T000/B000/s3cr3tw0rd\", when: [failur]}}",
     );
     let ran = project.kiln(&["check"]);
-    ran.fails_with(1, &["`webhook` must be `${NAME}`", "there is no occasion `failed`", "Did you mean `failure`?"]);
+    ran.fails_with(1, &["`webhook` must be `${NAME}`", "there is no occasion `failur`", "Did you mean `failure`?"]);
     assert!(!ran.stderr.contains("s3cr3tw0rd"), "{}", ran.stderr);
 }

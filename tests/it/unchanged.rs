@@ -5,7 +5,7 @@ use crate::support::{Project, TINY_JOBS, kiln_at};
 
 /// How a run reported each build: the lines of the terminal that tell of builds.
 fn builds(stderr: &str) -> Vec<String> {
-    let lines = stderr.lines().filter(|line| line.contains(" build "));
+    let lines = stderr.lines().filter(|line| line.contains(" build ") && !line.starts_with(' '));
     lines.map(|line| line.split_whitespace().skip(2).collect::<Vec<_>>().join(" ")).collect()
 }
 
