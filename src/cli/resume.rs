@@ -94,7 +94,11 @@ async fn go_on_from_workspace(run: &RunId, args: &Args, output: &Output) -> Resu
         ))
         .with_help("Start a new run: what was built from the same versions of the sources stays."));
     };
-    let Some(record) = Record::read(connected, &place).await.map_err(refused)? else {
+    let record = Record::read(connected, &place).await.map_err(refused)?;
+    // A run that lost its lock may have written on that of its successor.
+    let is_of_run =
+        |record: &Record| matches!(&record.begun.kind, EventKind::RunStarted { run: its, .. } if its == run);
+    let Some(record) = record.filter(is_of_run) else {
         return Err(Error::refused(format!(
             "the workspace knows of run {run} only that it began: it had built nothing yet"
         ))

@@ -125,3 +125,45 @@ fn versions_that_are_gone_are_said() {
     kiln_at(&project, &served, &["rollback"])
         .fails_with(3, &["main.tiny.totals could not be put back to version 77", "✗ restore totals"]);
 }
+
+#[test]
+fn a_history_of_an_older_version_gets_the_columns_that_it_lacks() {
+    let (project, served) = begin();
+    let _ = run(&project, &served, &["sync-and-refresh"]);
+    served.sql(
+        "CREATE OR REPLACE TABLE main.tiny._kiln_runs AS \
+         SELECT * EXCEPT (waited_milliseconds, rows_written) FROM main.tiny._kiln_runs",
+    );
+    let second = run(&project, &served, &["sync-and-refresh"]);
+    assert!(!second.stderr.contains("warning"), "{}", second.stderr);
+    let waited = "SELECT run, count(waited_milliseconds), count(*) FROM main.tiny._kiln_runs GROUP BY run ORDER BY run";
+    let told = served.sql(waited);
+    let counts: Vec<_> = told.as_array().unwrap().iter().map(|row| (row[1].clone(), row[2].clone())).collect();
+    assert_eq!(counts, [(json!("0"), json!("5")), (json!("5"), json!("5"))]);
+}
+
+#[test]
+fn how_long_steps_took_is_known_from_the_workspace_where_no_journal_is() {
+    let (project, served) = begin();
+    project.write("sql/other.sql", "SELECT count(*) AS n FROM stg_orders\n");
+    let args = ["sync-and-refresh", "--force", "--concurrency", "1", "-vv"];
+    let unknown = "nobody knows how long the steps will take";
+    let first = run(&project, &served, &args);
+    assert!(first.stderr.contains(unknown), "there is no history yet: {}", first.stderr);
+    std::fs::remove_dir_all(project.path().join(".kiln/runs")).unwrap();
+    let asked = "avg(greatest(milliseconds - coalesce(waited_milliseconds, 0), 0))";
+    let of_history = || {
+        let (_, page) = served.get("/api/2.0/sql/history/queries?max_results=999");
+        let queries = page["res"].as_array().expect("it is a list").clone();
+        let asked =
+            queries.iter().filter(|query| query["query_text"].as_str().is_some_and(|text| text.contains(asked)));
+        asked.map(|query| query["status"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let second = run(&project, &served, &args);
+    assert!(!second.stderr.contains(unknown), "{}", second.stderr);
+    assert_eq!(of_history(), ["FINISHED", "FAILED"], "the newest first");
+    // The journal of that run knows it now, and without a queue nobody needs to.
+    let _ = run(&project, &served, &args);
+    let _ = run(&project, &served, &["sync-and-refresh"]);
+    assert_eq!(of_history().len(), 2);
+}
