@@ -235,6 +235,9 @@ fn matches(pattern: &str, text: &str) -> bool {
         "^[A-Za-z_][A-Za-z0-9_]*$" => !text.starts_with(|c: char| c.is_ascii_digit()) && names("_"),
         "^[0-9.]+ *%$" => text.ends_with('%'),
         "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$" => crate::config::parse_duration(text).is_some(),
+        "^\\$\\{[A-Za-z_][A-Za-z0-9_]*\\}$" => {
+            text.starts_with("${") && text.ends_with('}') && !text[2..].starts_with(|c: char| c.is_ascii_digit())
+        }
         other => panic!("an unknown pattern: {other}"),
     }
 }
