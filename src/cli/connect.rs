@@ -211,6 +211,10 @@ impl Environment {
         let wanted = manifest.dashboards.iter().map(|(name, d)| (name, d.folder.as_str(), d.title.as_str()));
         let dashboards = observe::dashboards(databricks, wanted).await;
         observed.dashboards = dashboards.map_err(|error| self.unobservable(&error))?;
+        let permitted =
+            observed.dashboards.iter().filter(|(name, _)| !manifest.dashboards[*name].permissions.is_empty());
+        let permissions = observe::permissions(databricks, permitted.map(|(name, there)| (name, &there.id))).await;
+        observed.permissions = permissions.map_err(|error| self.unobservable(&error))?;
         self.add_jobs(manifest, &mut observed).await?;
         observed.connections = self.connections(&plan::sought(manifest)).await?;
         observed.warehouse = Some(warehouse.clone());

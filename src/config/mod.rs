@@ -13,6 +13,7 @@ mod lints;
 mod load;
 mod lock;
 mod models;
+mod permissions;
 pub(crate) mod pointer;
 mod project;
 mod schedule;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::Levels;
 use super::kept::{ColumnWishes, Kept};
 use crate::diag::{Span, Spanned};
-use crate::ids::{ConnectionName, DashboardName, JobName, ModelName};
+use crate::ids::{ConnectionName, DashboardName, JobName, ModelName, Principal};
 
 /// A project as one environment sees it: read, typed, with defaults filled in and `${NAME}` resolved.
 #[derive(Clone, Debug)]
@@ -462,6 +462,8 @@ pub struct Dashboard {
     pub folder: String,
     /// `publish.embed_credentials`: whether viewers' queries run with the publisher's rights.
     pub embed_credentials: bool,
+    /// `permissions`: what each that is named may do with it; none: nothing.
+    pub permissions: BTreeMap<Principal, Option<String>>,
     /// Where the dashboard stands in `jobs.yaml`.
     pub span: Span,
 }

@@ -6,7 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    connections, dashboards, data_tests, environments, incremental, kept, load, models, schedule, sources, syncs,
+    connections, dashboards, data_tests, environments, incremental, kept, load, models, permissions, schedule, sources,
+    syncs,
 };
 use crate::diag::{Severity, codes};
 
@@ -359,9 +360,22 @@ fn dashboard() -> Value {
             ("title", text("Its name in the workspace, if not the one here.")),
             ("folder", text("Workspace folder, in full.")),
             ("publish", described(object(&dashboards::PUBLISH_KEYS, publish, &[]), "How it is published.")),
+            (
+                "permissions",
+                described(
+                    any_or_nothing(permission()),
+                    "Group, e-mail address of a user, or application id of a service principal: what it may do with the dashboard.",
+                ),
+            ),
         ],
         &["file", "folder"],
     )
+}
+
+/// A permission: in any case, with blanks or underlines. Editors are told the usual way to write them.
+fn permission() -> Value {
+    let known = permissions::LEVELS.iter().chain([&permissions::NOTHING]).collect::<Vec<_>>();
+    json!({"anyOf": [{"enum": known}, {"type": "string"}]})
 }
 
 fn job() -> Value {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::wire::{ErrorBody, Me};
-use super::{Jobs, Lakeview, Login, Statements, Unity, Warehouses, Workspace};
+use super::{Jobs, Lakeview, Login, Permissions, Statements, Unity, Warehouses, Workspace};
 use crate::http::{self, Auth, Class, Http, Options, Refusal, Request, Service};
 use crate::secret::Secret;
 
@@ -89,6 +89,11 @@ impl Client {
     /// Returns the Lakeview dashboards.
     pub fn lakeview(&self) -> Lakeview<'_> {
         Lakeview { http: &self.http }
+    }
+
+    /// Returns who may do what with dashboards.
+    pub fn permissions(&self) -> Permissions<'_> {
+        Permissions { http: &self.http }
     }
 
     /// Returns the jobs that the workspace runs by itself.

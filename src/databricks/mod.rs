@@ -1,9 +1,10 @@
 //! Databricks' REST APIs: typed calls and the one place where a statement is awaited.
 //!
 //! [`Login`] decides about the credentials. [`Client`] gives an area each: [`Client::warehouses`], [`Client::statements`], [`Client::lakeview`],
-//! [`Client::workspace`], [`Client::unity`], [`Client::jobs`]. [`Statements::execute`] is where statements are awaited,
+//! [`Client::permissions`], [`Client::workspace`], [`Client::unity`], [`Client::jobs`]. [`Statements::execute`] is where statements are awaited,
 //! [`Lakeview::deploy`] where a dashboard is put in place and published.
 
+mod access;
 mod client;
 mod deploy;
 mod error;
@@ -20,6 +21,7 @@ mod warehouses;
 pub mod wire;
 mod workspace;
 
+pub use access::{Held, Permissions};
 pub use client::{Caller, Client, Credentials};
 pub use deploy::{Change, Contents, DashboardSpec, Deployed, is_current};
 pub use error::Error;

@@ -333,6 +333,8 @@ pub enum StepKind {
     Alter,
     /// Drops a table or view.
     Drop,
+    /// Gives permissions on a dashboard.
+    Permissions,
     /// Takes a dashboard out of the workspace.
     Trash,
     /// Puts a job in its place, which the workspace then runs by itself.
@@ -353,6 +355,7 @@ impl From<&Action> for StepKind {
             Action::Pin(_) => Self::Pin,
             Action::Build(_) => Self::Build,
             Action::Publish(_) => Self::Publish,
+            Action::Grant(_) => Self::Permissions,
             Action::Query(_) => Self::Query,
             Action::Restore(_) => Self::Restore,
             Action::Alter(alter) if alter.drops => Self::Drop,

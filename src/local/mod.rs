@@ -6,6 +6,7 @@
 //! `workspace` (folders, files, dashboards), the SQL engine and the embedded Fivetran. Documents that are not tables
 //! lie as small JSON files beside them ([`store`]).
 
+mod access;
 mod auth;
 mod dashboards;
 pub mod engine;

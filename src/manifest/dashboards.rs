@@ -44,6 +44,7 @@ impl Compiler<'_> {
             title: dashboard.title.clone(),
             folder: self.project.environment.dashboard_folder.as_ref().unwrap_or(&dashboard.folder).clone(),
             embed_credentials: dashboard.embed_credentials,
+            permissions: dashboard.permissions.clone(),
             file,
             content,
             reads,

@@ -24,7 +24,7 @@ use crate::analysis::Column;
 use crate::config::{Connection, Job, Model, Schedules, Source};
 use crate::dashboards::LvDash;
 use crate::diag::{SourceFile, Span};
-use crate::ids::{ConnectionName, DashboardName, Fingerprint, JobName, ModelName, TableName};
+use crate::ids::{ConnectionName, DashboardName, Fingerprint, JobName, ModelName, Principal, TableName};
 use crate::template::Rendered;
 
 pub use compile::compile;
@@ -107,6 +107,8 @@ pub struct CompiledDashboard {
     pub folder: String,
     /// Whether viewers' queries run with the publisher's rights.
     pub embed_credentials: bool,
+    /// What each that is named may do with it; none: nothing.
+    pub permissions: BTreeMap<Principal, Option<String>>,
     /// The file.
     pub file: Arc<SourceFile>,
     /// Its content.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::databricks::wire::{Table, TableType};
 use crate::databricks::{Client, Error, is_current};
 use crate::http::Class;
-use crate::ids::{DashboardName, TableName, WarehouseId, workspace_path};
+use crate::ids::{DashboardId, DashboardName, Principal, TableName, WarehouseId, workspace_path};
 use crate::plan::{Observed, ObservedDashboard, ObservedTable, Published, TableKind};
 
 pub use fivetran::{connections, replicated};
@@ -106,6 +106,21 @@ pub async fn dashboards<'a>(
         if let Some(there) = dashboard(client, folder, title).await? {
             found.insert(name.clone(), there);
         }
+    }
+    Ok(found)
+}
+
+/// Reads what each has on dashboards themselves, one request for each.
+///
+/// # Errors
+/// If a request fails.
+pub async fn permissions(
+    client: &Client,
+    dashboards: impl Iterator<Item = (&DashboardName, &DashboardId)>,
+) -> Result<BTreeMap<DashboardName, BTreeMap<Principal, String>>, Error> {
+    let mut found = BTreeMap::new();
+    for (name, id) in dashboards {
+        found.insert(name.clone(), client.permissions().of_dashboard(id).await?);
     }
     Ok(found)
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::connection::{KeepConnection, RemoveConnection};
 use super::landed::LandedTable;
 use super::marks::Note;
+use super::permissions::GrantPermissions;
 use super::pins::{Inputs, Pinned};
 use super::scheduled::{ScheduleJob, UnscheduleJob};
 use crate::config::{Materialization, SchemaChange, SyncIntent, WhenRunning};
@@ -47,6 +48,8 @@ pub enum Action {
     Build(Box<BuildModel>),
     /// Brings a dashboard into the workspace and publishes it.
     Publish(Box<PublishDashboard>),
+    /// Gives permissions on a dashboard.
+    Grant(Box<GrantPermissions>),
     /// Asks what the widgets of a published dashboard show.
     Query(QueryDashboard),
     /// Puts a table back to an earlier version.
@@ -297,6 +300,7 @@ impl fmt::Display for Action {
             Self::Pin(_) => "pin",
             Self::Build(_) => "build",
             Self::Publish(_) => "publish",
+            Self::Grant(_) => "permissions",
             Self::Query(_) => "query",
             Self::Restore(_) => "restore",
             Self::Alter(alter) if alter.drops => "drop",

@@ -75,6 +75,8 @@ pub enum Kind {
     Table,
     /// A dashboard.
     Dashboard,
+    /// What users, groups and service principals may do with it.
+    Permissions,
     /// A job that the workspace runs by itself.
     Job,
 }
@@ -150,6 +152,7 @@ impl fmt::Display for Kind {
             Self::View => "view",
             Self::Table => "table",
             Self::Dashboard => "dashboard",
+            Self::Permissions => "permissions",
             Self::Job => "job",
         })
     }

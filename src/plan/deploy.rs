@@ -7,6 +7,7 @@ use super::compare;
 use super::connection;
 use super::marks;
 use super::observed::{Observed, TableKind};
+use super::permissions;
 use super::scheduled;
 use super::statement::{clustering, properties};
 use super::steps::{Consent, Planner, Standing, dashboard_path, foreign};
@@ -37,6 +38,7 @@ pub fn deploy(manifest: &Manifest, observed: &Observed, consent: Consent) -> Dep
     for dashboard in manifest.dashboards.values() {
         deploy.dashboard(dashboard);
     }
+    deploy.unchanged += permissions::plan(&mut deploy.planner, &mut deploy.changes);
     deploy.jobs();
     deploy.what_left_the_project();
     let Deploy { planner, changes, unchanged, .. } = deploy;

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::permissions::{PERMISSIONS, PermissionsNote};
 use super::statement::properties;
 use crate::config::Materialization;
 use crate::dashboards;
@@ -203,7 +204,13 @@ pub(super) fn job_notes(properties: &BTreeMap<String, String>) -> Vec<JobNote> {
     read_notes(properties, JOB)
 }
 
-fn noting(notes_table: &TableName, key: String, value: String) -> Vec<String> {
+/// Reads what is noted of permissions.
+pub(super) fn permission_notes(properties: &BTreeMap<String, String>) -> Vec<PermissionsNote> {
+    read_notes(properties, PERMISSIONS)
+}
+
+/// Returns the statements that note something.
+pub(super) fn noting(notes_table: &TableName, key: String, value: String) -> Vec<String> {
     let table = notes_table.to_sql();
     vec![
         format!(
@@ -213,7 +220,8 @@ fn noting(notes_table: &TableName, key: String, value: String) -> Vec<String> {
     ]
 }
 
-fn forgetting(notes_table: &TableName, key: &str) -> String {
+/// Returns the statement that forgets what is noted under a key.
+pub(super) fn forgetting(notes_table: &TableName, key: &str) -> String {
     format!("ALTER TABLE {} UNSET TBLPROPERTIES IF EXISTS ({})", notes_table.to_sql(), string_literal(key))
 }
 

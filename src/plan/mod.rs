@@ -16,6 +16,7 @@ mod increment;
 mod landed;
 mod marks;
 mod observed;
+mod permissions;
 mod pins;
 mod replication;
 mod rollback;
@@ -43,6 +44,7 @@ pub use destroy::destroy;
 pub use landed::LandedTable;
 pub use marks::{HISTORY_TABLE, JobNote, LOCK_TABLE, Marks, NOTES_TABLE, Note};
 pub use observed::{Lock, Observed, ObservedDashboard, ObservedTable, Published, TableKind};
+pub use permissions::{GrantPermissions, PermissionsNote};
 pub use pins::{Gaps, Inputs, Pinned, Version, Versions, Written};
 pub use replication::{
     Replicated, ReplicatedColumn, ReplicatedSchema, ReplicatedTable, ReplicationChanges, ReplicationWish,

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::connection::Sighting;
 use super::marks::{self, HISTORY_TABLE, JobNote, LOCK_TABLE, Marks, NEW_PREFIX, NOTES_TABLE, Note};
+use super::permissions::PermissionsNote;
 use super::scheduled::ObservedJob;
-use crate::ids::{ConnectionName, DashboardId, DashboardName, TableName, WarehouseId};
+use crate::ids::{ConnectionName, DashboardId, DashboardName, Principal, TableName, WarehouseId};
 
 /// What is there.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,8 @@ pub struct Observed {
     pub tables: BTreeMap<String, ObservedTable>,
     /// What kiln has noted of dashboards.
     pub notes: Vec<Note>,
+    /// What kiln has noted of permissions that it gave.
+    pub permission_notes: Vec<PermissionsNote>,
     /// What kiln has noted of jobs that the workspace runs by itself.
     pub job_notes: Vec<JobNote>,
     /// Jobs of this project and schema that the workspace runs by itself, the oldest of each name first.
@@ -33,6 +36,8 @@ pub struct Observed {
     pub lock: Option<Lock>,
     /// The project's dashboards, as far as they exist.
     pub dashboards: BTreeMap<DashboardName, ObservedDashboard>,
+    /// What each has on those of them of which the project says so.
+    pub permissions: BTreeMap<DashboardName, BTreeMap<Principal, String>>,
     /// What is granted on the models' schema, in SQL's words.
     pub grants: BTreeMap<String, BTreeSet<String>>,
     /// The connections that kiln keeps, as they were found.
@@ -159,6 +164,7 @@ impl Observed {
             NOTES_TABLE => {
                 self.notes = marks::notes(properties);
                 self.job_notes = marks::job_notes(properties);
+                self.permission_notes = marks::permission_notes(properties);
                 self.has_notes_table = true;
             }
             HISTORY_TABLE => self.has_history = true,

@@ -16,6 +16,7 @@ use super::increment::increment;
 use super::landed::landed_by;
 use super::marks::{self, NEW_PREFIX, NOTES_TABLE, Note};
 use super::observed::{Observed, ObservedTable, TableKind};
+use super::permissions::GrantPermissions;
 use super::pins::Inputs;
 use super::scheduled::{ScheduleJob, UnscheduleJob};
 use super::statement::marked_statement;
@@ -337,6 +338,16 @@ impl<'a> Planner<'a> {
         step
     }
 
+    /// Gives permissions on a dashboard, once it is there.
+    pub(super) fn add_permissions(&mut self, grant: GrantPermissions) -> StepId {
+        let dashboard = grant.note.dashboard.clone();
+        let step = StepId::new(format!("permissions {dashboard}"));
+        self.add(step.clone(), Action::Grant(Box::new(grant)));
+        self.need_if_planned(&step, &schema_step());
+        self.need_if_planned(&step, &publish_step(&dashboard));
+        step
+    }
+
     /// Asks what a dashboard shows, once it is published.
     pub(super) fn add_query(&mut self, dashboard: &CompiledDashboard) {
         let query = StepId::new(format!("query {}", dashboard.name));
@@ -358,7 +369,12 @@ impl<'a> Planner<'a> {
 
     /// Takes a dashboard that the project no longer has out of the workspace, from wherever it lies.
     pub(super) fn add_forget(&mut self, note: &Note, paths: Vec<String>) -> StepId {
-        let forgetting = vec![note.forgetting(&self.own_table(NOTES_TABLE))];
+        let notes_table = self.own_table(NOTES_TABLE);
+        let of_it = |project: &str, dashboard: &DashboardName| project == note.project && *dashboard == note.dashboard;
+        let permissions = self.observed.permission_notes.iter().filter(|other| of_it(&other.project, &other.dashboard));
+        // The dashboard's own note goes last: as long as it is there, all of this is done again.
+        let mut forgetting: Vec<String> = permissions.map(|other| other.forgetting(&notes_table)).collect();
+        forgetting.push(note.forgetting(&notes_table));
         self.trash(&note.dashboard, paths, forgetting)
     }
 

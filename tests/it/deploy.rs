@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Project, Served, deploy_at, kiln_at};
 
 /// A tiny project with a dashboard, whose environment is a served workspace.
-fn project(served: &Served) -> Project {
+pub(crate) fn project(served: &Served) -> Project {
     let project = Project::tiny();
     project.point_at(served);
     project.write(
@@ -30,12 +30,13 @@ fn project(served: &Served) -> Project {
 
 /// Returns the changes of a plan as `act kind name`.
 #[track_caller]
-fn planned(project: &Project, served: &Served, args: &[&str]) -> Vec<String> {
+pub(crate) fn planned(project: &Project, served: &Served, args: &[&str]) -> Vec<String> {
     changes(project, served, args).iter().map(short).collect()
 }
 
+/// Returns the changes of a plan.
 #[track_caller]
-fn changes(project: &Project, served: &Served, args: &[&str]) -> Vec<Value> {
+pub(crate) fn changes(project: &Project, served: &Served, args: &[&str]) -> Vec<Value> {
     let ran = kiln_at(project, served, &[&["plan", "--output", "json"], args].concat());
     let line =
         ran.stdout.lines().find(|line| line.contains("\"event\":\"plan\"")).unwrap_or_else(|| panic!("{}", ran.stderr));
@@ -43,7 +44,7 @@ fn changes(project: &Project, served: &Served, args: &[&str]) -> Vec<Value> {
     plan["changes"].as_array().expect("it lists changes").clone()
 }
 
-fn short(change: &Value) -> String {
+pub(crate) fn short(change: &Value) -> String {
     let text = |key: &str| change[key].as_str().unwrap_or_default().to_owned();
     format!("{} {} {}", text("act"), text("kind"), text("name"))
 }

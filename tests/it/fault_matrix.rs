@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kiln::databricks::Held;
 use kiln::databricks::wire::{
     CreateDashboard, CreateSchema, ExportFormat, JobSettings, Publish, StatementRequest, UpdateDashboard,
 };
@@ -73,6 +74,9 @@ fn kinds() -> Vec<Kind> {
         kind!("trash dashboard", once, {}, |c| c.databricks.lakeview().trash(&DashboardId::new("d"))),
         kind!("publish", harmless, {"embed_credentials": false}, |c| c.databricks.lakeview().publish(&DashboardId::new("d"), &Publish::default())),
         kind!("get published", harmless, {"embed_credentials": false}, |c| c.databricks.lakeview().get_published(&DashboardId::new("d"))),
+        kind!("permissions of a dashboard", harmless, {"access_control_list": []}, |c| c.databricks.permissions().of_dashboard(&DashboardId::new("d"))),
+        kind!("update permissions", harmless, {"access_control_list": []}, |c| c.databricks.permissions().update(&DashboardId::new("d"), &Held::new())),
+        kind!("replace permissions", harmless, {"access_control_list": []}, |c| c.databricks.permissions().replace(&DashboardId::new("d"), &Held::new())),
         kind!("mkdirs", harmless, {}, |c| c.databricks.workspace().mkdirs("/a")),
         kind!("get status", harmless, {"path": "/a", "object_type": "FILE"}, |c| c.databricks.workspace().get_status("/a")),
         kind!("import", harmless, {}, |c| c.databricks.workspace().import("/a", b"x", ExportFormat::Auto)),

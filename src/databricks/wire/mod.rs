@@ -3,6 +3,7 @@
 //!
 //! Unknown fields are ignored, enums are open, and an absent field stays absent when it is written again.
 
+mod access;
 mod error;
 mod identity;
 mod jobs;
@@ -13,6 +14,7 @@ mod unity;
 mod warehouses;
 mod workspace;
 
+pub use access::{Access, AccessRequest, AccessWish, HeldPermission, ObjectAccess};
 pub use error::{ErrorBody, ErrorDetail};
 pub use identity::{Email, Group, Me};
 pub use jobs::{

@@ -1,5 +1,6 @@
 //! The routes of both vendors' APIs, and what every request passes on its way to them.
 
+mod access;
 mod extract;
 mod form;
 mod history;
@@ -48,6 +49,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .merge(workspace::router())
         .merge(jobs::router())
         .merge(lakeview::router())
+        .merge(access::router())
         .merge(unity::router())
         .with_state(Arc::clone(&app))
         .merge(app.fivetran.router())
