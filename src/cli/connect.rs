@@ -215,10 +215,24 @@ impl Environment {
             observed.dashboards.iter().filter(|(name, _)| !manifest.dashboards[*name].permissions.is_empty());
         let permissions = observe::permissions(databricks, permitted.map(|(name, there)| (name, &there.id))).await;
         observed.permissions = permissions.map_err(|error| self.unobservable(&error))?;
+        self.add_dashboard_schedules(manifest, &mut observed).await?;
         self.add_jobs(manifest, &mut observed).await?;
         observed.connections = self.connections(&plan::sought(manifest)).await?;
         observed.warehouse = Some(warehouse.clone());
         Ok(observed)
+    }
+
+    /// Reads the schedules of dashboards, and who those are that they shall be sent to.
+    async fn add_dashboard_schedules(&self, manifest: &Manifest, observed: &mut Observed) -> Result<(), Error> {
+        let databricks = &self.connected.databricks;
+        let sent = observed.dashboards.iter().filter(|(name, _)| observed.may_have_schedules(manifest, name));
+        let sent = sent.map(|(name, there)| (name, &there.id));
+        let schedules = observe::schedules(databricks, &manifest.project, observed, sent).await;
+        let unknown = plan::unknown_subscribers(manifest, observed);
+        let recipients = observe::recipients(databricks, &unknown).await;
+        observed.dashboard_schedules = schedules.map_err(|error| self.unobservable(&error))?;
+        observed.recipients = recipients.map_err(|error| self.unobservable(&error))?;
+        Ok(())
     }
 
     /// Reads all tables of a schema with their columns; none if there is no such schema.

@@ -1,6 +1,7 @@
 //! `jobs.yaml` → typed [`Project`], with a place for every value and all mistakes at once.
 
 mod connections;
+mod dashboard_schedules;
 mod dashboards;
 mod data_tests;
 mod environments;
@@ -33,9 +34,9 @@ pub use lints::Levels;
 pub use load::{LoadOptions, load};
 pub use lock::{LOCK_FILE, LockedSources, is_landed_as, lands_as, lock_text};
 pub use project::{
-    Cell, CellValue, Connection, Dashboard, DataTest, DataTestRule, Environment, Given, Incremental, Job, JobStep,
-    LocalFile, LocalSource, Materialization, Model, Project, Protection, Remote, Schedule, Schedules, SchemaChange,
-    Source, SourceTable, Strategy, SyncIntent, SyncStep, SyncWishes, UnitTest, WhenRunning, Workspace,
+    Cell, CellValue, Connection, Dashboard, DashboardSchedule, DataTest, DataTestRule, Environment, Given, Incremental,
+    Job, JobStep, LocalFile, LocalSource, Materialization, Model, Project, Protection, Remote, Schedule, Schedules,
+    SchemaChange, Source, SourceTable, Strategy, SyncIntent, SyncStep, SyncWishes, UnitTest, WhenRunning, Workspace,
 };
 pub use schema::schema;
 pub use select::Selection;

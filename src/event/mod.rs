@@ -335,6 +335,8 @@ pub enum StepKind {
     Drop,
     /// Gives permissions on a dashboard.
     Permissions,
+    /// Brings the schedules of a dashboard in line with the project.
+    DashboardSchedules,
     /// Takes a dashboard out of the workspace.
     Trash,
     /// Puts a job in its place, which the workspace then runs by itself.
@@ -356,6 +358,7 @@ impl From<&Action> for StepKind {
             Action::Build(_) => Self::Build,
             Action::Publish(_) => Self::Publish,
             Action::Grant(_) => Self::Permissions,
+            Action::Send(_) => Self::DashboardSchedules,
             Action::Query(_) => Self::Query,
             Action::Restore(_) => Self::Restore,
             Action::Alter(alter) if alter.drops => Self::Drop,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::error::ApiError;
 use super::lvdash;
+use super::schedules::Scheduled;
 use super::workspace::{DASHBOARD_SUFFIX, State, Workspace, new_object_id, normalise};
 use crate::databricks::wire::{CreateDashboard, Dashboard, LifecycleState, Published, UpdateDashboard};
 use crate::ids::Principal;
@@ -32,6 +33,9 @@ pub(super) struct Document {
     /// What each has on it, beside what the workspace's administrators have on everything.
     #[serde(default)]
     pub(super) access: BTreeMap<Principal, String>,
+    /// When it is sent to whom.
+    #[serde(default)]
+    pub(super) schedules: Vec<Scheduled>,
     pub(super) published: Option<Copy>,
 }
 
@@ -269,6 +273,7 @@ impl Workspace {
             create_time: now,
             update_time: now,
             trashed: false,
+            schedules: Vec::new(),
             // Whoever makes it may do everything with it.
             access: [(Principal::new(self.user_name()), "CAN_MANAGE".to_owned())].into(),
             published: None,

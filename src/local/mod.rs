@@ -18,6 +18,7 @@ mod lvdash;
 pub mod request_log;
 mod results;
 mod routes;
+mod schedules;
 pub mod server;
 mod statements;
 pub mod store;

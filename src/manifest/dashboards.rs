@@ -45,6 +45,7 @@ impl Compiler<'_> {
             folder: self.project.environment.dashboard_folder.as_ref().unwrap_or(&dashboard.folder).clone(),
             embed_credentials: dashboard.embed_credentials,
             permissions: dashboard.permissions.clone(),
+            schedules: dashboard.schedules.clone(),
             file,
             content,
             reads,

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::analysis::Column;
-use crate::config::{Connection, Job, Model, Schedules, Source};
+use crate::config::{Connection, DashboardSchedule, Job, Model, Schedules, Source};
 use crate::dashboards::LvDash;
 use crate::diag::{SourceFile, Span};
 use crate::ids::{ConnectionName, DashboardName, Fingerprint, JobName, ModelName, Principal, TableName};
@@ -44,7 +44,7 @@ pub struct Manifest {
     pub schema: String,
     /// What users and groups may do with that schema.
     pub grants: BTreeMap<String, BTreeSet<String>>,
-    /// What becomes of the schedules of jobs.
+    /// What becomes of the schedules of jobs and dashboards.
     pub schedules: Schedules,
     /// Workspace folder of the files that scheduled jobs run.
     pub job_folder: String,
@@ -109,6 +109,8 @@ pub struct CompiledDashboard {
     pub embed_credentials: bool,
     /// What each that is named may do with it; none: nothing.
     pub permissions: BTreeMap<Principal, Option<String>>,
+    /// When the workspace refreshes it and sends it to whom, by their names.
+    pub schedules: IndexMap<String, DashboardSchedule>,
     /// The file.
     pub file: Arc<SourceFile>,
     /// Its content.

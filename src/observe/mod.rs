@@ -2,6 +2,7 @@
 
 mod fivetran;
 mod jobs;
+mod schedules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -126,6 +127,7 @@ pub async fn permissions(
 }
 
 pub use jobs::jobs;
+pub use schedules::{recipient, recipients, schedules, timing};
 
 fn observed_table(table: &Table) -> ObservedTable {
     let columns = table.columns.iter().flatten().map(|column| column.name.clone());

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::connection::{KeepConnection, RemoveConnection};
+use super::dashboard_schedules::KeepDashboardSchedules;
 use super::landed::LandedTable;
 use super::marks::Note;
 use super::permissions::GrantPermissions;
@@ -50,6 +51,8 @@ pub enum Action {
     Publish(Box<PublishDashboard>),
     /// Gives permissions on a dashboard.
     Grant(Box<GrantPermissions>),
+    /// Brings the schedules of a dashboard in line with the project.
+    Send(Box<KeepDashboardSchedules>),
     /// Asks what the widgets of a published dashboard show.
     Query(QueryDashboard),
     /// Puts a table back to an earlier version.
@@ -247,6 +250,8 @@ pub struct TrashDashboard {
     pub dashboard: DashboardName,
     /// Its places in the workspace.
     pub paths: Vec<String>,
+    /// Ids of schedules that kiln made of it, as they are noted.
+    pub schedules: Vec<String>,
     /// Statements that forget these places, to be run afterwards.
     pub forgetting: Vec<String>,
 }
@@ -301,6 +306,7 @@ impl fmt::Display for Action {
             Self::Build(_) => "build",
             Self::Publish(_) => "publish",
             Self::Grant(_) => "permissions",
+            Self::Send(_) => "dashboard schedules",
             Self::Query(_) => "query",
             Self::Restore(_) => "restore",
             Self::Alter(alter) if alter.drops => "drop",

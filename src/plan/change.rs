@@ -77,6 +77,8 @@ pub enum Kind {
     Dashboard,
     /// What users, groups and service principals may do with it.
     Permissions,
+    /// When a dashboard is refreshed and sent to whom.
+    Schedule,
     /// A job that the workspace runs by itself.
     Job,
 }
@@ -153,6 +155,7 @@ impl fmt::Display for Kind {
             Self::Table => "table",
             Self::Dashboard => "dashboard",
             Self::Permissions => "permissions",
+            Self::Schedule => "schedule",
             Self::Job => "job",
         })
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::change::{Act, Change, DeployPlan, Kind};
 use super::compare;
 use super::connection;
+use super::dashboard_schedules;
 use super::marks;
 use super::observed::{Observed, TableKind};
 use super::permissions;
@@ -39,6 +40,7 @@ pub fn deploy(manifest: &Manifest, observed: &Observed, consent: Consent) -> Dep
         deploy.dashboard(dashboard);
     }
     deploy.unchanged += permissions::plan(&mut deploy.planner, &mut deploy.changes);
+    deploy.unchanged += dashboard_schedules::plan(&mut deploy.planner, &mut deploy.changes);
     deploy.jobs();
     deploy.what_left_the_project();
     let Deploy { planner, changes, unchanged, .. } = deploy;

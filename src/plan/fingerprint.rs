@@ -38,6 +38,7 @@ fn add(step: &Step, parts: &mut Vec<String>) {
         Action::Keep(_)
         | Action::Remove(_)
         | Action::Alter(_)
+        | Action::Send(_)
         | Action::Grant(_)
         | Action::Trash(_)
         | Action::Schedule(_)

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::dashboard_schedules::{SCHEDULE, ScheduleNote};
 use super::permissions::{PERMISSIONS, PermissionsNote};
 use super::statement::properties;
 use crate::config::Materialization;
@@ -202,6 +203,11 @@ impl JobNote {
 /// Reads what is noted of jobs.
 pub(super) fn job_notes(properties: &BTreeMap<String, String>) -> Vec<JobNote> {
     read_notes(properties, JOB)
+}
+
+/// Reads what is noted of schedules of dashboards.
+pub(super) fn schedule_notes(properties: &BTreeMap<String, String>) -> Vec<ScheduleNote> {
+    read_notes(properties, SCHEDULE)
 }
 
 /// Reads what is noted of permissions.

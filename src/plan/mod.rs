@@ -9,6 +9,7 @@ mod change;
 mod compare;
 mod connection;
 mod connection_config;
+mod dashboard_schedules;
 mod deploy;
 mod destroy;
 mod fingerprint;
@@ -39,6 +40,10 @@ pub use connection::{
     to_remove,
 };
 pub use connection_config::SentConfig;
+pub use dashboard_schedules::{
+    KeepDashboardSchedule, KeepDashboardSchedules, ObservedDashboardSchedule, Recipient, ScheduleNote, SchedulePlace,
+    Timing, schedule_of_title, unknown_subscribers,
+};
 pub use deploy::deploy;
 pub use destroy::destroy;
 pub use landed::LandedTable;

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::connection::Sighting;
+use super::dashboard_schedules::{ObservedDashboardSchedule, Recipient, ScheduleNote};
 use super::marks::{self, HISTORY_TABLE, JobNote, LOCK_TABLE, Marks, NEW_PREFIX, NOTES_TABLE, Note};
 use super::permissions::PermissionsNote;
 use super::scheduled::ObservedJob;
@@ -22,6 +23,8 @@ pub struct Observed {
     pub notes: Vec<Note>,
     /// What kiln has noted of permissions that it gave.
     pub permission_notes: Vec<PermissionsNote>,
+    /// What kiln has noted of schedules of dashboards.
+    pub schedule_notes: Vec<ScheduleNote>,
     /// What kiln has noted of jobs that the workspace runs by itself.
     pub job_notes: Vec<JobNote>,
     /// Jobs of this project and schema that the workspace runs by itself, the oldest of each name first.
@@ -38,6 +41,10 @@ pub struct Observed {
     pub dashboards: BTreeMap<DashboardName, ObservedDashboard>,
     /// What each has on those of them of which the project says so.
     pub permissions: BTreeMap<DashboardName, BTreeMap<Principal, String>>,
+    /// The schedules that kiln made of them, where there can be any.
+    pub dashboard_schedules: BTreeMap<DashboardName, Vec<ObservedDashboardSchedule>>,
+    /// Who subscribers are of whom nothing is noted; none: there is no such user or notification destination.
+    pub recipients: BTreeMap<String, Option<Recipient>>,
     /// What is granted on the models' schema, in SQL's words.
     pub grants: BTreeMap<String, BTreeSet<String>>,
     /// The connections that kiln keeps, as they were found.
@@ -164,6 +171,7 @@ impl Observed {
             NOTES_TABLE => {
                 self.notes = marks::notes(properties);
                 self.job_notes = marks::job_notes(properties);
+                self.schedule_notes = marks::schedule_notes(properties);
                 self.permission_notes = marks::permission_notes(properties);
                 self.has_notes_table = true;
             }

@@ -12,6 +12,7 @@ use super::action::{
 use super::audit::{audit, new_version};
 use super::compare::{differences, in_place_differences};
 use super::connection::{KeepConnection, RemoveConnection, Sighting, schema_of};
+use super::dashboard_schedules::KeepDashboardSchedules;
 use super::increment::increment;
 use super::landed::landed_by;
 use super::marks::{self, NEW_PREFIX, NOTES_TABLE, Note};
@@ -348,6 +349,16 @@ impl<'a> Planner<'a> {
         step
     }
 
+    /// Brings the schedules of a dashboard in line with the project, once it is there.
+    pub(super) fn add_dashboard_schedules(&mut self, work: KeepDashboardSchedules) -> StepId {
+        let dashboard = work.dashboard.clone();
+        let step = StepId::new(format!("schedules of {dashboard}"));
+        self.add(step.clone(), Action::Send(Box::new(work)));
+        self.need_if_planned(&step, &schema_step());
+        self.need_if_planned(&step, &publish_step(&dashboard));
+        step
+    }
+
     /// Asks what a dashboard shows, once it is published.
     pub(super) fn add_query(&mut self, dashboard: &CompiledDashboard) {
         let query = StepId::new(format!("query {}", dashboard.name));
@@ -374,14 +385,20 @@ impl<'a> Planner<'a> {
         let permissions = self.observed.permission_notes.iter().filter(|other| of_it(&other.project, &other.dashboard));
         // The dashboard's own note goes last: as long as it is there, all of this is done again.
         let mut forgetting: Vec<String> = permissions.map(|other| other.forgetting(&notes_table)).collect();
+        let schedules = self.observed.notes_of(&note.project, &note.dashboard);
+        forgetting.extend(schedules.map(|other| other.forgetting(&notes_table)));
         forgetting.push(note.forgetting(&notes_table));
         self.trash(&note.dashboard, paths, forgetting)
     }
 
     fn trash(&mut self, dashboard: &DashboardName, paths: Vec<String>, forgetting: Vec<String>) -> StepId {
         let step = StepId::new(format!("trash {dashboard}"));
-        self.add(step.clone(), Action::Trash(TrashDashboard { dashboard: dashboard.clone(), paths, forgetting }));
+        let noted = self.observed.notes_of(&self.manifest.project, dashboard);
+        let schedules = noted.map(|note| note.place.id.clone()).collect();
+        let trash = TrashDashboard { dashboard: dashboard.clone(), paths, schedules, forgetting };
+        self.add(step.clone(), Action::Trash(trash));
         self.need_if_planned(&step, &publish_step(dashboard));
+        self.need_if_planned(&step, &StepId::new(format!("schedules of {dashboard}")));
         step
     }
 

@@ -1,6 +1,6 @@
-//! What a deploy keeps of a dashboard beside its content: who may do what with it.
+//! What a deploy keeps of a dashboard beside its content: who may do what with it, and when it is sent to whom.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::deploy::{changes, planned, project, short};
 use crate::support::{Project, Served, deploy_at, kiln_at};
@@ -110,4 +110,173 @@ fn a_dashboard_that_is_not_kilns_keeps_its_permissions() {
     assert!(!plan.iter().any(|change| change.contains("permissions")), "{plan:?}");
     deploy_at(&project, &served, &["--adopt"]);
     assert_eq!(held(&served), ["finance CAN_READ", "me@localhost CAN_MANAGE"]);
+}
+
+/// Returns the schedules of the dashboard at a path, each as name, cron, pause status, and how many are subscribed.
+fn schedules(served: &Served, path: &str) -> Vec<(String, String, String, usize)> {
+    let at = format!("/api/2.0/lakeview/dashboards/{}/schedules", id_of(served, path));
+    let (_, list) = served.get(&at);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut all: Vec<_> = list["schedules"]
+        .as_array()
+        .expect("it is a list")
+        .iter()
+        .map(|one| {
+            let (_, subscribed) = served.get(&format!("{at}/{}/subscriptions", text(&one["schedule_id"])));
+            (
+                text(&one["display_name"]),
+                text(&one["cron_schedule"]["quartz_cron_expression"]),
+                text(&one["pause_status"]),
+                subscribed["subscriptions"].as_array().map_or(0, Vec::len),
+            )
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+fn schedule(name: &str, cron: &str, pause: &str, subscribed: usize) -> (String, String, String, usize) {
+    (name.to_owned(), cron.to_owned(), pause.to_owned(), subscribed)
+}
+
+const WEEKLY: &str = "schedules: {weekly: {cron: 0 8 * * 1, timezone: Europe/Berlin, \
+                      subscribers: [Ada@example.test, Board]}, daily: {cron: 0 6 * * *, timezone: UTC}}";
+
+#[test]
+fn schedules_of_a_dashboard_are_what_the_project_says() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    served
+        .ask_for("/api/2.0/notification-destinations", &json!({"display_name": "Board", "destination_type": "SLACK"}));
+    let project = project(&served);
+    with(&project, WEEKLY);
+    let plan = planned(&project, &served, &[]);
+    let [weekly, daily] = ["weekly", "daily"].map(|name| format!("create schedule {PATH}: {name}"));
+    assert!(plan.ends_with(&[weekly, daily]), "{plan:?}");
+    deploy_at(&project, &served, &[]);
+    let both = [
+        schedule("daily (kiln tiny)", "0 0 6 * * ?", "UNPAUSED", 0),
+        schedule("weekly (kiln tiny)", "0 0 8 ? * 2", "UNPAUSED", 2),
+    ];
+    assert_eq!(schedules(&served, PATH), both);
+
+    // People's own schedules and subscriptions are left alone.
+    let at = format!("/api/2.0/lakeview/dashboards/{}/schedules", id_of(&served, PATH));
+    let cron = json!({"quartz_cron_expression": "0 0 9 * * ?", "timezone_id": "UTC"});
+    served.ask_for(&at, &json!({"display_name": "mine", "cron_schedule": cron}));
+    let (_, list) = served.get(&at);
+    let of = |name: &str| {
+        let all = list["schedules"].as_array().expect("it is a list").iter();
+        all.clone().find(|one| one["display_name"] == name).expect("it is there").clone()
+    };
+    let (weekly, daily) = (of("weekly (kiln tiny)"), of("daily (kiln tiny)"));
+    let id = |one: &Value| one["schedule_id"].as_str().expect("it has an id").to_owned();
+    let subscriptions = format!("{at}/{}/subscriptions", id(&weekly));
+    served.ask_for(&subscriptions, &json!({"subscriber": {"user_subscriber": {"user_id": 7}}}));
+    assert_eq!(planned(&project, &served, &[]), Vec::<String>::new());
+
+    // What people do to kiln's own is found, also behind another name, and put right.
+    let mut paused = daily.clone();
+    paused["pause_status"] = json!("PAUSED");
+    paused["display_name"] = json!("our daily mail");
+    served.put(&format!("{at}/{}", id(&daily)), &paused);
+    let (_, subscribed) = served.get(&subscriptions);
+    let board = subscribed["subscriptions"].as_array().expect("it is a list").iter();
+    let board = board.clone().find(|one| one["subscriber"]["destination_subscriber"].is_object()).expect("it is there");
+    served.delete(&format!("{subscriptions}/{}", board["subscription_id"].as_str().unwrap()));
+    let changes = changes(&project, &served, &[]);
+    let shown = |n: usize| (short(&changes[n]), changes[n]["drift"].clone(), changes[n]["fields"].clone());
+    let fields = json!([{"field": "subscriber Board", "wanted": "subscribed"}]);
+    assert_eq!(shown(0), (format!("update schedule {PATH}: weekly"), json!(true), fields));
+    let fields = json!([{"field": "paused", "there": true, "wanted": false}]);
+    assert_eq!(shown(1), (format!("update schedule {PATH}: daily"), json!(true), fields));
+    let status = kiln_at(&project, &served, &["status"]);
+    assert_eq!(status.status, 3, "{}", status.stdout);
+    assert!(status.stdout.contains("paused: true → false"), "{}", status.stdout);
+    deploy_at(&project, &served, &[]);
+    let all = [
+        schedule("mine", "0 0 9 * * ?", "UNPAUSED", 0),
+        schedule("our daily mail", "0 0 6 * * ?", "UNPAUSED", 0),
+        schedule("weekly (kiln tiny)", "0 0 8 ? * 2", "UNPAUSED", 3),
+    ];
+    assert_eq!(schedules(&served, PATH), all);
+
+    // A change of the project's own is no drift; who is no longer named is unsubscribed, and nobody else.
+    project.replace("jobs.yaml", "cron: 0 8 * * 1", "cron: 30 8 * * 1");
+    project.replace("jobs.yaml", "[Ada@example.test, Board]", "[Board]");
+    let changes = self::changes(&project, &served, &[]);
+    assert_eq!(changes.len(), 1);
+    assert_eq!(changes[0].get("drift"), None);
+    assert_eq!(
+        changes[0]["fields"],
+        json!([
+            {"field": "cron", "there": "0 0 8 ? * 2", "wanted": "0 30 8 ? * 2"},
+            {"field": "subscriber ada@example.test", "there": "subscribed", "wanted": "NONE"},
+        ])
+    );
+    deploy_at(&project, &served, &[]);
+    assert_eq!(schedules(&served, PATH)[2], schedule("weekly (kiln tiny)", "0 30 8 ? * 2", "UNPAUSED", 2));
+
+    // Deleted by somebody: made again. Out of the project: listed, and deleted when told.
+    served.delete(&format!("{at}/{}", id(&weekly)));
+    let changes = self::changes(&project, &served, &[]);
+    assert_eq!((short(&changes[0]), &changes[0]["drift"]), (format!("create schedule {PATH}: weekly"), &json!(true)));
+    deploy_at(&project, &served, &[]);
+    project.replace("jobs.yaml", ", daily: {cron: 0 6 * * *, timezone: UTC}", "");
+    assert_eq!(planned(&project, &served, &[]), [format!("orphan schedule {PATH}: daily")]);
+    assert_eq!(kiln_at(&project, &served, &["deploy"]).status, 0);
+    assert_eq!(schedules(&served, PATH).len(), 3, "it is not forgotten");
+    deploy_at(&project, &served, &["--prune"]);
+    let names: Vec<String> = schedules(&served, PATH).into_iter().map(|one| one.0).collect();
+    assert_eq!(names, ["mine", "weekly (kiln tiny)"]);
+
+    // Nobody of that name.
+    project.replace("jobs.yaml", "[Board]", "[Bored, ada@nowhere.invalid]");
+    let ran = kiln_at(&project, &served, &["deploy"]);
+    ran.fails_with(3, &["nothing was deployed"]);
+    assert!(ran.stdout.contains("the workspace has no notification destination `Bored`"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("the workspace has no user `ada@nowhere.invalid`"), "{}", ran.stdout);
+    project.replace("jobs.yaml", "[Bored, ada@nowhere.invalid]", "[Board]");
+
+    // With the dashboard they go, but for those of people.
+    let path = at.trim_end_matches("/schedules").to_owned();
+    assert_eq!(kiln_at(&project, &served, &["destroy"]).status, 0);
+    assert_eq!(served.get(&path).1["lifecycle_state"], "TRASHED");
+    let (_, left) = served.get(&at);
+    assert_eq!(left["schedules"].as_array().map(Vec::len), Some(1), "{left}");
+}
+
+#[test]
+fn an_environment_pauses_schedules_or_leaves_them_out_and_a_moved_dashboard_takes_them_along() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let project = project(&served);
+    with(&project, "schedules: {daily: {cron: 0 6 * * *, timezone: UTC, subscribers: [ada@example.test]}}");
+    project.replace("jobs.yaml", "schema: tiny, default: true", "schema: tiny, default: true, schedules: paused");
+    deploy_at(&project, &served, &[]);
+    let paused = [schedule("daily (kiln tiny)", "0 0 6 * * ?", "PAUSED", 1)];
+    assert_eq!(schedules(&served, PATH), paused);
+
+    // In another folder it is another dashboard, and nobody gets two mails.
+    let old = format!("/api/2.0/lakeview/dashboards/{}/schedules", id_of(&served, PATH));
+    project.replace("jobs.yaml", "folder: /Shared/Tiny", "folder: /Shared/Board");
+    let moved = "/Shared/Board/Sales.lvdash.json";
+    let changes = changes(&project, &served, &[]);
+    let change = changes.iter().find(|change| change["kind"] == "schedule").expect("it is planned");
+    assert_eq!(short(change), format!("create schedule {moved}: daily"));
+    assert_eq!(change["reasons"], json!(["it moves with its dashboard"]));
+    assert_eq!(kiln_at(&project, &served, &["deploy"]).status, 0);
+    assert_eq!(schedules(&served, moved), paused);
+    assert_eq!(served.get(&old).1["schedules"], json!([]));
+    deploy_at(&project, &served, &["--prune"]);
+
+    project.replace("jobs.yaml", "schedules: paused", "schedules: none");
+    assert_eq!(planned(&project, &served, &[]), [format!("orphan schedule {moved}: daily")]);
+    deploy_at(&project, &served, &["--prune"]);
+    assert_eq!(schedules(&served, moved), []);
+
+    project.replace("jobs.yaml", "cron: 0 6 * * *", "cron: 0 25 * * *");
+    kiln_at(&project, &served, &["plan"]).fails_with(1, &["there is no hour `25`", "jobs.yaml:"]);
+    project.replace("jobs.yaml", "cron: 0 25 * * *", "crown: 0 6 * * *");
+    kiln_at(&project, &served, &["plan"]).fails_with(1, &["Did you mean `cron`?", "schedule `daily` has no `cron`"]);
 }

@@ -28,7 +28,7 @@ fn a_deploy_killed_at_any_request_is_completed_by_the_next() {
         let folder = format!("/Shared/{schema}");
         project.write(
             "jobs.yaml",
-            &format!("{jobs}dashboards:\n  d: {{file: dashboards/d.lvdash.json, folder: {folder}, permissions: {{finance: CAN_READ}}}}\n"),
+            &format!("{jobs}dashboards:\n  d: {{file: dashboards/d.lvdash.json, folder: {folder}, permissions: {{finance: CAN_READ}}, schedules: {{daily: {{cron: 0 6 * * *, timezone: UTC, subscribers: [ada@example.test]}}}}}}\n"),
         );
         project.replace("jobs.yaml", "  daily: {", "  daily: {schedule: {cron: \"0 6 * * *\", timezone: UTC}, ");
         project
@@ -71,6 +71,17 @@ fn state(served: &Served, schema: &str) -> serde_json::Value {
     let id = object["resource_id"].as_str().unwrap_or_default().to_owned();
     let published = served.get(&format!("/api/2.0/lakeview/dashboards/{id}/published")).0;
     let access = served.get(&format!("/api/2.0/permissions/dashboards/{id}")).1["access_control_list"].clone();
+    let at = format!("/api/2.0/lakeview/dashboards/{id}/schedules");
+    let schedules = served.get(&at).1["schedules"].clone();
+    let schedules: Vec<Option<usize>> = schedules
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|one| {
+            let schedule = one["schedule_id"].as_str().unwrap_or_default();
+            served.get(&format!("{at}/{schedule}/subscriptions")).1["subscriptions"].as_array().map(Vec::len)
+        })
+        .collect();
     let name = format!("/api/2.2/jobs/list?expand_tasks=true&name=tiny:%20daily%20(main.{schema})");
     let jobs = served.get(&name).1["jobs"].clone();
     let tasks: Vec<usize> = jobs
@@ -81,5 +92,5 @@ fn state(served: &Served, schema: &str) -> serde_json::Value {
         .collect();
     let rows = served.sql(&format!("SELECT * FROM main.{schema}.totals ORDER BY customer"));
     let writes = served.sql(&format!("DESCRIBE HISTORY main.{schema}.totals"));
-    json!({"tables": tables, "dashboard": status, "published": published, "access": access, "rows": rows, "jobs": tasks, "writes": writes.as_array().map(Vec::len)})
+    json!({"tables": tables, "dashboard": status, "published": published, "access": access, "schedules": schedules, "rows": rows, "jobs": tasks, "writes": writes.as_array().map(Vec::len)})
 }

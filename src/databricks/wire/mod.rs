@@ -9,6 +9,7 @@ mod identity;
 mod jobs;
 mod lakeview;
 mod login;
+mod schedules;
 mod statements;
 mod unity;
 mod warehouses;
@@ -26,6 +27,10 @@ pub use lakeview::{
     CreateDashboard, Dashboard, DashboardList, LifecycleState, Publish, Published, Revert, UpdateDashboard,
 };
 pub use login::{AzToken, CliToken, GithubToken, HostConfig, OauthError, OauthServer, OauthToken};
+pub use schedules::{
+    DashboardSchedule, Destination, DestinationList, DestinationSubscriber, ScheduleList, Subscriber, Subscription,
+    SubscriptionList, UserList, UserSubscriber,
+};
 pub use statements::{
     ChunkInfo, ColumnInfo, Disposition, ExternalLink, Format, HistoryPage, HistoryQuery, Manifest, OnWaitTimeout,
     Parameter, QueryTag, ResultData, ResultSchema, ServiceError, StatementRequest, StatementResponse, StatementState,

@@ -4,6 +4,7 @@ mod arrival;
 mod dashboard_permissions;
 mod dashboard_publish;
 mod dashboard_query;
+mod dashboard_schedules;
 mod dashboard_trash;
 mod databricks_alter;
 mod databricks_audit;
@@ -153,6 +154,7 @@ pub(super) async fn carry_out(action: Action, context: &Context, reporter: &Repo
         Action::Build(model) => databricks_build::run(&model, context, reporter).await,
         Action::Publish(dashboard) => dashboard_publish::run(&dashboard, context, reporter).await,
         Action::Grant(grant) => dashboard_permissions::run(&grant, context, reporter).await,
+        Action::Send(work) => dashboard_schedules::run(&work, context, reporter).await,
         Action::Query(query) => dashboard_query::run(&query, context, reporter).await,
         Action::Restore(restore) => databricks_version::restore(&restore, context, reporter).await,
         Action::Alter(alter) => databricks_alter::run(&alter, context, reporter).await,

@@ -8,6 +8,7 @@ mod jobs;
 mod lakeview;
 mod me;
 mod oidc;
+mod schedules;
 mod statements;
 mod unity;
 mod warehouses;
@@ -50,6 +51,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .merge(jobs::router())
         .merge(lakeview::router())
         .merge(access::router())
+        .merge(schedules::router())
         .merge(unity::router())
         .with_state(Arc::clone(&app))
         .merge(app.fivetran.router())
