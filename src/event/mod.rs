@@ -141,6 +141,17 @@ pub enum EventKind {
         /// Its id.
         statement: StatementId,
     },
+    /// A statement was told to stop, for the run was interrupted or another step had failed. Once a statement.
+    StatementStopped {
+        /// The step.
+        step: StepId,
+        /// Its id.
+        statement: StatementId,
+        /// The state that it was seen in last, in the workspace's word: `CANCELED`, or `SUCCEEDED` where the wish came too late;
+        /// none if nobody answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        state: Option<String>,
+    },
     /// A dashboard was brought into the workspace. Once a publish step that succeeded.
     DashboardPublished {
         /// The step.
@@ -213,6 +224,7 @@ impl EventKind {
             | Self::TableVersion { step, .. }
             | Self::StatementSending { step, .. }
             | Self::StatementAccepted { step, .. }
+            | Self::StatementStopped { step, .. }
             | Self::DashboardPublished { step, .. }
             | Self::WidgetQueried { step, .. }
             | Self::TestFailed { step, .. }
