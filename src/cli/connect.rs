@@ -9,9 +9,9 @@ use chrono::{DateTime, Utc};
 use super::error::Error;
 use super::lookup;
 use super::output::Output;
+use crate::config::{self, Project, Remote, Workspace};
 #[cfg(feature = "local")]
-use crate::config::{self, ColumnWish, Connection};
-use crate::config::{Project, Remote, Workspace};
+use crate::config::{ColumnWish, Connection};
 use crate::databricks::wire::Table;
 use crate::databricks::{Explicit, Login, LoginError, Surroundings, system_programs};
 use crate::diag::sentence;
@@ -177,6 +177,43 @@ impl Environment {
         let Connected { databricks, warehouse, .. } = &self.connected;
         let observed = observe::tables(databricks, warehouse, &manifest.catalog, &manifest.schema).await;
         observed.map_err(|error| self.unobservable(&error))
+    }
+
+    /// Reads the tables and views of any schema.
+    pub(super) async fn tables_in(&self, catalog: &str, schema: &str) -> Result<Observed, Error> {
+        let Connected { databricks, warehouse, .. } = &self.connected;
+        let observed = observe::tables(databricks, warehouse, catalog, schema).await;
+        observed.map_err(|error| self.unobservable(&error))
+    }
+
+    /// Refuses another environment that is not in the same workspace.
+    pub(super) async fn demand_same_workspace(&self, other: &config::Environment) -> Result<(), Error> {
+        let theirs = match &other.workspace {
+            Workspace::Embedded => None,
+            Workspace::Remote(remote) => match &remote.host {
+                Some(host) => base_address(&host.value).ok(),
+                None => {
+                    let login = login(remote, &options()).await;
+                    let login = login
+                        .map_err(|error| refused(format!("environment `{}`: {error}", other.name), &error.help()))?;
+                    Some(login.host)
+                }
+            },
+        };
+        let ours = self.clients.login.as_ref().map(|login| login.host.clone());
+        if ours == theirs {
+            return Ok(());
+        }
+        let words =
+            |host: &Option<url::Url>| host.as_ref().map_or("the embedded workspace".to_owned(), ToString::to_string);
+        let text = format!(
+            "environment `{}` is in another workspace ({}) than `{}` ({})",
+            other.name,
+            words(&theirs),
+            self.name,
+            words(&ours)
+        );
+        Err(Error::usage(text).with_help("Tables can be read from there only within one workspace."))
     }
 
     /// Reads all that `kiln destroy` looks at.

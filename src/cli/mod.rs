@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod connect;
 mod dashboard;
+mod defer;
 mod deploy;
 mod destroy;
 mod doctor;

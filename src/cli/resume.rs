@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::connect::Environment;
+use super::defer::elsewhere;
 use super::error::Error;
 use super::journal::{self, Journal};
 use super::locking::Locking;
@@ -63,7 +64,10 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
                 .with_help("What it had made may have changed since. Start a new run."));
         }
     }
-    let begun = Begun { name, job, run, journal, earlier, insistence: beginning.insistence, delivered: None };
+    let defer = beginning.insistence.defer.as_deref();
+    let elsewhere = elsewhere(defer, &args.project, &project, &environment, output).await?;
+    let insistence = beginning.insistence;
+    let begun = Begun { name, job, run, journal, earlier, insistence, elsewhere, delivered: None };
     let result = begun.go_on(&manifest, &environment, &args.locking, &args.options, &project, output).await;
     environment.close().await;
     result.map(Status::from)

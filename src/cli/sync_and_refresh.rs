@@ -2,6 +2,7 @@
 
 use super::author::author;
 use super::connect::{Environment, kiln_dir};
+use super::defer::{DeferArgs, elsewhere, with_deferral};
 use super::error::Error;
 use super::journal::Journal;
 use super::locking::{Held, Locking};
@@ -16,7 +17,7 @@ use crate::execute::lock::Place;
 use crate::fivetran::sync::Delivered;
 use crate::ids::{ConnectionName, JobName, RunId};
 use crate::manifest::Manifest;
-use crate::plan::{self, Consent, RunPlan, RunWishes};
+use crate::plan::{self, Consent, Elsewhere, RunPlan, RunWishes};
 
 /// Run a job: sync its sources, build its models, publish its dashboards, and show what they say
 #[derive(Debug, clap::Args)]
@@ -39,6 +40,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "MODELS")]
     exclude: Vec<String>,
     #[command(flatten)]
+    defer: DeferArgs,
+    #[command(flatten)]
     webhook: WebhookArgs,
     #[command(flatten)]
     run: RunArgs,
@@ -51,15 +54,17 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let (name, job) = plan::choose_job(&manifest, args.job.as_deref())?;
     let delivered = args.webhook.take(&manifest, job)?;
     let environment = Environment::connect(&project, output).await?;
+    let elsewhere = elsewhere(args.defer.name(), &args.project, &project, &environment, output).await?;
     let run = new_run_id();
     let insistence = Insistence {
         force: args.force,
         full_refresh: args.full_refresh,
         select: args.select.clone(),
         exclude: args.exclude.clone(),
+        defer: args.defer.name().map(str::to_owned),
     };
     let journal = Journal::create(&kiln_dir(&project), &run)?;
-    let begun = Begun { name, job, run, journal, earlier: Vec::new(), insistence, delivered };
+    let begun = Begun { name, job, run, journal, earlier: Vec::new(), insistence, elsewhere, delivered };
     let result = begun.go_on(&manifest, &environment, &args.locking, &args.run, &project, output).await;
     environment.close().await;
     result.map(Status::from)
@@ -74,6 +79,8 @@ pub(super) struct Begun<'a> {
     /// The events of its journal; none if it begins.
     pub(super) earlier: Vec<Event>,
     pub(super) insistence: Insistence,
+    /// What stands in the environment that is deferred to.
+    pub(super) elsewhere: Option<Elsewhere>,
     /// What a webhook told.
     pub(super) delivered: Option<(ConnectionName, Delivered)>,
 }
@@ -119,6 +126,8 @@ impl Begun<'_> {
             select: &self.insistence.select,
             exclude: &self.insistence.exclude,
         };
+        let deferring = with_deferral(manifest, &observed, self.elsewhere.as_ref());
+        let manifest = deferring.as_ref().unwrap_or(manifest);
         let plan = plan::run(manifest, Some(self.name.as_str()), &observed, Consent::default(), wishes)?;
         environment.suffices_for(&plan)?;
         match Earlier::of(&self.earlier).misfit(&plan, &self.run) {

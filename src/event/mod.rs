@@ -295,6 +295,9 @@ pub struct Insistence {
     /// Which of them are not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
+    /// The environment from which models are read that stand there as the project says; none: all are built here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defer: Option<String>,
 }
 
 /// A source's table and the version at which it is read.
@@ -337,6 +340,8 @@ pub enum StepKind {
     Build,
     /// Publishes a dashboard.
     Publish,
+    /// Lets a model be read from another environment.
+    Defer,
     /// Asks what the widgets of a published dashboard show.
     Query,
     /// Puts a table back to an earlier version.
@@ -368,6 +373,7 @@ impl From<&Action> for StepKind {
             Action::Sync(_) => Self::Sync,
             Action::Pin(_) => Self::Pin,
             Action::Build(_) => Self::Build,
+            Action::Defer(_) => Self::Defer,
             Action::Publish(_) => Self::Publish,
             Action::Grant(_) => Self::Permissions,
             Action::Send(_) => Self::DashboardSchedules,

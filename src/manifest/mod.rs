@@ -58,6 +58,33 @@ pub struct Manifest {
     pub dashboards: IndexMap<DashboardName, CompiledDashboard>,
     /// The jobs.
     pub jobs: IndexMap<JobName, Job>,
+    /// What of the models is read from another environment; none: all of them are this one's. Files do not say that.
+    pub deferral: Option<Deferral>,
+}
+
+/// Models that are read from another environment in place of being built.
+#[derive(Clone, Debug)]
+pub struct Deferral {
+    /// The environment.
+    pub environment: String,
+    /// The models.
+    pub models: BTreeMap<ModelName, DeferredModel>,
+}
+
+/// A model that is read from another environment.
+#[derive(Clone, Debug)]
+pub struct DeferredModel {
+    /// The table or view there.
+    pub table: TableName,
+    /// What it was built from, as far as it says so.
+    pub inputs: Option<Fingerprint>,
+}
+
+impl Manifest {
+    /// Returns from where a model is read in place of being built; none if it is this environment's.
+    pub fn deferred(&self, model: &ModelName) -> Option<&DeferredModel> {
+        self.deferral.as_ref()?.models.get(model)
+    }
 }
 
 /// A model with its rendered query and what that reads and yields.

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::connection::{KeepConnection, RemoveConnection};
 use super::dashboard_schedules::KeepDashboardSchedules;
+use super::defer::DeferModel;
 use super::landed::LandedTable;
 use super::marks::Note;
 use super::permissions::GrantPermissions;
@@ -47,6 +48,8 @@ pub enum Action {
     Pin(Vec<TableName>),
     /// Builds a model's table or view.
     Build(Box<BuildModel>),
+    /// Lets a model be read from another environment.
+    Defer(DeferModel),
     /// Brings a dashboard into the workspace and publishes it.
     Publish(Box<PublishDashboard>),
     /// Gives permissions on a dashboard.
@@ -304,6 +307,7 @@ impl fmt::Display for Action {
             Self::Sync(_) => "sync",
             Self::Pin(_) => "pin",
             Self::Build(_) => "build",
+            Self::Defer(_) => "defer",
             Self::Publish(_) => "publish",
             Self::Grant(_) => "permissions",
             Self::Send(_) => "dashboard schedules",

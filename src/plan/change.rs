@@ -97,6 +97,8 @@ pub enum Act {
     Rebuild,
     /// It is dropped and made as another kind of thing.
     Replace,
+    /// It is read from another environment, where it is as the project says.
+    Defer,
     /// Its draft is as it should be and is published.
     Publish,
     /// It left the project and is dropped.
@@ -169,6 +171,7 @@ impl fmt::Display for Act {
             Self::Update => "update",
             Self::Rebuild => "rebuild",
             Self::Replace => "replace",
+            Self::Defer => "defer",
             Self::Publish => "publish",
             Self::Drop => "drop",
             Self::Orphan => "orphan",

@@ -6,12 +6,13 @@ use super::change::{Act, Change, DeployPlan, Kind};
 use super::compare;
 use super::connection;
 use super::dashboard_schedules;
+use super::defer::defer;
 use super::marks;
-use super::observed::{Observed, TableKind};
+use super::observed::{Observed, ObservedTable, TableKind};
 use super::permissions;
 use super::scheduled;
 use super::statement::{clustering, properties};
-use super::steps::{Consent, Planner, Standing, dashboard_path, foreign};
+use super::steps::{Consent, Planner, Standing, dashboard_path, defer_step, foreign};
 use crate::config::{Materialization, SyncWishes};
 use crate::dashboards::{differences, same_content};
 use crate::ids::{ModelName, quote_identifier, string_literal};
@@ -41,7 +42,10 @@ pub fn deploy(manifest: &Manifest, observed: &Observed, consent: Consent) -> Dep
     }
     deploy.unchanged += permissions::plan(&mut deploy.planner, &mut deploy.changes);
     deploy.unchanged += dashboard_schedules::plan(&mut deploy.planner, &mut deploy.changes);
-    deploy.jobs();
+    // Their tasks would build what is only read here.
+    if manifest.deferral.is_none() {
+        deploy.jobs();
+    }
     deploy.what_left_the_project();
     let Deploy { planner, changes, unchanged, .. } = deploy;
     DeployPlan { changes, unchanged, lock: observed.lock.clone(), run: planner.finish(None) }
@@ -94,6 +98,7 @@ impl<'a> Deploy<'a> {
         let kind = kind_of(model.config.materialized);
         let change = |act| change(kind, model.table.to_string(), act);
         let there = match self.planner.standing(model) {
+            Standing::Missing if self.is_deferred(model) => return self.judge_deferred(model, None),
             Standing::Missing => {
                 self.causes.insert(&model.config.name, BTreeSet::from([&model.config.name]));
                 return Some(change(Act::Create));
@@ -102,6 +107,7 @@ impl<'a> Deploy<'a> {
                 let refusal = foreign(&model.table, table);
                 return Some(Change { reasons: vec![refusal.message], ..change(Act::Foreign) });
             }
+            Standing::Own(there) if self.is_deferred(model) => return self.judge_deferred(model, Some(there)),
             Standing::Own(there) => there,
         };
         let mut found = compare::differences(model, there);
@@ -126,6 +132,20 @@ impl<'a> Deploy<'a> {
         }
         found.reasons.extend(compare::in_place_differences(model, there));
         (!found.reasons.is_empty()).then(|| Change { reasons: found.reasons, ..change(Act::Update) })
+    }
+
+    fn is_deferred(&self, model: &CompiledModel) -> bool {
+        self.planner.manifest.deferred(&model.config.name).is_some()
+    }
+
+    /// Says what has to happen so that a model is read from another environment; nothing if it is.
+    fn judge_deferred(&self, model: &CompiledModel, there: Option<&ObservedTable>) -> Option<Change> {
+        let manifest = self.planner.manifest;
+        let defer = defer(manifest, model, there).filter(|defer| !defer.statements.is_empty())?;
+        let environment = manifest.deferral.as_ref().map(|deferral| deferral.environment.as_str()).unwrap_or_default();
+        let reasons = vec![format!("read from {} of `{environment}`, where it is as the project says", defer.from)];
+        let change = change(kind_of(model.config.materialized), model.table.to_string(), Act::Defer);
+        Some(Change { reasons, ..change })
     }
 
     /// Returns the models that are the cause of change below a model.
@@ -165,6 +185,10 @@ impl<'a> Deploy<'a> {
         };
         change.step = match change.act {
             Act::Foreign => None,
+            Act::Defer => {
+                self.planner.add_defer(model);
+                Some(defer_step(&model.config.name))
+            }
             Act::Update if model.config.materialized == Materialization::Table => {
                 Some(self.planner.add_alter(&model.config.name, &model.table, in_place(model)))
             }

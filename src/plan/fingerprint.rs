@@ -34,6 +34,7 @@ fn add(step: &Step, parts: &mut Vec<String>) {
             parts.push(dashboard.embed_credentials.to_string());
         }
         Action::Query(query) => parts.extend(query.statements.iter().map(|statement| statement.sql.clone())),
+        Action::Defer(defer) => parts.push(defer.from.to_string()),
         Action::Restore(restore) => parts.push(format!("{restore:?}")),
         Action::Keep(_)
         | Action::Remove(_)

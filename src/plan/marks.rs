@@ -34,6 +34,7 @@ const DEFINITION: &str = "kiln.definition";
 const FINGERPRINT: &str = "kiln.fingerprint";
 const CLUSTER_BY: &str = "kiln.cluster_by";
 const QUERY: &str = "kiln.query";
+const DEFERRED: &str = "kiln.deferred";
 pub(super) const TESTS: &str = "kiln.tests";
 /// Says what a table was built from. Written last, for it becomes known last.
 pub(super) const INPUTS: &str = "kiln.inputs";
@@ -60,6 +61,8 @@ pub struct Marks {
     pub tests: Option<Fingerprint>,
     /// The versions of what it was built from.
     pub inputs: Option<Fingerprint>,
+    /// The table or view of another environment that it shows, where it only stands for that.
+    pub deferred: Option<String>,
 }
 
 impl Marks {
@@ -74,6 +77,7 @@ impl Marks {
             query: text(QUERY),
             tests: text(TESTS).map(Fingerprint::new),
             inputs: text(INPUTS).map(Fingerprint::new),
+            deferred: text(DEFERRED),
         })
     }
 }
@@ -95,6 +99,13 @@ pub(super) fn of_model(project: &str, model: &CompiledModel) -> Vec<(String, Str
         }
     }
     marks.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// Returns the marks of a view that stands for a model of another environment.
+pub(super) fn of_deferred(project: &str, model: &CompiledModel, from: &TableName) -> Vec<(String, String)> {
+    [(PROJECT, project.to_owned()), (MODEL, model.config.name.to_string()), (DEFERRED, from.to_string())]
+        .map(|(key, value)| (key.to_owned(), value))
+        .to_vec()
 }
 
 /// Takes the fingerprint of a model's tests.

@@ -10,6 +10,7 @@ mod compare;
 mod connection;
 mod connection_config;
 mod dashboard_schedules;
+mod defer;
 mod deploy;
 mod destroy;
 mod fingerprint;
@@ -44,6 +45,7 @@ pub use dashboard_schedules::{
     KeepDashboardSchedule, KeepDashboardSchedules, ObservedDashboardSchedule, Recipient, ScheduleNote, SchedulePlace,
     Timing, schedule_of_title, unknown_subscribers,
 };
+pub use defer::{DeferModel, Elsewhere, deferral};
 pub use deploy::deploy;
 pub use destroy::destroy;
 pub use landed::LandedTable;

@@ -13,6 +13,7 @@ use super::audit::{audit, new_version};
 use super::compare::{differences, in_place_differences};
 use super::connection::{KeepConnection, RemoveConnection, Sighting, schema_of};
 use super::dashboard_schedules::KeepDashboardSchedules;
+use super::defer::defer;
 use super::increment::increment;
 use super::landed::landed_by;
 use super::marks::{self, NEW_PREFIX, NOTES_TABLE, Note};
@@ -185,6 +186,23 @@ impl<'a> Planner<'a> {
         self.need_reads(&step, &model.reads);
         self.pin_inputs(&step);
         step
+    }
+
+    /// Lets a model be read from another environment.
+    pub(super) fn add_defer(&mut self, model: &CompiledModel) {
+        let step = defer_step(&model.config.name);
+        let there = match self.standing(model) {
+            Standing::Foreign(table) => {
+                self.add(step, Action::Refuse(foreign(&model.table, table)));
+                return;
+            }
+            Standing::Own(table) => Some(table),
+            Standing::Missing => None,
+        };
+        if let Some(defer) = defer(self.manifest, model, there) {
+            self.add(step.clone(), Action::Defer(defer));
+            self.need_if_planned(&step, &schema_step());
+        }
     }
 
     fn build(&self, model: &CompiledModel, there: Option<&ObservedTable>) -> Action {
@@ -446,9 +464,11 @@ impl<'a> Planner<'a> {
             self.need_if_planned(step, &sync_step(connection));
         }
         for name in &reads.models {
-            let build = build_step(name);
-            if self.actions.contains_key(&build) {
-                self.graph.need(step.clone(), build);
+            let made = [build_step(name), defer_step(name)].into_iter().find(|made| self.actions.contains_key(made));
+            if let Some(made) = made {
+                self.graph.need(step.clone(), made);
+            } else if self.manifest.deferred(name).is_some() {
+                // What it rests on is elsewhere.
             } else if let Some(model) = self.manifest.models.get(name) {
                 self.need_reads(step, &model.reads);
             }
@@ -545,6 +565,11 @@ fn sync_step(connection: &ConnectionName) -> StepId {
 
 fn build_step(model: &ModelName) -> StepId {
     StepId::new(format!("build {model}"))
+}
+
+/// Returns the step that lets a model be read from another environment.
+pub(super) fn defer_step(model: &ModelName) -> StepId {
+    StepId::new(format!("defer {model}"))
 }
 
 fn publish_step(dashboard: &DashboardName) -> StepId {

@@ -92,7 +92,10 @@ fn the_first_failure_cancels_what_runs_beside_it_if_told_to() {
     }
     // What is told of the end is what the warehouse says, and nothing is left running there.
     let stopped: Vec<_> = events.iter().filter(|event| event["event"] == "statement_stopped").collect();
-    assert!(stopped.iter().any(|event| event["step"] == "build endless" && event["state"] == "CANCELED"), "{stopped:?}");
+    assert!(
+        stopped.iter().any(|event| event["step"] == "build endless" && event["state"] == "CANCELED"),
+        "{stopped:?}"
+    );
     assert_eq!(states(&served, "CROSS JOIN"), ["CANCELED"]);
     assert_eq!(served.sql("SHOW TABLES IN main.tiny LIKE '_kiln_lock'"), serde_json::json!([]), "the lock is let go");
 }

@@ -9,6 +9,7 @@ mod dashboard_trash;
 mod databricks_alter;
 mod databricks_audit;
 mod databricks_build;
+mod databricks_defer;
 mod databricks_increment;
 mod databricks_job;
 mod databricks_pin;
@@ -152,6 +153,7 @@ pub(super) async fn carry_out(action: Action, context: &Context, reporter: &Repo
         Action::Sync(sync) => fivetran_sync::run(&sync, context, reporter).await,
         Action::Pin(tables) => databricks_pin::run(&tables, context, reporter).await,
         Action::Build(model) => databricks_build::run(&model, context, reporter).await,
+        Action::Defer(defer) => databricks_defer::run(&defer, context, reporter).await,
         Action::Publish(dashboard) => dashboard_publish::run(&dashboard, context, reporter).await,
         Action::Grant(grant) => dashboard_permissions::run(&grant, context, reporter).await,
         Action::Send(work) => dashboard_schedules::run(&work, context, reporter).await,
