@@ -248,6 +248,9 @@ impl Environment {
         let wanted = manifest.dashboards.iter().map(|(name, d)| (name, d.folder.as_str(), d.title.as_str()));
         let dashboards = observe::dashboards(databricks, wanted).await;
         observed.dashboards = dashboards.map_err(|error| self.unobservable(&error))?;
+        let former = observe::former_places(databricks, &plan::former_places(manifest, &observed)).await;
+        observed.former_places = former.map_err(|error| self.unobservable(&error))?;
+        plan::recognise(manifest, &mut observed);
         let permitted =
             observed.dashboards.iter().filter(|(name, _)| !manifest.dashboards[*name].permissions.is_empty());
         let permissions = observe::permissions(databricks, permitted.map(|(name, there)| (name, &there.id))).await;

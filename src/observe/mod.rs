@@ -111,6 +111,27 @@ pub async fn dashboards<'a>(
     Ok(found)
 }
 
+/// Reads what is at paths where dashboards were, up to three requests for each; none where there is no dashboard.
+///
+/// # Errors
+/// If a request fails.
+pub async fn former_places(
+    client: &Client,
+    paths: &BTreeSet<String>,
+) -> Result<BTreeMap<String, Option<ObservedDashboard>>, Error> {
+    let mut found = BTreeMap::new();
+    for path in paths {
+        let parts = path.rsplit_once('/').and_then(|(folder, name)| Some((folder, name.strip_suffix(".lvdash.json")?)));
+        let Some((folder, title)) = parts else { continue };
+        let there = match dashboard(client, folder, title).await {
+            Err(Error::PathTaken { .. }) => None,
+            there => there?,
+        };
+        found.insert(path.clone(), there);
+    }
+    Ok(found)
+}
+
 /// Reads what each has on dashboards themselves, one request for each.
 ///
 /// # Errors

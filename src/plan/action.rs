@@ -212,6 +212,10 @@ pub struct PublishDashboard {
     pub overwrite: bool,
     /// Statements that note what will be sent, to be run before it is; none if that is noted.
     pub noting: Vec<String>,
+    /// The place where it lies as long as it has its former title.
+    pub former: Option<String>,
+    /// Statements that note that it no longer lies where it did, to be run afterwards.
+    pub settling: Vec<String>,
 }
 
 impl PublishDashboard {

@@ -12,7 +12,7 @@ use super::observed::{Observed, ObservedTable, TableKind};
 use super::permissions;
 use super::scheduled;
 use super::statement::{clustering, properties};
-use super::steps::{Consent, Planner, Standing, dashboard_path, defer_step, foreign};
+use super::steps::{Consent, Planner, Standing, dashboard_path, defer_step, expected, foreign};
 use crate::config::{Materialization, SyncWishes};
 use crate::dashboards::{differences, same_content};
 use crate::ids::{ModelName, quote_identifier, string_literal};
@@ -200,7 +200,9 @@ impl<'a> Deploy<'a> {
     fn dashboard(&mut self, dashboard: &CompiledDashboard) {
         let observed = self.planner.observed;
         let path = dashboard_path(dashboard);
-        let expected = self.planner.expected(dashboard);
+        let expected = expected(self.planner.manifest, dashboard);
+        let renamed = self.planner.observed.renamed.get(&dashboard.name);
+        let old_name = self.planner.observed.renamed_in_project.get(&dashboard.name);
         let mut change = change(Kind::Dashboard, path.clone(), Act::Create);
         if let Some(there) = observed.dashboards.get(&dashboard.name) {
             let same = same_content(&there.content, &expected);
@@ -209,15 +211,17 @@ impl<'a> Deploy<'a> {
                     published.embed_credentials == dashboard.embed_credentials
                         && published.warehouse == observed.warehouse
                 });
-                if as_wanted {
+                if as_wanted && renamed.is_none() && old_name.is_none() {
                     self.unchanged += 1;
                     return;
                 }
-                change.act = Act::Publish;
-                change.reasons = vec![match there.published {
-                    None => "the published copy is missing or older than the draft".to_owned(),
-                    Some(_) => "it is published with another warehouse or other credentials".to_owned(),
-                }];
+                change.act = if renamed.is_some() || as_wanted { Act::Update } else { Act::Publish };
+                if !as_wanted {
+                    change.reasons = vec![match there.published {
+                        None => "the published copy is missing or older than the draft".to_owned(),
+                        Some(_) => "it is published with another warehouse or other credentials".to_owned(),
+                    }];
+                }
             } else {
                 change.act = Act::Update;
                 change.reasons = differences(&there.content, &expected);
@@ -225,7 +229,7 @@ impl<'a> Deploy<'a> {
                     change.reasons.push("it has another warehouse".to_owned());
                 }
                 let note = observed.note(&self.planner.manifest.project, &dashboard.name);
-                let note = note.filter(|note| note.path == path);
+                let note = note.filter(|note| note.path == path || renamed.is_some());
                 let ours = note.is_some_and(|note| note.has_sent(&there.content));
                 let agreed = self.planner.consent.overwrite_edits || self.planner.consent.adopt;
                 if !same && !ours && !agreed {
@@ -236,6 +240,12 @@ impl<'a> Deploy<'a> {
                 }
                 change.drift = !same && !ours;
             }
+        }
+        if let Some(old) = old_name {
+            change.reasons.insert(0, format!("it was `{old}` in jobs.yaml"));
+        }
+        if let Some(old) = renamed {
+            change.reasons.insert(0, format!("it is renamed from {old}, and keeps its address"));
         }
         change.step = Some(self.planner.add_publish(dashboard));
         self.changes.push(change);
@@ -266,7 +276,14 @@ impl<'a> Deploy<'a> {
         for note in observed.notes.iter().filter(|note| note.project == manifest.project) {
             let moved_to = manifest.dashboards.get(&note.dashboard).map(dashboard_path);
             let places = note.former.iter().chain(std::iter::once(&note.path));
-            let left: Vec<String> = places.filter(|path| moved_to.as_ref() != Some(path)).cloned().collect();
+            let is_gone = |path: &String| {
+                // It may have another name in the project now.
+                let taken = manifest.dashboards.values().any(|other| dashboard_path(other) == *path);
+                let renamed = observed.renamed.get(&note.dashboard) == Some(path);
+                taken || renamed || moved_to.is_some() && matches!(observed.former_places.get(path), Some(None))
+            };
+            let left: Vec<String> =
+                places.filter(|path| moved_to.as_ref() != Some(path) && !is_gone(path)).cloned().collect();
             if left.is_empty() {
                 continue;
             }

@@ -149,21 +149,23 @@ impl Note {
         self.sent.contains(&of_content(content))
     }
 
-    /// Returns the note of a dashboard that is about to be sent.
+    /// Returns the note of a dashboard that is about to be sent; `in_place`: from where it was to where it shall be.
     pub(super) fn of(
         project: &str,
         dashboard: &DashboardName,
         path: String,
         content: &Value,
         earlier: Option<&Self>,
+        in_place: bool,
     ) -> Self {
         let mut sent = vec![of_content(content)];
         let mut former = Vec::new();
         if let Some(earlier) = earlier {
             former.extend(earlier.former.iter().filter(|former| **former != path).cloned());
-            if earlier.path == path {
+            if earlier.path == path || in_place {
                 sent.extend(earlier.sent.iter().find(|fingerprint| **fingerprint != sent[0]).cloned());
-            } else {
+            }
+            if earlier.path != path {
                 former.push(earlier.path.clone());
             }
         }

@@ -20,6 +20,7 @@ mod marks;
 mod observed;
 mod permissions;
 mod pins;
+mod rename;
 mod replication;
 mod rollback;
 mod run;
@@ -53,6 +54,7 @@ pub use marks::{HISTORY_TABLE, JobNote, LOCK_TABLE, Marks, NOTES_TABLE, Note};
 pub use observed::{Lock, Observed, ObservedDashboard, ObservedTable, Published, TableKind};
 pub use permissions::{GrantPermissions, PermissionsNote};
 pub use pins::{Gaps, Inputs, Pinned, Version, Versions, Written};
+pub use rename::{former_places, recognise};
 pub use replication::{
     Replicated, ReplicatedColumn, ReplicatedSchema, ReplicatedTable, ReplicationChanges, ReplicationWish,
 };

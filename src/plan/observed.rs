@@ -39,6 +39,12 @@ pub struct Observed {
     pub lock: Option<Lock>,
     /// The project's dashboards, as far as they exist.
     pub dashboards: BTreeMap<DashboardName, ObservedDashboard>,
+    /// What is at places where dashboards of the project were before; none where there is nothing any more.
+    pub former_places: BTreeMap<String, Option<ObservedDashboard>>,
+    /// Dashboards that are recognised at a place where they were before.
+    pub renamed: BTreeMap<DashboardName, String>,
+    /// Dashboards that are recognised by the name that they had in the project before.
+    pub renamed_in_project: BTreeMap<DashboardName, DashboardName>,
     /// What each has on those of them of which the project says so.
     pub permissions: BTreeMap<DashboardName, BTreeMap<Principal, String>>,
     /// The schedules that kiln made of them, where there can be any.

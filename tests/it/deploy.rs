@@ -182,11 +182,11 @@ fn what_left_the_project_is_listed_and_dropped_only_when_told() {
     project.write("sql/apart.sql", "SELECT count(*) AS n FROM stg_orders\n");
     deploy_at(&project, &served, &[]);
     std::fs::remove_file(project.path().join("sql/apart.sql")).expect("it can be removed");
-    project.replace("jobs.yaml", "title: Sales", "title: Sales of today");
+    project.replace("jobs.yaml", "folder: /Shared/Tiny", "folder: /Shared/Board");
     let left = ["orphan table main.tiny.apart", "orphan dashboard /Shared/Tiny/Sales.lvdash.json"];
     assert_eq!(
         planned(&project, &served, &[]),
-        [&["create dashboard /Shared/Tiny/Sales of today.lvdash.json"], left.as_slice()].concat()
+        [&["create dashboard /Shared/Board/Sales.lvdash.json"], left.as_slice()].concat()
     );
     assert_eq!(kiln_at(&project, &served, &["deploy"]).status, 0);
     assert_eq!(planned(&project, &served, &[]), left, "they are not forgotten");
@@ -195,7 +195,7 @@ fn what_left_the_project_is_listed_and_dropped_only_when_told() {
     let tables = served.sql("SHOW TABLES IN main.tiny").to_string();
     assert!(!tables.contains("apart"), "{tables}");
     assert_eq!(served.get("/api/2.0/workspace/get-status?path=/Shared/Tiny/Sales.lvdash.json").0, 404);
-    assert_eq!(served.get("/api/2.0/workspace/get-status?path=/Shared/Tiny/Sales%20of%20today.lvdash.json").0, 200);
+    assert_eq!(served.get("/api/2.0/workspace/get-status?path=/Shared/Board/Sales.lvdash.json").0, 200);
 }
 
 #[test]

@@ -280,3 +280,66 @@ fn an_environment_pauses_schedules_or_leaves_them_out_and_a_moved_dashboard_take
     project.replace("jobs.yaml", "cron: 0 25 * * *", "crown: 0 6 * * *");
     kiln_at(&project, &served, &["plan"]).fails_with(1, &["Did you mean `cron`?", "schedule `daily` has no `cron`"]);
 }
+
+#[test]
+fn a_dashboard_with_another_title_or_name_is_renamed_and_keeps_its_address() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let project = project(&served);
+    with(&project, "permissions: {finance: CAN_READ}, schedules: {daily: {cron: 0 6 * * *, timezone: UTC}}");
+    deploy_at(&project, &served, &[]);
+    let id = id_of(&served, PATH);
+    let other = "/Shared/Tiny/Turnover.lvdash.json";
+    let dashboards = |args: &[&str]| -> Vec<(String, Value)> {
+        let all = changes(&project, &served, args);
+        all.iter().map(|change| (short(change), change["reasons"].clone())).collect()
+    };
+
+    // The title.
+    project.replace("jobs.yaml", "title: Sales,", "title: Turnover,");
+    let renamed = json!([format!("it is renamed from {PATH}, and keeps its address")]);
+    assert_eq!(dashboards(&[]), [(format!("update dashboard {other}"), renamed)]);
+    deploy_at(&project, &served, &[]);
+    assert_eq!(id_of(&served, other), id);
+    assert_eq!(served.get(&format!("/api/2.0/workspace/get-status?path={PATH}")).0, 404);
+    let (_, published) = served.get(&format!("/api/2.0/lakeview/dashboards/{id}/published"));
+    assert_eq!(published["display_name"], "Turnover");
+
+    // The title and the content at once.
+    project.replace("jobs.yaml", "title: Turnover,", "title: Sales,");
+    project.replace("dashboards/sales.lvdash.json", "\"title\":\"Sales\"", "\"title\":\"All sales\"");
+    let reasons = json!([format!("it is renamed from {other}, and keeps its address"), "widget `All sales` changed"]);
+    assert_eq!(dashboards(&[]), [(format!("update dashboard {PATH}"), reasons)]);
+    deploy_at(&project, &served, &["--prune"]);
+    assert_eq!(id_of(&served, PATH), id);
+
+    // The name in jobs.yaml: nothing of it is taken for something that left the project.
+    project.replace("jobs.yaml", "  sales: {file", "  turnover: {file");
+    let reasons = json!(["it was `sales` in jobs.yaml"]);
+    assert_eq!(dashboards(&["--prune"]), [(format!("update dashboard {PATH}"), reasons)]);
+    deploy_at(&project, &served, &["--prune"]);
+    assert_eq!(id_of(&served, PATH), id);
+    assert_eq!(schedules(&served, PATH).len(), 1);
+    let notes = served.sql("SHOW TBLPROPERTIES main.tiny._kiln").to_string();
+    assert!(notes.contains("kiln.schedule.tiny.turnover.daily") && !notes.contains("tiny.sales"), "{notes}");
+
+    // Both, where the title is the name: the content tells.
+    project.replace("jobs.yaml", "title: Sales, ", "");
+    deploy_at(&project, &served, &[]);
+    project.replace("jobs.yaml", "  turnover: {file", "  revenue: {file");
+    let revenue = "/Shared/Tiny/revenue.lvdash.json";
+    let reasons = json!([
+        "it is renamed from /Shared/Tiny/turnover.lvdash.json, and keeps its address",
+        "it was `turnover` in jobs.yaml"
+    ]);
+    assert_eq!(dashboards(&["--prune"]), [(format!("update dashboard {revenue}"), reasons)]);
+    deploy_at(&project, &served, &[]);
+    assert_eq!(id_of(&served, revenue), id);
+
+    // One that a person has changed is left to that person, and what lies in another folder cannot be moved.
+    served.patch(&format!("/api/2.0/lakeview/dashboards/{id}"), &json!({"serialized_dashboard": "{}"}));
+    project.replace("jobs.yaml", "  revenue: {file", "  revenue: {title: Revenue, file");
+    let acts: Vec<String> = dashboards(&[]).into_iter().map(|change| change.0).collect();
+    assert!(acts.contains(&"create dashboard /Shared/Tiny/Revenue.lvdash.json".to_owned()), "{acts:?}");
+    assert!(acts.contains(&format!("orphan dashboard {revenue}")), "{acts:?}");
+}

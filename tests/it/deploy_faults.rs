@@ -94,3 +94,53 @@ fn state(served: &Served, schema: &str) -> serde_json::Value {
     let writes = served.sql(&format!("DESCRIBE HISTORY main.{schema}.totals"));
     json!({"tables": tables, "dashboard": status, "published": published, "access": access, "schedules": schedules, "rows": rows, "jobs": tasks, "writes": writes.as_array().map(Vec::len)})
 }
+
+#[test]
+fn a_renaming_killed_at_any_request_is_completed_by_the_next() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let killer = Killer::before(&served);
+    let project = Project::tiny();
+    project.replace(
+        "jobs.yaml",
+        "  local: {workspace: local, catalog: main, schema: tiny, default: true}",
+        &format!(
+            "  prod: {{host: \"{0}\", fivetran: \"{0}\", catalog: main, schema: tiny, default: true}}",
+            killer.url
+        ),
+    );
+    project.write(
+        "dashboards/d.lvdash.json",
+        &json!({"datasets": [], "pages": [{"name": "p", "displayName": "P"}]}).to_string(),
+    );
+    let jobs = project.read("jobs.yaml");
+    project
+        .write("jobs.yaml", &format!("{jobs}dashboards:\n  d0: {{file: dashboards/d.lvdash.json, folder: /Shared}}\n"));
+    let deploy = ["deploy", "--concurrency", "1"];
+    let (ran, _) = killer.run(&project, &served.token, &deploy, None);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let id_of = |title: &str| {
+        served.get(&format!("/api/2.0/workspace/get-status?path=/Shared/{title}.lvdash.json")).1["resource_id"].clone()
+    };
+    let id = id_of("d0");
+    project.replace("jobs.yaml", "  d0: {", "  d1: {");
+    let (ran, requests) = killer.run(&project, &served.token, &deploy, None);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert_eq!(id_of("d1"), id);
+    let (mut name, mut killed) = (1, 0);
+    for n in 1..=requests {
+        for moment in [Moment::Before, Moment::After] {
+            project.replace("jobs.yaml", &format!("  d{name}: {{"), &format!("  d{}: {{", name + 1));
+            name += 1;
+            let (ran, _) = killer.run(&project, &served.token, &deploy, Some((n, moment)));
+            killed += usize::from(ran.status != 0);
+            let (ran, _) = killer.run(&project, &served.token, &deploy, None);
+            assert_eq!(ran.status, 0, "{n} {moment:?}:\n{}{}", ran.stdout, ran.stderr);
+            let (plan, _) = killer.run(&project, &served.token, &["plan"], None);
+            assert!(plan.stdout.starts_with("nothing to do"), "{n} {moment:?}:\n{}", plan.stdout);
+            assert_eq!(id_of(&format!("d{name}")), id, "{n} {moment:?}");
+            assert_eq!(id_of(&format!("d{}", name - 1)), serde_json::Value::Null, "{n} {moment:?}");
+        }
+    }
+    assert!(killed > 20, "only {killed} of {requests} requests were killed");
+}
