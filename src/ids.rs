@@ -1,9 +1,13 @@
 //! Newtypes for the names and ids that travel between rooms, so that one cannot be passed for another.
 
+mod principal;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use principal::Principal;
 
 macro_rules! newtype {
     ($(#[$doc:meta])* $name:ident) => {

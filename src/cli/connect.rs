@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use super::error::Error;
 use super::lookup;
 use super::output::Output;
+use crate::config::{self, Project, Remote, Workspace};
 #[cfg(feature = "local")]
-use crate::config::{self, ColumnWish, Connection};
-use crate::config::{Project, Remote, Workspace};
+use crate::config::{ColumnWish, Connection};
 use crate::databricks::wire::Table;
 use crate::databricks::{Explicit, Login, LoginError, Progress, Statement, Surroundings, system_programs};
 use crate::diag::sentence;
@@ -180,6 +180,43 @@ impl Environment {
         observed.map_err(|error| self.unobservable(&error))
     }
 
+    /// Reads the tables and views of any schema.
+    pub(super) async fn tables_in(&self, catalog: &str, schema: &str) -> Result<Observed, Error> {
+        let Connected { databricks, warehouse, .. } = &self.connected;
+        let observed = observe::tables(databricks, warehouse, catalog, schema).await;
+        observed.map_err(|error| self.unobservable(&error))
+    }
+
+    /// Refuses another environment that is not in the same workspace.
+    pub(super) async fn demand_same_workspace(&self, other: &config::Environment) -> Result<(), Error> {
+        let theirs = match &other.workspace {
+            Workspace::Embedded => None,
+            Workspace::Remote(remote) => match &remote.host {
+                Some(host) => base_address(&host.value).ok(),
+                None => {
+                    let login = login(remote, &options()).await;
+                    let login = login
+                        .map_err(|error| refused(format!("environment `{}`: {error}", other.name), &error.help()))?;
+                    Some(login.host)
+                }
+            },
+        };
+        let ours = self.clients.login.as_ref().map(|login| login.host.clone());
+        if ours == theirs {
+            return Ok(());
+        }
+        let words =
+            |host: &Option<url::Url>| host.as_ref().map_or("the embedded workspace".to_owned(), ToString::to_string);
+        let text = format!(
+            "environment `{}` is in another workspace ({}) than `{}` ({})",
+            other.name,
+            words(&theirs),
+            self.name,
+            words(&ours)
+        );
+        Err(Error::usage(text).with_help("Tables can be read from there only within one workspace."))
+    }
+
     /// Reads all that `kiln destroy` looks at.
     pub(super) async fn deployed(&self, manifest: &Manifest) -> Result<Observed, Error> {
         let mut observed = self.tables(manifest).await?;
@@ -212,10 +249,31 @@ impl Environment {
         let wanted = manifest.dashboards.iter().map(|(name, d)| (name, d.folder.as_str(), d.title.as_str()));
         let dashboards = observe::dashboards(databricks, wanted).await;
         observed.dashboards = dashboards.map_err(|error| self.unobservable(&error))?;
+        let former = observe::former_places(databricks, &plan::former_places(manifest, &observed)).await;
+        observed.former_places = former.map_err(|error| self.unobservable(&error))?;
+        plan::recognise(manifest, &mut observed);
+        let permitted =
+            observed.dashboards.iter().filter(|(name, _)| !manifest.dashboards[*name].permissions.is_empty());
+        let permissions = observe::permissions(databricks, permitted.map(|(name, there)| (name, &there.id))).await;
+        observed.permissions = permissions.map_err(|error| self.unobservable(&error))?;
+        self.add_dashboard_schedules(manifest, &mut observed).await?;
         self.add_jobs(manifest, &mut observed).await?;
         observed.connections = self.connections(&plan::sought(manifest)).await?;
         observed.warehouse = Some(warehouse.clone());
         Ok(observed)
+    }
+
+    /// Reads the schedules of dashboards, and who those are that they shall be sent to.
+    async fn add_dashboard_schedules(&self, manifest: &Manifest, observed: &mut Observed) -> Result<(), Error> {
+        let databricks = &self.connected.databricks;
+        let sent = observed.dashboards.iter().filter(|(name, _)| observed.may_have_schedules(manifest, name));
+        let sent = sent.map(|(name, there)| (name, &there.id));
+        let schedules = observe::schedules(databricks, &manifest.project, observed, sent).await;
+        let unknown = plan::unknown_subscribers(manifest, observed);
+        let recipients = observe::recipients(databricks, &unknown).await;
+        observed.dashboard_schedules = schedules.map_err(|error| self.unobservable(&error))?;
+        observed.recipients = recipients.map_err(|error| self.unobservable(&error))?;
+        Ok(())
     }
 
     /// Reads all tables of a schema with their columns; none if there is no such schema.

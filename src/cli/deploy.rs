@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::author::author;
 use super::connect::{Environment, kiln_dir};
+use super::defer::{DeferArgs, elsewhere};
 use super::error::Error;
 use super::journal::{self, Journal};
 use super::locking::{Held, Locking, take_over};
@@ -28,6 +29,8 @@ pub(super) struct Args {
     #[command(flatten)]
     consent: ConsentArgs,
     #[command(flatten)]
+    defer: DeferArgs,
+    #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
     locking: Locking,
@@ -43,7 +46,8 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let (project, manifest) = args.project.compile(output)?;
     let saved = args.plan.as_ref().map(saved_plan).transpose()?;
     let environment = Environment::connect(&project, output).await?;
-    let plan = async || plan_deploy(&environment, &manifest, args.consent.into()).await;
+    let elsewhere = elsewhere(args.defer.name(), &args.project, &project, &environment, output).await?;
+    let plan = async || plan_deploy(&environment, &manifest, elsewhere.as_ref(), args.consent.into()).await;
     let first = plan().await?;
     show(&first, output);
     let status = if saved.is_some_and(|saved| !changes::is_saved_as(&first, &saved)) {

@@ -10,6 +10,7 @@ mod check;
 mod completions;
 mod connect;
 mod dashboard;
+mod defer;
 mod deploy;
 mod destroy;
 mod doctor;

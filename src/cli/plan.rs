@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use super::connect::Environment;
+use super::defer::{DeferArgs, elsewhere, with_deferral};
 use super::error::Error;
 use super::output::{Format, Output};
 use super::{ProjectArgs, Status};
 use crate::manifest::Manifest;
-use crate::plan::{self, Consent, DeployPlan};
+use crate::plan::{self, Consent, DeployPlan, Elsewhere};
 use crate::report::{changes, markdown};
 
 /// Show what a deploy would change in the workspace, and why, without changing anything
@@ -17,6 +18,8 @@ pub(super) struct Args {
     project: ProjectArgs,
     #[command(flatten)]
     consent: ConsentArgs,
+    #[command(flatten)]
+    defer: DeferArgs,
     /// Write the plan as Markdown to a file too, as for a comment on a pull request
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
@@ -53,7 +56,8 @@ impl From<ConsentArgs> for Consent {
 pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let (project, manifest) = args.project.compile(output)?;
     let environment = Environment::connect(&project, output).await?;
-    let plan = plan_deploy(&environment, &manifest, args.consent.into()).await?;
+    let elsewhere = elsewhere(args.defer.name(), &args.project, &project, &environment, output).await?;
+    let plan = plan_deploy(&environment, &manifest, elsewhere.as_ref(), args.consent.into()).await?;
     show(&plan, output);
     if let Some(path) = &args.markdown {
         fs_err::write(path, markdown::plan(&plan)).map_err(|error| Error::usage(error.to_string()))?;
@@ -67,9 +71,12 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
 pub(super) async fn plan_deploy(
     environment: &Environment,
     manifest: &Manifest,
+    elsewhere: Option<&Elsewhere>,
     consent: Consent,
 ) -> Result<DeployPlan, Error> {
-    Ok(plan::deploy(manifest, &environment.observe(manifest).await?, consent))
+    let observed = environment.observe(manifest).await?;
+    let deferring = with_deferral(manifest, &observed, elsewhere);
+    Ok(plan::deploy(deferring.as_ref().unwrap_or(manifest), &observed, consent))
 }
 
 /// Prints a plan: for people, or as one JSON object.

@@ -30,6 +30,11 @@ impl ProjectArgs {
         Self { env: self.env.clone().or_else(|| Some(name.to_owned())), ..self.clone() }
     }
 
+    /// Means another environment.
+    pub(super) fn in_environment(&self, name: &str) -> Self {
+        Self { env: Some(name.to_owned()), ..self.clone() }
+    }
+
     /// Sets variables beside those of the command line; values are YAML.
     #[cfg(feature = "local")]
     pub(super) fn with_variables(&self, variables: &[(String, String)]) -> Self {

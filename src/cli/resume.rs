@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::connect::{Environment, kiln_dir};
+use super::defer::elsewhere;
 use super::error::Error;
 use super::journal::{self, Journal};
 use super::locking::Locking;
@@ -70,7 +71,10 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
                 .with_help("What it had made may have changed since. Start a new run."));
         }
     }
-    let begun = Begun { doing, run, journal, earlier, record: None, insistence: beginning.insistence, delivered: None };
+    let defer = beginning.insistence.defer.as_deref();
+    let elsewhere = elsewhere(defer, &args.project, &project, &environment, output).await?;
+    let insistence = beginning.insistence;
+    let begun = Begun { doing, run, journal, earlier, record: None, insistence, elsewhere, delivered: None };
     let result = begun.go_on(&manifest, &environment, &args.locking, &args.options, &project, output).await;
     environment.close().await;
     result.map(Status::from)
@@ -110,6 +114,8 @@ async fn go_on_from_workspace(run: &RunId, args: &Args, output: &Output) -> Resu
             .with_help(format!("Say --env {}.", beginning.environment)));
     }
     let doing = beginning.doing(run, &manifest)?;
+    let defer = beginning.insistence.defer.as_deref();
+    let elsewhere = elsewhere(defer, &args.project, &project, &environment, output).await?;
     let journal = Journal::create(&kiln_dir, run)?;
     // What it sent could otherwise still come to its end, and get in the way of what is built now.
     let since = holder.since.unwrap_or(record.begun.at);
@@ -130,6 +136,7 @@ async fn go_on_from_workspace(run: &RunId, args: &Args, output: &Output) -> Resu
         earlier: Vec::new(),
         record: Some(record),
         insistence: beginning.insistence,
+        elsewhere,
         delivered: None,
     };
     let result = begun.go_on(&manifest, &environment, &args.locking, &args.options, &project, output).await;

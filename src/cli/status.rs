@@ -141,7 +141,7 @@ fn objects(manifest: &Manifest, observed: &Observed, plan: &DeployPlan) -> Vec<S
     // What no model or dashboard of the project stands for: grants, and what left it.
     let rest = plan.changes.iter().filter(|change| match change.kind {
         Kind::View | Kind::Table | Kind::Dashboard => change.act == Act::Orphan,
-        Kind::Schema | Kind::Grants => true,
+        Kind::Schema | Kind::Grants | Kind::Permissions | Kind::Schedule => true,
         Kind::Connection | Kind::Job => false,
     });
     all.extend(rest.map(|change| standing(change.kind.to_string(), change.name.clone(), Some(change), String::new())));
@@ -165,7 +165,8 @@ fn standing(kind: String, name: String, change: Option<&Change>, good: String) -
         _ if change.drift => "changed in the workspace",
         _ => "not as the project says yet",
     };
-    let says = std::iter::once(what.to_owned()).chain(change.reasons.iter().cloned()).collect();
+    let fields = change.fields.iter().map(ToString::to_string);
+    let says = std::iter::once(what.to_owned()).chain(change.reasons.iter().cloned()).chain(fields).collect();
     Standing { kind, name, state, says, link: None }
 }
 

@@ -2,6 +2,7 @@
 
 use super::author::author;
 use super::connect::{Environment, kiln_dir};
+use super::defer::{DeferArgs, elsewhere, with_deferral};
 use super::error::Error;
 use super::journal::Journal;
 use super::locking::{Held, Locking};
@@ -17,7 +18,7 @@ use crate::execute::{Earlier, Record};
 use crate::fivetran::sync::Delivered;
 use crate::ids::{ConnectionName, JobName, RunId};
 use crate::manifest::Manifest;
-use crate::plan::{self, Backfill, Consent, RunPlan, RunWishes};
+use crate::plan::{self, Backfill, Consent, Elsewhere, RunPlan, RunWishes};
 use crate::report::Report;
 
 /// Run a job: sync its sources, build its models, publish its dashboards, and show what they say
@@ -41,6 +42,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "MODELS")]
     exclude: Vec<String>,
     #[command(flatten)]
+    defer: DeferArgs,
+    #[command(flatten)]
     webhook: WebhookArgs,
     #[command(flatten)]
     run: RunArgs,
@@ -60,6 +63,7 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
             return Err(error);
         }
     };
+    let elsewhere = elsewhere(args.defer.name(), &args.project, &project, &environment, output).await?;
     let run = new_run_id();
     let insistence = Insistence {
         force: args.force,
@@ -67,10 +71,11 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
         select: args.select.clone(),
         exclude: args.exclude.clone(),
         backfill: None,
+        defer: args.defer.name().map(str::to_owned),
     };
     let journal = Journal::create(&kiln_dir(&project), &run)?;
     let doing = Doing::Job(name, job);
-    let begun = Begun { doing, run, journal, earlier: Vec::new(), record: None, insistence, delivered };
+    let begun = Begun { doing, run, journal, earlier: Vec::new(), record: None, insistence, elsewhere, delivered };
     let result = begun.go_on(&manifest, &environment, &args.locking, &args.run, &project, output).await;
     environment.close().await;
     if let Err(error) = &result {
@@ -117,6 +122,8 @@ pub(super) struct Begun<'a> {
     /// What the workspace keeps of it, where its journal is on another machine.
     pub(super) record: Option<Record>,
     pub(super) insistence: Insistence,
+    /// What stands in the environment that is deferred to.
+    pub(super) elsewhere: Option<Elsewhere>,
     /// What a webhook told.
     pub(super) delivered: Option<(ConnectionName, Delivered)>,
 }
@@ -157,6 +164,8 @@ impl Begun<'_> {
 
     async fn plan(&mut self, manifest: &Manifest, environment: &Environment) -> Result<RunPlan, Error> {
         let observed = environment.tables(manifest).await?;
+        let deferring = with_deferral(manifest, &observed, self.elsewhere.as_ref());
+        let manifest = deferring.as_ref().unwrap_or(manifest);
         let plan = match &self.doing {
             Doing::Job(name, _) => {
                 let wishes = RunWishes {

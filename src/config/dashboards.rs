@@ -8,12 +8,14 @@ use indexmap::IndexMap;
 use super::load::Names;
 use super::walk::Walk;
 use super::yaml::{Node, Value};
-use super::{Dashboard, Job, JobStep, Model, SyncStep, files, notify, schedule, select, syncs};
+use super::{
+    Dashboard, Job, JobStep, Model, SyncStep, dashboard_schedules, files, notify, permissions, schedule, select, syncs,
+};
 use crate::diag::{Diagnostic, Spanned, did_you_mean};
 use crate::ids::{ConnectionName, DashboardName, JobName, ModelName};
 
 /// Keys of a dashboard.
-pub(super) const KEYS: [&str; 4] = ["file", "title", "folder", "publish"];
+pub(super) const KEYS: [&str; 6] = ["file", "title", "folder", "publish", "permissions", "schedules"];
 /// Keys of `publish`.
 pub(super) const PUBLISH_KEYS: [&str; 1] = ["embed_credentials"];
 /// Keys of a job.
@@ -50,9 +52,12 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Path, node: &Node) -> IndexMap<Da
         {
             embed_credentials = walk.boolean(node, "`embed_credentials`").unwrap_or_default();
         }
+        let permissions = fields.get("permissions").map(|node| permissions::read(walk, node)).unwrap_or_default();
+        let schedules = fields.get("schedules").map(|node| dashboard_schedules::read(walk, node)).unwrap_or_default();
         let (Some(file), Some(title), Some(folder)) = (file, title, folder) else { continue };
         let span = walk.span(&key.range);
-        dashboards.insert(DashboardName::new(&key.text), Dashboard { file, title, folder, embed_credentials, span });
+        let dashboard = Dashboard { file, title, folder, embed_credentials, permissions, schedules, span };
+        dashboards.insert(DashboardName::new(&key.text), dashboard);
     }
     dashboards
 }

@@ -1,6 +1,7 @@
 //! `jobs.yaml` → typed [`Project`], with a place for every value and all mistakes at once.
 
 mod connections;
+mod dashboard_schedules;
 mod dashboards;
 mod data_tests;
 mod environments;
@@ -14,6 +15,7 @@ mod load;
 mod lock;
 mod models;
 mod notify;
+mod permissions;
 pub(crate) mod pointer;
 mod project;
 mod schedule;
@@ -33,9 +35,10 @@ pub use lints::Levels;
 pub use load::{LoadOptions, load};
 pub use lock::{LOCK_FILE, LockedSources, is_landed_as, lands_as, lock_text};
 pub use project::{
-    Cell, CellValue, Connection, Dashboard, DataTest, DataTestRule, Environment, Given, Incremental, Job, JobStep,
-    LocalFile, LocalSource, Materialization, Model, Notify, Occasion, Project, Protection, Remote, Schedule, Schedules,
-    SchemaChange, Source, SourceTable, Strategy, SyncIntent, SyncStep, SyncWishes, UnitTest, WhenRunning, Workspace,
+    Cell, CellValue, Connection, Dashboard, DashboardSchedule, DataTest, DataTestRule, Environment, Given, Incremental,
+    Job, JobStep, LocalFile, LocalSource, Materialization, Model, Notify, Occasion, Project, Protection, Remote,
+    Schedule, Schedules, SchemaChange, Source, SourceTable, Strategy, SyncIntent, SyncStep, SyncWishes, UnitTest,
+    WhenRunning, Workspace,
 };
 pub use schema::schema;
 pub use select::Selection;

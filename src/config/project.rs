@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::Levels;
 use super::kept::{ColumnWishes, Kept};
 use crate::diag::{Span, Spanned};
-use crate::ids::{ConnectionName, DashboardName, JobName, ModelName};
+use crate::ids::{ConnectionName, DashboardName, JobName, ModelName, Principal};
 
 /// A project as one environment sees it: read, typed, with defaults filled in and `${NAME}` resolved.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ pub struct Environment {
     pub fivetran: Option<Spanned<String>>,
     /// Workspace folder that dashboards go to instead of their own, absolute.
     pub dashboard_folder: Option<String>,
-    /// Whether jobs with a schedule are kept in the workspace, and whether they run there.
+    /// Whether jobs with a schedule, and schedules of dashboards, are kept in the workspace, and whether they run there.
     pub schedules: Schedules,
     /// Workspace folder of the SQL files that scheduled jobs run, absolute.
     pub job_folder: String,
@@ -106,7 +106,7 @@ pub struct Protection {
     pub branch: Option<String>,
 }
 
-/// What becomes of the schedules of jobs in an environment.
+/// What becomes of the schedules of jobs and dashboards in an environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Schedules {
     /// They run.
@@ -488,8 +488,25 @@ pub struct Dashboard {
     pub folder: String,
     /// `publish.embed_credentials`: whether viewers' queries run with the publisher's rights.
     pub embed_credentials: bool,
+    /// `permissions`: what each that is named may do with it; none: nothing.
+    pub permissions: BTreeMap<Principal, Option<String>>,
+    /// `schedules`: when the workspace refreshes it and sends it to whom, by their names.
+    pub schedules: IndexMap<String, DashboardSchedule>,
     /// Where the dashboard stands in `jobs.yaml`.
     pub span: Span,
+}
+
+/// When a workspace refreshes a dashboard and sends it to whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DashboardSchedule {
+    /// `cron`, as Quartz writes it.
+    pub quartz: String,
+    /// `timezone`: the name of a time zone.
+    pub timezone: String,
+    /// `paused`: it is there, and does not send.
+    pub paused: bool,
+    /// `subscribers`: e-mail addresses of users, in lower case, and notification destinations by name or id.
+    pub subscribers: BTreeSet<String>,
 }
 
 /// A job: steps that belong together.

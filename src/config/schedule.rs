@@ -5,7 +5,7 @@
 
 use super::Schedule;
 use super::syncs::duration;
-use super::walk::Walk;
+use super::walk::{Fields, Walk};
 use super::yaml::Node;
 use crate::diag::Diagnostic;
 
@@ -24,29 +24,8 @@ const MOST_RETRIES: u32 = 10;
 
 pub(super) fn read(walk: &mut Walk<'_>, node: &Node) -> Option<Schedule> {
     let fields = walk.fields(node, "`schedule`", &KEYS)?;
-    let quartz = walk.require(&fields, "cron").and_then(|node| {
-        let text = walk.text(node, "`cron`")?;
-        match quartz(&text) {
-            Ok(quartz) => Some(quartz),
-            Err(why) => {
-                let help = "Write five fields, minute, hour, day of the month, month, day of the week: `0 6 * * 1-5` is \
-                            six o'clock on weekdays.";
-                let diagnostic = Diagnostic::error("bad-cron", format!("`{text}` is not a schedule: {why}")).help(help);
-                walk.report(diagnostic, &node.range);
-                None
-            }
-        }
-    });
-    let timezone = walk.require(&fields, "timezone").and_then(|node| {
-        let text = walk.text(node, "`timezone`")?;
-        if is_time_zone(&text) {
-            return Some(text);
-        }
-        let diagnostic = Diagnostic::error("bad-value", format!("`{text}` is not the name of a time zone"))
-            .help("Write `UTC`, or area and city, such as `Europe/Berlin`: abbreviations do not follow summer time.");
-        walk.report(diagnostic, &node.range);
-        None
-    });
+    let quartz = cron(walk, &fields);
+    let timezone = timezone(walk, &fields);
     let paused = fields.get("paused").and_then(|node| walk.boolean(node, "`paused`")).unwrap_or(false);
     let run_as = fields.get("run_as").and_then(|node| walk.text(node, "`run_as`"));
     let timeout = fields.get("timeout").and_then(|node| duration(walk, node, "`timeout`"));
@@ -76,6 +55,35 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node) -> Option<Schedule> {
         on_success,
         span: walk.span(&node.range),
     })
+}
+
+/// Reads `cron`, and writes it as Quartz does.
+pub(super) fn cron(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<String> {
+    let node = walk.require(fields, "cron")?;
+    let text = walk.text(node, "`cron`")?;
+    match quartz(&text) {
+        Ok(quartz) => Some(quartz),
+        Err(why) => {
+            let help = "Write five fields, minute, hour, day of the month, month, day of the week: `0 6 * * 1-5` is \
+                        six o'clock on weekdays.";
+            let diagnostic = Diagnostic::error("bad-cron", format!("`{text}` is not a schedule: {why}")).help(help);
+            walk.report(diagnostic, &node.range);
+            None
+        }
+    }
+}
+
+/// Reads `timezone`.
+pub(super) fn timezone(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<String> {
+    let node = walk.require(fields, "timezone")?;
+    let text = walk.text(node, "`timezone`")?;
+    if is_time_zone(&text) {
+        return Some(text);
+    }
+    let diagnostic = Diagnostic::error("bad-value", format!("`{text}` is not the name of a time zone"))
+        .help("Write `UTC`, or area and city, such as `Europe/Berlin`: abbreviations do not follow summer time.");
+    walk.report(diagnostic, &node.range);
+    None
 }
 
 fn addresses(walk: &mut Walk<'_>, node: Option<&Node>, what: &str) -> Vec<String> {

@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    connections, dashboards, data_tests, environments, incremental, kept, load, models, notify, schedule, sources,
-    syncs,
+    connections, dashboard_schedules, dashboards, data_tests, environments, incremental, kept, load, models, notify,
+    permissions, schedule, sources, syncs,
 };
 use crate::diag::{Severity, codes};
 
@@ -100,7 +100,7 @@ fn environment() -> Value {
                 "schedules",
                 described(
                     json!({"enum": ["run", "paused", "none"]}),
-                    "What becomes of the schedules of jobs here: they run, are paused, or the jobs are not there.",
+                    "What becomes of the schedules of jobs and dashboards here: they run, are paused, or are not there.",
                 ),
             ),
             (
@@ -361,9 +361,48 @@ fn dashboard() -> Value {
             ("title", text("Its name in the workspace, if not the one here.")),
             ("folder", text("Workspace folder, in full.")),
             ("publish", described(object(&dashboards::PUBLISH_KEYS, publish, &[]), "How it is published.")),
+            (
+                "permissions",
+                described(
+                    any_or_nothing(permission()),
+                    "Group, e-mail address of a user, or application id of a service principal: what it may do with the dashboard.",
+                ),
+            ),
+            (
+                "schedules",
+                described(
+                    named_or_nothing(dashboard_schedule()),
+                    "When the workspace refreshes the dashboard and sends it to whom, by names of your choice.",
+                ),
+            ),
         ],
         &["file", "folder"],
     )
+}
+
+fn dashboard_schedule() -> Value {
+    object(
+        &dashboard_schedules::KEYS,
+        vec![
+            ("cron", text("Minute, hour, day of the month, month, day of the week: `0 8 * * 1`.")),
+            ("timezone", text("`UTC`, or area and city, such as Europe/Berlin.")),
+            ("paused", boolean("Whether it does not run.")),
+            (
+                "subscribers",
+                list(
+                    text("An e-mail address of a user, or a notification destination by name or id."),
+                    "To whom it is sent.",
+                ),
+            ),
+        ],
+        &["cron", "timezone"],
+    )
+}
+
+/// A permission: in any case, with blanks or underlines. Editors are told the usual way to write them.
+fn permission() -> Value {
+    let known = permissions::LEVELS.iter().chain([&permissions::NOTHING]).collect::<Vec<_>>();
+    json!({"anyOf": [{"enum": known}, {"type": "string"}]})
 }
 
 fn job() -> Value {

@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::wire::{ErrorBody, Me};
-use super::{Jobs, Lakeview, Login, Statements, Unity, Warehouses, Workspace};
+use super::{Jobs, Lakeview, Login, Permissions, Recipients, Schedules, Statements, Unity, Warehouses, Workspace};
 use crate::http::{self, Auth, Class, Http, Options, Refusal, Request, Service};
+use crate::ids::DashboardId;
 use crate::secret::Secret;
 
 const SERVICE: Service =
@@ -97,6 +98,21 @@ impl Client {
     /// Returns the Lakeview dashboards.
     pub fn lakeview(&self) -> Lakeview<'_> {
         Lakeview { http: &self.http }
+    }
+
+    /// Returns who may do what with dashboards.
+    pub fn permissions(&self) -> Permissions<'_> {
+        Permissions { http: &self.http }
+    }
+
+    /// Returns the schedules of a dashboard.
+    pub fn schedules<'a>(&'a self, dashboard: &'a DashboardId) -> Schedules<'a> {
+        Schedules { http: &self.http, dashboard }
+    }
+
+    /// Returns to whom things can be sent.
+    pub fn recipients(&self) -> Recipients<'_> {
+        Recipients { http: &self.http }
     }
 
     /// Returns the jobs that the workspace runs by itself.

@@ -28,6 +28,8 @@ pub struct DashboardSpec {
     pub folder: String,
     /// Title, and stem of the file's name.
     pub title: String,
+    /// Path at which it may lie under a former title, from which it is renamed.
+    pub former: Option<String>,
     /// Content of the `.lvdash.json` file.
     pub serialized: String,
     /// Judges what a draft holds.
@@ -82,7 +84,11 @@ impl Lakeview<'_> {
     pub async fn deploy(&self, spec: &DashboardSpec) -> Result<Deployed, Error> {
         let folder = workspace_path(&spec.folder);
         let path = format!("{folder}/{}.lvdash.json", spec.title);
-        let (draft, change) = match self.find(&path).await? {
+        let found = match (self.find(&path).await?, &spec.former) {
+            (None, Some(former)) => self.find(former).await?,
+            (found, _) => found,
+        };
+        let (draft, change) = match found {
             Some(id) => self.change(&id, spec).await?,
             None => match self.create_in(folder, spec).await {
                 Ok(draft) => (draft, Change::Created),
@@ -159,14 +165,15 @@ impl Lakeview<'_> {
         let draft = self.read(id).await?;
         let content = draft.content();
         let same = spec.contents.is_wanted(&content);
-        if same && draft.warehouse_id.as_deref() == Some(spec.warehouse.as_str()) {
+        let title = (draft.display_name.as_ref() != Some(&spec.title)).then(|| spec.title.clone());
+        if same && title.is_none() && draft.warehouse_id.as_deref() == Some(spec.warehouse.as_str()) {
             return Ok((draft, Change::Unchanged));
         }
         if !same && !spec.contents.may_replace(&content) {
             return Err(Error::Edited { path: format!("{}/{}", workspace_path(&spec.folder), spec.title) });
         }
         let body = UpdateDashboard {
-            display_name: None,
+            display_name: title,
             serialized_dashboard: Some(spec.serialized.clone()),
             warehouse_id: Some(spec.warehouse.to_string()),
             etag: draft.etag.clone(),

@@ -70,6 +70,16 @@ pub enum Error {
         /// What is wrong, with the names there are.
         message: String,
     },
+    /// Somebody was given a permission, or it was taken, and the service does not show it.
+    #[error("`{who}` was to have {wanted}, and has {held} all the same")]
+    NotGranted {
+        /// The user, group or service principal.
+        who: String,
+        /// What it was to have.
+        wanted: String,
+        /// What it has.
+        held: String,
+    },
     /// Something else than a dashboard stands at the dashboard's path.
     #[error("`{path}` is taken by a {object_type}")]
     PathTaken {
@@ -124,6 +134,7 @@ impl Error {
             | Self::Incomplete { .. }
             | Self::IncompleteChunk { .. }
             | Self::ResultGone(_)
+            | Self::NotGranted { .. }
             | Self::NotCurrent { .. } => Class::Transient,
         }
     }
@@ -148,6 +159,9 @@ impl Error {
             }
             Self::Warehouse { .. } => "name the environment's `warehouse` by its name, id or HTTP path".to_owned(),
             Self::DashboardMissing { .. } => "somebody removed it meanwhile; deploy again".to_owned(),
+            Self::NotGranted { .. } => {
+                "deploy again; if it stays so, look at the dashboard's sharing settings".to_owned()
+            }
             Self::PathTaken { .. } => "move it away, or choose another `folder` or title".to_owned(),
             Self::Edited { .. } => {
                 "`kiln plan` shows what differs; bring that into the project's file with `kiln dashboard \

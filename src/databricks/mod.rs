@@ -1,9 +1,10 @@
 //! Databricks' REST APIs: typed calls and the one place where a statement is awaited.
 //!
 //! [`Login`] decides about the credentials. [`Client`] gives an area each: [`Client::warehouses`], [`Client::statements`], [`Client::lakeview`],
-//! [`Client::workspace`], [`Client::unity`], [`Client::jobs`]. [`Statements::execute`] is where statements are awaited,
+//! [`Client::permissions`], [`Client::schedules`], [`Client::workspace`], [`Client::unity`], [`Client::jobs`]. [`Statements::execute`] is where statements are awaited,
 //! [`Lakeview::deploy`] where a dashboard is put in place and published.
 
+mod access;
 mod client;
 mod deploy;
 mod error;
@@ -13,6 +14,7 @@ mod jobs;
 mod lakeview;
 mod login;
 mod paging;
+mod schedules;
 mod statements;
 mod stream;
 mod unity;
@@ -20,6 +22,7 @@ mod warehouses;
 pub mod wire;
 mod workspace;
 
+pub use access::{Held, Permissions};
 pub use client::{Caller, Client, Credentials};
 pub use deploy::{Change, Contents, DashboardSpec, Deployed, is_current};
 pub use error::Error;
@@ -29,6 +32,7 @@ pub use lakeview::Lakeview;
 pub use login::{
     Ended, Env, Explicit, Login, LoginError, Method, NotRun, Origin, RunProgram, Surroundings, system_programs,
 };
+pub use schedules::{Recipients, Schedules};
 pub use statements::{Column, Listener, Progress, Sent, Statement, StatementResult, Statements, pause_after};
 pub use stream::{Chunk, ResultStream, RowFormat};
 pub use unity::Unity;

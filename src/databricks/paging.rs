@@ -3,7 +3,8 @@
 use serde::de::DeserializeOwned;
 
 use super::wire::{
-    Dashboard, DashboardList, EffectivePermissions, EffectivePrivileges, Job, JobList, Permissions, Privileges, Table,
+    Dashboard, DashboardList, DashboardSchedule, Destination, DestinationList, EffectivePermissions,
+    EffectivePrivileges, Job, JobList, Permissions, Privileges, ScheduleList, Subscription, SubscriptionList, Table,
     TableList, TableSummary, TableSummaryList, Warehouse, WarehouseList,
 };
 use crate::http::{self, Http, Request};
@@ -46,9 +47,12 @@ macro_rules! pages {
 
 pages! {
     DashboardList of Dashboard in dashboards,
+    DestinationList of Destination in results,
     EffectivePermissions of EffectivePrivileges in privilege_assignments,
     JobList of Job in jobs,
     Permissions of Privileges in privilege_assignments,
+    ScheduleList of DashboardSchedule in schedules,
+    SubscriptionList of Subscription in subscriptions,
     TableList of Table in tables,
     TableSummaryList of TableSummary in tables,
     WarehouseList of Warehouse in warehouses,

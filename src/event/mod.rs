@@ -141,6 +141,17 @@ pub enum EventKind {
         /// Its id.
         statement: StatementId,
     },
+    /// A statement was told to stop, for the run was interrupted or another step had failed. Once a statement.
+    StatementStopped {
+        /// The step.
+        step: StepId,
+        /// Its id.
+        statement: StatementId,
+        /// The state that it was seen in last, in the workspace's word: `CANCELED`, or `SUCCEEDED` where the wish came too late;
+        /// none if nobody answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        state: Option<String>,
+    },
     /// A dashboard was brought into the workspace. Once a publish step that succeeded.
     DashboardPublished {
         /// The step.
@@ -216,6 +227,7 @@ impl EventKind {
             | Self::TableVersion { step, .. }
             | Self::StatementSending { step, .. }
             | Self::StatementAccepted { step, .. }
+            | Self::StatementStopped { step, .. }
             | Self::DashboardPublished { step, .. }
             | Self::WidgetQueried { step, .. }
             | Self::TestFailed { step, .. }
@@ -289,6 +301,9 @@ pub struct Insistence {
     /// Windows of time of a model; nothing else then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backfill: Option<Backfill>,
+    /// The environment from which models are read that stand there as the project says; none: all are built here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defer: Option<String>,
 }
 
 /// What a step did on the warehouse, as far as the statement API tells. A step's time is what it waited for a place, what it
@@ -361,6 +376,8 @@ pub enum StepKind {
     Backfill,
     /// Publishes a dashboard.
     Publish,
+    /// Lets a model be read from another environment.
+    Defer,
     /// Asks what the widgets of a published dashboard show.
     Query,
     /// Puts a table back to an earlier version.
@@ -369,6 +386,10 @@ pub enum StepKind {
     Alter,
     /// Drops a table or view.
     Drop,
+    /// Gives permissions on a dashboard.
+    Permissions,
+    /// Brings the schedules of a dashboard in line with the project.
+    DashboardSchedules,
     /// Takes a dashboard out of the workspace.
     Trash,
     /// Puts a job in its place, which the workspace then runs by itself.
@@ -389,7 +410,10 @@ impl From<&Action> for StepKind {
             Action::Pin(_) => Self::Pin,
             Action::Build(_) => Self::Build,
             Action::Backfill(_) => Self::Backfill,
+            Action::Defer(_) => Self::Defer,
             Action::Publish(_) => Self::Publish,
+            Action::Grant(_) => Self::Permissions,
+            Action::Send(_) => Self::DashboardSchedules,
             Action::Query(_) => Self::Query,
             Action::Restore(_) => Self::Restore,
             Action::Alter(alter) if alter.drops => Self::Drop,

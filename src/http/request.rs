@@ -93,6 +93,11 @@ impl Request {
         Self::new(Method::Post, path)
     }
 
+    /// Begins a `PUT`.
+    pub fn put(path: &str) -> Self {
+        Self::new(Method::Put, path)
+    }
+
     /// Begins a `PATCH`.
     pub fn patch(path: &str) -> Self {
         Self::new(Method::Patch, path)

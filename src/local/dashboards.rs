@@ -1,5 +1,7 @@
 //! Lakeview dashboards: drafts with their etags, published copies, and the trash.
 
+use std::collections::BTreeMap;
+
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -7,8 +9,10 @@ use uuid::Uuid;
 
 use super::error::ApiError;
 use super::lvdash;
+use super::schedules::Scheduled;
 use super::workspace::{DASHBOARD_SUFFIX, State, Workspace, new_object_id, normalise};
 use crate::databricks::wire::{CreateDashboard, Dashboard, LifecycleState, Published, UpdateDashboard};
+use crate::ids::Principal;
 
 /// A dashboard as it is kept: the draft, and the published copy if there is one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -26,6 +30,12 @@ pub(super) struct Document {
     pub(super) create_time: DateTime<Utc>,
     pub(super) update_time: DateTime<Utc>,
     pub(super) trashed: bool,
+    /// What each has on it, beside what the workspace's administrators have on everything.
+    #[serde(default)]
+    pub(super) access: BTreeMap<Principal, String>,
+    /// When it is sent to whom.
+    #[serde(default)]
+    pub(super) schedules: Vec<Scheduled>,
     pub(super) published: Option<Copy>,
 }
 
@@ -263,12 +273,15 @@ impl Workspace {
             create_time: now,
             update_time: now,
             trashed: false,
+            schedules: Vec::new(),
+            // Whoever makes it may do everything with it.
+            access: [(Principal::new(self.user_name()), "CAN_MANAGE".to_owned())].into(),
             published: None,
         }
     }
 
     /// Writes the dashboard down first, so that what a client was told survives a restart.
-    fn keep(&self, state: &mut State, document: Document) -> Result<Dashboard, ApiError> {
+    pub(super) fn keep(&self, state: &mut State, document: Document) -> Result<Dashboard, ApiError> {
         self.store.write(&document_name(&document.dashboard_id), &document)?;
         let answer = document.draft();
         state.put(document);
@@ -287,12 +300,12 @@ fn checked_name(name: &str) -> Result<String, ApiError> {
     Ok(name.to_owned())
 }
 
-fn find<'a>(state: &'a State, id: &str) -> Result<&'a Document, ApiError> {
+pub(super) fn find<'a>(state: &'a State, id: &str) -> Result<&'a Document, ApiError> {
     state.dashboards.get(id).ok_or_else(|| ApiError::not_found(format!("Unable to find dashboard [{id}]")))
 }
 
 /// A dashboard in the trash can be looked at, but not changed.
-fn find_active<'a>(state: &'a State, id: &str) -> Result<&'a Document, ApiError> {
+pub(super) fn find_active<'a>(state: &'a State, id: &str) -> Result<&'a Document, ApiError> {
     let document = find(state, id)?;
     if document.trashed {
         return Err(ApiError::forbidden(format!("Dashboard [{id}] is in the trash and cannot be changed")));

@@ -6,6 +6,7 @@
 //! `workspace` (folders, files, dashboards), the SQL engine and the embedded Fivetran. Documents that are not tables
 //! lie as small JSON files beside them ([`store`]).
 
+mod access;
 mod auth;
 mod dashboards;
 pub mod engine;
@@ -17,6 +18,7 @@ mod lvdash;
 pub mod request_log;
 mod results;
 mod routes;
+mod schedules;
 pub mod server;
 mod statements;
 pub mod store;

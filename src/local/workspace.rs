@@ -120,6 +120,11 @@ impl Workspace {
         (self.clock)().trunc_subsecs(3)
     }
 
+    /// The one user's name.
+    pub(super) fn user_name(&self) -> &str {
+        &self.user_name
+    }
+
     /// The caller's own folder.
     pub(super) fn home(&self) -> String {
         format!("/Users/{}", self.user_name)

@@ -75,6 +75,7 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
         sources: project.sources.clone(),
         dashboards,
         jobs: project.jobs.clone(),
+        deferral: None,
     })
 }
 

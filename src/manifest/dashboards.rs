@@ -44,6 +44,8 @@ impl Compiler<'_> {
             title: dashboard.title.clone(),
             folder: self.project.environment.dashboard_folder.as_ref().unwrap_or(&dashboard.folder).clone(),
             embed_credentials: dashboard.embed_credentials,
+            permissions: dashboard.permissions.clone(),
+            schedules: dashboard.schedules.clone(),
             file,
             content,
             reads,

@@ -21,10 +21,10 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::analysis::Column;
-use crate::config::{Connection, Job, Model, Schedules, Source};
+use crate::config::{Connection, DashboardSchedule, Job, Model, Schedules, Source};
 use crate::dashboards::LvDash;
 use crate::diag::{SourceFile, Span};
-use crate::ids::{ConnectionName, DashboardName, Fingerprint, JobName, ModelName, TableName};
+use crate::ids::{ConnectionName, DashboardName, Fingerprint, JobName, ModelName, Principal, TableName};
 use crate::template::Rendered;
 
 pub use compile::compile;
@@ -44,7 +44,7 @@ pub struct Manifest {
     pub schema: String,
     /// What users and groups may do with that schema.
     pub grants: BTreeMap<String, BTreeSet<String>>,
-    /// What becomes of the schedules of jobs.
+    /// What becomes of the schedules of jobs and dashboards.
     pub schedules: Schedules,
     /// Workspace folder of the files that scheduled jobs run.
     pub job_folder: String,
@@ -58,6 +58,33 @@ pub struct Manifest {
     pub dashboards: IndexMap<DashboardName, CompiledDashboard>,
     /// The jobs.
     pub jobs: IndexMap<JobName, Job>,
+    /// What of the models is read from another environment; none: all of them are this one's. Files do not say that.
+    pub deferral: Option<Deferral>,
+}
+
+/// Models that are read from another environment in place of being built.
+#[derive(Clone, Debug)]
+pub struct Deferral {
+    /// The environment.
+    pub environment: String,
+    /// The models.
+    pub models: BTreeMap<ModelName, DeferredModel>,
+}
+
+/// A model that is read from another environment.
+#[derive(Clone, Debug)]
+pub struct DeferredModel {
+    /// The table or view there.
+    pub table: TableName,
+    /// What it was built from, as far as it says so.
+    pub inputs: Option<Fingerprint>,
+}
+
+impl Manifest {
+    /// Returns from where a model is read in place of being built; none if it is this environment's.
+    pub fn deferred(&self, model: &ModelName) -> Option<&DeferredModel> {
+        self.deferral.as_ref()?.models.get(model)
+    }
 }
 
 /// A model with its rendered query and what that reads and yields.
@@ -107,6 +134,10 @@ pub struct CompiledDashboard {
     pub folder: String,
     /// Whether viewers' queries run with the publisher's rights.
     pub embed_credentials: bool,
+    /// What each that is named may do with it; none: nothing.
+    pub permissions: BTreeMap<Principal, Option<String>>,
+    /// When the workspace refreshes it and sends it to whom, by their names.
+    pub schedules: IndexMap<String, DashboardSchedule>,
     /// The file.
     pub file: Arc<SourceFile>,
     /// Its content.

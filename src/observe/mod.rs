@@ -2,6 +2,7 @@
 
 mod fivetran;
 mod jobs;
+mod schedules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::databricks::wire::{Table, TableType};
 use crate::databricks::{Client, Error, is_current};
 use crate::http::Class;
-use crate::ids::{DashboardName, TableName, WarehouseId, workspace_path};
+use crate::ids::{DashboardId, DashboardName, Principal, TableName, WarehouseId, workspace_path};
 use crate::plan::{Observed, ObservedDashboard, ObservedTable, Published, TableKind};
 
 pub use fivetran::{connections, replicated};
@@ -110,7 +111,44 @@ pub async fn dashboards<'a>(
     Ok(found)
 }
 
+/// Reads what is at paths where dashboards were, up to three requests for each; none where there is no dashboard.
+///
+/// # Errors
+/// If a request fails.
+pub async fn former_places(
+    client: &Client,
+    paths: &BTreeSet<String>,
+) -> Result<BTreeMap<String, Option<ObservedDashboard>>, Error> {
+    let mut found = BTreeMap::new();
+    for path in paths {
+        let parts = path.rsplit_once('/').and_then(|(folder, name)| Some((folder, name.strip_suffix(".lvdash.json")?)));
+        let Some((folder, title)) = parts else { continue };
+        let there = match dashboard(client, folder, title).await {
+            Err(Error::PathTaken { .. }) => None,
+            there => there?,
+        };
+        found.insert(path.clone(), there);
+    }
+    Ok(found)
+}
+
+/// Reads what each has on dashboards themselves, one request for each.
+///
+/// # Errors
+/// If a request fails.
+pub async fn permissions(
+    client: &Client,
+    dashboards: impl Iterator<Item = (&DashboardName, &DashboardId)>,
+) -> Result<BTreeMap<DashboardName, BTreeMap<Principal, String>>, Error> {
+    let mut found = BTreeMap::new();
+    for (name, id) in dashboards {
+        found.insert(name.clone(), client.permissions().of_dashboard(id).await?);
+    }
+    Ok(found)
+}
+
 pub use jobs::jobs;
+pub use schedules::{recipient, recipients, schedules, timing};
 
 fn observed_table(table: &Table) -> ObservedTable {
     let columns = table.columns.iter().flatten().map(|column| column.name.clone());

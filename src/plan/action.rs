@@ -7,8 +7,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::connection::{KeepConnection, RemoveConnection};
+use super::dashboard_schedules::KeepDashboardSchedules;
+use super::defer::DeferModel;
 use super::landed::LandedTable;
 use super::marks::Note;
+use super::permissions::GrantPermissions;
 use super::pins::{Inputs, Pinned};
 use super::scheduled::{ScheduleJob, UnscheduleJob};
 use crate::config::{Materialization, SchemaChange, SyncIntent, WhenRunning};
@@ -47,8 +50,14 @@ pub enum Action {
     Build(Box<BuildModel>),
     /// Builds a window of an incremental model again.
     Backfill(Box<BuildModel>),
+    /// Lets a model be read from another environment.
+    Defer(DeferModel),
     /// Brings a dashboard into the workspace and publishes it.
     Publish(Box<PublishDashboard>),
+    /// Gives permissions on a dashboard.
+    Grant(Box<GrantPermissions>),
+    /// Brings the schedules of a dashboard in line with the project.
+    Send(Box<KeepDashboardSchedules>),
     /// Asks what the widgets of a published dashboard show.
     Query(QueryDashboard),
     /// Puts a table back to an earlier version.
@@ -205,6 +214,10 @@ pub struct PublishDashboard {
     pub overwrite: bool,
     /// Statements that note what will be sent, to be run before it is; none if that is noted.
     pub noting: Vec<String>,
+    /// The place where it lies as long as it has its former title.
+    pub former: Option<String>,
+    /// Statements that note that it no longer lies where it did, to be run afterwards.
+    pub settling: Vec<String>,
 }
 
 impl PublishDashboard {
@@ -246,6 +259,8 @@ pub struct TrashDashboard {
     pub dashboard: DashboardName,
     /// Its places in the workspace.
     pub paths: Vec<String>,
+    /// Ids of schedules that kiln made of it, as they are noted.
+    pub schedules: Vec<String>,
     /// Statements that forget these places, to be run afterwards.
     pub forgetting: Vec<String>,
 }
@@ -299,7 +314,10 @@ impl fmt::Display for Action {
             Self::Pin(_) => "pin",
             Self::Build(_) => "build",
             Self::Backfill(_) => "backfill",
+            Self::Defer(_) => "defer",
             Self::Publish(_) => "publish",
+            Self::Grant(_) => "permissions",
+            Self::Send(_) => "dashboard schedules",
             Self::Query(_) => "query",
             Self::Restore(_) => "restore",
             Self::Alter(alter) if alter.drops => "drop",

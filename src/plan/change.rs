@@ -75,6 +75,10 @@ pub enum Kind {
     Table,
     /// A dashboard.
     Dashboard,
+    /// What users, groups and service principals may do with it.
+    Permissions,
+    /// When a dashboard is refreshed and sent to whom.
+    Schedule,
     /// A job that the workspace runs by itself.
     Job,
 }
@@ -93,6 +97,8 @@ pub enum Act {
     Rebuild,
     /// It is dropped and made as another kind of thing.
     Replace,
+    /// It is read from another environment, where it is as the project says.
+    Defer,
     /// Its draft is as it should be and is published.
     Publish,
     /// It left the project and is dropped.
@@ -150,6 +156,8 @@ impl fmt::Display for Kind {
             Self::View => "view",
             Self::Table => "table",
             Self::Dashboard => "dashboard",
+            Self::Permissions => "permissions",
+            Self::Schedule => "schedule",
             Self::Job => "job",
         })
     }
@@ -163,6 +171,7 @@ impl fmt::Display for Act {
             Self::Update => "update",
             Self::Rebuild => "rebuild",
             Self::Replace => "replace",
+            Self::Defer => "defer",
             Self::Publish => "publish",
             Self::Drop => "drop",
             Self::Orphan => "orphan",

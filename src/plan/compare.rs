@@ -31,6 +31,10 @@ pub(super) fn differences(model: &CompiledModel, there: &ObservedTable) -> Diffe
         found.rebuild_for("it is taken over".to_owned());
         return found;
     };
+    if let Some(from) = &marks.deferred {
+        found.rebuild_for(format!("so far it is read from {from}"));
+        return found;
+    }
     let kind = if there.kind == TableKind::View { Materialization::View } else { Materialization::Table };
     if kind != model.config.materialized {
         found.rebuild_for(format!("it was a {}", kind.as_str()));

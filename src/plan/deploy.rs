@@ -5,11 +5,14 @@ use std::collections::{BTreeSet, HashMap};
 use super::change::{Act, Change, DeployPlan, Kind};
 use super::compare;
 use super::connection;
+use super::dashboard_schedules;
+use super::defer::defer;
 use super::marks;
-use super::observed::{Observed, TableKind};
+use super::observed::{Observed, ObservedTable, TableKind};
+use super::permissions;
 use super::scheduled;
 use super::statement::{clustering, properties};
-use super::steps::{Consent, Planner, Standing, dashboard_path, foreign};
+use super::steps::{Consent, Planner, Standing, dashboard_path, defer_step, expected, foreign};
 use crate::config::{Materialization, SyncWishes};
 use crate::dashboards::{differences, same_content};
 use crate::ids::{ModelName, quote_identifier, string_literal};
@@ -37,7 +40,12 @@ pub fn deploy(manifest: &Manifest, observed: &Observed, consent: Consent) -> Dep
     for dashboard in manifest.dashboards.values() {
         deploy.dashboard(dashboard);
     }
-    deploy.jobs();
+    deploy.unchanged += permissions::plan(&mut deploy.planner, &mut deploy.changes);
+    deploy.unchanged += dashboard_schedules::plan(&mut deploy.planner, &mut deploy.changes);
+    // Their tasks would build what is only read here.
+    if manifest.deferral.is_none() {
+        deploy.jobs();
+    }
     deploy.what_left_the_project();
     let Deploy { planner, changes, unchanged, .. } = deploy;
     DeployPlan { changes, unchanged, lock: observed.lock.clone(), run: planner.finish(None) }
@@ -90,6 +98,7 @@ impl<'a> Deploy<'a> {
         let kind = kind_of(model.config.materialized);
         let change = |act| change(kind, model.table.to_string(), act);
         let there = match self.planner.standing(model) {
+            Standing::Missing if self.is_deferred(model) => return self.judge_deferred(model, None),
             Standing::Missing => {
                 self.causes.insert(&model.config.name, BTreeSet::from([&model.config.name]));
                 return Some(change(Act::Create));
@@ -98,6 +107,7 @@ impl<'a> Deploy<'a> {
                 let refusal = foreign(&model.table, table);
                 return Some(Change { reasons: vec![refusal.message], ..change(Act::Foreign) });
             }
+            Standing::Own(there) if self.is_deferred(model) => return self.judge_deferred(model, Some(there)),
             Standing::Own(there) => there,
         };
         let mut found = compare::differences(model, there);
@@ -122,6 +132,20 @@ impl<'a> Deploy<'a> {
         }
         found.reasons.extend(compare::in_place_differences(model, there));
         (!found.reasons.is_empty()).then(|| Change { reasons: found.reasons, ..change(Act::Update) })
+    }
+
+    fn is_deferred(&self, model: &CompiledModel) -> bool {
+        self.planner.manifest.deferred(&model.config.name).is_some()
+    }
+
+    /// Says what has to happen so that a model is read from another environment; nothing if it is.
+    fn judge_deferred(&self, model: &CompiledModel, there: Option<&ObservedTable>) -> Option<Change> {
+        let manifest = self.planner.manifest;
+        let defer = defer(manifest, model, there).filter(|defer| !defer.statements.is_empty())?;
+        let environment = manifest.deferral.as_ref().map(|deferral| deferral.environment.as_str()).unwrap_or_default();
+        let reasons = vec![format!("read from {} of `{environment}`, where it is as the project says", defer.from)];
+        let change = change(kind_of(model.config.materialized), model.table.to_string(), Act::Defer);
+        Some(Change { reasons, ..change })
     }
 
     /// Returns the models that are the cause of change below a model.
@@ -161,6 +185,10 @@ impl<'a> Deploy<'a> {
         };
         change.step = match change.act {
             Act::Foreign => None,
+            Act::Defer => {
+                self.planner.add_defer(model);
+                Some(defer_step(&model.config.name))
+            }
             Act::Update if model.config.materialized == Materialization::Table => {
                 Some(self.planner.add_alter(&model.config.name, &model.table, in_place(model)))
             }
@@ -172,7 +200,9 @@ impl<'a> Deploy<'a> {
     fn dashboard(&mut self, dashboard: &CompiledDashboard) {
         let observed = self.planner.observed;
         let path = dashboard_path(dashboard);
-        let expected = self.planner.expected(dashboard);
+        let expected = expected(self.planner.manifest, dashboard);
+        let renamed = self.planner.observed.renamed.get(&dashboard.name);
+        let old_name = self.planner.observed.renamed_in_project.get(&dashboard.name);
         let mut change = change(Kind::Dashboard, path.clone(), Act::Create);
         if let Some(there) = observed.dashboards.get(&dashboard.name) {
             let same = same_content(&there.content, &expected);
@@ -181,15 +211,17 @@ impl<'a> Deploy<'a> {
                     published.embed_credentials == dashboard.embed_credentials
                         && published.warehouse == observed.warehouse
                 });
-                if as_wanted {
+                if as_wanted && renamed.is_none() && old_name.is_none() {
                     self.unchanged += 1;
                     return;
                 }
-                change.act = Act::Publish;
-                change.reasons = vec![match there.published {
-                    None => "the published copy is missing or older than the draft".to_owned(),
-                    Some(_) => "it is published with another warehouse or other credentials".to_owned(),
-                }];
+                change.act = if renamed.is_some() || as_wanted { Act::Update } else { Act::Publish };
+                if !as_wanted {
+                    change.reasons = vec![match there.published {
+                        None => "the published copy is missing or older than the draft".to_owned(),
+                        Some(_) => "it is published with another warehouse or other credentials".to_owned(),
+                    }];
+                }
             } else {
                 change.act = Act::Update;
                 change.reasons = differences(&there.content, &expected);
@@ -197,7 +229,7 @@ impl<'a> Deploy<'a> {
                     change.reasons.push("it has another warehouse".to_owned());
                 }
                 let note = observed.note(&self.planner.manifest.project, &dashboard.name);
-                let note = note.filter(|note| note.path == path);
+                let note = note.filter(|note| note.path == path || renamed.is_some());
                 let ours = note.is_some_and(|note| note.has_sent(&there.content));
                 let agreed = self.planner.consent.overwrite_edits || self.planner.consent.adopt;
                 if !same && !ours && !agreed {
@@ -208,6 +240,12 @@ impl<'a> Deploy<'a> {
                 }
                 change.drift = !same && !ours;
             }
+        }
+        if let Some(old) = old_name {
+            change.reasons.insert(0, format!("it was `{old}` in jobs.yaml"));
+        }
+        if let Some(old) = renamed {
+            change.reasons.insert(0, format!("it is renamed from {old}, and keeps its address"));
         }
         change.step = Some(self.planner.add_publish(dashboard));
         self.changes.push(change);
@@ -238,7 +276,14 @@ impl<'a> Deploy<'a> {
         for note in observed.notes.iter().filter(|note| note.project == manifest.project) {
             let moved_to = manifest.dashboards.get(&note.dashboard).map(dashboard_path);
             let places = note.former.iter().chain(std::iter::once(&note.path));
-            let left: Vec<String> = places.filter(|path| moved_to.as_ref() != Some(path)).cloned().collect();
+            let is_gone = |path: &String| {
+                // It may have another name in the project now.
+                let taken = manifest.dashboards.values().any(|other| dashboard_path(other) == *path);
+                let renamed = observed.renamed.get(&note.dashboard) == Some(path);
+                taken || renamed || moved_to.is_some() && matches!(observed.former_places.get(path), Some(None))
+            };
+            let left: Vec<String> =
+                places.filter(|path| moved_to.as_ref() != Some(path) && !is_gone(path)).cloned().collect();
             if left.is_empty() {
                 continue;
             }

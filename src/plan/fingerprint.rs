@@ -35,10 +35,13 @@ fn add(step: &Step, parts: &mut Vec<String>) {
             parts.push(dashboard.embed_credentials.to_string());
         }
         Action::Query(query) => parts.extend(query.statements.iter().map(|statement| statement.sql.clone())),
+        Action::Defer(defer) => parts.push(defer.from.to_string()),
         Action::Restore(restore) => parts.push(format!("{restore:?}")),
         Action::Keep(_)
         | Action::Remove(_)
         | Action::Alter(_)
+        | Action::Send(_)
+        | Action::Grant(_)
         | Action::Trash(_)
         | Action::Schedule(_)
         | Action::Unschedule(_)

@@ -10,6 +10,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::dashboard_schedules::{SCHEDULE, ScheduleNote};
+use super::permissions::{PERMISSIONS, PermissionsNote};
 use super::statement::properties;
 use crate::config::Materialization;
 use crate::dashboards;
@@ -32,6 +34,7 @@ const DEFINITION: &str = "kiln.definition";
 const FINGERPRINT: &str = "kiln.fingerprint";
 const CLUSTER_BY: &str = "kiln.cluster_by";
 const QUERY: &str = "kiln.query";
+const DEFERRED: &str = "kiln.deferred";
 pub(super) const TESTS: &str = "kiln.tests";
 /// Says what a table was built from. Written last, for it becomes known last.
 pub(super) const INPUTS: &str = "kiln.inputs";
@@ -62,6 +65,8 @@ pub struct Marks {
     pub inputs: Option<Fingerprint>,
     /// The run that has built windows of it again.
     pub backfilled: Option<String>,
+    /// The table or view of another environment that it shows, where it only stands for that.
+    pub deferred: Option<String>,
 }
 
 impl Marks {
@@ -77,6 +82,7 @@ impl Marks {
             tests: text(TESTS).map(Fingerprint::new),
             inputs: text(INPUTS).map(Fingerprint::new),
             backfilled: text(BACKFILLED),
+            deferred: text(DEFERRED),
         })
     }
 }
@@ -98,6 +104,13 @@ pub(super) fn of_model(project: &str, model: &CompiledModel) -> Vec<(String, Str
         }
     }
     marks.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// Returns the marks of a view that stands for a model of another environment.
+pub(super) fn of_deferred(project: &str, model: &CompiledModel, from: &TableName) -> Vec<(String, String)> {
+    [(PROJECT, project.to_owned()), (MODEL, model.config.name.to_string()), (DEFERRED, from.to_string())]
+        .map(|(key, value)| (key.to_owned(), value))
+        .to_vec()
 }
 
 /// Takes the fingerprint of a model's tests.
@@ -141,21 +154,23 @@ impl Note {
         self.sent.contains(&of_content(content))
     }
 
-    /// Returns the note of a dashboard that is about to be sent.
+    /// Returns the note of a dashboard that is about to be sent; `in_place`: from where it was to where it shall be.
     pub(super) fn of(
         project: &str,
         dashboard: &DashboardName,
         path: String,
         content: &Value,
         earlier: Option<&Self>,
+        in_place: bool,
     ) -> Self {
         let mut sent = vec![of_content(content)];
         let mut former = Vec::new();
         if let Some(earlier) = earlier {
             former.extend(earlier.former.iter().filter(|former| **former != path).cloned());
-            if earlier.path == path {
+            if earlier.path == path || in_place {
                 sent.extend(earlier.sent.iter().find(|fingerprint| **fingerprint != sent[0]).cloned());
-            } else {
+            }
+            if earlier.path != path {
                 former.push(earlier.path.clone());
             }
         }
@@ -208,7 +223,18 @@ pub(super) fn job_notes(properties: &BTreeMap<String, String>) -> Vec<JobNote> {
     read_notes(properties, JOB)
 }
 
-fn noting(notes_table: &TableName, key: String, value: String) -> Vec<String> {
+/// Reads what is noted of schedules of dashboards.
+pub(super) fn schedule_notes(properties: &BTreeMap<String, String>) -> Vec<ScheduleNote> {
+    read_notes(properties, SCHEDULE)
+}
+
+/// Reads what is noted of permissions.
+pub(super) fn permission_notes(properties: &BTreeMap<String, String>) -> Vec<PermissionsNote> {
+    read_notes(properties, PERMISSIONS)
+}
+
+/// Returns the statements that note something.
+pub(super) fn noting(notes_table: &TableName, key: String, value: String) -> Vec<String> {
     let table = notes_table.to_sql();
     vec![
         format!(
@@ -218,7 +244,8 @@ fn noting(notes_table: &TableName, key: String, value: String) -> Vec<String> {
     ]
 }
 
-fn forgetting(notes_table: &TableName, key: &str) -> String {
+/// Returns the statement that forgets what is noted under a key.
+pub(super) fn forgetting(notes_table: &TableName, key: &str) -> String {
     format!("ALTER TABLE {} UNSET TBLPROPERTIES IF EXISTS ({})", notes_table.to_sql(), string_literal(key))
 }
 

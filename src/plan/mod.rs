@@ -10,6 +10,8 @@ mod change;
 mod compare;
 mod connection;
 mod connection_config;
+mod dashboard_schedules;
+mod defer;
 mod deploy;
 mod destroy;
 mod fingerprint;
@@ -17,7 +19,9 @@ mod increment;
 mod landed;
 mod marks;
 mod observed;
+mod permissions;
 mod pins;
+mod rename;
 mod replication;
 mod rollback;
 mod run;
@@ -40,12 +44,19 @@ pub use connection::{
     to_remove,
 };
 pub use connection_config::SentConfig;
+pub use dashboard_schedules::{
+    KeepDashboardSchedule, KeepDashboardSchedules, ObservedDashboardSchedule, Recipient, ScheduleNote, SchedulePlace,
+    Timing, schedule_of_title, unknown_subscribers,
+};
+pub use defer::{DeferModel, Elsewhere, deferral};
 pub use deploy::deploy;
 pub use destroy::destroy;
 pub use landed::LandedTable;
 pub use marks::{HISTORY_TABLE, JobNote, LOCK_TABLE, Marks, NOTES_TABLE, Note};
 pub use observed::{CANCELLED, Lock, Observed, ObservedDashboard, ObservedTable, Published, TableKind};
+pub use permissions::{GrantPermissions, PermissionsNote};
 pub use pins::{Gaps, Inputs, Pinned, Version, Versions, Written};
+pub use rename::{former_places, recognise};
 pub use replication::{
     Replicated, ReplicatedColumn, ReplicatedSchema, ReplicatedTable, ReplicationChanges, ReplicationWish,
 };

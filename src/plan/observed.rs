@@ -6,9 +6,11 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::connection::Sighting;
+use super::dashboard_schedules::{ObservedDashboardSchedule, Recipient, ScheduleNote};
 use super::marks::{self, HISTORY_TABLE, JobNote, LOCK_TABLE, Marks, NEW_PREFIX, NOTES_TABLE, Note};
+use super::permissions::PermissionsNote;
 use super::scheduled::ObservedJob;
-use crate::ids::{ConnectionName, DashboardId, DashboardName, TableName, WarehouseId};
+use crate::ids::{ConnectionName, DashboardId, DashboardName, Principal, TableName, WarehouseId};
 
 /// What is there.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +21,10 @@ pub struct Observed {
     pub tables: BTreeMap<String, ObservedTable>,
     /// What kiln has noted of dashboards.
     pub notes: Vec<Note>,
+    /// What kiln has noted of permissions that it gave.
+    pub permission_notes: Vec<PermissionsNote>,
+    /// What kiln has noted of schedules of dashboards.
+    pub schedule_notes: Vec<ScheduleNote>,
     /// What kiln has noted of jobs that the workspace runs by itself.
     pub job_notes: Vec<JobNote>,
     /// Jobs of this project and schema that the workspace runs by itself, the oldest of each name first.
@@ -33,6 +39,18 @@ pub struct Observed {
     pub lock: Option<Lock>,
     /// The project's dashboards, as far as they exist.
     pub dashboards: BTreeMap<DashboardName, ObservedDashboard>,
+    /// What is at places where dashboards of the project were before; none where there is nothing any more.
+    pub former_places: BTreeMap<String, Option<ObservedDashboard>>,
+    /// Dashboards that are recognised at a place where they were before.
+    pub renamed: BTreeMap<DashboardName, String>,
+    /// Dashboards that are recognised by the name that they had in the project before.
+    pub renamed_in_project: BTreeMap<DashboardName, DashboardName>,
+    /// What each has on those of them of which the project says so.
+    pub permissions: BTreeMap<DashboardName, BTreeMap<Principal, String>>,
+    /// The schedules that kiln made of them, where there can be any.
+    pub dashboard_schedules: BTreeMap<DashboardName, Vec<ObservedDashboardSchedule>>,
+    /// Who subscribers are of whom nothing is noted; none: there is no such user or notification destination.
+    pub recipients: BTreeMap<String, Option<Recipient>>,
     /// What is granted on the models' schema, in SQL's words.
     pub grants: BTreeMap<String, BTreeSet<String>>,
     /// The connections that kiln keeps, as they were found.
@@ -164,6 +182,8 @@ impl Observed {
             NOTES_TABLE => {
                 self.notes = marks::notes(properties);
                 self.job_notes = marks::job_notes(properties);
+                self.schedule_notes = marks::schedule_notes(properties);
+                self.permission_notes = marks::permission_notes(properties);
                 self.has_notes_table = true;
             }
             HISTORY_TABLE => self.has_history = true,

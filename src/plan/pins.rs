@@ -240,6 +240,10 @@ impl Inputs {
 
     fn add_models(&mut self, manifest: &Manifest, observed: &Observed, names: &[ModelName]) {
         for model in names.iter().filter_map(|name| manifest.models.get(name)) {
+            if let Some(deferred) = manifest.deferred(&model.config.name) {
+                self.tables.insert(model.config.name.clone(), deferred.inputs.clone());
+                continue;
+            }
             if model.config.materialized == Materialization::View {
                 self.volatile = self.volatile.or(model.volatile);
                 self.sources.extend(model.reads.sources.iter().map(|read| read.table.clone()));
@@ -295,7 +299,9 @@ fn add_views<'a>(manifest: &'a Manifest, places: &[Place], views: &mut Vec<&'a C
             ReadFrom::Model(name) => {
                 let Some(view) = manifest.models.get(name) else { continue };
                 // By its full name it could not be hidden.
-                if view.config.materialized != Materialization::View || !place.bare {
+                // Elsewhere it has its own sources.
+                let is_elsewhere = manifest.deferred(name).is_some();
+                if view.config.materialized != Materialization::View || !place.bare || is_elsewhere {
                     continue;
                 }
                 if views.iter().any(|other| other.config.name == view.config.name) {

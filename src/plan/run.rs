@@ -33,25 +33,34 @@ pub fn run(
     wishes: RunWishes<'_>,
 ) -> Result<RunPlan, Diagnostics> {
     let (name, job) = choose_job(manifest, job)?;
-    let mut planner = Planner::new(manifest, observed, consent);
-    planner.reuse = true;
-    planner.full_refresh = wishes.full_refresh;
     let models: Vec<&CompiledModel> = manifest.models.values().filter(|m| is_selected(job, m)).collect();
     let models = select::choose(manifest, observed, models, wishes.select, wishes.exclude)?;
     let partly = !wishes.select.is_empty() || !wishes.exclude.is_empty();
+    let chosen = (!wishes.select.is_empty()).then(|| without(manifest, &models));
+    let manifest = chosen.as_ref().unwrap_or(manifest);
+    let mut planner = Planner::new(manifest, observed, consent);
+    planner.reuse = true;
+    planner.full_refresh = wishes.full_refresh;
+    let (elsewhere, models): (Vec<_>, Vec<_>) =
+        models.into_iter().partition(|model| manifest.deferred(&model.config.name).is_some());
     let reads = models.iter().map(|model| &model.reads).collect::<Vec<_>>();
     let below = below(manifest, &reads);
+    // What is read from elsewhere needs no sync here.
+    let needs_all = !partly && manifest.deferral.is_none();
     // Syncs come first in the plan and models in their own order, however the job lists them: what a step waits
     // for is said by the graph, and the rest reads best in the direction in which data flow.
     for step in &job.steps {
         if let JobStep::Sync(sync) = &step.value
-            && (!partly || below.connections.contains(&sync.connection))
+            && (needs_all || below.connections.contains(&sync.connection))
         {
             planner.add_sync(&sync.connection, sync.wishes);
         }
     }
-    if !models.is_empty() {
+    if !models.is_empty() || !elsewhere.is_empty() {
         planner.add_schema();
+    }
+    for model in read_elsewhere(manifest, job, &models, &elsewhere) {
+        planner.add_defer(model);
     }
     for model in &models {
         planner.add_build(model);
@@ -91,6 +100,37 @@ pub fn choose_job<'a>(manifest: &'a Manifest, name: Option<&str>) -> Result<(&'a
     }
 }
 
+/// Leaves out of the models that are read from elsewhere those that were selected: they are built.
+fn without(manifest: &Manifest, models: &[&CompiledModel]) -> Manifest {
+    let mut manifest = manifest.clone();
+    if let Some(deferral) = &mut manifest.deferral {
+        deferral.models.retain(|name, _| models.iter().all(|model| model.config.name != *name));
+    }
+    manifest
+}
+
+/// Lists the models that are read from elsewhere in a run: those of the job, and those that something of it reads.
+fn read_elsewhere<'a>(
+    manifest: &'a Manifest,
+    job: &Job,
+    built: &[&CompiledModel],
+    elsewhere: &[&CompiledModel],
+) -> Vec<&'a CompiledModel> {
+    let tests = built.iter().flat_map(|model| &model.tests).map(|test| &test.reads);
+    let shown = job.steps.iter().filter_map(|step| match &step.value {
+        JobStep::Publish(name) => manifest.dashboards.get(name).map(|dashboard| &dashboard.reads),
+        JobStep::Sync(_) | JobStep::Build(_) => None,
+    });
+    let reads: Vec<&Reads> = built.iter().map(|model| &model.reads).chain(tests).chain(shown).collect();
+    let below = below(manifest, &reads);
+    let is_meant = |model: &&CompiledModel| {
+        let name = &model.config.name;
+        manifest.deferred(name).is_some()
+            && (below.models.contains(name) || elsewhere.iter().any(|other| other.config.name == *name))
+    };
+    manifest.models.values().filter(is_meant).collect()
+}
+
 /// Returns all that is read, also through models.
 fn below(manifest: &Manifest, reads: &[&Reads]) -> Reads {
     let mut all = Reads::default();
@@ -100,7 +140,9 @@ fn below(manifest: &Manifest, reads: &[&Reads]) -> Reads {
         for name in &reads.models {
             if !all.models.contains(name) {
                 all.models.push(name.clone());
-                open.extend(manifest.models.get(name).map(|model| &model.reads));
+                // What a model rests on that is read from elsewhere, is elsewhere.
+                let own = manifest.models.get(name).filter(|_| manifest.deferred(name).is_none());
+                open.extend(own.map(|model| &model.reads));
             }
         }
     }

@@ -104,6 +104,7 @@ impl Expression {
         let is_meant = |model: &&CompiledModel| match &self.what {
             What::Path(selection) => selection.matches(&model.config),
             What::Tag(tag) => model.config.tags.contains(tag),
+            What::Changed if manifest.deferred(&model.config.name).is_some() => false,
             What::Changed => match observed.tables.get(&model.table.name) {
                 Some(there) if is_ours(there, manifest) => compare::differences(model, there).rebuild,
                 _ => true,

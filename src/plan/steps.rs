@@ -12,10 +12,13 @@ use super::action::{
 use super::audit::{audit, new_version};
 use super::compare::{differences, in_place_differences};
 use super::connection::{KeepConnection, RemoveConnection, Sighting, schema_of};
+use super::dashboard_schedules::{KeepDashboardSchedules, ScheduleNote};
+use super::defer::defer;
 use super::increment::increment;
 use super::landed::landed_by;
 use super::marks::{self, NEW_PREFIX, NOTES_TABLE, Note};
 use super::observed::{Observed, ObservedTable, TableKind};
+use super::permissions::{GrantPermissions, PermissionsNote};
 use super::pins::Inputs;
 use super::scheduled::{ScheduleJob, UnscheduleJob};
 use super::statement::marked_statement;
@@ -185,6 +188,23 @@ impl<'a> Planner<'a> {
         step
     }
 
+    /// Lets a model be read from another environment.
+    pub(super) fn add_defer(&mut self, model: &CompiledModel) {
+        let step = defer_step(&model.config.name);
+        let there = match self.standing(model) {
+            Standing::Foreign(table) => {
+                self.add(step, Action::Refuse(foreign(&model.table, table)));
+                return;
+            }
+            Standing::Own(table) => Some(table),
+            Standing::Missing => None,
+        };
+        if let Some(defer) = defer(self.manifest, model, there) {
+            self.add(step.clone(), Action::Defer(defer));
+            self.need_if_planned(&step, &schema_step());
+        }
+    }
+
     fn build(&self, model: &CompiledModel, there: Option<&ObservedTable>) -> Action {
         let room = |table: &TableName, there: Option<&TableKind>| match (there, model.config.materialized) {
             (Some(TableKind::Table), Materialization::View) => Some(format!("DROP TABLE IF EXISTS {}", table.to_sql())),
@@ -312,12 +332,27 @@ impl<'a> Planner<'a> {
 
     pub(super) fn add_publish(&mut self, dashboard: &CompiledDashboard) -> StepId {
         let step = publish_step(&dashboard.name);
-        let expected = self.expected(dashboard);
+        let expected = expected(self.manifest, dashboard);
         let earlier = self.observed.note(&self.manifest.project, &dashboard.name);
         let note = self.note(dashboard, &expected);
-        let noted =
-            earlier.is_some_and(|earlier| earlier.path == note.path && earlier.sent.first() == note.sent.first());
-        let noting = if noted { Vec::new() } else { note.statements(&self.own_table(NOTES_TABLE)) };
+        let notes_table = self.own_table(NOTES_TABLE);
+        let former = self.observed.renamed.get(&dashboard.name).cloned();
+        let old_name = self.observed.renamed_in_project.get(&dashboard.name);
+        let noted = old_name.is_none()
+            && earlier.is_some_and(|earlier| earlier.path == note.path && earlier.sent.first() == note.sent.first());
+        let mut noting = if noted { Vec::new() } else { note.statements(&notes_table) };
+        if let (Some(earlier), Some(old)) = (earlier, old_name) {
+            noting.extend(self.rename_notes(&dashboard.name, old));
+            let old = Note { dashboard: old.clone(), ..earlier.clone() };
+            // Last, for as long as it is there, all of this is done again.
+            noting.push(old.forgetting(&notes_table));
+        }
+        let is_left = |path: &&String| {
+            Some(*path) != former.as_ref() && !matches!(self.observed.former_places.get(*path), Some(None))
+        };
+        let left: Vec<String> = note.former.iter().filter(is_left).cloned().collect();
+        let settled = Note { former: left, ..note.clone() };
+        let settling = if settled == note { Vec::new() } else { settled.statements(&notes_table) };
         self.add(
             step.clone(),
             Action::Publish(Box::new(PublishDashboard {
@@ -327,13 +362,52 @@ impl<'a> Planner<'a> {
                 content: dashboard.content.to_json(),
                 expected,
                 embed_credentials: dashboard.embed_credentials,
-                note: earlier.filter(|earlier| earlier.path == note.path).cloned(),
+                note: earlier.filter(|earlier| earlier.path == note.path || former.is_some()).cloned(),
                 overwrite: self.consent.overwrite_edits || self.consent.adopt,
                 noting,
+                former,
+                settling,
             })),
         );
         self.need_if_planned(&step, &schema_step());
         self.need_reads(&step, &dashboard.reads);
+        step
+    }
+
+    /// Writes what else is noted of a dashboard under its new name in the project, and forgets it under the old one.
+    fn rename_notes(&self, name: &DashboardName, old: &DashboardName) -> Vec<String> {
+        let (project, table) = (&self.manifest.project, self.own_table(NOTES_TABLE));
+        let mut statements = Vec::new();
+        for note in &self.observed.permission_notes {
+            if note.project == *project && note.dashboard == *name {
+                statements.extend(note.statements(&table));
+                statements.push(PermissionsNote { dashboard: old.clone(), ..note.clone() }.forgetting(&table));
+            }
+        }
+        for note in self.observed.notes_of(project, name) {
+            statements.extend(note.statements(&table));
+            statements.push(ScheduleNote { dashboard: old.clone(), ..note.clone() }.forgetting(&table));
+        }
+        statements
+    }
+
+    /// Gives permissions on a dashboard, once it is there.
+    pub(super) fn add_permissions(&mut self, grant: GrantPermissions) -> StepId {
+        let dashboard = grant.note.dashboard.clone();
+        let step = StepId::new(format!("permissions {dashboard}"));
+        self.add(step.clone(), Action::Grant(Box::new(grant)));
+        self.need_if_planned(&step, &schema_step());
+        self.need_if_planned(&step, &publish_step(&dashboard));
+        step
+    }
+
+    /// Brings the schedules of a dashboard in line with the project, once it is there.
+    pub(super) fn add_dashboard_schedules(&mut self, work: KeepDashboardSchedules) -> StepId {
+        let dashboard = work.dashboard.clone();
+        let step = StepId::new(format!("schedules of {dashboard}"));
+        self.add(step.clone(), Action::Send(Box::new(work)));
+        self.need_if_planned(&step, &schema_step());
+        self.need_if_planned(&step, &publish_step(&dashboard));
         step
     }
 
@@ -350,7 +424,7 @@ impl<'a> Planner<'a> {
 
     /// Takes what lies at former places of a dashboard out of the workspace, when its successor is there.
     pub(super) fn add_trash(&mut self, successor: &CompiledDashboard, paths: Vec<String>) -> StepId {
-        let mut note = self.note(successor, &self.expected(successor));
+        let mut note = self.note(successor, &expected(self.manifest, successor));
         note.former.clear();
         let forgetting = note.statements(&self.own_table(NOTES_TABLE));
         self.trash(&successor.name, paths, forgetting)
@@ -358,14 +432,25 @@ impl<'a> Planner<'a> {
 
     /// Takes a dashboard that the project no longer has out of the workspace, from wherever it lies.
     pub(super) fn add_forget(&mut self, note: &Note, paths: Vec<String>) -> StepId {
-        let forgetting = vec![note.forgetting(&self.own_table(NOTES_TABLE))];
+        let notes_table = self.own_table(NOTES_TABLE);
+        let of_it = |project: &str, dashboard: &DashboardName| project == note.project && *dashboard == note.dashboard;
+        let permissions = self.observed.permission_notes.iter().filter(|other| of_it(&other.project, &other.dashboard));
+        // The dashboard's own note goes last: as long as it is there, all of this is done again.
+        let mut forgetting: Vec<String> = permissions.map(|other| other.forgetting(&notes_table)).collect();
+        let schedules = self.observed.notes_of(&note.project, &note.dashboard);
+        forgetting.extend(schedules.map(|other| other.forgetting(&notes_table)));
+        forgetting.push(note.forgetting(&notes_table));
         self.trash(&note.dashboard, paths, forgetting)
     }
 
     fn trash(&mut self, dashboard: &DashboardName, paths: Vec<String>, forgetting: Vec<String>) -> StepId {
         let step = StepId::new(format!("trash {dashboard}"));
-        self.add(step.clone(), Action::Trash(TrashDashboard { dashboard: dashboard.clone(), paths, forgetting }));
+        let noted = self.observed.notes_of(&self.manifest.project, dashboard);
+        let schedules = noted.map(|note| note.place.id.clone()).collect();
+        let trash = TrashDashboard { dashboard: dashboard.clone(), paths, schedules, forgetting };
+        self.add(step.clone(), Action::Trash(trash));
         self.need_if_planned(&step, &publish_step(dashboard));
+        self.need_if_planned(&step, &StepId::new(format!("schedules of {dashboard}")));
         step
     }
 
@@ -391,20 +476,8 @@ impl<'a> Planner<'a> {
     fn note(&self, dashboard: &CompiledDashboard, expected: &Value) -> Note {
         let project = &self.manifest.project;
         let earlier = self.observed.note(project, &dashboard.name);
-        Note::of(project, &dashboard.name, dashboard_path(dashboard), expected, earlier)
-    }
-
-    /// Returns a dashboard's content as the workspace will show it: the service writes catalog and schema into every
-    /// dataset.
-    pub(super) fn expected(&self, dashboard: &CompiledDashboard) -> Value {
-        let mut content = dashboard.content.json().clone();
-        for dataset in content.get_mut("datasets").and_then(Value::as_array_mut).into_iter().flatten() {
-            if let Some(dataset) = dataset.as_object_mut() {
-                dataset.insert("catalog".to_owned(), json!(self.manifest.catalog));
-                dataset.insert("schema".to_owned(), json!(self.manifest.schema));
-            }
-        }
-        content
+        let in_place = self.observed.renamed.contains_key(&dashboard.name);
+        Note::of(project, &dashboard.name, dashboard_path(dashboard), expected, earlier, in_place)
     }
 
     /// Lets a step wait for what it reads, also through models that are not built now.
@@ -413,9 +486,11 @@ impl<'a> Planner<'a> {
             self.need_if_planned(step, &sync_step(connection));
         }
         for name in &reads.models {
-            let build = build_step(name);
-            if self.actions.contains_key(&build) {
-                self.graph.need(step.clone(), build);
+            let made = [build_step(name), defer_step(name)].into_iter().find(|made| self.actions.contains_key(made));
+            if let Some(made) = made {
+                self.graph.need(step.clone(), made);
+            } else if self.manifest.deferred(name).is_some() {
+                // What it rests on is elsewhere.
             } else if let Some(model) = self.manifest.models.get(name) {
                 self.need_reads(step, &model.reads);
             }
@@ -436,6 +511,18 @@ impl<'a> Planner<'a> {
     fn own_table(&self, name: &str) -> TableName {
         TableName::new(&self.manifest.catalog, &self.manifest.schema, name)
     }
+}
+
+/// Returns a dashboard's content as the workspace will show it: the service writes catalog and schema into every dataset.
+pub(super) fn expected(manifest: &Manifest, dashboard: &CompiledDashboard) -> Value {
+    let mut content = dashboard.content.json().clone();
+    for dataset in content.get_mut("datasets").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(dataset) = dataset.as_object_mut() {
+            dataset.insert("catalog".to_owned(), json!(manifest.catalog));
+            dataset.insert("schema".to_owned(), json!(manifest.schema));
+        }
+    }
+    content
 }
 
 /// Tells whether a table or view bears this project's marks.
@@ -512,6 +599,11 @@ fn sync_step(connection: &ConnectionName) -> StepId {
 
 fn build_step(model: &ModelName) -> StepId {
     StepId::new(format!("build {model}"))
+}
+
+/// Returns the step that lets a model be read from another environment.
+pub(super) fn defer_step(model: &ModelName) -> StepId {
+    StepId::new(format!("defer {model}"))
 }
 
 fn publish_step(dashboard: &DashboardName) -> StepId {

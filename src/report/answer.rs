@@ -70,6 +70,7 @@ impl Report for Answer {
             | EventKind::TableVersion { .. }
             | EventKind::StatementSending { .. }
             | EventKind::StatementAccepted { .. }
+            | EventKind::StatementStopped { .. }
             | EventKind::StepProgress { .. }
             | EventKind::SyncBaseline { .. }
             | EventKind::SourcesPinned { .. }

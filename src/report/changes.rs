@@ -87,12 +87,13 @@ pub(super) fn sum(plan: &DeployPlan) -> String {
     parts.join(", ")
 }
 
-const ORDER: [(Act, &str); 11] = [
+const ORDER: [(Act, &str); 12] = [
     (Act::Create, "to create"),
     (Act::Sync, "to sync"),
     (Act::Update, "to update"),
     (Act::Rebuild, "to rebuild"),
     (Act::Replace, "to replace"),
+    (Act::Defer, "to read from elsewhere"),
     (Act::Publish, "to publish"),
     (Act::Drop, "to drop"),
     (Act::Orphan, "left behind (--prune drops them)"),
@@ -105,6 +106,7 @@ fn mark(act: Act) -> (&'static str, Style) {
     match act {
         Act::Create => ("+", Style::new().green()),
         Act::Sync => (">", Style::new().cyan()),
+        Act::Defer => ("→", Style::new().cyan()),
         Act::Update | Act::Publish => ("~", Style::new().yellow()),
         Act::Rebuild | Act::Replace => ("±", Style::new().yellow()),
         Act::Drop => ("-", Style::new().red()),

@@ -12,7 +12,7 @@ use super::Report;
 use super::critical::CriticalPath;
 use super::grid::grid;
 use crate::event::{Event, EventKind, Failure, Outcome, QueryResult, RunResult, StepOutline};
-use crate::ids::{JobName, StepId};
+use crate::ids::{JobName, StatementId, StepId};
 
 /// Shows the progress of a run on the standard error.
 pub struct Terminal {
@@ -224,6 +224,11 @@ impl Report for Terminal {
             EventKind::TestFailed { step, test, warns, failing, sample } => {
                 self.test_failed(step, test, *warns, *failing, sample);
             }
+            EventKind::StatementStopped { step, statement, state } => {
+                if let Some(words) = not_stopped(statement, state.as_deref()) {
+                    self.line(&format!("  {} {step}: {words}", self.palette.bold.apply_to("warning:")));
+                }
+            }
             EventKind::StepFinished { step, outcome, milliseconds, .. } => self.finish(step, outcome, *milliseconds),
             EventKind::RunFinished { result, milliseconds } => self.end(*result, *milliseconds),
             EventKind::RunResumed { .. } => self.line(&self.palette.dim.apply_to("resumed").to_string()),
@@ -239,6 +244,21 @@ impl Report for Terminal {
     }
 }
 
+/// Says what became of a statement that was told to stop and is not known to have done so; nothing if it has.
+fn not_stopped(statement: &StatementId, state: Option<&str>) -> Option<String> {
+    match state {
+        Some("CANCELED" | "FAILED" | "CLOSED") => None,
+        Some("SUCCEEDED") => Some(format!("statement {statement} had done its work before it could be stopped")),
+        Some(state) => Some(format!(
+            "statement {statement} was told to stop and was last seen {}; the query history tells how it ended",
+            state.to_lowercase()
+        )),
+        None => Some(format!(
+            "statement {statement} was told to stop and did not answer; the query history tells how it ended"
+        )),
+    }
+}
+
 /// Writes a duration as people read it: `0.4 s`, `12.0 s`, `3:05 min`, `1:02:03 h`.
 pub fn duration(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
@@ -251,7 +271,16 @@ pub fn duration(milliseconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::duration;
+    use super::{duration, not_stopped};
+
+    #[test]
+    fn only_what_is_not_known_to_have_stopped_is_worth_a_word() {
+        let of = |state| not_stopped(&"s".into(), state).unwrap_or_default();
+        assert_eq!(of(Some("CANCELED")), "");
+        assert_eq!(of(Some("SUCCEEDED")), "statement s had done its work before it could be stopped");
+        assert!(of(Some("RUNNING")).contains("last seen running"));
+        assert!(of(None).contains("did not answer"));
+    }
 
     #[test]
     fn durations_read_as_people_write_them() {

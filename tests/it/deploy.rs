@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Project, Served, deploy_at, kiln_at};
 
 /// A tiny project with a dashboard, whose environment is a served workspace.
-fn project(served: &Served) -> Project {
+pub(crate) fn project(served: &Served) -> Project {
     let project = Project::tiny();
     project.point_at(served);
     project.write(
@@ -30,12 +30,13 @@ fn project(served: &Served) -> Project {
 
 /// Returns the changes of a plan as `act kind name`.
 #[track_caller]
-fn planned(project: &Project, served: &Served, args: &[&str]) -> Vec<String> {
+pub(crate) fn planned(project: &Project, served: &Served, args: &[&str]) -> Vec<String> {
     changes(project, served, args).iter().map(short).collect()
 }
 
+/// Returns the changes of a plan.
 #[track_caller]
-fn changes(project: &Project, served: &Served, args: &[&str]) -> Vec<Value> {
+pub(crate) fn changes(project: &Project, served: &Served, args: &[&str]) -> Vec<Value> {
     let ran = kiln_at(project, served, &[&["plan", "--output", "json"], args].concat());
     let line =
         ran.stdout.lines().find(|line| line.contains("\"event\":\"plan\"")).unwrap_or_else(|| panic!("{}", ran.stderr));
@@ -43,7 +44,7 @@ fn changes(project: &Project, served: &Served, args: &[&str]) -> Vec<Value> {
     plan["changes"].as_array().expect("it lists changes").clone()
 }
 
-fn short(change: &Value) -> String {
+pub(crate) fn short(change: &Value) -> String {
     let text = |key: &str| change[key].as_str().unwrap_or_default().to_owned();
     format!("{} {} {}", text("act"), text("kind"), text("name"))
 }
@@ -181,11 +182,11 @@ fn what_left_the_project_is_listed_and_dropped_only_when_told() {
     project.write("sql/apart.sql", "SELECT count(*) AS n FROM stg_orders\n");
     deploy_at(&project, &served, &[]);
     std::fs::remove_file(project.path().join("sql/apart.sql")).expect("it can be removed");
-    project.replace("jobs.yaml", "title: Sales", "title: Sales of today");
+    project.replace("jobs.yaml", "folder: /Shared/Tiny", "folder: /Shared/Board");
     let left = ["orphan table main.tiny.apart", "orphan dashboard /Shared/Tiny/Sales.lvdash.json"];
     assert_eq!(
         planned(&project, &served, &[]),
-        [&["create dashboard /Shared/Tiny/Sales of today.lvdash.json"], left.as_slice()].concat()
+        [&["create dashboard /Shared/Board/Sales.lvdash.json"], left.as_slice()].concat()
     );
     assert_eq!(kiln_at(&project, &served, &["deploy"]).status, 0);
     assert_eq!(planned(&project, &served, &[]), left, "they are not forgotten");
@@ -194,7 +195,7 @@ fn what_left_the_project_is_listed_and_dropped_only_when_told() {
     let tables = served.sql("SHOW TABLES IN main.tiny").to_string();
     assert!(!tables.contains("apart"), "{tables}");
     assert_eq!(served.get("/api/2.0/workspace/get-status?path=/Shared/Tiny/Sales.lvdash.json").0, 404);
-    assert_eq!(served.get("/api/2.0/workspace/get-status?path=/Shared/Tiny/Sales%20of%20today.lvdash.json").0, 200);
+    assert_eq!(served.get("/api/2.0/workspace/get-status?path=/Shared/Board/Sales.lvdash.json").0, 200);
 }
 
 #[test]

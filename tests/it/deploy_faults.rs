@@ -28,7 +28,7 @@ fn a_deploy_killed_at_any_request_is_completed_by_the_next() {
         let folder = format!("/Shared/{schema}");
         project.write(
             "jobs.yaml",
-            &format!("{jobs}dashboards:\n  d: {{file: dashboards/d.lvdash.json, folder: {folder}}}\n"),
+            &format!("{jobs}dashboards:\n  d: {{file: dashboards/d.lvdash.json, folder: {folder}, permissions: {{finance: CAN_READ}}, schedules: {{daily: {{cron: 0 6 * * *, timezone: UTC, subscribers: [ada@example.test]}}}}}}\n"),
         );
         project.replace("jobs.yaml", "  daily: {", "  daily: {schedule: {cron: \"0 6 * * *\", timezone: UTC}, ");
         project
@@ -70,6 +70,18 @@ fn state(served: &Served, schema: &str) -> serde_json::Value {
     let (status, object) = served.get(&format!("/api/2.0/workspace/get-status?path=/Shared/{schema}/d.lvdash.json"));
     let id = object["resource_id"].as_str().unwrap_or_default().to_owned();
     let published = served.get(&format!("/api/2.0/lakeview/dashboards/{id}/published")).0;
+    let access = served.get(&format!("/api/2.0/permissions/dashboards/{id}")).1["access_control_list"].clone();
+    let at = format!("/api/2.0/lakeview/dashboards/{id}/schedules");
+    let schedules = served.get(&at).1["schedules"].clone();
+    let schedules: Vec<Option<usize>> = schedules
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|one| {
+            let schedule = one["schedule_id"].as_str().unwrap_or_default();
+            served.get(&format!("{at}/{schedule}/subscriptions")).1["subscriptions"].as_array().map(Vec::len)
+        })
+        .collect();
     let name = format!("/api/2.2/jobs/list?expand_tasks=true&name=tiny:%20daily%20(main.{schema})");
     let jobs = served.get(&name).1["jobs"].clone();
     let tasks: Vec<usize> = jobs
@@ -80,5 +92,55 @@ fn state(served: &Served, schema: &str) -> serde_json::Value {
         .collect();
     let rows = served.sql(&format!("SELECT * FROM main.{schema}.totals ORDER BY customer"));
     let writes = served.sql(&format!("DESCRIBE HISTORY main.{schema}.totals"));
-    json!({"tables": tables, "dashboard": status, "published": published, "rows": rows, "jobs": tasks, "writes": writes.as_array().map(Vec::len)})
+    json!({"tables": tables, "dashboard": status, "published": published, "access": access, "schedules": schedules, "rows": rows, "jobs": tasks, "writes": writes.as_array().map(Vec::len)})
+}
+
+#[test]
+fn a_renaming_killed_at_any_request_is_completed_by_the_next() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let killer = Killer::before(&served);
+    let project = Project::tiny();
+    project.replace(
+        "jobs.yaml",
+        "  local: {workspace: local, catalog: main, schema: tiny, default: true}",
+        &format!(
+            "  prod: {{host: \"{0}\", fivetran: \"{0}\", catalog: main, schema: tiny, default: true}}",
+            killer.url
+        ),
+    );
+    project.write(
+        "dashboards/d.lvdash.json",
+        &json!({"datasets": [], "pages": [{"name": "p", "displayName": "P"}]}).to_string(),
+    );
+    let jobs = project.read("jobs.yaml");
+    project
+        .write("jobs.yaml", &format!("{jobs}dashboards:\n  d0: {{file: dashboards/d.lvdash.json, folder: /Shared}}\n"));
+    let deploy = ["deploy", "--concurrency", "1"];
+    let (ran, _) = killer.run(&project, &served.token, &deploy, None);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let id_of = |title: &str| {
+        served.get(&format!("/api/2.0/workspace/get-status?path=/Shared/{title}.lvdash.json")).1["resource_id"].clone()
+    };
+    let id = id_of("d0");
+    project.replace("jobs.yaml", "  d0: {", "  d1: {");
+    let (ran, requests) = killer.run(&project, &served.token, &deploy, None);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert_eq!(id_of("d1"), id);
+    let (mut name, mut killed) = (1, 0);
+    for n in 1..=requests {
+        for moment in [Moment::Before, Moment::After] {
+            project.replace("jobs.yaml", &format!("  d{name}: {{"), &format!("  d{}: {{", name + 1));
+            name += 1;
+            let (ran, _) = killer.run(&project, &served.token, &deploy, Some((n, moment)));
+            killed += usize::from(ran.status != 0);
+            let (ran, _) = killer.run(&project, &served.token, &deploy, None);
+            assert_eq!(ran.status, 0, "{n} {moment:?}:\n{}{}", ran.stdout, ran.stderr);
+            let (plan, _) = killer.run(&project, &served.token, &["plan"], None);
+            assert!(plan.stdout.starts_with("nothing to do"), "{n} {moment:?}:\n{}", plan.stdout);
+            assert_eq!(id_of(&format!("d{name}")), id, "{n} {moment:?}");
+            assert_eq!(id_of(&format!("d{}", name - 1)), serde_json::Value::Null, "{n} {moment:?}");
+        }
+    }
+    assert!(killed > 20, "only {killed} of {requests} requests were killed");
 }

@@ -6,8 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kiln::databricks::Held;
 use kiln::databricks::wire::{
-    CreateDashboard, CreateSchema, ExportFormat, JobSettings, Publish, StatementRequest, UpdateDashboard,
+    CreateDashboard, CreateSchema, DashboardSchedule, ExportFormat, JobSettings, Publish, StatementRequest,
+    Subscription, UpdateDashboard,
 };
 use kiln::fivetran::wire::{CreateConnection, SchemaConfig, UpdateConnection};
 use kiln::http::{Class, Options, RetryPolicy, base_address};
@@ -73,6 +75,18 @@ fn kinds() -> Vec<Kind> {
         kind!("trash dashboard", once, {}, |c| c.databricks.lakeview().trash(&DashboardId::new("d"))),
         kind!("publish", harmless, {"embed_credentials": false}, |c| c.databricks.lakeview().publish(&DashboardId::new("d"), &Publish::default())),
         kind!("get published", harmless, {"embed_credentials": false}, |c| c.databricks.lakeview().get_published(&DashboardId::new("d"))),
+        kind!("permissions of a dashboard", harmless, {"access_control_list": []}, |c| c.databricks.permissions().of_dashboard(&DashboardId::new("d"))),
+        kind!("update permissions", harmless, {"access_control_list": []}, |c| c.databricks.permissions().update(&DashboardId::new("d"), &Held::new())),
+        kind!("replace permissions", harmless, {"access_control_list": []}, |c| c.databricks.permissions().replace(&DashboardId::new("d"), &Held::new())),
+        kind!("schedules of a dashboard", harmless, {"schedules": []}, |c| c.databricks.schedules(&DashboardId::new("d")).list()),
+        kind!("create schedule of a dashboard", once, {"cron_schedule": {"quartz_cron_expression": "", "timezone_id": ""}}, |c| c.databricks.schedules(&DashboardId::new("d")).create(&DashboardSchedule::default())),
+        kind!("update schedule of a dashboard", harmless, {"cron_schedule": {"quartz_cron_expression": "", "timezone_id": ""}}, |c| c.databricks.schedules(&DashboardId::new("d")).update("s", &DashboardSchedule::default())),
+        kind!("delete schedule of a dashboard", harmless, {}, |c| c.databricks.schedules(&DashboardId::new("d")).delete("s")),
+        kind!("subscriptions", harmless, {"subscriptions": []}, |c| c.databricks.schedules(&DashboardId::new("d")).subscriptions("s")),
+        kind!("subscribe", once, {"subscriber": {}}, |c| c.databricks.schedules(&DashboardId::new("d")).subscribe("s", &Subscription::default())),
+        kind!("unsubscribe", harmless, {}, |c| c.databricks.schedules(&DashboardId::new("d")).unsubscribe("s", "t")),
+        kind!("user by name", harmless, {"Resources": []}, |c| c.databricks.recipients().user("a@b")),
+        kind!("notification destinations", harmless, {"results": []}, |c| c.databricks.recipients().destinations()),
         kind!("mkdirs", harmless, {}, |c| c.databricks.workspace().mkdirs("/a")),
         kind!("get status", harmless, {"path": "/a", "object_type": "FILE"}, |c| c.databricks.workspace().get_status("/a")),
         kind!("import", harmless, {}, |c| c.databricks.workspace().import("/a", b"x", ExportFormat::Auto)),

@@ -15,7 +15,10 @@ mod cohort_sql;
 #[cfg(feature = "local")]
 mod data_tests;
 mod databricks_client;
+#[cfg(feature = "local")]
+mod defer;
 mod deploy;
+mod deploy_dashboards;
 mod deploy_faults;
 mod doctor;
 #[cfg(feature = "local")]

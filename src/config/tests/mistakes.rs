@@ -441,3 +441,47 @@ fn what_is_kept_of_a_connection_is_checked() {
         &["4:118 error `password` looks like a secret"],
     );
 }
+
+#[test]
+fn permissions_and_schedules_of_dashboards_are_checked() {
+    for (yaml, expected) in [
+        (
+            "dashboards: {a: {file: dashboards/retention.lvdash.json, folder: /S, permissions: {finance: CAN_RED}}}\n",
+            "4:93 error there is no permission of dashboards named `CAN_RED` (Did you mean `CAN_READ`?)",
+        ),
+        (
+            "dashboards: {a: {file: dashboards/retention.lvdash.json, folder: /S, permissions: {finance: [CAN_READ]}}}\n",
+            "4:93 error the permission of `finance` must be a text, not a list",
+        ),
+        (
+            "dashboards: {a: {file: dashboards/retention.lvdash.json, folder: /S, permissions: {finance: CAN_READ, 'group:finance': NONE}}}\n",
+            "4:103 error `finance` stands twice in `permissions`",
+        ),
+        (
+            "dashboards: {a: {file: dashboards/retention.lvdash.json, folder: /S, permissions: {'user:': CAN_READ}}}\n",
+            "4:84 error a permission without a name",
+        ),
+        (
+            "dashboards: {a: {file: dashboards/retention.lvdash.json, folder: /S, schedules: {w: {cron: 0 8 * * 9, timezone: UTC}}}}\n",
+            "4:92 error `0 8 * * 9` is not a schedule: there is no day of the week `9`",
+        ),
+        (
+            "dashboards: {a: {file: dashboards/retention.lvdash.json, folder: /S, schedules: {w: {cron: 0 8 * * 1, timezone: CET}}}}\n",
+            "4:113 error `CET` is not the name of a time zone",
+        ),
+        (
+            "dashboards: {a: {file: dashboards/retention.lvdash.json, folder: /S, schedules: {w: {timezone: UTC}}}}\n",
+            "4:85 error schedule `w` has no `cron`",
+        ),
+        (
+            "dashboards: {a: {file: dashboards/retention.lvdash.json, folder: /S, schedules: {w: {cron: 0 8 * * 1, timezone: UTC, subscribers: [a@b.c, A@B.c]}}}}\n",
+            "4:139 error `A@B.c` stands twice in `subscribers`",
+        ),
+        (
+            "dashboards: {a: {file: dashboards/retention.lvdash.json, folder: /S, schedules: {'w x': {cron: 0 8 * * 1, timezone: UTC}}}}\n",
+            "4:82 error `w x` cannot be the name of a schedule",
+        ),
+    ] {
+        check(yaml, &[expected]);
+    }
+}

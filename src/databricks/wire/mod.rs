@@ -3,16 +3,19 @@
 //!
 //! Unknown fields are ignored, enums are open, and an absent field stays absent when it is written again.
 
+mod access;
 mod error;
 mod identity;
 mod jobs;
 mod lakeview;
 mod login;
+mod schedules;
 mod statements;
 mod unity;
 mod warehouses;
 mod workspace;
 
+pub use access::{Access, AccessRequest, AccessWish, HeldPermission, ObjectAccess};
 pub use error::{ErrorBody, ErrorDetail};
 pub use identity::{Email, Group, Me};
 pub use jobs::{
@@ -24,6 +27,10 @@ pub use lakeview::{
     CreateDashboard, Dashboard, DashboardList, LifecycleState, Publish, Published, Revert, UpdateDashboard,
 };
 pub use login::{AzToken, CliToken, GithubToken, HostConfig, OauthError, OauthServer, OauthToken};
+pub use schedules::{
+    DashboardSchedule, Destination, DestinationList, DestinationSubscriber, ScheduleList, Subscriber, Subscription,
+    SubscriptionList, UserList, UserSubscriber,
+};
 pub use statements::{
     ChunkInfo, ColumnInfo, Disposition, ExternalLink, Format, HistoryPage, HistoryQuery, Manifest, OnWaitTimeout,
     Parameter, QueryTag, ResultData, ResultSchema, ServiceError, StatementRequest, StatementResponse, StatementState,

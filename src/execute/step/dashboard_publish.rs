@@ -38,6 +38,7 @@ pub(super) async fn run(dashboard: &PublishDashboard, context: &Context, reporte
     let spec = DashboardSpec {
         folder: dashboard.folder.clone(),
         title: dashboard.title.clone(),
+        former: dashboard.former.clone(),
         serialized: dashboard.content.clone(),
         contents: Arc::new(Planned(dashboard.clone())),
         warehouse: context.connected.warehouse.clone(),
@@ -46,7 +47,12 @@ pub(super) async fn run(dashboard: &PublishDashboard, context: &Context, reporte
         embed_credentials: dashboard.embed_credentials,
     };
     // A deploy is a few short requests of which each leaves the dashboard old or new, so an interrupt lets it end.
-    match client.lakeview().deploy(&spec).await {
+    let deployed = async {
+        let deployed = client.lakeview().deploy(&spec).await?;
+        run_all(&dashboard.settling, context, reporter).await?;
+        Ok::<_, Error>(deployed)
+    };
+    match deployed.await {
         Ok(deployed) => {
             reporter
                 .tell(EventKind::DashboardPublished {
@@ -64,6 +70,7 @@ pub(super) async fn run(dashboard: &PublishDashboard, context: &Context, reporte
                 (Change::Unchanged, false) => "unchanged",
             })
         }
+        Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
         Err(error) => {
             let message = format!("dashboard `{}`: {error}", dashboard.dashboard);
             Finished::failed(failure(message, error.help(), error.class()))

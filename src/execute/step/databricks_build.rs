@@ -175,6 +175,11 @@ pub(super) async fn statement(sql: String, read_only: bool, context: &Context, r
     let earlier = context.earlier.statement(reporter.step(), &text).filter(|_| !read_only);
     let mut told = Told { reporter, text: text.clone(), read_only, mark: None, id: None, followed };
     let mut result = send(&statement, earlier, context, &mut told).await;
+    if let Err(Error::Interrupted { statement_id: Some(statement), state }) = &result {
+        let state = state.as_ref().map(|state| state.as_str().to_owned());
+        let step = reporter.step().clone();
+        reporter.tell(EventKind::StatementStopped { step, statement: statement.clone(), state }).await;
+    }
     drop(permit);
     if let Err(Error::Canceled(_)) = result
         && let Some(who) = who_cancelled(context).await

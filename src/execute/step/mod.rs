@@ -1,12 +1,15 @@
 //! What steps do, one file a kind, and what all of them share.
 
 mod arrival;
+mod dashboard_permissions;
 mod dashboard_publish;
 mod dashboard_query;
+mod dashboard_schedules;
 mod dashboard_trash;
 mod databricks_alter;
 mod databricks_audit;
 mod databricks_build;
+mod databricks_defer;
 mod databricks_increment;
 mod databricks_job;
 mod databricks_pin;
@@ -163,7 +166,10 @@ pub(super) async fn carry_out(action: Action, context: &Context, reporter: &Repo
         Action::Pin(tables) => databricks_pin::run(&tables, context, reporter).await,
         Action::Build(model) => databricks_build::run(&model, context, reporter).await,
         Action::Backfill(model) => databricks_build::backfill(&model, context, reporter).await,
+        Action::Defer(defer) => databricks_defer::run(&defer, context, reporter).await,
         Action::Publish(dashboard) => dashboard_publish::run(&dashboard, context, reporter).await,
+        Action::Grant(grant) => dashboard_permissions::run(&grant, context, reporter).await,
+        Action::Send(work) => dashboard_schedules::run(&work, context, reporter).await,
         Action::Query(query) => dashboard_query::run(&query, context, reporter).await,
         Action::Restore(restore) => databricks_version::restore(&restore, context, reporter).await,
         Action::Alter(alter) => databricks_alter::run(&alter, context, reporter).await,

@@ -1,5 +1,6 @@
 //! The routes of both vendors' APIs, and what every request passes on its way to them.
 
+mod access;
 mod extract;
 mod form;
 mod history;
@@ -7,6 +8,7 @@ mod jobs;
 mod lakeview;
 mod me;
 mod oidc;
+mod schedules;
 mod statements;
 mod unity;
 mod warehouses;
@@ -48,6 +50,8 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .merge(workspace::router())
         .merge(jobs::router())
         .merge(lakeview::router())
+        .merge(access::router())
+        .merge(schedules::router())
         .merge(unity::router())
         .with_state(Arc::clone(&app))
         .merge(app.fivetran.router())

@@ -29,6 +29,7 @@ fn spec() -> DashboardSpec {
     DashboardSpec {
         folder: "/Workspace/Shared/Retention".into(),
         title: "Retention".into(),
+        former: None,
         serialized: r#"{"datasets":[{"name":"d","query":"SELECT 1"}],"pages":[{"name":"p"}]}"#.into(),
         contents: Arc::new(Sent { edited: false }),
         warehouse: WarehouseId::new("w"),

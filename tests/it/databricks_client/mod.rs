@@ -3,6 +3,7 @@
 
 mod dashboards;
 mod lost_answers;
+mod permissions;
 mod places;
 mod statements;
 

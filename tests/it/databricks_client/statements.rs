@@ -226,3 +226,26 @@ async fn what_befalls_a_statement_on_its_way_is_borne_or_told() {
         assert_eq!((error.class(), requests(&server).await.len()), (class, 1));
     }
 }
+
+#[tokio::test]
+async fn a_statement_of_ten_minutes_takes_131_requests() {
+    let server = MockServer::start().await;
+    let (client, clock) = client(&server.uri());
+    mount(&server, "POST", STATEMENTS, [state("PENDING")]).await;
+    let wall = clock.clone();
+    Mock::given(method("GET"))
+        .and(path(STATEMENT))
+        .respond_with(move |_: &Request| {
+            let over = wall.slept().as_secs() >= 600;
+            let (status, body) = if over { succeeded(json!([["1"]]), 1, None) } else { state("RUNNING") };
+            ResponseTemplate::new(status).set_body_json(body)
+        })
+        .mount(&server)
+        .await;
+    let cancel = CancellationToken::new();
+    client.statements().execute(&statement(), &cancel, &mut |_: Progress| {}).await.unwrap();
+    // Pauses of 50 ms that grow by half up to 5 s: 12 take 0.05 · (1.5¹² - 1) / 0.5 = 12.87 s, and 118 more the rest of
+    // 600 s. One request besides sends the statement.
+    assert_eq!(requests(&server).await.len(), 1 + 12 + 118);
+    assert_eq!(clock.slept().as_secs(), 602);
+}

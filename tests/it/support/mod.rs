@@ -309,6 +309,20 @@ impl Served {
         assert_eq!(status, 200, "{answer}");
     }
 
+    /// Replaces something in it.
+    #[track_caller]
+    pub(crate) fn put(&self, path: &str, body: &serde_json::Value) {
+        let (status, answer) = self.ask(reqwest::Method::PUT, path, Some(body));
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// Deletes something in it.
+    #[track_caller]
+    pub(crate) fn delete(&self, path: &str) {
+        let (status, answer) = self.ask(reqwest::Method::DELETE, path, None);
+        assert_eq!(status, 200, "{answer}");
+    }
+
     /// Asks it to do something, which must succeed, and returns the answer.
     #[track_caller]
     pub(crate) fn ask_for(&self, path: &str, body: &serde_json::Value) -> serde_json::Value {
