@@ -16,7 +16,7 @@ fn the_first_run_syncs_builds_publishes_and_shows_the_answer() {
         "{}",
         ran.stdout
     );
-    assert!(ran.stdout.contains("Cohort   Months since first purchase"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("Cohort   Periods since first purchase"), "{}", ran.stdout);
     let page = std::fs::read_to_string(project.path().join(".kiln/pages/retention.html")).unwrap();
     assert!(page.contains("<title>"), "the page is HTML");
     assert!(!ran.stderr.contains('\u{1b}'), "piped output has no terminal codes");
