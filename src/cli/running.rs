@@ -11,11 +11,11 @@ use super::journal::Journal;
 use super::output::{Format, Output};
 use crate::config::Project;
 use crate::databricks::{self, Progress, Statement};
-use crate::event::{Author, Event, Insistence, RunResult, standing};
+use crate::event::{Author, Event, EventKind, Insistence, RunResult, standing};
 use crate::execute::{self, Earlier};
 use crate::fivetran::sync::Delivered;
 use crate::ids::{ConnectionName, RunId, TableName};
-use crate::plan::{Action, HISTORY_TABLE, RunPlan};
+use crate::plan::{Action, HISTORY_TABLE, RunPlan, history_creation};
 use crate::report::answer::Answer;
 use crate::report::history::History;
 use crate::report::json::JsonLines;
@@ -78,23 +78,26 @@ pub(super) async fn carry_out(
     let history = TableName::new(&plan.catalog, &plan.schema, HISTORY_TABLE);
     let page = plan.job.as_ref().map(|job| kiln_dir(project).join("pages").join(format!("{job}.html")));
     let mut reports = Reports::new(output, journal);
+    if earlier.iter().any(|event| matches!(event.kind, EventKind::RunSoFar { .. })) {
+        reports.history.begun_before();
+    }
     standing(&earlier).iter().for_each(|event| reports.show(event));
     let earlier = Earlier::of(&earlier);
     let (result, reports) = tokio::join!(
         execute::run(plan, environment.connected.clone(), settings, earlier, events, cancel),
-        reports.listen(received)
+        reports.listen(received, &history, environment, output)
     );
     interrupts.abort();
-    if writes && let Err(error) = keep_history(&reports.history, &history, environment).await {
+    if writes && let Err(error) = keep_history(reports.history.at_end(&history), &history, environment).await {
         output.status(&format!("warning: the run is missing in {history}: {error}"));
     }
     reports.finish(result, page, output);
     result
 }
 
-/// Adds a run to the history of its environment, and makes the table if this is the first.
+/// Adds to the history of an environment, and makes the table if this is the first that it gets.
 async fn keep_history(
-    history: &History,
+    statements: Vec<String>,
     table: &TableName,
     environment: &Environment,
 ) -> Result<(), databricks::Error> {
@@ -104,11 +107,11 @@ async fn keep_history(
         let (statements, never) = (environment.connected.databricks.statements(), CancellationToken::new());
         statements.execute(&statement, &never, &mut |_: Progress| {}).await.map(drop)
     };
-    for insertion in history.insertions(table) {
-        match run(insertion.clone()).await {
+    for statement in statements {
+        match run(statement.clone()).await {
             Err(databricks::Error::Statement(error)) if error.is_missing_table() => {
-                run(History::creation(table)).await?;
-                run(insertion).await?;
+                run(history_creation(table)).await?;
+                run(statement).await?;
             }
             ended => ended?,
         }
@@ -137,8 +140,20 @@ impl Reports {
         }
     }
 
-    async fn listen(mut self, mut events: mpsc::Receiver<Event>) -> Self {
+    async fn listen(
+        mut self,
+        mut events: mpsc::Receiver<Event>,
+        history: &TableName,
+        environment: &Environment,
+        output: &Output,
+    ) -> Self {
         while let Some(event) = events.recv().await {
+            // Before the journal has it, for then the step goes on and asks.
+            if matches!(event.kind, EventKind::RunSoFar { .. })
+                && let Err(error) = keep_history(self.history.so_far(history), history, environment).await
+            {
+                output.status(&format!("warning: this run is missing in {history}, and where that is shown: {error}"));
+            }
             self.journal.event(&event);
             self.show(&event);
         }

@@ -12,6 +12,7 @@ mod connection_config;
 mod deploy;
 mod destroy;
 mod fingerprint;
+mod history;
 mod increment;
 mod landed;
 mod marks;
@@ -40,8 +41,9 @@ pub use connection::{
 pub use connection_config::SentConfig;
 pub use deploy::deploy;
 pub use destroy::destroy;
+pub use history::history_creation;
 pub use landed::LandedTable;
-pub use marks::{HISTORY_TABLE, JobNote, LOCK_TABLE, Marks, NOTES_TABLE, Note};
+pub use marks::{JobNote, LOCK_TABLE, Marks, NOTES_TABLE, Note};
 pub use observed::{Lock, Observed, ObservedDashboard, ObservedTable, Published, TableKind};
 pub use pins::{Gaps, Inputs, Pinned, Version, Versions, Written};
 pub use replication::{
@@ -56,3 +58,5 @@ pub use scheduled::{
 pub use statement::{properties, statement};
 pub use steps::{Consent, RunPlan, dashboard_path};
 pub use unit_test::{UnitTestPlan, unit_test};
+
+pub use crate::manifest::HISTORY_TABLE;

@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::connection::Sighting;
-use super::marks::{self, HISTORY_TABLE, JobNote, LOCK_TABLE, Marks, NEW_PREFIX, NOTES_TABLE, Note};
+use super::marks::{self, JobNote, LOCK_TABLE, Marks, NEW_PREFIX, NOTES_TABLE, Note};
 use super::scheduled::ObservedJob;
 use crate::ids::{ConnectionName, DashboardId, DashboardName, TableName, WarehouseId};
+use crate::manifest::HISTORY_TABLE;
 
 /// What is there.
 #[derive(Clone, Debug, Default)]

@@ -12,6 +12,7 @@ use super::action::{
 use super::audit::{audit, new_version};
 use super::compare::{differences, in_place_differences};
 use super::connection::{KeepConnection, RemoveConnection, Sighting, schema_of};
+use super::history::history_creation;
 use super::increment::increment;
 use super::landed::landed_by;
 use super::marks::{self, NEW_PREFIX, NOTES_TABLE, Note};
@@ -25,7 +26,7 @@ use crate::graph::Graph;
 use crate::ids::{
     ConnectionName, DashboardName, Fingerprint, JobName, ModelName, StepId, TableName, quote_identifier, workspace_path,
 };
-use crate::manifest::{CompiledDashboard, CompiledModel, Manifest, Reads};
+use crate::manifest::{CompiledDashboard, CompiledModel, HISTORY_TABLE, Manifest, Reads};
 
 /// Steps, ready to be carried out.
 #[derive(Clone, Debug)]
@@ -317,7 +318,10 @@ impl<'a> Planner<'a> {
         let note = self.note(dashboard, &expected);
         let noted =
             earlier.is_some_and(|earlier| earlier.path == note.path && earlier.sent.first() == note.sent.first());
-        let noting = if noted { Vec::new() } else { note.statements(&self.own_table(NOTES_TABLE)) };
+        let mut noting = if noted { Vec::new() } else { note.statements(&self.own_table(NOTES_TABLE)) };
+        if dashboard.reads_history && !self.observed.has_history {
+            noting.push(history_creation(&self.own_table(HISTORY_TABLE)));
+        }
         self.add(
             step.clone(),
             Action::Publish(Box::new(PublishDashboard {
@@ -344,7 +348,11 @@ impl<'a> Planner<'a> {
             .into_iter()
             .map(|q| WidgetStatement { widget: q.widget, query: q.path, sql: q.sql })
             .collect();
-        self.add(query.clone(), Action::Query(QueryDashboard { dashboard: dashboard.name.clone(), statements }));
+        let reads_history = dashboard.reads_history;
+        self.add(
+            query.clone(),
+            Action::Query(QueryDashboard { dashboard: dashboard.name.clone(), statements, reads_history }),
+        );
         self.graph.need(query, publish_step(&dashboard.name));
     }
 

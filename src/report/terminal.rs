@@ -222,7 +222,9 @@ impl Report for Terminal {
             | EventKind::WidgetQueried { .. }
             | EventKind::SyncBaseline { .. }
             | EventKind::SyncDelivered { .. }
-            | EventKind::SourcesPinned { .. } => {}
+            | EventKind::SourcesPinned { .. }
+            | EventKind::RunSoFar { .. }
+            | EventKind::Tested { .. } => {}
         }
     }
 }

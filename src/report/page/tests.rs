@@ -94,7 +94,7 @@ fn the_page_loads_nothing_and_runs_only_its_own_scripts() {
     assert!(own.contains("Do customers come back, and how soon?"));
     assert!(own.contains("Time to second purchase, by cohort"));
     assert!(own.contains("Filters act in the workspace"));
-    assert_eq!(own.matches("role=\"tab\"").count(), 4, "the page of global filters is no tab");
+    assert_eq!(own.matches("role=\"tab\"").count(), 5, "the page of global filters is no tab");
 }
 
 #[test]
