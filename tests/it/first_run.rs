@@ -194,7 +194,7 @@ fn the_page_tells_how_fresh_its_figures_are_and_what_was_tested_from_the_first_r
         "    tests: [{expression: \"cohort_size < 0\"}, {expression: \"revenue >= 0\"}]",
     );
     project.kiln(&["sync-and-refresh"]).fails_with(4, &["cohort_size < 0"]);
-    let ran = project.kiln(&["dashboard", "preview", "--export", "data.html"]);
+    let ran = project.kiln(&["dashboard", "preview", "--export", "data.html", "--page", "Data"]);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     let page = std::fs::read_to_string(project.path().join("data.html")).unwrap();
     let tests = table(&page, "Tests, model by model");

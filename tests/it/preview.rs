@@ -192,7 +192,7 @@ fn a_pdf_is_printed_by_the_browser_that_is_here() {
     };
     export("/nowhere").fails_with(6, &["printed by a browser, and none was found", "Install Chromium"]);
     assert!(!project.path().join("board.pdf").exists());
-    project.kiln(&["dashboard", "preview", "--export", "board.doc"]).fails_with(2, &["as .html or as .pdf"]);
+    project.kiln(&["dashboard", "preview", "--export", "board.doc"]).fails_with(2, &["as .html, .pdf or .png"]);
     let path = std::env::var("PATH").expect("there is a path");
     if !std::env::split_paths(&path).any(|folder| folder.join("chromium").exists()) {
         eprintln!("skipped: no Chromium is here");
@@ -206,6 +206,37 @@ fn a_pdf_is_printed_by_the_browser_that_is_here() {
     let sheets =
         pdf.windows(12).filter(|text| text.starts_with(b"/Type /Page\n") || text.starts_with(b"/Type /Page ")).count();
     assert!(sheets >= 4, "{sheets} sheets");
+}
+
+#[test]
+fn each_page_becomes_a_picture_as_tall_as_it_is() {
+    if crate::browser::browser().is_none() {
+        return;
+    }
+    let project = shop();
+    let export = |more: &[&str]| project.kiln(&[&["dashboard", "preview", "--export", "board.png"], more].concat());
+    export(&["--page", "Cohort"]).fails_with(2, &["no page `Cohort`", "Did you mean `Cohorts`?"]);
+    let size = |file: &str| {
+        let picture = std::fs::read(project.path().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert!(picture.starts_with(b"\x89PNG\r\n\x1a\n"), "{file}");
+        let number = |at: usize| u32::from_be_bytes(picture[at..at + 4].try_into().expect("four bytes"));
+        (number(16), number(20))
+    };
+    let ran = export(&["--page", "cohorts"]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let alone = size("board.png");
+    let ran = export(&[]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let made: Vec<&str> = ran.stderr.lines().filter_map(|line| line.strip_prefix("page: ")).collect();
+    let pages =
+        ["board-1-overview.png", "board-2-cohorts.png", "board-3-second-purchase.png", "board-4-opportunities.png"];
+    assert_eq!(made[..4], pages);
+    let heights: Vec<u32> = pages.iter().map(|page| size(page).1).collect();
+    assert!(pages.iter().all(|page| size(page).0 == 2800) && alone.0 == 2800);
+    // Rows of 48 and gaps of 14 pixels, twice as many in the picture, and the head above; taller where a table is.
+    let least = |rows: u32| 2 * (rows * 62 - 14);
+    assert!(heights[1] > least(41) && heights[1] < 2 * least(41), "{heights:?}");
+    assert!(heights[2] < heights[1] && alone.1 < heights[1], "{heights:?}, alone {alone:?}");
 }
 
 /// A running `kiln dashboard preview`; ended when it is dropped.

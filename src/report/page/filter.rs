@@ -25,7 +25,7 @@ fn caption(widget: &Widget, spec: &Spec) -> String {
     let exclude = spec.json["exclude"].as_bool() == Some(true) && selection != Selection::All;
     let words = if exclude { format!("not {words}") } else { words };
     format!(
-        "<span class=\"filter\" title=\"Filters act in the workspace; this page shows their defaults.\"><span>{}</span> <b>{}</b></span>",
+        "<span class=\"filter\" title=\"Filters act in the workspace; this page was made with what they say here.\"><span>{}</span> <b>{}</b></span>",
         escape(title),
         escape(&words)
     )
