@@ -316,6 +316,12 @@ fn the_served_page_answers_choices_and_follows_files_and_runs() {
     ] {
         assert!(html.contains(control), "{control}");
     }
+    // One kind of periods is always chosen: figures of several would be mixed up.
+    for asked in ["", "?filter-period="] {
+        let html = preview.page(asked);
+        assert!(html.contains("name=\"filter-period\" value=\"month\" checked>"), "{asked}");
+        assert!(!html.contains("name=\"filter-period\" value=\"\""), "{asked}");
+    }
     let html = preview.page("?filter-channel=email&filter-country=DE&filter-country=AT&nonsense=1");
     assert_eq!(customers(&html), chosen);
     assert!(html.contains("value=\"email\" checked>"));

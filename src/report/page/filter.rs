@@ -55,7 +55,7 @@ fn live(control: &Control, choices: &[String]) -> String {
             let many = control.kind == ControlKind::Many;
             let kind = if many { "checkbox" } else { "radio" };
             let mut inputs = String::new();
-            if !many {
+            if !many && !control.is_required {
                 let checked = if chosen.is_empty() { " checked" } else { "" };
                 let _ = write!(inputs, "<label><input type=\"radio\" name=\"{name}\" value=\"\"{checked}> All</label>");
             }
