@@ -14,6 +14,7 @@ SELECT
     AS months_since,
   customers.channel,
   customers.country,
+  customers.first_category,
   count(*) AS active_customers
 FROM active_months
 JOIN customer_first_second AS customers ON customers.customer_id = active_months.customer_id

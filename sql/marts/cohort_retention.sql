@@ -1,14 +1,15 @@
 -- The retention matrix: how many of a cohort's customers bought in the n-th month after their first purchase.
 -- A cell exists only once its month is over, so sum(active_customers) / sum(cohort_size) is right over any selection
--- of channels and countries, and over cohorts for one months_since.
+-- of channels, countries and first categories, and over cohorts for one months_since.
 WITH cohorts AS (
   SELECT
     cohort_month,
     channel,
     country,
+    first_category,
     count(*) AS cohort_size
   FROM customer_first_second
-  GROUP BY cohort_month, channel, country
+  GROUP BY cohort_month, channel, country, first_category
 ),
 
 months AS (
@@ -32,6 +33,7 @@ SELECT
   cells.activity_month,
   cells.channel,
   cells.country,
+  cells.first_category,
   cells.cohort_size,
   -- Nobody bought: a true zero, since the month has been watched to its end.
   coalesce(activity.active_customers, 0) AS active_customers
@@ -41,3 +43,4 @@ LEFT JOIN cohort_activity AS activity
   AND activity.months_since = cells.months_since
   AND activity.channel = cells.channel
   AND activity.country = cells.country
+  AND activity.first_category = cells.first_category

@@ -5,6 +5,7 @@ WITH monthly_revenue AS (
     customers.cohort_month,
     customers.channel,
     customers.country,
+    customers.first_category,
     {{ <month_of day="purchases.purchased_on" /> }} AS activity_month,
     count(*) AS purchases,
     sum(purchases.revenue) AS revenue
@@ -19,6 +20,7 @@ SELECT
   cells.activity_month,
   cells.channel,
   cells.country,
+  cells.first_category,
   cells.cohort_size,
   cells.active_customers,
   coalesce(months.purchases, 0) AS purchases,
@@ -31,8 +33,9 @@ LEFT JOIN monthly_revenue AS months
   AND months.activity_month = cells.activity_month
   AND months.channel = cells.channel
   AND months.country = cells.country
+  AND months.first_category = cells.first_category
 WINDOW so_far AS (
-  PARTITION BY cells.cohort_month, cells.channel, cells.country
+  PARTITION BY cells.cohort_month, cells.channel, cells.country, cells.first_category
   ORDER BY cells.months_since
   ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
 )

@@ -1,4 +1,4 @@
--- Who bought again within so many days of the first purchase, by cohort, channel and country.
+-- Who bought again within so many days of the first purchase, by cohort, channel, country and first category.
 -- A cohort too young for a window has NULL there: its late-comers have not had their chance yet.
 -- Rates of several rows together: sum(repeaters) / sum(observed_customers).
 WITH cohorts AS (
@@ -6,12 +6,13 @@ WITH cohorts AS (
     cohort_month,
     channel,
     country,
+    first_category,
     count(*) AS cohort_size
 {%- for window in repeat_windows %},
     count_if(days_to_second <= {{ window }}) AS repeaters_within_{{ window }}
 {%- endfor %}
   FROM customer_first_second
-  GROUP BY cohort_month, channel, country
+  GROUP BY cohort_month, channel, country, first_category
 ),
 
 windows AS (
@@ -20,6 +21,7 @@ windows AS (
     cohort_month,
     channel,
     country,
+    first_category,
     cohort_size,
     {{ window }} AS window_days,
     repeaters_within_{{ window }} AS repeaters
@@ -43,6 +45,7 @@ SELECT
   CAST(window_days AS INT) AS window_days,
   channel,
   country,
+  first_category,
   cohort_size,
   CASE WHEN is_observed THEN cohort_size END AS observed_customers,
   CASE WHEN is_observed THEN repeaters END AS repeaters,

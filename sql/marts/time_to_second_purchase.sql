@@ -6,9 +6,10 @@ WITH cohorts AS (
     cohort_month,
     channel,
     country,
+    first_category,
     count(*) AS customers
   FROM customer_first_second
-  GROUP BY cohort_month, channel, country
+  GROUP BY cohort_month, channel, country, first_category
 ),
 
 repeaters AS (
@@ -17,6 +18,7 @@ repeaters AS (
     cohort_month,
     channel,
     country,
+    first_category,
     days_to_second + ({{ curve_step_days }} - days_to_second % {{ curve_step_days }}) % {{ curve_step_days }} AS days_since_first,
     count(*) AS repeaters
   FROM customer_first_second
@@ -33,10 +35,11 @@ curve AS (
     cohorts.cohort_month,
     cohorts.channel,
     cohorts.country,
+    cohorts.first_category,
     CAST(steps.days_since_first AS INT) AS days_since_first,
     cohorts.customers,
     sum(coalesce(repeaters.repeaters, 0)) OVER (
-      PARTITION BY cohorts.cohort_month, cohorts.channel, cohorts.country
+      PARTITION BY cohorts.cohort_month, cohorts.channel, cohorts.country, cohorts.first_category
       ORDER BY steps.days_since_first
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS repeaters_cumulative
@@ -46,6 +49,7 @@ curve AS (
     ON repeaters.cohort_month = cohorts.cohort_month
     AND repeaters.channel = cohorts.channel
     AND repeaters.country = cohorts.country
+    AND repeaters.first_category = cohorts.first_category
     AND repeaters.days_since_first = steps.days_since_first
 )
 
@@ -55,6 +59,7 @@ SELECT
   days_since_first,
   channel,
   country,
+  first_category,
   customers,
   repeaters_cumulative,
   try_divide(repeaters_cumulative, customers) AS share

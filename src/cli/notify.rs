@@ -137,7 +137,8 @@ pub(super) async fn failed_before(
     environment: &Environment,
 ) -> bool {
     let sql = format!(
-        "SELECT run_result FROM {} WHERE project = {} AND environment = {} AND act = {} ORDER BY ended_at DESC LIMIT 1",
+        "SELECT run_result FROM {} WHERE project = {} AND environment = {} AND act = {} AND run_result <> 'running' \
+         ORDER BY ended_at DESC LIMIT 1",
         history.to_sql(),
         string_literal(&project.name),
         string_literal(&project.environment.name),

@@ -14,11 +14,11 @@ use super::output::{Format, Output};
 use super::telemetry::Telemetry;
 use crate::config::Project;
 use crate::databricks::{self, Progress, Statement};
-use crate::event::{Author, Event, Insistence, RunResult, standing};
+use crate::event::{Author, Event, EventKind, Insistence, RunResult, standing};
 use crate::execute::{self, Earlier};
 use crate::fivetran::sync::Delivered;
 use crate::ids::{ConnectionName, RunId, TableName};
-use crate::plan::{Action, HISTORY_TABLE, RunPlan};
+use crate::plan::{Action, HISTORY_TABLE, RunPlan, history_creation};
 use crate::report::answer::Answer;
 use crate::report::history::History;
 use crate::report::json::JsonLines;
@@ -86,6 +86,9 @@ pub(super) async fn carry_out(
     let listeners = Listeners::of(project, plan.job.as_ref());
     let page = plan.job.as_ref().map(|job| kiln_dir(project).join("pages").join(format!("{job}.html")));
     let mut reports = Reports::new(output, journal, Telemetry::of(project, environment));
+    if earlier.iter().any(|event| matches!(event.kind, EventKind::RunSoFar { .. })) {
+        reports.history.begun_before();
+    }
     for event in &standing(&earlier) {
         reports.show(event);
         reports.telemetry.event(event, true);
@@ -93,14 +96,14 @@ pub(super) async fn carry_out(
     let earlier = Earlier::of(&earlier);
     let (result, reports) = tokio::join!(
         execute::run(plan, environment.connected.clone(), settings, earlier, events, cancel),
-        reports.listen(received)
+        reports.listen(received, &history, environment, output)
     );
     interrupts.abort();
     // Asked before this run is the last one in the history.
     let recovered = result == RunResult::Succeeded
         && listeners.want_recoveries()
         && notify::failed_before(&history, &act, project, environment).await;
-    if writes && let Err(error) = keep_history(&reports.history, &history, environment).await {
+    if writes && let Err(error) = keep_history(reports.history.at_end(&history), &history, environment).await {
         output.status(&format!("warning: the run is missing in {history}: {error}"));
     }
     reports.finish(result, can_go_on, page, output);
@@ -109,9 +112,9 @@ pub(super) async fn carry_out(
     result
 }
 
-/// Adds a run to the history of its environment, and makes the table if this is the first.
+/// Adds to the history of an environment, and makes the table if this is the first that it gets.
 async fn keep_history(
-    history: &History,
+    statements: Vec<String>,
     table: &TableName,
     environment: &Environment,
 ) -> Result<(), databricks::Error> {
@@ -121,11 +124,11 @@ async fn keep_history(
         let (statements, never) = (environment.connected.databricks.statements(), CancellationToken::new());
         statements.execute(&statement, &never, &mut |_: Progress| {}).await.map(drop)
     };
-    for insertion in history.insertions(table) {
-        match run(insertion.clone()).await {
+    for statement in statements {
+        match run(statement.clone()).await {
             Err(databricks::Error::Statement(error)) if error.is_missing_table() => {
-                run(History::creation(table)).await?;
-                run(insertion).await?;
+                run(history_creation(table)).await?;
+                run(statement).await?;
             }
             Err(databricks::Error::Statement(error)) => {
                 // The table may be of a version that told less.
@@ -135,7 +138,7 @@ async fn keep_history(
                 let addition = History::addition(table, has).filter(|_| !columns.is_empty());
                 let Some(addition) = addition else { return Err(error.into()) };
                 run(addition).await?;
-                run(insertion).await?;
+                run(statement).await?;
             }
             ended => ended?,
         }
@@ -168,8 +171,20 @@ impl Reports {
         }
     }
 
-    async fn listen(mut self, mut events: mpsc::Receiver<Event>) -> Self {
+    async fn listen(
+        mut self,
+        mut events: mpsc::Receiver<Event>,
+        history: &TableName,
+        environment: &Environment,
+        output: &Output,
+    ) -> Self {
         while let Some(event) = events.recv().await {
+            // Before the journal has it, for then the step goes on and asks.
+            if matches!(event.kind, EventKind::RunSoFar { .. })
+                && let Err(error) = keep_history(self.history.so_far(history), history, environment).await
+            {
+                output.status(&format!("warning: this run is missing in {history}, and where that is shown: {error}"));
+            }
             self.journal.event(&event);
             self.show(&event);
             self.telemetry.event(&event, false);

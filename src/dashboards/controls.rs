@@ -20,6 +20,8 @@ pub struct Control {
     pub kind: ControlKind,
     /// What is chosen: at first the file's default.
     pub selection: Selection,
+    /// Whether something must be chosen (`disallowAll`).
+    pub is_required: bool,
     /// The query of what there is to choose from, one column; none where anything may be typed.
     pub choices: Option<String>,
 }
@@ -59,7 +61,9 @@ impl Control {
             _ => None,
         };
         let title = Self::title_of(widget, spec).to_owned();
-        Some(Self { widget: widget.name.clone(), title, kind, selection: Selection::of_filter(&spec.json), choices })
+        let selection = Selection::of_filter(&spec.json);
+        let is_required = spec.json["disallowAll"].as_bool() == Some(true);
+        Some(Self { widget: widget.name.clone(), title, kind, selection, is_required, choices })
     }
 
     /// Returns what a filter widget is called: its title, or the name of what it filters.
@@ -69,8 +73,11 @@ impl Control {
         spec.title().or_else(name).unwrap_or(&widget.name)
     }
 
-    /// Reads what somebody chose. Nothing chosen, or only empty texts, means all.
+    /// Reads what somebody chose. Nothing chosen, or only empty texts, means all, or the default where that may not be.
     pub fn select(&self, values: &[&str]) -> Selection {
+        if self.is_required && values.iter().all(|value| value.is_empty()) {
+            return self.selection.clone();
+        }
         let filled = |at: usize| values.get(at).filter(|value| !value.is_empty()).map(|value| (*value).to_owned());
         let range = |kind| match (filled(0), filled(1)) {
             (None, None) => Selection::All,

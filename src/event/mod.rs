@@ -178,6 +178,23 @@ pub enum EventKind {
         /// The answer, or why there is none.
         result: Result<QueryResult, String>,
     },
+    /// A dashboard that shows the history of runs is about to be asked: what the run has done so far is written there before
+    /// its widgets are. Once a query step of such a dashboard.
+    RunSoFar {
+        /// The step.
+        step: StepId,
+    },
+    /// A model's new version was tested. Once a model with tests that is built anew.
+    Tested {
+        /// The step that builds the model.
+        step: StepId,
+        /// Tests that it passed.
+        passed: u64,
+        /// Tests that it failed, and which only warn.
+        warned: u64,
+        /// Tests that it failed, so that it is not published.
+        failed: u64,
+    },
     /// Rows of a model's new version failed a data test. Once a test that failed.
     TestFailed {
         /// The step that builds the model.
@@ -230,6 +247,8 @@ impl EventKind {
             | Self::StatementStopped { step, .. }
             | Self::DashboardPublished { step, .. }
             | Self::WidgetQueried { step, .. }
+            | Self::RunSoFar { step }
+            | Self::Tested { step, .. }
             | Self::TestFailed { step, .. }
             | Self::StepFinished { step, .. } => Some(step),
         }
@@ -241,6 +260,7 @@ impl EventKind {
             Self::SyncBaseline { step, .. }
             | Self::SyncDelivered { step, .. }
             | Self::SourcesPinned { step, .. }
+            | Self::RunSoFar { step }
             | Self::StatementSending { step, .. } => Some(step),
             _ => None,
         }

@@ -4,9 +4,10 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use super::compile::{Compiler, merge};
-use super::names::{Target, target};
+use super::history;
+use super::names::{Target, is_history, target};
 use super::{CompiledDashboard, Reads};
-use crate::analysis::Examined;
+use crate::analysis::{Examined, Relation};
 use crate::config::{Dashboard, Project};
 use crate::dashboards::{LvDash, Tables, resolve};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span};
@@ -24,6 +25,13 @@ pub(super) struct FoundDashboard {
     pub(super) datasets: Vec<(String, Examined)>,
 }
 
+/// What the datasets of a dashboard read, and what was examined of each.
+struct Datasets {
+    reads: Reads,
+    reads_history: bool,
+    examined: Vec<(String, Examined)>,
+}
+
 impl Compiler<'_> {
     /// Compiles a dashboard; none if its file cannot be read.
     pub(super) fn dashboard(&self, name: &DashboardName, dashboard: &Dashboard) -> FoundDashboard {
@@ -37,7 +45,7 @@ impl Compiler<'_> {
             Err(found) => return unreadable(found),
         };
         diagnostics.extend(content.check());
-        let (reads, datasets) = self.datasets(&content, &mut diagnostics);
+        let Datasets { reads, reads_history, examined: datasets } = self.datasets(&content, &mut diagnostics);
         let diagnostics = first_of(diagnostics, &file);
         let compiled = CompiledDashboard {
             name: name.clone(),
@@ -49,30 +57,36 @@ impl Compiler<'_> {
             file,
             content,
             reads,
+            reads_history,
             span: dashboard.span.clone(),
         };
         FoundDashboard { compiled: Some(compiled), problems: diagnostics, datasets }
     }
 
     /// Resolves a dashboard's datasets, and then what its widgets ask of them.
-    fn datasets(&self, content: &LvDash, diagnostics: &mut Diagnostics) -> (Reads, Vec<(String, Examined)>) {
-        let relation = |parts: &[String]| self.relation(parts);
+    fn datasets(&self, content: &LvDash, diagnostics: &mut Diagnostics) -> Datasets {
+        // Models may not read it: a run writes there only when its models are built.
+        let relation = |parts: &[String]| match is_history(self.project, parts) {
+            true => Some(Relation::Known(history::columns())),
+            false => self.relation(parts),
+        };
         let shorter = |parts: &[String]| self.shorter(parts);
         let resolved = resolve(content, &Tables { relation: &relation, known: &self.known, shorter: &shorter });
         diagnostics.extend(resolved.problems);
         let is_wrong = diagnostics.has_errors();
-        let (mut reads, mut examined) = (Reads::default(), Vec::new());
+        let (mut reads, mut reads_history, mut examined) = (Reads::default(), false, Vec::new());
         for (dataset, offered) in content.datasets.iter().zip(&resolved.datasets) {
             // What lints say of a dashboard that is wrong waits until it is right.
             if let Some(parsed) = offered.parsed.as_ref().filter(|_| !offered.is_broken() && !is_wrong) {
                 examined.push((dataset.display_name.clone(), self.examine(parsed, None)));
             }
+            reads_history |= offered.reads.iter().any(|read| is_history(self.project, &read.parts));
             let more = self.reads(&offered.reads);
             merge(&mut reads.models, more.models);
             merge(&mut reads.connections, more.connections);
             merge(&mut reads.sources, more.sources);
         }
-        (reads, examined)
+        Datasets { reads, reads_history, examined }
     }
 
     /// Returns how a dashboard should name a table that it names with its catalog or schema.

@@ -7,6 +7,7 @@ pub mod changes;
 mod compile;
 mod dashboards;
 mod data_tests;
+mod history;
 pub mod lineage;
 mod lints;
 mod names;
@@ -29,6 +30,7 @@ use crate::template::Rendered;
 
 pub use compile::compile;
 pub use data_tests::CompiledTest;
+pub use history::{HISTORY_COLUMNS, HISTORY_TABLE};
 pub use unit_tests::{Input, OWN_TABLE, inputs};
 
 /// A project, compiled for one environment.
@@ -144,6 +146,8 @@ pub struct CompiledDashboard {
     pub content: LvDash,
     /// What its datasets read.
     pub reads: Reads,
+    /// Whether one of them reads the table that tells of runs.
+    pub reads_history: bool,
     /// Where it stands in `jobs.yaml`.
     pub span: Span,
 }

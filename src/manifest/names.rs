@@ -1,5 +1,6 @@
 //! Which table a name of a query stands for.
 
+use super::history::HISTORY_TABLE;
 use crate::analysis::{Column, DataType};
 use crate::config::{Model, Project, Source, SourceTable};
 use crate::ids::{ModelName, TableName};
@@ -39,6 +40,18 @@ pub(super) fn target<'a>(project: &'a Project, parts: &[String]) -> Option<Targe
     }
     let table = source.tables.iter().find(|(t, _)| t.to_lowercase() == *name);
     table.map(|(_, table)| Target::Source(schema_name, Some(table)))
+}
+
+/// Tells whether a query of a dashboard means the table that tells of runs.
+pub(super) fn is_history(project: &Project, parts: &[String]) -> bool {
+    let same = |part: &String, own: &str| part.eq_ignore_ascii_case(own);
+    let (catalog, schema) = (&project.environment.catalog, &project.environment.schema);
+    match parts {
+        [name] => same(name, HISTORY_TABLE),
+        [of, name] => same(of, schema) && same(name, HISTORY_TABLE),
+        [of, within, name] => same(of, catalog) && same(within, schema) && same(name, HISTORY_TABLE),
+        _ => false,
+    }
 }
 
 /// Lists the names of a project's models and sources, as queries write them.

@@ -212,7 +212,8 @@ pub struct PublishDashboard {
     pub note: Option<Note>,
     /// Whether what a person changed in the workspace may be lost.
     pub overwrite: bool,
-    /// Statements that note what will be sent, to be run before it is; none if that is noted.
+    /// Statements to be run before it is sent: they note what will be sent, unless that is noted, and make the table that tells
+    /// of runs if the dashboard shows it, so that the first of its viewers finds one.
     pub noting: Vec<String>,
     /// The place where it lies as long as it has its former title.
     pub former: Option<String>,
@@ -281,6 +282,8 @@ pub struct QueryDashboard {
     pub dashboard: DashboardName,
     /// The widgets' queries as statements.
     pub statements: Vec<WidgetStatement>,
+    /// Whether it shows what the table of runs tells, and so this run too.
+    pub reads_history: bool,
 }
 
 /// A widget's query as a statement.

@@ -2,11 +2,11 @@
 
 use super::change::{Act, Change, DeployPlan, Kind};
 use super::connection::{RemoveConnection, Sighting, is_meant};
-use super::marks::{HISTORY_TABLE, NOTES_TABLE};
+use super::marks::NOTES_TABLE;
 use super::observed::{Observed, ObservedTable, TableKind};
 use super::scheduled;
 use super::steps::{Consent, Planner};
-use crate::manifest::Manifest;
+use crate::manifest::{HISTORY_TABLE, Manifest};
 
 /// Plans to take away what was deployed of a project: what bears its marks, and nothing else. Connections go if they were
 /// looked for.

@@ -22,8 +22,6 @@ use crate::manifest::CompiledModel;
 pub const NOTES_TABLE: &str = "_kiln";
 /// The table that exists while a run changes the schema.
 pub const LOCK_TABLE: &str = "_kiln_lock";
-/// The table that tells of runs.
-pub const HISTORY_TABLE: &str = "_kiln_runs";
 
 /// With this the names begin of tables and views that wait for their tests.
 pub(super) const NEW_PREFIX: &str = "_kiln_new_";

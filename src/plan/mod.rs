@@ -15,6 +15,7 @@ mod defer;
 mod deploy;
 mod destroy;
 mod fingerprint;
+mod history;
 mod increment;
 mod landed;
 mod marks;
@@ -51,8 +52,9 @@ pub use dashboard_schedules::{
 pub use defer::{DeferModel, Elsewhere, deferral};
 pub use deploy::deploy;
 pub use destroy::destroy;
+pub use history::history_creation;
 pub use landed::LandedTable;
-pub use marks::{HISTORY_TABLE, JobNote, LOCK_TABLE, Marks, NOTES_TABLE, Note};
+pub use marks::{JobNote, LOCK_TABLE, Marks, NOTES_TABLE, Note};
 pub use observed::{CANCELLED, Lock, Observed, ObservedDashboard, ObservedTable, Published, TableKind};
 pub use permissions::{GrantPermissions, PermissionsNote};
 pub use pins::{Gaps, Inputs, Pinned, Version, Versions, Written};
@@ -69,3 +71,5 @@ pub use scheduled::{
 pub use statement::{properties, statement};
 pub use steps::{Consent, RunPlan, dashboard_path};
 pub use unit_test::{UnitTestPlan, unit_test};
+
+pub use crate::manifest::HISTORY_TABLE;

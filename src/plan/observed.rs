@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::connection::Sighting;
 use super::dashboard_schedules::{ObservedDashboardSchedule, Recipient, ScheduleNote};
-use super::marks::{self, HISTORY_TABLE, JobNote, LOCK_TABLE, Marks, NEW_PREFIX, NOTES_TABLE, Note};
+use super::marks::{self, JobNote, LOCK_TABLE, Marks, NEW_PREFIX, NOTES_TABLE, Note};
 use super::permissions::PermissionsNote;
 use super::scheduled::ObservedJob;
 use crate::ids::{ConnectionName, DashboardId, DashboardName, Principal, TableName, WarehouseId};
+use crate::manifest::HISTORY_TABLE;
 
 /// What is there.
 #[derive(Clone, Debug, Default)]

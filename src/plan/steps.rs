@@ -14,6 +14,7 @@ use super::compare::{differences, in_place_differences};
 use super::connection::{KeepConnection, RemoveConnection, Sighting, schema_of};
 use super::dashboard_schedules::{KeepDashboardSchedules, ScheduleNote};
 use super::defer::defer;
+use super::history::history_creation;
 use super::increment::increment;
 use super::landed::landed_by;
 use super::marks::{self, NEW_PREFIX, NOTES_TABLE, Note};
@@ -28,7 +29,7 @@ use crate::graph::Graph;
 use crate::ids::{
     ConnectionName, DashboardName, Fingerprint, JobName, ModelName, StepId, TableName, quote_identifier, workspace_path,
 };
-use crate::manifest::{CompiledDashboard, CompiledModel, Manifest, Reads};
+use crate::manifest::{CompiledDashboard, CompiledModel, HISTORY_TABLE, Manifest, Reads};
 
 /// Steps, ready to be carried out.
 #[derive(Clone, Debug)]
@@ -341,6 +342,9 @@ impl<'a> Planner<'a> {
         let noted = old_name.is_none()
             && earlier.is_some_and(|earlier| earlier.path == note.path && earlier.sent.first() == note.sent.first());
         let mut noting = if noted { Vec::new() } else { note.statements(&notes_table) };
+        if dashboard.reads_history && !self.observed.has_history {
+            noting.push(history_creation(&self.own_table(HISTORY_TABLE)));
+        }
         if let (Some(earlier), Some(old)) = (earlier, old_name) {
             noting.extend(self.rename_notes(&dashboard.name, old));
             let old = Note { dashboard: old.clone(), ..earlier.clone() };
@@ -418,7 +422,11 @@ impl<'a> Planner<'a> {
             .into_iter()
             .map(|q| WidgetStatement { widget: q.widget, query: q.path, sql: q.sql })
             .collect();
-        self.add(query.clone(), Action::Query(QueryDashboard { dashboard: dashboard.name.clone(), statements }));
+        let reads_history = dashboard.reads_history;
+        self.add(
+            query.clone(),
+            Action::Query(QueryDashboard { dashboard: dashboard.name.clone(), statements, reads_history }),
+        );
         self.graph.need(query, publish_step(&dashboard.name));
     }
 

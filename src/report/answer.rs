@@ -75,6 +75,8 @@ impl Report for Answer {
             | EventKind::SyncBaseline { .. }
             | EventKind::SourcesPinned { .. }
             | EventKind::SyncDelivered { .. }
+            | EventKind::RunSoFar { .. }
+            | EventKind::Tested { .. }
             | EventKind::TestFailed { .. } => {}
         }
     }

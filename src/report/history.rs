@@ -7,31 +7,10 @@ use chrono::{DateTime, Utc};
 use super::Report;
 use crate::event::{Author, Event, EventKind, Outcome, RunResult, StepKind, Work};
 use crate::ids::{RunId, StatementId, StepId, TableName, string_literal};
+use crate::manifest::HISTORY_COLUMNS;
 
-/// The columns of the history, with their types and what they say.
-pub const COLUMNS: [(&str, &str, &str); 21] = [
-    ("run", "STRING", "The run"),
-    ("project", "STRING", "The project"),
-    ("environment", "STRING", "The environment of the project"),
-    ("act", "STRING", "What was done, as a command"),
-    ("run_started_at", "TIMESTAMP", "When the run began, by the clock of the machine that ran it"),
-    ("run_result", "STRING", "How the run ended"),
-    ("run_by", "STRING", "Who ran it"),
-    ("machine", "STRING", "Where it was run"),
-    ("git_commit", "STRING", "The commit of the project"),
-    ("kiln_version", "STRING", "The version of kiln"),
-    ("step", "STRING", "The step"),
-    ("kind", "STRING", "What the step does"),
-    ("outcome", "STRING", "How the step ended"),
-    ("summary", "STRING", "What came of it, or why it failed"),
-    ("ended_at", "TIMESTAMP", "When the step ended"),
-    ("milliseconds", "BIGINT", "How long the step took; 0 if it never began"),
-    ("statement_id", "STRING", "Its statement on the warehouse"),
-    ("table_name", "STRING", "The table that it changed"),
-    ("version_before", "BIGINT", "The version that this table had before"),
-    ("waited_milliseconds", "BIGINT", "How long of its time it waited for a place, or was queued in the warehouse"),
-    ("rows_written", "BIGINT", "Rows that its largest statement wrote"),
-];
+/// The result of a run that has not ended.
+const RUNNING: &str = "running";
 
 /// Rows that one statement writes.
 const BATCH: usize = 500;
@@ -42,7 +21,12 @@ pub struct History {
     run: Option<Run>,
     kinds: HashMap<StepId, StepKind>,
     versions: HashMap<StepId, (TableName, u64)>,
+    tests: HashMap<StepId, [u64; 3]>,
     steps: Vec<Ended>,
+    /// How many of these steps are written already, while the run goes on.
+    written: usize,
+    /// Whether the run was broken off after some of its rows were written.
+    is_begun: bool,
     result: Option<RunResult>,
 }
 
@@ -82,6 +66,9 @@ impl Report for History {
                 // Of a run that went on, the first is what the table was before the run.
                 self.versions.entry(step.clone()).or_insert_with(|| (table.clone(), *version));
             }
+            EventKind::Tested { step, passed, warned, failed } => {
+                self.tests.insert(step.clone(), [*passed, *warned, *failed]);
+            }
             EventKind::StepFinished { step, outcome, milliseconds, statement, work } => self.steps.push(Ended {
                 step: step.clone(),
                 outcome: outcome.clone(),
@@ -97,19 +84,14 @@ impl Report for History {
 }
 
 impl History {
-    /// Writes the statement that makes the table of the history.
-    pub fn creation(table: &TableName) -> String {
-        let columns = COLUMNS.map(|(name, kind, comment)| format!("{name} {kind} COMMENT {}", string_literal(comment)));
-        format!(
-            "CREATE TABLE IF NOT EXISTS {} (\n  {}\n) COMMENT 'Runs of kiln, a row a step'",
-            table.to_sql(),
-            columns.join(",\n  ")
-        )
+    /// Takes note that the run was broken off after some of its rows were written: these are to be written anew.
+    pub fn begun_before(&mut self) {
+        self.is_begun = true;
     }
 
     /// Writes the statement that gives a table of an older version the columns that it lacks; none if it has all.
     pub fn addition(table: &TableName, has: impl Fn(&str) -> bool) -> Option<String> {
-        let missing = COLUMNS.into_iter().filter(|(name, _, _)| !has(name));
+        let missing = HISTORY_COLUMNS.into_iter().filter(|(name, _, _)| !has(name));
         let missing: Vec<String> =
             missing.map(|(name, kind, comment)| format!("{name} {kind} COMMENT {}", string_literal(comment))).collect();
         (!missing.is_empty()).then(|| format!("ALTER TABLE {} ADD COLUMNS ({})", table.to_sql(), missing.join(", ")))
@@ -129,29 +111,63 @@ impl History {
         )
     }
 
-    /// Writes the statements that add the run to it; none if it did not come to its end.
-    pub fn insertions(&self, table: &TableName) -> Vec<String> {
+    /// Writes the statements that add what the run has done so far, as a run that goes on.
+    pub fn so_far(&mut self, table: &TableName) -> Vec<String> {
+        let Some(run) = &self.run else { return Vec::new() };
+        let mut statements = self.clearing(run, table);
+        statements.extend(self.insertions(run, RUNNING, table));
+        self.written = self.steps.len();
+        self.is_begun = false;
+        statements
+    }
+
+    /// Writes the statements that add the run, or what is not there of it yet; none if it did not come to its end.
+    pub fn at_end(&self, table: &TableName) -> Vec<String> {
         let (Some(run), Some(result)) = (&self.run, self.result) else { return Vec::new() };
-        let columns = COLUMNS.map(|(name, _, _)| name).join(", ");
-        let rows: Vec<String> = self.steps.iter().map(|ended| self.row(run, result, ended)).collect();
+        let result = word(&result);
+        let mut statements = self.clearing(run, table);
+        statements.extend(self.insertions(run, &result, table));
+        if self.written > 0 {
+            statements.push(format!(
+                "UPDATE {} SET run_result = {} WHERE run = {} AND run_result = '{RUNNING}'",
+                table.to_sql(),
+                string_literal(&result),
+                string_literal(run.run.as_str())
+            ));
+        }
+        statements
+    }
+
+    /// Takes the rows out that a process wrote which did not come to the end.
+    fn clearing(&self, run: &Run, table: &TableName) -> Vec<String> {
+        let run = string_literal(run.run.as_str());
+        let statement = || format!("DELETE FROM {} WHERE run = {run} AND run_result = '{RUNNING}'", table.to_sql());
+        self.is_begun.then(statement).into_iter().collect()
+    }
+
+    fn insertions(&self, run: &Run, result: &str, table: &TableName) -> Vec<String> {
+        let columns = HISTORY_COLUMNS.map(|(name, _, _)| name).join(", ");
+        let rows: Vec<String> = self.steps[self.written..].iter().map(|ended| self.row(run, result, ended)).collect();
         rows.chunks(BATCH)
             .map(|rows| format!("INSERT INTO {} ({columns}) VALUES\n{}", table.to_sql(), rows.join(",\n")))
             .collect()
     }
 
-    fn row(&self, run: &Run, result: RunResult, ended: &Ended) -> String {
+    fn row(&self, run: &Run, result: &str, ended: &Ended) -> String {
         let text = |value: Option<&str>| value.map_or_else(|| "NULL".to_owned(), string_literal);
         let moment = |at: DateTime<Utc>| format!("TIMESTAMP '{}'", at.format("%Y-%m-%d %H:%M:%S%.6fZ"));
         let (outcome, summary) = words(&ended.outcome);
         let version = self.versions.get(&ended.step);
         let number = |value: Option<u64>| value.map_or_else(|| "NULL".to_owned(), |value| value.to_string());
+        let tests = self.tests.get(&ended.step);
+        let tests = |of: usize| number(tests.map(|tests| tests[of]));
         let values = [
             text(Some(run.run.as_str())),
             text(Some(&run.project)),
             text(Some(&run.environment)),
             text(Some(&run.by.act)),
             moment(run.began),
-            text(Some(&word(&result))),
+            text(Some(result)),
             text(run.by.user.as_deref()),
             text(Some(&run.by.machine)),
             text(run.by.commit.as_deref()),
@@ -165,6 +181,9 @@ impl History {
             text(ended.statement.as_ref().map(StatementId::as_str)),
             text(version.map(|(table, _)| table.to_string()).as_deref()),
             number(version.map(|(_, version)| *version)),
+            tests(0),
+            tests(1),
+            tests(2),
             (ended.work.waited + ended.work.queued).to_string(),
             number(ended.work.rows),
         ];

@@ -239,7 +239,9 @@ impl Report for Terminal {
             | EventKind::WidgetQueried { .. }
             | EventKind::SyncBaseline { .. }
             | EventKind::SyncDelivered { .. }
-            | EventKind::SourcesPinned { .. } => {}
+            | EventKind::SourcesPinned { .. }
+            | EventKind::RunSoFar { .. }
+            | EventKind::Tested { .. } => {}
         }
     }
 }

@@ -4,8 +4,8 @@ use std::process::{Command, Stdio};
 
 use crate::support::Project;
 
-#[test]
-fn a_browser_draws_every_chart_of_the_page() {
+/// Returns the browser that is here; none, with a message, where there is none.
+pub(crate) fn browser() -> Option<&'static str> {
     let browsers = ["chromium", "chromium-browser", "google-chrome"];
     let found = browsers.into_iter().find(|name| {
         Command::new(name)
@@ -15,10 +15,15 @@ fn a_browser_draws_every_chart_of_the_page() {
             .status()
             .is_ok_and(|s| s.success())
     });
-    let Some(browser) = found else {
+    if found.is_none() {
         eprintln!("skipped: no Chromium is here");
-        return;
-    };
+    }
+    found
+}
+
+#[test]
+fn a_browser_draws_every_chart_of_the_page() {
+    let Some(browser) = browser() else { return };
     let project = Project::flagship(500);
     let _ = project.sync_and_refresh();
     let page = project.path().join(".kiln/pages/retention.html");

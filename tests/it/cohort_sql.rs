@@ -19,6 +19,7 @@ variables:
   headline_window: 30
   median_within_days: 60
   retention_months: 12
+  matrix_weeks: 13
   curve_days: 65
   curve_step_days: 5
   estimate_days: 70
@@ -168,6 +169,8 @@ fn every_figure_of_a_hand_made_shop_is_as_worked_out_by_hand() {
     purchases(&tables);
     customers(&tables);
     retention(&tables);
+    matrix(&tables);
+    periods(&tables);
     repeat_rates(&tables);
     curve(&tables);
     summary(&tables);
@@ -250,6 +253,65 @@ fn retention(tables: &Tables) {
              WHERE activity_month = DATE'2024-04-01' GROUP BY 1 ORDER BY 1"
         ),
         ["2024-03-01 1", "2024-04-01 1"]
+    );
+}
+
+fn matrix(tables: &Tables) {
+    let cells = |period: &str| {
+        tables.lines(&format!(
+            "SELECT cohort, sum(active_customers) FROM cohort_matrix WHERE period = '{period}'
+             GROUP BY cohort, periods_since ORDER BY cohort, periods_since"
+        ))
+    };
+    // The last full day is a Monday, and thirteen weeks before it another: 29 January, where week 5 begins. Customer 3 came in it,
+    // on 1 February, and again in the week of 26 February, four later. The last week that is over is that of 22 April.
+    assert_eq!(
+        cells("week"),
+        [
+            "2024-W05: 1 0 0 0 1 0 0 0 0 0 0 0 0",
+            "2024-W06: 1 0 0 0 0 0 0 0 0 0 0 0",
+            "2024-W07: 1 0 0 0 0 0 0 0 0 0 0",
+            "2024-W08: 1 0 0 0 0 0 0 0 0 0",
+            "2024-W10: 2 0 0 0 0 0 0 0",
+            "2024-W14: 1 0 0 0",
+        ]
+    );
+    assert_eq!(cells("month"), ["2024-01: 2 1 2", "2024-02: 4 1", "2024-03: 2"]);
+    // All but customer 7, who came in April; the second quarter is not over.
+    assert_eq!(cells("quarter"), ["2024-Q1: 8"]);
+    // A quarter's customers are apart by month, so that a selection of months is the same customers as elsewhere.
+    assert_eq!(
+        tables.rows(
+            "SELECT cohort_month, sum(cohort_size) FROM cohort_matrix WHERE period = 'quarter' GROUP BY 1 ORDER BY 1"
+        ),
+        ["2024-01-01 2", "2024-02-01 4", "2024-03-01 2"]
+    );
+}
+
+fn periods(tables: &Tables) {
+    // The data begin on 10 January and end on 29 April, so neither of these months is whole. February's customers have all had
+    // 60 days, March's last 29. By day 30 customer 3 had spent 60.00, 4 and 9 20.00 each, 5 40.00.
+    assert_eq!(
+        tables.rows(
+            "SELECT period_name, sum(customers), sum(observed_30d), sum(repeaters_30d), sum(observed_60d), sum(repeaters_60d),
+                    sum(observed_90d), sum(revenue_30d)
+             FROM cohort_periods WHERE period = 'month' GROUP BY period_name ORDER BY period_name"
+        ),
+        ["2024-02 4 4 1 4 1 - 140.00", "2024-03 2 - - - - - -"]
+    );
+    // A week in which nobody came is one with 0, in each segment that there is.
+    assert_eq!(
+        tables.lines(
+            "SELECT period, sum(customers) FROM cohort_periods WHERE period <> 'month'
+             GROUP BY period, period_start ORDER BY period, period_start"
+        ),
+        ["week: 1 1 1 1 0 2 0 0 0 1 0 0 0"]
+    );
+    assert_eq!(
+        tables.rows(
+            "SELECT count(*), sum(customers) FROM cohort_periods WHERE period = 'month' AND period_name = '2024-03' AND channel = 'app'"
+        ),
+        ["1 0"]
     );
 }
 

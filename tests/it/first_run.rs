@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::support::Project;
+use crate::tables::Tables;
 
 #[test]
 fn the_first_run_syncs_builds_publishes_and_shows_the_answer() {
@@ -16,7 +17,7 @@ fn the_first_run_syncs_builds_publishes_and_shows_the_answer() {
         "{}",
         ran.stdout
     );
-    assert!(ran.stdout.contains("Cohort   Months since first purchase"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("Cohort   Periods since first purchase"), "{}", ran.stdout);
     let page = std::fs::read_to_string(project.path().join(".kiln/pages/retention.html")).unwrap();
     assert!(page.contains("<title>"), "the page is HTML");
     assert!(!ran.stderr.contains('\u{1b}'), "piped output has no terminal codes");
@@ -141,4 +142,69 @@ fn a_service_principal_runs_the_job_and_its_secret_is_nowhere_at_the_highest_log
     let count = |path: &str| requests.iter().filter(|request| request["path"] == path).count();
     assert_eq!(count("/oidc/v1/token"), 1, "one login for the whole run");
     assert!(requests.iter().all(|request| request["status"] != 401), "{requests:?}");
+}
+
+/// Returns the cells of a table of the page, row by row.
+fn table(html: &str, title: &str) -> Vec<Vec<String>> {
+    let (_, tile) = html.split_once(&format!("aria-label=\"{title}\"")).expect("the table is on the page");
+    let (_, body) = tile.split_once("<tbody>").expect("it has rows");
+    let (body, _) = body.split_once("</tbody>").expect("they end");
+    let cell = |cell: &str| cell.split_once('>').expect("a cell begins").1.trim_end_matches("</td>").to_owned();
+    body.split("</tr>")
+        .map(|row| row.split("<td").skip(1).map(cell).collect())
+        .filter(|row: &Vec<_>| !row.is_empty())
+        .collect()
+}
+
+#[test]
+fn the_page_tells_how_fresh_its_figures_are_and_what_was_tested_from_the_first_run_on() {
+    let project = Project::flagship(300);
+    let ran = project.sync_and_refresh();
+    // Nobody had run before, and the run itself is on its page: all that it had done when the page was asked for.
+    let page = std::fs::read_to_string(project.path().join(".kiln/pages/retention.html")).unwrap();
+    let runs = table(&page, "Runs");
+    let told = |row: &[String]| row[1..8].join(" | ");
+    let tables = Tables::open(&project, "", "retention");
+    let count =
+        |what: &str, filter: &str| tables.rows(&format!("SELECT {what} FROM _kiln_runs WHERE {filter}"))[0].clone();
+    let (builds, passed) = (count("count(*)", "kind = 'build'"), count("sum(tests_passed)", "true"));
+    let before_the_page = count("count(*)", "kind <> 'query'");
+    assert_eq!(
+        runs.iter().map(|row| told(row)).collect::<Vec<_>>(),
+        [format!("sync-and-refresh retention | not ended | {before_the_page} | 0 | {passed} | 0 | 0")]
+    );
+    assert_eq!(builds.parse::<usize>().unwrap(), ran.stderr.matches("✓ build ").count());
+    let tests = table(&page, "Tests, model by model");
+    assert!(tests.len() > 10 && tests.iter().all(|row| row[1] == "passed"), "{tests:?}");
+    let models = tests.iter().map(|row| row[2].parse::<u64>().unwrap()).sum::<u64>();
+    assert_eq!(models.to_string(), passed);
+    // As far as the sources reach, by the sources themselves.
+    let newest = tables
+        .rows("SELECT 'orders', count(*), date_format(max(ordered_at), 'yyyy-MM-dd HH:mm') FROM shop_public.orders");
+    let orders = table(&page, "Source tables").into_iter().find(|row| row[0] == "orders").expect("it is told");
+    assert_eq!(format!("{} {} {}", orders[0], orders[1].replace(',', ""), orders[3]), newest[0]);
+    // What the workspace keeps of the run is how it ended, each step once.
+    assert_eq!(count("count(*)", "run_result <> 'succeeded'"), "0");
+    assert_eq!(count("count(*) - count(DISTINCT step)", "true"), "0");
+    tables.close();
+
+    project.replace(
+        "jobs.yaml",
+        "    tests: [{unique: [cohort_month, months_since, channel, country, first_category]}]",
+        "    tests: [{expression: \"cohort_size < 0\"}, {expression: \"revenue >= 0\"}]",
+    );
+    project.kiln(&["sync-and-refresh"]).fails_with(4, &["cohort_size < 0"]);
+    let ran = project.kiln(&["dashboard", "preview", "--export", "data.html", "--page", "Data"]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let page = std::fs::read_to_string(project.path().join("data.html")).unwrap();
+    let tests = table(&page, "Tests, model by model");
+    let value = tests.iter().find(|row| row[0] == "cohort_value").expect("it was tested");
+    assert_eq!(value[1..5], ["failed: the older rows stay", "2", "0", "1"], "its row count and its revenue are right");
+    assert!(tests.iter().filter(|row| row[0] != "cohort_value").all(|row| row[1] == "passed"), "{tests:?}");
+    let runs = table(&page, "Runs");
+    assert_eq!((runs.len(), runs[0][2].as_str(), runs[1][2].as_str()), (2, "tests failed", "succeeded"));
+    assert!(
+        page.contains("<p class=\"value\" title=\"1\" style=\"color:#C8321F\">1</p>"),
+        "one model shows older rows"
+    );
 }

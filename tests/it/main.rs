@@ -13,6 +13,8 @@ mod codes;
 #[cfg(feature = "local")]
 mod cohort_sql;
 #[cfg(feature = "local")]
+mod corpus_pages;
+#[cfg(feature = "local")]
 mod data_tests;
 mod databricks_client;
 #[cfg(feature = "local")]

@@ -14,7 +14,7 @@ use kiln::diag::{Diagnostic, Diagnostics, Severity};
 use kiln::local::{Server, Settings, WAREHOUSE_ID};
 use kiln::manifest::changes::{ColumnAct, State, changes};
 use kiln::manifest::lineage::{Lineage, NodeKind};
-use kiln::manifest::{self, Manifest};
+use kiln::manifest::{self, HISTORY_COLUMNS, HISTORY_TABLE, Manifest};
 use serde_json::{Value, json};
 
 use crate::support::Project;
@@ -387,6 +387,9 @@ async fn a_column_that_is_gone_or_other_is_told_with_all_that_reads_it_and_nothi
     for (relation, columns) in &base.relations {
         warehouse.put(relation, columns).await;
     }
+    // kiln's own, which dashboards may read and nobody can change.
+    let history = HISTORY_COLUMNS.map(|(name, data_type, _)| (name.to_owned(), data_type.to_owned()));
+    warehouse.put(HISTORY_TABLE, &history).await;
     let mut known = Vec::new();
     for query in &base.queries {
         known.push(warehouse.columns(&query.sql).await.unwrap_or_else(|why| panic!("{}: {why}", query.object)));

@@ -1,8 +1,10 @@
 //! `kiln dashboard preview`: the page answers choices as the SQL does, follows its files, and is for this machine alone.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use chrono::{Datelike as _, Days, Months, NaiveDate};
 use reqwest::StatusCode;
 use tokio::runtime::Runtime;
 
@@ -61,6 +63,113 @@ fn a_page_is_exported_with_what_was_chosen_at_the_filters() {
     assert!(!html.contains("EventSource") && !html.contains("connect-src"));
 }
 
+/// A purchase as the table of purchases has it.
+struct Purchase {
+    on: NaiveDate,
+    channel: String,
+    revenue: f64,
+}
+
+/// Each customer's purchases in their order, read row by row.
+fn by_customer(project: &Project) -> (NaiveDate, Vec<Vec<Purchase>>) {
+    let tables = Tables::open(project, "", "retention");
+    let rows = tables.rows(
+        "SELECT customer_id, purchased_on, channel, revenue FROM purchases ORDER BY purchased_on, purchased_at, purchase_id",
+    );
+    tables.close();
+    let mut customers: BTreeMap<u64, Vec<Purchase>> = BTreeMap::new();
+    let mut newest = NaiveDate::MIN;
+    for row in &rows {
+        let [customer, on, channel, revenue] = row.split(' ').collect::<Vec<_>>().try_into().expect("four columns");
+        let on: NaiveDate = on.parse().expect("a day");
+        newest = newest.max(on);
+        let customer = customer.parse().expect("a number");
+        let revenue = revenue.parse().expect("an amount");
+        customers.entry(customer).or_default().push(Purchase { on, channel: channel.to_owned(), revenue });
+    }
+    // `settle_days` of the project.
+    (newest - Days::new(7), customers.into_values().collect())
+}
+
+/// What a counter of the page shows: its number, what it is of, and the change.
+fn counter<'a>(html: &'a str, title: &str) -> (f64, &'a str, &'a str) {
+    let (_, tile) = html.split_once(&format!("aria-label=\"{title}\"")).expect("the counter is on the page");
+    let (tile, _) = tile.split_once("</article>").expect("a tile ends");
+    let (_, value) = tile.split_once("class=\"value\" title=\"").expect("it has a value");
+    let (raw, rest) = value.split_once('"').expect("the value ends");
+    let (shown, rest) = rest.split_once("</p>").expect("it is shown");
+    let (_, period) = shown.trim_end_matches("</small>").rsplit_once(" in ").expect("it says its period");
+    let (_, change) = rest.split_once("<p class=\"target\">").expect("it is compared");
+    let (_, change) = change.split_once('>').expect("the change is marked");
+    (raw.parse().expect("a number"), period, change.split("</span>").next().unwrap_or_default())
+}
+
+#[test]
+fn figures_stand_beside_those_of_the_period_before_as_counted_from_the_raw_rows() {
+    let project = shop();
+    let (last_full_day, customers) = by_customer(&project);
+    let end_of = |month: &NaiveDate| *month + Months::new(1) - Days::new(1);
+    // The newest month whose last customer has had so many days, and the one before.
+    let months = |days: u64| {
+        let mut month = last_full_day.with_day(1).expect("a month begins");
+        while end_of(&month) + Days::new(days) > last_full_day {
+            month = month - Months::new(1);
+        }
+        [month, month - Months::new(1)]
+    };
+    for channel in [None, Some("organic")] {
+        let mut args = vec!["dashboard", "preview", "--export", "board.html"];
+        if channel.is_some() {
+            args.extend(["--filter", "Channel=organic"]);
+        }
+        let ran = project.kiln(&args);
+        assert_eq!(ran.status, 0, "{}", ran.stderr);
+        let html = std::fs::read_to_string(project.path().join("board.html")).expect("the page is there");
+        let won = |month: NaiveDate| -> Vec<&Vec<Purchase>> {
+            let first = |purchases: &&Vec<Purchase>| {
+                let first = &purchases[0];
+                first.on.with_day(1) == Some(month) && channel.is_none_or(|channel| first.channel == channel)
+            };
+            customers.iter().filter(first).collect()
+        };
+        let within = |purchases: &[Purchase], days: u64| {
+            let (first, last) = (purchases[0].on, purchases[0].on + Days::new(days));
+            purchases.iter().any(|purchase| purchase.on > first && purchase.on <= last)
+        };
+        let share = |month: NaiveDate, days: u64| {
+            let won = won(month);
+            won.iter().filter(|purchases| within(purchases, days)).count() as f64 / won.len() as f64
+        };
+        let spent = |month: NaiveDate| {
+            let won = won(month);
+            let early = won.iter().flat_map(|purchases| {
+                let last = purchases[0].on + Days::new(90);
+                purchases.iter().filter(move |purchase| purchase.on <= last)
+            });
+            early.map(|purchase| purchase.revenue).sum::<f64>() / won.len() as f64
+        };
+        let figures: [(&str, u64, &dyn Fn(NaiveDate) -> f64, bool); 4] = [
+            ("New customers", 0, &|month| won(month).len() as f64, true),
+            ("Back within 30 days", 30, &|month| share(month, 30), false),
+            ("Back within 90 days", 90, &|month| share(month, 90), false),
+            ("90-day revenue per customer", 90, &spent, true),
+        ];
+        for (title, days, figure, in_percent) in figures {
+            let [month, before] = months(days);
+            let (now, then) = (figure(month), figure(before));
+            let (value, period, change) = counter(&html, title);
+            assert!((value - now).abs() < 1e-9, "{title}, {channel:?}: {value} instead of {now}");
+            assert_eq!(period, month.format("%Y-%m").to_string(), "{title}");
+            let wanted = if in_percent { (now - then) / then } else { now - then };
+            let arrow = if wanted >= 0.0 { "▲" } else { "▼" };
+            let said: f64 =
+                change.trim_start_matches(['▲', '▼', ' ']).trim_end_matches('%').parse().expect("a percentage");
+            assert!(change.starts_with(arrow), "{title}: {change}, but it is {wanted}");
+            assert!((said - wanted.abs() * 100.0).abs() <= 0.05 + 1e-9, "{title}: {change}, but it is {wanted}");
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_chosen_is_refused_with_what_can() {
     let project = Project::flagship(500);
@@ -83,7 +192,7 @@ fn a_pdf_is_printed_by_the_browser_that_is_here() {
     };
     export("/nowhere").fails_with(6, &["printed by a browser, and none was found", "Install Chromium"]);
     assert!(!project.path().join("board.pdf").exists());
-    project.kiln(&["dashboard", "preview", "--export", "board.doc"]).fails_with(2, &["as .html or as .pdf"]);
+    project.kiln(&["dashboard", "preview", "--export", "board.doc"]).fails_with(2, &["as .html, .pdf or .png"]);
     let path = std::env::var("PATH").expect("there is a path");
     if !std::env::split_paths(&path).any(|folder| folder.join("chromium").exists()) {
         eprintln!("skipped: no Chromium is here");
@@ -97,6 +206,37 @@ fn a_pdf_is_printed_by_the_browser_that_is_here() {
     let sheets =
         pdf.windows(12).filter(|text| text.starts_with(b"/Type /Page\n") || text.starts_with(b"/Type /Page ")).count();
     assert!(sheets >= 4, "{sheets} sheets");
+}
+
+#[test]
+fn each_page_becomes_a_picture_as_tall_as_it_is() {
+    if crate::browser::browser().is_none() {
+        return;
+    }
+    let project = shop();
+    let export = |more: &[&str]| project.kiln(&[&["dashboard", "preview", "--export", "board.png"], more].concat());
+    export(&["--page", "Cohort"]).fails_with(2, &["no page `Cohort`", "Did you mean `Cohorts`?"]);
+    let size = |file: &str| {
+        let picture = std::fs::read(project.path().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert!(picture.starts_with(b"\x89PNG\r\n\x1a\n"), "{file}");
+        let number = |at: usize| u32::from_be_bytes(picture[at..at + 4].try_into().expect("four bytes"));
+        (number(16), number(20))
+    };
+    let ran = export(&["--page", "cohorts"]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let alone = size("board.png");
+    let ran = export(&[]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let made: Vec<&str> = ran.stderr.lines().filter_map(|line| line.strip_prefix("page: ")).collect();
+    let pages =
+        ["board-1-overview.png", "board-2-cohorts.png", "board-3-second-purchase.png", "board-4-opportunities.png"];
+    assert_eq!(made[..4], pages);
+    let heights: Vec<u32> = pages.iter().map(|page| size(page).1).collect();
+    assert!(pages.iter().all(|page| size(page).0 == 2800) && alone.0 == 2800);
+    // Rows of 48 and gaps of 14 pixels, twice as many in the picture, and the head above; taller where a table is.
+    let least = |rows: u32| 2 * (rows * 62 - 14);
+    assert!(heights[1] > least(41) && heights[1] < 2 * least(41), "{heights:?}");
+    assert!(heights[2] < heights[1] && alone.1 < heights[1], "{heights:?}, alone {alone:?}");
 }
 
 /// A running `kiln dashboard preview`; ended when it is dropped.
@@ -175,6 +315,12 @@ fn the_served_page_answers_choices_and_follows_files_and_runs() {
         "<input type=\"date\" name=\"filter-cohort\" value=\"\">",
     ] {
         assert!(html.contains(control), "{control}");
+    }
+    // One kind of periods is always chosen: figures of several would be mixed up.
+    for asked in ["", "?filter-period="] {
+        let html = preview.page(asked);
+        assert!(html.contains("name=\"filter-period\" value=\"month\" checked>"), "{asked}");
+        assert!(!html.contains("name=\"filter-period\" value=\"\""), "{asked}");
     }
     let html = preview.page("?filter-channel=email&filter-country=DE&filter-country=AT&nonsense=1");
     assert_eq!(customers(&html), chosen);

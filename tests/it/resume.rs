@@ -30,7 +30,15 @@ fn project_at(url: &str, schema: &str) -> Project {
         "  sql/staging: {materialized: view}\n  sql/best: {materialized: table, tests: [{not_null: [customer]}]}\n",
     );
     project.write("sql/best.sql", "SELECT customer FROM totals WHERE total > 12\n");
-    let dashboard = json!({"datasets": [], "pages": [{"name": "p", "displayName": "P"}]});
+    // It tells of the run itself, so that some of that is written before the run has ended.
+    let counter = json!({"position": {"x": 0, "y": 0, "width": 2, "height": 2}, "widget": {"name": "w",
+        "queries": [{"name": "main_query", "query": {"datasetName": "runs", "disaggregated": false,
+            "fields": [{"name": "count(*)", "expression": "COUNT(`*`)"}]}}],
+        "spec": {"version": 2, "widgetType": "counter", "encodings": {"value": {"fieldName": "count(*)"}}}}});
+    let dashboard = json!({
+        "datasets": [{"name": "runs", "displayName": "Runs", "queryLines": ["SELECT run, step FROM _kiln_runs"]}],
+        "pages": [{"name": "p", "displayName": "P", "layout": [counter]}],
+    });
     project.write("dashboards/d.lvdash.json", &dashboard.to_string());
     let jobs = project.read("jobs.yaml");
     let dashboards = format!("dashboards:\n  d: {{file: dashboards/d.lvdash.json, folder: /Shared/{schema}}}\n");
@@ -139,7 +147,8 @@ fn kill_at(moments: Vec<(usize, Moment)>, expected: &Value) -> usize {
         }
         let (again, _) = killer.run(&project, &served.token, &["resume"], None);
         let said = format!("{n} {moment:?}:\n{}{}", again.stdout, again.stderr);
-        if again.status == 0 && !again.stderr.contains("has succeeded") {
+        let is_resumed = again.status == 0 && !again.stderr.contains("has succeeded");
+        if is_resumed {
             resumed += 1;
             assert_eq!(triggers(&served) - triggered, 1, "{said}");
             let writes = writes(&served, &schema);
@@ -155,6 +164,14 @@ fn kill_at(moments: Vec<(usize, Moment)>, expected: &Value) -> usize {
             assert_eq!(fresh.status, 0, "{said}{}", fresh.stderr);
         }
         assert_eq!(&state(&served, &schema), expected, "{said}");
+        // Each step is in the history once, and a run that was resumed is not left as one that goes on.
+        let twice = served
+            .sql(&format!("SELECT run, step FROM main.{schema}._kiln_runs GROUP BY run, step HAVING count(*) > 1"));
+        assert_eq!(twice, json!([]), "{said}");
+        if is_resumed {
+            let open = format!("SELECT step FROM main.{schema}._kiln_runs WHERE run_result <> 'succeeded'");
+            assert_eq!(served.sql(&open), json!([]), "{said}");
+        }
     }
     resumed
 }

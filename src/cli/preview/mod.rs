@@ -17,7 +17,7 @@ use super::error::Error;
 use super::output::Output;
 use super::{ProjectArgs, Status, dashboard};
 use crate::config::Project;
-use crate::dashboards::{Control, ControlKind, LvDash, Selection, widget_queries};
+use crate::dashboards::{Control, ControlKind, LvDash, PageKind, Selection, widget_queries};
 use crate::databricks::{Progress, Statement};
 use crate::diag::did_you_mean;
 use crate::event::QueryResult;
@@ -35,9 +35,13 @@ const AT_ONCE: usize = 8;
 pub(super) struct PreviewArgs {
     /// The dashboard [default: the only one of the project]
     dashboard: Option<String>,
-    /// Write the page into this file, .html or .pdf, and end; a PDF is printed by the Chromium or Chrome that is here
+    /// Write the page into this file, .html, .pdf or .png, and end; PDFs and pictures, one a page of the dashboard, are made by
+    /// the Chromium or Chrome that is here
     #[arg(long, value_name = "FILE", conflicts_with = "port")]
     export: Option<PathBuf>,
+    /// Only this page of the dashboard, by its title or name
+    #[arg(long, value_name = "PAGE", requires = "export")]
+    page: Option<String>,
     /// What to choose at a filter: `Channel=email`, once for each value; `Period=2026-01-01..2026-03-31` for a range
     #[arg(long = "filter", value_name = "FILTER=VALUE")]
     filters: Vec<String>,
@@ -53,9 +57,13 @@ pub(super) async fn run(args: &PreviewArgs, output: &Output) -> Result<Status, E
     let form = export::Form::of(file)?;
     let subject = Subject::compile(args, output)?;
     let chosen = wanted(&subject.dashboard.content, &args.filters)?;
-    let shown = Shown::ask(&subject, &chosen, false, output).await?;
-    export::write(file, form, &shown.page(&subject, Utc::now())).await?;
-    output.status(&format!("page: {}", file.display()));
+    let only = args.page.as_deref().map(|page| only(&subject.dashboard.content, page)).transpose()?;
+    let shown = Shown::ask(&subject, &chosen, only.as_deref(), false, output).await?;
+    let canvases = shown.dash.pages.iter().filter(|page| page.kind == PageKind::Canvas);
+    let titles: Vec<&str> = canvases.map(|page| page.display_name.as_str()).collect();
+    for file in export::write(file, form, &shown.page(&subject, Utc::now()), &titles).await? {
+        output.status(&format!("page: {}", file.display()));
+    }
     for (widget, error) in shown.broken() {
         output.status(&format!("warning: widget `{widget}`: {error}"));
     }
@@ -115,6 +123,20 @@ fn wanted(dash: &LvDash, filters: &[String]) -> Result<BTreeMap<String, Selectio
     Ok(values.into_iter().map(|(widget, (control, values))| (widget.to_owned(), control.select(&values))).collect())
 }
 
+/// Finds a page by its title or name; returns its name.
+fn only(dash: &LvDash, wanted: &str) -> Result<String, Error> {
+    let canvases = || dash.pages.iter().filter(|page| page.kind == PageKind::Canvas);
+    let found = canvases().find(|page| page.display_name.eq_ignore_ascii_case(wanted) || page.name == wanted);
+    found.map(|page| page.name.clone()).ok_or_else(|| {
+        let titles: Vec<&str> = canvases().map(|page| page.display_name.as_str()).collect();
+        let help = match did_you_mean(wanted, titles.iter().copied()) {
+            Some(near) => format!("Did you mean `{near}`?"),
+            None => format!("It has `{}`.", titles.join("`, `")),
+        };
+        Error::usage(format!("the dashboard has no page `{wanted}`")).with_help(help)
+    })
+}
+
 fn unknown(name: &str, controls: &[Control]) -> Error {
     let titles = || controls.iter().map(|control| control.title.as_str());
     let help = match did_you_mean(name, titles()) {
@@ -134,17 +156,19 @@ struct Shown {
 }
 
 impl Shown {
-    /// Asks the workspace for all that the page shows; for the choices at the filters too if it is `live`.
+    /// Asks the workspace for all that is shown, `only` one page or all; for the choices at the filters too if it is `live`.
     ///
     /// The environment is let go of at once: the embedded workspace serves one process at a time, and a run shall be possible
     /// while the page is open.
     async fn ask(
         subject: &Subject,
         chosen: &BTreeMap<String, Selection>,
+        only: Option<&str>,
         live: bool,
         output: &Output,
     ) -> Result<Self, Error> {
-        let dash = subject.dashboard.content.with_selections(chosen)?;
+        let mut dash = subject.dashboard.content.with_selections(chosen)?;
+        dash.pages.retain(|page| page.kind != PageKind::Canvas || only.is_none_or(|only| page.name == only));
         let environment = Environment::connect(&subject.project, output).await?;
         let drawn = widget_queries(&dash).into_iter().map(|query| (false, query.path, query.sql));
         let controls = if live { dash.controls() } else { Vec::new() };

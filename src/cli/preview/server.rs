@@ -115,7 +115,7 @@ async fn shown(preview: &Preview, pairs: &[(String, String)]) -> Result<String, 
     let subject = Subject::compile(&preview.args, &preview.output)?;
     let mut chosen = wanted(&subject.dashboard.content, &preview.args.filters)?;
     chosen.extend(selections(&subject.dashboard.content, pairs));
-    let shown = Shown::ask(&subject, &chosen, true, &preview.output).await?;
+    let shown = Shown::ask(&subject, &chosen, None, true, &preview.output).await?;
     Ok(shown.page(&subject, Utc::now()))
 }
 

@@ -12,6 +12,11 @@ use crate::plan::{QueryDashboard, WidgetStatement};
 const AT_ONCE: usize = 8;
 
 pub(super) async fn run(query: &QueryDashboard, context: &Context, reporter: &Reporter) -> Finished {
+    if query.reads_history
+        && let Err(error) = reporter.keep(EventKind::RunSoFar { step: reporter.step().clone() }).await
+    {
+        return Finished::failed(Failure { message: error, ..Failure::default() });
+    }
     let total = query.statements.len();
     let mut answers = stream::iter(query.statements.clone())
         .map(|widget| async move {

@@ -70,6 +70,15 @@ async fn test_and_publish(
             .await;
     }
     let errors: Vec<&str> = failed.iter().filter(|(test, _)| !test.warns).map(|(test, _)| test.name.as_str()).collect();
+    let count = |tests: usize| u64::try_from(tests).unwrap_or(u64::MAX);
+    reporter
+        .tell(EventKind::Tested {
+            step: reporter.step().clone(),
+            passed: count(audit.tests.len() - failed.len()),
+            warned: count(failed.len() - errors.len()),
+            failed: count(errors.len()),
+        })
+        .await;
     if !errors.is_empty() {
         let names = errors.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         return Ok(Finished::new(Outcome::TestsFailed {

@@ -18,8 +18,11 @@ pub(super) fn draw(encodings: &Value, rows: &Rows<'_>, palette: &Palette) -> Res
     let shown = shown(rows, row, column, main);
     let style = rows.number(row, column).and_then(|number| color(main, number, raw, palette));
     let style = style.map_or(String::new(), |color| format!(" style=\"color:{color}\""));
-    let mut html =
-        format!("<div class=\"counter\"><p class=\"value\" title=\"{}\"{style}>{}</p>", escape(raw), escape(&shown));
+    let mut html = format!(
+        "<div class=\"counter\"><p class=\"value\" title=\"{}\"{style}>{}</p>",
+        escape(raw),
+        large(main, &shown)
+    );
 
     if let Some(compared) = comparison(rows, main, target, column, row, order.as_deref()) {
         html.push_str(&format!("<p class=\"target\">{compared}</p>"));
@@ -85,6 +88,21 @@ fn shown(rows: &Rows<'_>, row: usize, column: usize, encoding: &Value) -> String
             Some(rows.text(row, rows.column(name)?)?.to_owned())
         }),
         None => formatted,
+    }
+}
+
+/// Writes the number large, and what its template puts round it beside it, as that is to be read second.
+fn large(encoding: &Value, shown: &str) -> String {
+    let ends = encoding["formatTemplate"].as_str().and_then(|pattern| {
+        let (_, after) = pattern.split_once("@formatted")?;
+        // What follows the number begins with text, which the rows have no part in.
+        let after = after.trim_start().strip_prefix("}}")?.split("{{").next()?;
+        let at = shown.find(after).filter(|_| after.trim().len() > 1)?;
+        Some(shown.split_at(at))
+    });
+    match ends {
+        Some((number, unit)) => format!("{}<small>{}</small>", escape(number), escape(unit)),
+        None => escape(shown),
     }
 }
 

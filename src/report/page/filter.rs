@@ -25,7 +25,7 @@ fn caption(widget: &Widget, spec: &Spec) -> String {
     let exclude = spec.json["exclude"].as_bool() == Some(true) && selection != Selection::All;
     let words = if exclude { format!("not {words}") } else { words };
     format!(
-        "<span class=\"filter\" title=\"Filters act in the workspace; this page shows their defaults.\"><span>{}</span> <b>{}</b></span>",
+        "<span class=\"filter\" title=\"Filters act in the workspace; this page was made with what they say here.\"><span>{}</span> <b>{}</b></span>",
         escape(title),
         escape(&words)
     )
@@ -55,7 +55,7 @@ fn live(control: &Control, choices: &[String]) -> String {
             let many = control.kind == ControlKind::Many;
             let kind = if many { "checkbox" } else { "radio" };
             let mut inputs = String::new();
-            if !many {
+            if !many && !control.is_required {
                 let checked = if chosen.is_empty() { " checked" } else { "" };
                 let _ = write!(inputs, "<label><input type=\"radio\" name=\"{name}\" value=\"\"{checked}> All</label>");
             }

@@ -14,6 +14,7 @@ mod markdown;
 mod matrix;
 mod rows;
 mod series;
+mod special;
 mod table;
 mod text;
 mod widget;
@@ -219,7 +220,7 @@ fn filters(dashboard: &DashboardResults<'_>) -> String {
     }
     let note = match dashboard.choices {
         Some(_) => "",
-        None => "<span class=\"note\">Filters act in the workspace; this page shows their defaults.</span>",
+        None => "<span class=\"note\">Filters act in the workspace; this page was made with what they say here.</span>",
     };
     format!("<div class=\"filters\">{filters}{note}</div>\n")
 }

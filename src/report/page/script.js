@@ -5,6 +5,9 @@
   const plots = [...document.querySelectorAll(".plot")];
   const shade = (name) => getComputedStyle(root).getPropertyValue(name).trim();
 
+  // A picture cannot be scrolled: tiles are as tall there as what is in them.
+  if (/^#(measure|\d+-whole)$/.test(location.hash)) root.dataset.whole = "yes";
+
   // Axes, fonts and legend take their colours from the page, so that a chart fits a light and a dark one.
   const dress = (chart, box) => {
     const layout = structuredClone(chart.layout);
@@ -62,10 +65,19 @@
         if (step) open((index + step + tabs.length) % tabs.length, true);
       });
     });
-    const wanted = Number(/^#(\d+)$/.exec(location.hash)?.[1] ?? 1) - 1;
+    const wanted = Number(/^#(\d+)(-whole)?$/.exec(location.hash)?.[1] ?? 1) - 1;
     open(wanted >= 0 && wanted < tabs.length ? wanted : 0);
   } else {
     drawShown();
+  }
+
+  // Whoever takes pictures of the pages asks first how tall they are.
+  if (location.hash === "#measure") {
+    const height = (page, index) => {
+      if (tabs.length > 1) open(index);
+      return Math.ceil(document.body.getBoundingClientRect().bottom);
+    };
+    root.dataset.heights = pages.map(height).join(" ");
   }
 
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);

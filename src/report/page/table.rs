@@ -125,6 +125,9 @@ fn column<'a>(encoding: &'a Value, rows: &Rows<'_>) -> Option<Column<'a>> {
     Some(Column { encoding, index, title: title.unwrap_or(name), align, ramp })
 }
 
+/// Characters of a text that stays on one line.
+const SHORT: usize = 18;
+
 fn cell(column: &Column<'_>, rows: &Rows<'_>, row: usize, palette: &Palette) -> String {
     let encoding = column.encoding;
     let Some(raw) = rows.text(row, column.index) else {
@@ -181,8 +184,10 @@ fn cell(column: &Column<'_>, rows: &Rows<'_>, row: usize, palette: &Palette) -> 
         None => escape(&shown),
     };
     let ramp = if column.ramp.is_some() && number.is_some() { " ramp" } else { "" };
+    // A date or a word or two are not broken.
+    let short = if column.align.is_empty() && shown.chars().count() <= SHORT { "short" } else { "" };
     let style = if style.is_empty() { String::new() } else { format!(" style=\"{style}\"") };
-    format!("<td class=\"{}{ramp}\"{style}>{content}</td>", column.align)
+    format!("<td class=\"{}{short}{ramp}\"{style}>{content}</td>", column.align)
 }
 
 /// Returns the text colour that the old editor's rules give a cell.

@@ -94,7 +94,7 @@ fn the_page_loads_nothing_and_runs_only_its_own_scripts() {
     assert!(own.contains("Do customers come back, and how soon?"));
     assert!(own.contains("Time to second purchase, by cohort"));
     assert!(own.contains("Filters act in the workspace"));
-    assert_eq!(own.matches("role=\"tab\"").count(), 4, "the page of global filters is no tab");
+    assert_eq!(own.matches("role=\"tab\"").count(), 5, "the page of global filters is no tab");
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn a_counter_shows_its_number_as_it_is_meant() {
     let rows = result(&[("r", "DOUBLE")], &[&[Some("0.3299")]]);
     assert_eq!(counter::text(&spec["encodings"], &rows).as_deref(), Some("33% of all"), "in the terminal");
     let html = drawn("counter", 2, spec, rows);
-    assert!(html.contains("style=\"color:#C8321F\">33% of all</p>"), "{html}");
+    assert!(html.contains("style=\"color:#C8321F\">33%<small> of all</small></p>"), "{html}");
 
     let spec = json!({"encodings": {"value": {"fieldName": "n"}, "period": {"fieldName": "m"},
         "target": {"fieldName": "n", "period": {"type": "relative-to-value-period", "offset": -1}, "change": {"type": "percent"}}}});
@@ -320,6 +320,57 @@ fn several_fields_two_axes_bins_and_slices_are_drawn() {
 }
 
 #[test]
+fn forecasts_boxes_flows_and_places_are_drawn() {
+    let field = |name: &str| json!({"fieldName": name, "displayName": name});
+    let rows = result(
+        &[("d", "DATE"), ("was", "DOUBLE"), ("will", "DOUBLE"), ("low", "DOUBLE"), ("high", "DOUBLE")],
+        &[
+            &[Some("2026-02-01"), None, Some("5"), Some("3"), Some("7")],
+            &[Some("2026-01-01"), Some("4"), None, None, None],
+        ],
+    );
+    let spec = json!({"encodings": {"x": field("d"), "y": {"original": field("was"), "prediction": field("will"),
+        "predictionLower": field("low"), "predictionUpper": field("high")}}});
+    let data = charts(&drawn("forecast-line", 1, spec, rows))[0]["data"].clone();
+    assert_eq!(data[0]["y"], json!([null, 3.0]), "in the order of time");
+    assert_eq!((&data[1]["fill"], &data[1]["fillcolor"]), (&json!("tonexty"), &json!("#FFAB0033")));
+    assert_eq!((&data[2]["y"], &data[3]["y"]), (&json!([4.0, null]), &json!([null, 5.0])));
+
+    let rows = result(
+        &[("c", "STRING"), ("a", "INT"), ("b", "INT"), ("m", "INT"), ("e", "INT"), ("z", "INT")],
+        &[&[Some("web"), Some("1"), Some("2"), Some("3"), Some("5"), Some("9")]],
+    );
+    let spec = json!({"encodings": {"x": field("c"), "y": {"whiskerStart": field("a"), "boxStart": field("b"),
+        "boxMid": field("m"), "boxEnd": field("e"), "whiskerEnd": field("z")}}});
+    let data = charts(&drawn("box", 3, spec, rows))[0]["data"][0].clone();
+    assert_eq!((&data["q1"], &data["median"], &data["upperfence"]), (&json!([2.0]), &json!([3.0]), &json!([9.0])));
+
+    let rows = result(
+        &[("from", "STRING"), ("to", "STRING"), ("n", "INT")],
+        &[
+            &[Some("web"), Some("app"), Some("2")],
+            &[Some("web"), Some("web"), Some("5")],
+            &[Some("web"), Some("app"), Some("1")],
+            &[Some("app"), Some("app"), Some("0")],
+        ],
+    );
+    let spec = json!({"encodings": {"stages": [field("from"), field("to")], "value": field("n")}});
+    let data = charts(&drawn("sankey", 1, spec, rows))[0]["data"][0].clone();
+    assert_eq!(data["node"]["label"], json!(["web", "app", "web"]), "a place of another stage is another place");
+    assert_eq!((&data["link"]["target"], &data["link"]["value"]), (&json!([1, 2]), &json!([3.0, 5.0])));
+
+    let rows = result(&[("la", "DOUBLE"), ("lo", "DOUBLE"), ("n", "INT")], &[&[Some("52.5"), Some("13.4"), Some("9")]]);
+    let spec =
+        json!({"encodings": {"coordinates": {"latitude": field("la"), "longitude": field("lo")}, "size": field("n")}});
+    let html = drawn("symbol-map", 2, spec, rows);
+    assert!(html.contains("the map behind them is drawn in the workspace"));
+    assert_eq!(
+        (&charts(&html)[0]["data"][0]["x"], &charts(&html)[0]["data"][0]["y"]),
+        (&json!([13.4]), &json!([52.5]))
+    );
+}
+
+#[test]
 fn tables_of_both_versions_are_drawn_with_their_formats() {
     let rows = result(
         &[("b", "DOUBLE"), ("a", "STRING")],
@@ -358,8 +409,11 @@ fn a_pivot_is_drawn_with_its_colours_and_a_stranger_as_a_table() {
     assert_eq!(body.matches("class=\"empty\"").count(), 2);
     assert!(body.contains(">25%</td>") && body.contains("--c:#00441b"));
 
-    let html = drawn("sankey", 1, json!({"encodings": {}}), rows());
-    assert!(html.contains("“sankey”") && html.contains("<td>2025-01</td>"));
+    let html = drawn("choropleth-map", 1, json!({"encodings": {}}), rows());
+    assert!(html.contains("“choropleth-map”") && html.contains("the outlines of regions are not in it"));
+    assert!(html.contains("<td>2025-01</td>"));
+    assert!(drawn("gauge", 2, json!({"encodings": {}}), rows()).contains("of a type that no workspace has"));
+    assert!(drawn("sankey", 1, json!({"encodings": {}}), rows()).contains("Not drawn: a flow has two stages or more."));
     let html = drawn("bar", 3, json!({"encodings": {"x": {"fieldName": "gone"}, "y": {"fieldName": "r"}}}), rows());
     assert!(
         html.contains("Not drawn: the query did not return the field `gone`.") && html.contains("<td>2025-01</td>")

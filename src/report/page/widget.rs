@@ -7,7 +7,7 @@ use super::input::DashboardResults;
 use super::rows::Rows;
 use super::series::Source;
 use super::text::escape;
-use super::{chart, counter, filter, markdown, matrix, table};
+use super::{chart, counter, filter, markdown, matrix, special, table};
 use crate::dashboards::{Spec, Widget, WidgetKind};
 use crate::event::QueryResult;
 
@@ -116,11 +116,15 @@ fn drawing(
             chart::axes(kind, &source).map(|chart| ("chart", plot(label, chart, charts)))
         }
         "pie" => chart::pie(&source).map(|chart| ("chart", plot(label, chart, charts))),
+        "forecast-line" => special::forecast(&source).map(|chart| ("chart", plot(label, chart, charts))),
+        "box" => special::boxes(&source).map(|chart| ("chart", plot(label, chart, charts))),
+        "sankey" => special::flow(&source).map(|chart| ("chart", plot(label, chart, charts))),
+        "symbol-map" => special::places(&source).map(|chart| {
+            let words = note("Places by longitude and latitude; the map behind them is drawn in the workspace.");
+            ("chart", format!("{words}{}", plot(label, chart, charts)))
+        }),
         "" => Ok(("table", rows_as_table(result, label))),
-        other => {
-            let words = format!("A widget of the type “{other}” is drawn in the workspace; these are its rows.");
-            Ok(("odd", format!("{}{}", note(&words), rows_as_table(result, label))))
-        }
+        other => Ok(("odd", format!("{}{}", note(&special::why_not(other)), rows_as_table(result, label)))),
     };
     match drawn {
         Ok(("chart", body)) => ("chart", format!("{body}{}", behind(result, label))),

@@ -1,0 +1,7 @@
+-- How far the file reaches that the figures come from.
+SELECT
+  'invoice_lines' AS source_table,
+  count(*) AS landed_rows,
+  max(_fivetran_synced) AS newest_row_synced_at,
+  max(invoice_date) AS newest_entry_at
+FROM online_retail_files.invoice_lines
