@@ -24,7 +24,7 @@ pub use crate::dialect::DataType;
 pub use difference::{Touched, touched};
 pub use lineage::{Clauses, ColumnRead, How, Rest, Traced, TracedColumn, trace};
 pub use lints::{Allow, Examined, Known, Surroundings, examine};
-pub use parsed::{Parsed, ReadPlace, TableRead, is_query, parse, parse_sql};
+pub use parsed::{Parsed, ReadPlace, TableRead, is_query, parse, parse_model, parse_sql};
 pub use resolve::{columns_of_sql, resolve};
 pub use table::check_table_columns;
 

@@ -9,7 +9,7 @@ use sqlparser::ast::{FunctionArg, Query, SelectItem, SetExpr};
 
 use super::resolve::reads;
 use crate::diag::{Diagnostic, Diagnostics, Span};
-use crate::dialect::{self, TextMap};
+use crate::dialect::{self, Summary, TextMap};
 use crate::template::Rendered;
 
 /// The way from bytes of the SQL text to the place in a file.
@@ -104,14 +104,27 @@ pub fn parse_sql(
     text: &str,
     origin: impl Fn(Range<usize>) -> Span + Send + Sync + 'static,
 ) -> Result<Parsed, Diagnostics> {
-    match dialect::parse_query(text) {
-        Ok(mut query) => {
-            let map = TextMap::new(text);
+    parse_summed(text, origin).map(|(parsed, _)| parsed)
+}
+
+/// Parses a rendered model, and tells what of it decides whether its rows are the same again.
+pub fn parse_model(rendered: &Rendered) -> Result<(Parsed, Summary), Diagnostics> {
+    let map = rendered.clone();
+    parse_summed(&rendered.text, move |range| map.origin(range))
+}
+
+fn parse_summed(
+    text: &str,
+    origin: impl Fn(Range<usize>) -> Span + Send + Sync + 'static,
+) -> Result<(Parsed, Summary), Diagnostics> {
+    let map = TextMap::new(text);
+    match dialect::parse_summed(text, &map) {
+        Ok((mut query, summary)) => {
             let known =
                 |args: &[FunctionArg], _| Ok(dialect::constant_text(args, &|_| None).map(|t| dialect::name_parts(&t)));
             let Ok(()) = dialect::put_names_in::<Infallible>(&mut query, known);
             let (reads, places) = reads(&query, &map, &origin);
-            Ok(Parsed { query, map, origin: Arc::new(origin), reads, places })
+            Ok((Parsed { query, map, origin: Arc::new(origin), reads, places }, summary))
         }
         Err(error) => {
             let problem = Diagnostic::error("sql-syntax", error.message).at(origin(error.range));

@@ -83,15 +83,23 @@ impl TextMap {
     }
 }
 
-/// Cuts a text into tokens, with blanks and comments among them.
+/// Cuts a text into tokens, without the blanks and comments between them, which are most of a text's lexemes and which
+/// a parser would step over again and again.
 pub(super) fn tokens(text: &str, map: &TextMap) -> Result<Vec<TokenWithSpan>, SyntaxError> {
+    let tokens = lexemes(text, map, |token| !matches!(token, Token::Whitespace(_)))?;
+    check_chains(&tokens, map)?;
+    Ok(tokens)
+}
+
+/// Cuts a text into lexemes, and keeps the wanted ones.
+fn lexemes(text: &str, map: &TextMap, wanted: fn(&Token) -> bool) -> Result<Vec<TokenWithSpan>, SyntaxError> {
     if text.len() > MAX_BYTES {
         return Err(SyntaxError::at(0..0, "the query is longer than 16 MiB, the most that a statement may have"));
     }
     let mut tokens = Vec::new();
     let mut at = 0;
     for string in own_strings(text) {
-        segment(text, at..string.start, map, &mut tokens)?;
+        segment(text, at..string.start, map, wanted, &mut tokens)?;
         at = string.end;
         let token = match text.as_bytes()[string.start] {
             b'r' | b'R' => Token::SingleQuotedString(text[string.start + 2..string.end - 1].to_owned()),
@@ -100,21 +108,22 @@ pub(super) fn tokens(text: &str, map: &TextMap) -> Result<Vec<TokenWithSpan>, Sy
                 if quote == b'"' { Token::DoubleQuotedString(value) } else { Token::SingleQuotedString(value) }
             }
         };
-        tokens.push(TokenWithSpan { token, span: Span::new(map.location(string.start), map.location(string.end)) });
+        if wanted(&token) {
+            tokens.push(TokenWithSpan { token, span: Span::new(map.location(string.start), map.location(string.end)) });
+        }
     }
-    segment(text, at..text.len(), map, &mut tokens)?;
-    check_chains(&tokens, map)?;
+    segment(text, at..text.len(), map, wanted, &mut tokens)?;
     Ok(tokens)
 }
 
 /// Returns the bytes of a text's comments, in order; none if the text is no SQL.
 pub fn comments(text: &str) -> Vec<Range<usize>> {
     let map = TextMap::new(text);
-    let is_comment = |token: &Token| {
+    let is_comment: fn(&Token) -> bool = |token| {
         matches!(token, Token::Whitespace(Whitespace::SingleLineComment { .. } | Whitespace::MultiLineComment(_)))
     };
-    let tokens = tokens(text, &map).unwrap_or_default();
-    let comments = tokens.iter().filter(|t| is_comment(&t.token)).map(|t| map.range(t.span));
+    let comments = lexemes(text, &map, is_comment).unwrap_or_default();
+    let comments = comments.iter().map(|t| map.range(t.span));
     // That of a line takes the line's end with it.
     comments.map(|c| c.start..c.start + text[c].trim_end_matches(['\n', '\r']).len()).collect()
 }
@@ -123,7 +132,7 @@ pub fn comments(text: &str) -> Vec<Range<usize>> {
 pub fn end_of_query(text: &str) -> usize {
     let map = TextMap::new(text);
     let Ok(tokens) = tokens(text, &map) else { return text.len() };
-    match tokens.iter().rev().find(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF)) {
+    match tokens.iter().rev().find(|token| token.token != Token::EOF) {
         Some(last) if last.token == Token::SemiColon => map.offset(last.span.start),
         _ => text.len(),
     }
@@ -144,7 +153,7 @@ pub fn statements(text: &str) -> Vec<&str> {
                 }
                 start = end + 1;
             }
-            Token::Whitespace(_) | Token::EOF => {}
+            Token::EOF => {}
             _ => words = true,
         }
     }
@@ -165,7 +174,7 @@ pub fn essence(text: &str) -> String {
 
 fn essence_of(tokens: &[TokenWithSpan]) -> String {
     let mut essence = String::new();
-    for token in tokens.iter().filter(|t| !matches!(t.token, Token::Whitespace(_))) {
+    for token in tokens {
         if !essence.is_empty() {
             essence.push(' ');
         }
@@ -184,16 +193,18 @@ pub struct Summary {
     pub volatile: Option<&'static str>,
 }
 
-/// Returns both, in one walk over the text.
-pub fn summary(text: &str) -> Summary {
-    match tokens(text, &TextMap::new(text)) {
-        Ok(tokens) => Summary { essence: essence_of(&tokens), volatile: volatile_of(&tokens) },
-        Err(_) => Summary { essence: text.to_owned(), volatile: None },
-    }
+pub(super) fn summary_of(tokens: &[TokenWithSpan]) -> Summary {
+    Summary { essence: essence_of(tokens), volatile: volatile_of(tokens) }
 }
 
 /// Tokens of a part of the text that holds no raw string.
-fn segment(text: &str, range: Range<usize>, map: &TextMap, tokens: &mut Vec<TokenWithSpan>) -> Result<(), SyntaxError> {
+fn segment(
+    text: &str,
+    range: Range<usize>,
+    map: &TextMap,
+    wanted: fn(&Token) -> bool,
+    tokens: &mut Vec<TokenWithSpan>,
+) -> Result<(), SyntaxError> {
     if range.is_empty() {
         return Ok(());
     }
@@ -208,6 +219,9 @@ fn segment(text: &str, range: Range<usize>, map: &TextMap, tokens: &mut Vec<Toke
         SyntaxError::at(start..start, lower_first(&error.message))
     })?;
     for TokenWithSpan { token, span } in part {
+        if !wanted(&token) {
+            continue;
+        }
         let token = match token {
             Token::Word(word) => number_with_suffix(word),
             token => token,
@@ -452,7 +466,7 @@ fn check_chains(tokens: &[TokenWithSpan], map: &TextMap) -> Result<(), SyntaxErr
     for token in tokens {
         match &token.token {
             Token::LBracket => accesses += 1,
-            Token::Whitespace(_) | Token::RBracket | Token::Period | Token::Number(..) => {}
+            Token::RBracket | Token::Period | Token::Number(..) => {}
             Token::Word(word) if word.keyword == Keyword::NoKeyword => {}
             _ => accesses = 0,
         }
@@ -460,7 +474,6 @@ fn check_chains(tokens: &[TokenWithSpan], map: &TextMap) -> Result<(), SyntaxErr
             return Err(SyntaxError::at(map.range(token.span), "too many subscripts follow each other"));
         }
         match &token.token {
-            Token::Whitespace(_) => continue,
             Token::LParen | Token::LBracket => {
                 open.push(run);
                 run = 0;

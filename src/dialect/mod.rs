@@ -14,12 +14,12 @@ mod volatile;
 
 pub use databricks::Databricks;
 pub use identifiers::{constant, constant_text, name_parts, put_names_in};
-pub use lex::{Summary, TextMap, comments, decimal_size, end_of_query, essence, split_number, statements, summary};
+pub use lex::{Summary, TextMap, comments, decimal_size, end_of_query, essence, split_number, statements};
 #[cfg(feature = "local")]
 pub(crate) use pipes::{derived, query_of, select_star};
 #[cfg(feature = "local")]
 pub(crate) use query::recursion_level;
-pub use query::{SyntaxError, parse_expression, parse_query, parse_relation};
+pub use query::{SyntaxError, parse_expression, parse_query, parse_relation, parse_summed};
 pub use statement::{
     AddedColumn, Alteration, Assignment, CloneTable, ClusterBy, ColumnChange, ColumnDefinition, ColumnPlace, Commented,
     Constraint, CopyInto, CreateTable, CreateView, Generated, Grant, Insert, Merge, MergeAction, MergeClause,

@@ -9,7 +9,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::databricks::{Databricks, GIVEN_UP};
-use super::lex::{self, TextMap, lower_first};
+use super::lex::{self, Summary, TextMap, lower_first};
 use super::{pipes, short, values};
 
 /// Why a text is not one query.
@@ -32,16 +32,30 @@ impl SyntaxError {
 
 /// Parses exactly one query; comments and trailing semicolons are allowed.
 pub fn parse_query(text: &str) -> Result<Query, SyntaxError> {
-    let map = TextMap::new(text);
-    let tokens = lex::tokens(text, &map)?;
-    let source = Source { map: &map, tokens: &tokens };
-    source.check_beginning()?;
-    let tokens = values::samples_last(values::in_parentheses(tokens.clone()));
+    parse_seen(text, &TextMap::new(text), |_| ()).map(|(query, ())| query)
+}
+
+/// The same of a text whose map is there already, with what decides whether its rows are the same again.
+pub fn parse_summed(text: &str, map: &TextMap) -> Result<(Query, Summary), SyntaxError> {
+    parse_seen(text, map, lex::summary_of)
+}
+
+/// Parses one query; `see` takes from the tokens what it wants before they go into the tree.
+fn parse_seen<S>(text: &str, map: &TextMap, see: fn(&[TokenWithSpan]) -> S) -> Result<(Query, S), SyntaxError> {
+    let tokens = lex::tokens(text, map)?;
+    Source { map, tokens: &tokens }.check_beginning()?;
+    let seen = see(&tokens);
+    // The parser takes the tokens; they are cut once more where a mistake has to be told.
+    let wrong = |tell: &dyn Fn(&Source<'_>) -> SyntaxError| match lex::tokens(text, map) {
+        Ok(tokens) => tell(&Source { map, tokens: &tokens }),
+        Err(error) => error,
+    };
+    let tokens = values::samples_last(values::in_parentheses(tokens));
     let (tokens, levels) = values::recursion_levels(tokens);
     let tokens = short::written_out(tokens);
     let dialect = Databricks::for_tokens(tokens.len());
     let mut parser = Parser::new(&dialect).with_recursion_limit(lex::MAX_DEPTH).with_tokens_with_locations(tokens);
-    let mut query = parser.parse_query().map_err(|error| source.explain(&error))?;
+    let mut query = parser.parse_query().map_err(|error| wrong(&|source| source.explain(&error)))?;
     let mut semicolon = false;
     while parser.consume_token(&Token::SemiColon) {
         semicolon = true;
@@ -53,7 +67,7 @@ pub fn parse_query(text: &str) -> Result<Query, SyntaxError> {
         (Token::EOF, _) => match pipes::unfold(&mut query) {
             Ok(()) => {
                 note_levels(&mut query, &levels);
-                Ok(*query)
+                Ok((*query, seen))
             }
             Err(step) => Err(SyntaxError::at(0..0, format!("the language has no {step}"))),
         },
@@ -61,7 +75,7 @@ pub fn parse_query(text: &str) -> Result<Query, SyntaxError> {
             let message = format!("expected one query, found a second statement that begins with `{}`", next.token);
             Err(SyntaxError::at(map.range(next.span), message))
         }
-        (_, false) => Err(source.unexpected("the end of the query", next.span.start)),
+        (_, false) => Err(wrong(&|source| source.unexpected("the end of the query", next.span.start))),
     }
 }
 
@@ -130,7 +144,7 @@ struct Source<'a> {
 impl Source<'_> {
     /// Refuses texts that are no query by their first word.
     fn check_beginning(&self) -> Result<(), SyntaxError> {
-        let first = self.tokens.iter().find(|t| !matches!(t.token, Token::Whitespace(_) | Token::SemiColon));
+        let first = self.tokens.iter().find(|t| t.token != Token::SemiColon);
         let Some(first) = first else {
             return Err(SyntaxError::at(0..0, "expected a query, found nothing but blanks and comments"));
         };
@@ -211,8 +225,7 @@ impl Source<'_> {
     /// The tokens between a parenthesis and its counterpart, if they begin like a query.
     fn query_in_parenthesis(&self, start: usize) -> Option<&[TokenWithSpan]> {
         let inside = &self.tokens[start + 1..];
-        let first = inside.iter().find(|t| !matches!(t.token, Token::Whitespace(_)))?;
-        let Token::Word(word) = &first.token else { return None };
+        let Token::Word(word) = &inside.first()?.token else { return None };
         if !matches!(word.keyword, Keyword::SELECT | Keyword::WITH | Keyword::FROM) {
             return None;
         }
@@ -256,7 +269,7 @@ impl Source<'_> {
     }
 
     fn index_at(&self, location: Location) -> Option<usize> {
-        self.tokens.iter().position(|t| t.span.start == location && !matches!(t.token, Token::Whitespace(_)))
+        self.tokens.iter().position(|t| t.span.start == location)
     }
 
     fn range_at(&self, location: Location) -> Range<usize> {
@@ -269,9 +282,9 @@ impl Source<'_> {
         )
     }
 
-    /// The last token before an index that is no blank.
+    /// The token before an index.
     fn before(&self, index: usize) -> Option<&TokenWithSpan> {
-        self.tokens[..index].iter().rfind(|t| !matches!(t.token, Token::Whitespace(_)))
+        self.tokens[..index].last()
     }
 
     /// The place of the deepest parenthesis.

@@ -1,12 +1,14 @@
 //! Short forms of queries that the parser does not read, written out before it sees them: `TABLE t`, `(FROM t)`, set
 //! operations after a pipe, versions as in `t@v3`.
 
+use std::mem;
+
 use sqlparser::dialect::GenericDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Tokenizer};
 
 /// Writes short forms out. What is put in has the place of the word that it stands for.
-pub(super) fn written_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+pub(super) fn written_out(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let needed = tokens.iter().any(|t| match &t.token {
         Token::Word(word) => matches!(word.keyword, Keyword::TABLE | Keyword::FROM),
         token => matches!(token, Token::VerticalBarRightAngleBracket | Token::AtSign),
@@ -19,7 +21,9 @@ pub(super) fn written_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let mut open_sets: Vec<usize> = Vec::new();
     let mut depth = 0;
     let mut skip = false;
-    for (i, t) in tokens.iter().enumerate() {
+    let end = tokens.last().map_or_else(Span::empty, |t| t.span);
+    for i in 0..tokens.len() {
+        let t = &tokens[i];
         match &t.token {
             Token::LParen => depth += 1,
             Token::RParen => {
@@ -36,7 +40,7 @@ pub(super) fn written_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             skip = true;
             continue;
         }
-        if std::mem::take(&mut skip) {
+        if mem::take(&mut skip) {
             continue;
         }
         let keyword = keyword(&t.token);
@@ -54,7 +58,7 @@ pub(super) fn written_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         }
         let set = matches!(keyword, Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT | Keyword::MINUS);
         if set && last(&out) == Some(&Token::VerticalBarRightAngleBracket) {
-            let rest: Vec<_> = tokens[i + 1..].iter().filter(|t| !matches!(t.token, Token::Whitespace(_))).collect();
+            let rest = &tokens[i + 1..];
             let said =
                 rest.first().is_some_and(|t| matches!(self::keyword(&t.token), Keyword::ALL | Keyword::DISTINCT));
             let word = if keyword == Keyword::UNION {
@@ -80,15 +84,16 @@ pub(super) fn written_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         let opens = matches!(keyword, Keyword::ALL | Keyword::DISTINCT)
             && open_sets.last() == Some(&depth)
             && matches!(
-                out.iter().rev().filter(|t| !matches!(t.token, Token::Whitespace(_))).nth(1).map(|t| &t.token),
+                out.iter().nth_back(1).map(|t| &t.token),
                 Some(Token::VerticalBarRightAngleBracket)
             );
-        out.push(t.clone());
+        let span = t.span;
+        // What was read stands in `out`; only what is ahead is looked at here.
+        out.push(TokenWithSpan { token: mem::replace(&mut tokens[i].token, Token::EOF), span });
         if opens {
-            put(&mut out, "(", t.span);
+            put(&mut out, "(", span);
         }
     }
-    let end = tokens.last().map_or_else(Span::empty, |t| t.span);
     while open_sets.pop().is_some() {
         put(&mut out, ")", end);
     }
@@ -112,11 +117,12 @@ pub(super) fn keyword(token: &Token) -> Keyword {
 
 pub(super) fn put(out: &mut Vec<TokenWithSpan>, text: &str, span: Span) {
     let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize().unwrap_or_default();
-    out.extend(tokens.into_iter().map(|token| TokenWithSpan { token, span }));
+    let tokens = tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_)));
+    out.extend(tokens.map(|token| TokenWithSpan { token, span }));
 }
 
 pub(super) fn last(out: &[TokenWithSpan]) -> Option<&Token> {
-    out.iter().rev().map(|t| &t.token).find(|token| !matches!(token, Token::Whitespace(_)))
+    out.last().map(|t| &t.token)
 }
 
 /// Whether a query may begin behind these tokens.
@@ -131,8 +137,7 @@ pub(super) fn begins_query(before: &[TokenWithSpan]) -> bool {
 }
 
 fn names_table(after: &[TokenWithSpan]) -> bool {
-    let mut rest = after.iter().map(|t| &t.token).filter(|token| !matches!(token, Token::Whitespace(_)));
-    matches!(rest.next(), Some(Token::Word(_)))
+    matches!(after.first().map(|t| &t.token), Some(Token::Word(_)))
 }
 
 /// Whether a SELECT follows at the same depth before a pipe or the closing parenthesis: `FROM t SELECT a`.

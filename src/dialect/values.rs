@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use sqlparser::keywords::Keyword;
-use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::short::{begins_query, keyword, last, put};
 
@@ -31,8 +31,7 @@ pub(super) fn in_parentheses(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             i += 1;
             continue;
         };
-        let aliased =
-            tokens[end..].iter().map(|t| &t.token).find(|t| !matches!(t, Token::Whitespace(_))).is_some_and(is_alias);
+        let aliased = tokens.get(end).is_some_and(|t| is_alias(&t.token));
         let wrapped = in_from || aliased;
         if at_top && aliased {
             put(&mut out, "SELECT * FROM", t.span);
@@ -45,7 +44,9 @@ pub(super) fn in_parentheses(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             if n > 0 {
                 put(&mut out, ",", tokens[row.from].span);
             }
-            put(&mut out, if row.bare { " (" } else { " " }, tokens[row.from].span);
+            if row.bare {
+                put(&mut out, "(", tokens[row.from].span);
+            }
             out.extend_from_slice(&tokens[row.from..row.to]);
             if row.bare {
                 put(&mut out, ")", tokens[row.to - 1].span);
@@ -54,7 +55,6 @@ pub(super) fn in_parentheses(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         if wrapped {
             put(&mut out, ")", tokens[end - 1].span);
         }
-        put(&mut out, " ", tokens[end - 1].span);
         i = end;
     }
     out
@@ -73,24 +73,20 @@ fn rows(tokens: &[TokenWithSpan], start: usize) -> Option<(Vec<Row>, usize)> {
     let mut rows = Vec::new();
     let mut i = start;
     loop {
-        i = solid(tokens, i)?;
         let from = i;
-        let bare = tokens[i].token != Token::LParen;
+        let bare = tokens.get(i)?.token != Token::LParen;
         let mut depth = 0_usize;
         let mut to = i;
         while let Some(t) = tokens.get(i) {
             match &t.token {
-                Token::Whitespace(_) => {}
                 Token::LParen | Token::LBracket => depth += 1,
                 Token::RParen | Token::RBracket if depth == 0 => break,
                 Token::RParen | Token::RBracket => depth -= 1,
                 token if depth == 0 && bare && i > from && ends_value(&tokens[from..i], token) => break,
                 _ => {}
             }
-            if !matches!(t.token, Token::Whitespace(_)) {
-                to = i + 1;
-            }
             i += 1;
+            to = i;
             if !bare && depth == 0 {
                 break;
             }
@@ -99,28 +95,23 @@ fn rows(tokens: &[TokenWithSpan], start: usize) -> Option<(Vec<Row>, usize)> {
             return None;
         }
         rows.push(Row { from, to, bare });
-        match solid(tokens, to).filter(|next| tokens[*next].token == Token::Comma) {
-            Some(comma) if starts_row(tokens, comma + 1, bare) => i = comma + 1,
-            _ => return Some((rows, to)),
+        if tokens.get(to).is_none_or(|next| next.token != Token::Comma) || !starts_row(tokens, to + 1, bare) {
+            return Some((rows, to));
         }
+        i = to + 1;
     }
 }
 
 /// Whether the list goes on behind a comma: rows are alike, so what else stands there is another item of FROM.
 fn starts_row(tokens: &[TokenWithSpan], after: usize, bare: bool) -> bool {
-    let Some(next) = solid(tokens, after) else { return false };
-    match &tokens[next].token {
+    let Some(next) = tokens.get(after) else { return false };
+    match &next.token {
         Token::LParen => {
-            let inside = solid(tokens, next + 1).map(|i| keyword(&tokens[i].token));
+            let inside = tokens.get(after + 1).map(|t| keyword(&t.token));
             bare || !matches!(inside, Some(Keyword::SELECT | Keyword::VALUES | Keyword::WITH | Keyword::FROM))
         }
         token => bare || !matches!(token, Token::Word(_)),
     }
-}
-
-/// The next token that is no blank.
-fn solid(tokens: &[TokenWithSpan], from: usize) -> Option<usize> {
-    (from..tokens.len()).find(|i| !matches!(tokens[*i].token, Token::Whitespace(_)))
 }
 
 /// Whether a value without parentheses ends before this token.
@@ -128,8 +119,7 @@ fn ends_value(value: &[TokenWithSpan], token: &Token) -> bool {
     if matches!(token, Token::Comma | Token::SemiColon | Token::EOF | Token::VerticalBarRightAngleBracket) {
         return true;
     }
-    let literal = value.iter().rev().map(|t| &t.token).find(|t| !matches!(t, Token::Whitespace(_)));
-    let complete = matches!(literal, Some(Token::Number(..) | Token::SingleQuotedString(_) | Token::RParen));
+    let complete = matches!(value.last().map(|t| &t.token), Some(Token::Number(..) | Token::SingleQuotedString(_) | Token::RParen));
     match token {
         Token::Word(word) if word.keyword == Keyword::NoKeyword || word.quote_style.is_some() => complete,
         _ => is_clause(keyword(token)),
@@ -188,37 +178,27 @@ fn is_alias(token: &Token) -> bool {
 pub(super) fn samples_last(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let mut i = 0;
     while i < tokens.len() {
-        let behind = || tokens[..i].iter().rev().map(|t| &t.token).find(|t| !matches!(t, Token::Whitespace(_)));
-        if keyword(&tokens[i].token) != Keyword::TABLESAMPLE || behind() != Some(&Token::RParen) {
+        if keyword(&tokens[i].token) != Keyword::TABLESAMPLE || last(&tokens[..i]) != Some(&Token::RParen) {
             i += 1;
             continue;
         }
-        let sample_end = parenthesised(&tokens, i + 1).map(|end| match solid(&tokens, end) {
-            Some(next) if is_word(&tokens[next].token, "REPEATABLE") => parenthesised(&tokens, next + 1).unwrap_or(end),
+        let sample_end = parenthesised(&tokens, i + 1).map(|end| match tokens.get(end) {
+            Some(next) if is_word(&next.token, "REPEATABLE") => parenthesised(&tokens, end + 1).unwrap_or(end),
             _ => end,
         });
-        let alias = sample_end
-            .and_then(|end| Some((end, solid(&tokens, end)?)))
-            .filter(|(_, next)| is_alias(&tokens[*next].token));
-        let Some((end, start)) = alias else {
+        let aliased = |end: &usize| tokens.get(*end).is_some_and(|t| is_alias(&t.token));
+        let Some(end) = sample_end.filter(aliased) else {
             i += 1;
             continue;
         };
-        let name = match keyword(&tokens[start].token) {
-            Keyword::AS => solid(&tokens, start + 1),
-            _ => Some(start),
-        };
-        let Some(name) = name else { return tokens };
+        let name = end + usize::from(keyword(&tokens[end].token) == Keyword::AS);
+        if name >= tokens.len() {
+            return tokens;
+        }
         let alias_end = parenthesised(&tokens, name + 1).unwrap_or(name + 1);
-        let space = Token::Whitespace(sqlparser::tokenizer::Whitespace::Space);
-        let space = TokenWithSpan { token: space, span: Span::empty() };
-        let mut moved: Vec<_> = tokens[start..alias_end].to_vec();
-        moved.push(space.clone());
-        moved.extend_from_slice(&tokens[i..end]);
-        moved.push(space);
-        i += moved.len();
-        let from = i - moved.len();
-        tokens.splice(from..alias_end, moved);
+        // `… TABLESAMPLE (…) AS t` becomes `… AS t TABLESAMPLE (…)`.
+        tokens[i..alias_end].rotate_left(end - i);
+        i = alias_end;
     }
     tokens
 }
@@ -229,9 +209,11 @@ fn is_word(token: &Token, text: &str) -> bool {
 
 /// The token behind a parenthesis and its counterpart, if one opens here.
 fn parenthesised(tokens: &[TokenWithSpan], from: usize) -> Option<usize> {
-    let start = solid(tokens, from).filter(|i| tokens[*i].token == Token::LParen)?;
+    if tokens.get(from)?.token != Token::LParen {
+        return None;
+    }
     let mut depth = 0_usize;
-    for (i, t) in tokens.iter().enumerate().skip(start) {
+    for (i, t) in tokens.iter().enumerate().skip(from) {
         match t.token {
             Token::LParen => depth += 1,
             Token::RParen => depth -= 1,
@@ -253,14 +235,12 @@ pub(super) fn recursion_levels(mut tokens: Vec<TokenWithSpan>) -> (Vec<TokenWith
             i += 1;
             continue;
         }
-        let words: Vec<usize> =
-            (i..tokens.len()).filter(|n| !matches!(tokens[*n].token, Token::Whitespace(_))).take(4).collect();
-        let level = match words[..] {
-            [_, recursion, level, number]
-                if is_word(&tokens[recursion].token, "RECURSION") && is_word(&tokens[level].token, "LEVEL") =>
+        let level = match &tokens[i..] {
+            [_, recursion, level, number, ..]
+                if is_word(&recursion.token, "RECURSION") && is_word(&level.token, "LEVEL") =>
             {
-                match &tokens[number].token {
-                    Token::Number(n, false) => Some((n.clone(), number)),
+                match &number.token {
+                    Token::Number(n, false) => Some(n.clone()),
                     _ => None,
                 }
             }
@@ -277,9 +257,9 @@ pub(super) fn recursion_levels(mut tokens: Vec<TokenWithSpan>) -> (Vec<TokenWith
             }
             false
         });
-        if let (Some((n, number)), Some(name)) = (level, name) {
+        if let (Some(n), Some(name)) = (level, name) {
             levels.insert(name.span.start, n);
-            tokens.drain(i..=number);
+            tokens.drain(i..i + 4);
         } else {
             i += 1;
         }

@@ -41,11 +41,9 @@ pub fn volatile(sql: &str) -> Option<&'static str> {
 }
 
 pub(super) fn volatile_of(tokens: &[TokenWithSpan]) -> Option<&'static str> {
-    let tokens: Vec<&Token> =
-        tokens.iter().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_))).collect();
     tokens.iter().enumerate().find_map(|(i, token)| {
-        let Token::Word(word) = token else { return None };
-        let next = |n: usize| tokens.get(i + n).copied();
+        let Token::Word(word) = &token.token else { return None };
+        let next = |n: usize| tokens.get(i + n).map(|next| &next.token);
         if word.quote_style.is_none()
             && let Some(bare) = BARE.iter().find(|bare| bare.eq_ignore_ascii_case(&word.value))
         {

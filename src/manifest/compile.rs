@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use super::lints::{self, Lints};
 use super::names::{Target, known_names, source_columns, table_name, target};
-use super::parse::{ParsedModel, levels, order_models, parse_models};
+use super::parse::{Form, ParsedModel, levels, order_models, parse_models};
 use super::{
     CompiledIncrement, CompiledModel, CompiledTest, Manifest, Place, ReadFrom, Reads, SourceRead, data_tests, parallel,
     unit_tests,
@@ -15,7 +15,6 @@ use super::{
 use crate::analysis::{self, Column, Examined, Known, Parsed, ReadPlace, Relation, Surroundings, TableRead};
 use crate::config::{Materialization, Model, Project, Strategy};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span, did_you_mean};
-use crate::dialect::{self, Summary};
 use crate::ids::{Fingerprint, ModelName, TableName};
 use crate::template::Templates;
 
@@ -125,7 +124,7 @@ struct FoundModel {
 
 impl Compiler<'_> {
     fn model(&self, model: &Model, parsed: &ParsedModel) -> FoundModel {
-        let (query, whole) = &parsed.whole;
+        let Form { rendered: query, parsed: whole, summary } = &parsed.whole;
         let mut examined = vec![self.examine(whole, Some(model))];
         let columns = examined[0].columns.clone();
         let rows = lints::tested(model, std::mem::take(&mut examined[0].rows));
@@ -136,20 +135,20 @@ impl Compiler<'_> {
             check_named_columns(model, columns, &mut diagnostics);
         }
         let mut lint = None;
-        if let Some((_, increment)) = &parsed.increment {
-            let increment = self.examine(increment, Some(model));
+        if let Some(increment) = &parsed.increment {
+            let increment = self.examine(&increment.parsed, Some(model));
             check_increment(model, &increment, columns.as_deref(), &mut diagnostics);
             examined.push(increment);
             lint = appended(model, parsed);
         }
-        let Summary { essence, mut volatile } = dialect::summary(&query.text);
-        let mut definition = vec![model.materialized.as_str().to_owned(), essence];
-        if let (Some((query, _)), Some(settings)) = (&parsed.increment, &model.incremental) {
-            let increment = dialect::summary(&query.text);
-            volatile = volatile.or(increment.volatile);
-            definition.extend([increment.essence, format!("{:?}", settings.strategy)]);
+        let mut volatile = summary.volatile;
+        let mut definition = vec![model.materialized.as_str(), &summary.essence];
+        let strategy = model.incremental.as_ref().map(|settings| format!("{:?}", settings.strategy));
+        if let (Some(increment), Some(strategy)) = (&parsed.increment, &strategy) {
+            volatile = volatile.or(increment.summary.volatile);
+            definition.extend([&increment.summary.essence, strategy.as_str()]);
         }
-        let definition = Fingerprint::of(&definition.iter().map(String::as_str).collect::<Vec<_>>());
+        let definition = Fingerprint::of(&definition);
         let reads: Vec<TableRead> = parsed.reads(self.project, &model.name).cloned().collect();
         let compiled = CompiledModel {
             config: model.clone(),
@@ -158,10 +157,10 @@ impl Compiler<'_> {
             reads: self.reads(&reads),
             places: self.places(whole),
             volatile,
-            increment: parsed
-                .increment
-                .as_ref()
-                .map(|(query, parsed)| CompiledIncrement { query: Arc::clone(query), places: self.places(parsed) }),
+            increment: parsed.increment.as_ref().map(|form| CompiledIncrement {
+                query: Arc::clone(&form.rendered),
+                places: self.places(&form.parsed),
+            }),
             columns,
             tests: Vec::new(),
             fingerprint: definition.clone(),
@@ -327,13 +326,13 @@ fn check_increment(model: &Model, increment: &Examined, whole: Option<&[Column]>
 /// Warns of a model that appends the same rows in each run.
 fn appended(model: &Model, parsed: &ParsedModel) -> Option<Diagnostic> {
     let appends = model.incremental.as_ref().is_some_and(|i| i.strategy == Strategy::Append);
-    let (Some((increment, place)), (whole, _)) = (&parsed.increment, &parsed.whole) else { return None };
-    if !appends || dialect::essence(&increment.text) != dialect::essence(&whole.text) {
+    let increment = parsed.increment.as_ref()?;
+    if !appends || increment.summary.essence != parsed.whole.summary.essence {
         return None;
     }
     let message = format!("`{}` appends all its rows again in each run", model.name);
     let help = "Read only what is new where `incremental` is true: `{% if incremental %}WHERE … {% endif %}`.";
-    Some(Diagnostic::warning("appends-everything", message).at(place.span(0..0)).help(help))
+    Some(Diagnostic::warning("appends-everything", message).at(increment.parsed.span(0..0)).help(help))
 }
 
 /// Names the model in problems whose place does not tell it: those in a macro, which many models may use.

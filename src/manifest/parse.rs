@@ -10,6 +10,7 @@ use super::parallel;
 use crate::analysis::{self, Parsed, TableRead};
 use crate::config::{Model, Project};
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::dialect::Summary;
 use crate::graph::Graph;
 use crate::ids::ModelName;
 use crate::template::{Rendered, Templates, Wanted};
@@ -22,17 +23,25 @@ pub(super) type ParsedModels = IndexMap<ModelName, ParsedModel>;
 /// A model's query, rendered and parsed.
 pub(super) struct ParsedModel {
     /// All of it.
-    pub(super) whole: (Arc<Rendered>, Parsed),
+    pub(super) whole: Form,
     /// What is new, of an incremental model.
-    pub(super) increment: Option<(Arc<Rendered>, Parsed)>,
+    pub(super) increment: Option<Form>,
+}
+
+/// A form of a model's query.
+pub(super) struct Form {
+    pub(super) rendered: Arc<Rendered>,
+    pub(super) parsed: Parsed,
+    /// What of it decides whether its rows are the same again.
+    pub(super) summary: Summary,
 }
 
 impl ParsedModel {
     /// Lists what it reads in whichever form. That it reads its own table for what is new is no circle.
     pub(super) fn reads<'a>(&'a self, project: &'a Project, own: &'a ModelName) -> impl Iterator<Item = &'a TableRead> {
         let others = move |read: &&TableRead| !matches!(target(project, &read.parts), Some(Target::Model(other)) if other == own);
-        let increment = self.increment.iter().flat_map(|(_, parsed)| parsed.reads()).filter(others);
-        self.whole.1.reads().iter().chain(increment)
+        let increment = self.increment.iter().flat_map(|form| form.parsed.reads()).filter(others);
+        self.whole.parsed.reads().iter().chain(increment)
     }
 }
 
@@ -71,8 +80,8 @@ fn parse_share(project: &Project, models: &[&Model], templates: &Templates) -> V
     }
     let mut forms = templates.render_models(&wanted).into_iter().map(|rendered| {
         let rendered = rendered?;
-        let parsed = analysis::parse(&rendered)?;
-        Ok::<_, Diagnostics>((Arc::new(rendered), parsed))
+        let (parsed, summary) = analysis::parse_model(&rendered)?;
+        Ok::<_, Diagnostics>(Form { rendered: Arc::new(rendered), parsed, summary })
     });
     let mut next = || forms.next().unwrap_or_else(|| Err(Diagnostics::new()));
     let both = |model: &&Model| {

@@ -29,7 +29,7 @@ impl<'a> Cursor<'a> {
         let map = TextMap::new(text);
         let mut lexemes: Vec<Lexeme> = lex::tokens(text, &map)?
             .into_iter()
-            .filter(|t| !matches!(t.token, Token::Whitespace(_) | Token::EOF))
+            .filter(|t| t.token != Token::EOF)
             .map(|t| Lexeme { range: map.range(t.span), token: t.token })
             .collect();
         while lexemes.last().is_some_and(|l| l.token == Token::SemiColon) {
