@@ -83,10 +83,7 @@ pub(super) fn written_out(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
         }
         let opens = matches!(keyword, Keyword::ALL | Keyword::DISTINCT)
             && open_sets.last() == Some(&depth)
-            && matches!(
-                out.iter().nth_back(1).map(|t| &t.token),
-                Some(Token::VerticalBarRightAngleBracket)
-            );
+            && matches!(out.iter().nth_back(1).map(|t| &t.token), Some(Token::VerticalBarRightAngleBracket));
         let span = t.span;
         // What was read stands in `out`; only what is ahead is looked at here.
         out.push(TokenWithSpan { token: mem::replace(&mut tokens[i].token, Token::EOF), span });

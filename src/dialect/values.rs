@@ -119,7 +119,10 @@ fn ends_value(value: &[TokenWithSpan], token: &Token) -> bool {
     if matches!(token, Token::Comma | Token::SemiColon | Token::EOF | Token::VerticalBarRightAngleBracket) {
         return true;
     }
-    let complete = matches!(value.last().map(|t| &t.token), Some(Token::Number(..) | Token::SingleQuotedString(_) | Token::RParen));
+    let complete = matches!(
+        value.last().map(|t| &t.token),
+        Some(Token::Number(..) | Token::SingleQuotedString(_) | Token::RParen)
+    );
     match token {
         Token::Word(word) if word.keyword == Keyword::NoKeyword || word.quote_style.is_some() => complete,
         _ => is_clause(keyword(token)),

@@ -157,10 +157,10 @@ impl Compiler<'_> {
             reads: self.reads(&reads),
             places: self.places(whole),
             volatile,
-            increment: parsed.increment.as_ref().map(|form| CompiledIncrement {
-                query: Arc::clone(&form.rendered),
-                places: self.places(&form.parsed),
-            }),
+            increment: parsed
+                .increment
+                .as_ref()
+                .map(|form| CompiledIncrement { query: Arc::clone(&form.rendered), places: self.places(&form.parsed) }),
             columns,
             tests: Vec::new(),
             fingerprint: definition.clone(),
