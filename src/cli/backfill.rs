@@ -69,7 +69,8 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let journal = Journal::create(&kiln_dir(&project), &run)?;
     let insistence = Insistence { backfill: Some(wish.clone()), ..Insistence::default() };
     let doing = Doing::Backfill(wish);
-    let begun = Begun { doing, run, journal, earlier: Vec::new(), record: None, insistence, delivered: None };
+    let begun =
+        Begun { doing, run, journal, earlier: Vec::new(), record: None, insistence, elsewhere: None, delivered: None };
     let result = begun.go_on(&manifest, &environment, &args.locking, &args.run, &project, output).await;
     environment.close().await;
     result.map(Status::from)
