@@ -50,7 +50,12 @@ fn pass(mut client: TcpStream, mut server: TcpStream, text: &str, act: &Mutex<Op
 }
 
 /// Another client of a server, that can be taken along into a thread.
-fn ask(served: &Served, method: reqwest::Method, path: String, body: Option<Value>) -> impl FnOnce() + Send + 'static {
+fn ask(
+    served: &Served,
+    method: reqwest::Method,
+    path: String,
+    body: Option<Value>,
+) -> impl FnOnce() + Send + 'static + use<> {
     let (url, token) = (served.url.clone(), served.token.clone());
     move || {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -63,7 +68,7 @@ fn ask(served: &Served, method: reqwest::Method, path: String, body: Option<Valu
     }
 }
 
-fn sql(served: &Served, statement: &str) -> impl FnOnce() + Send + 'static {
+fn sql(served: &Served, statement: &str) -> impl FnOnce() + Send + 'static + use<> {
     let body = json!({"statement": statement, "warehouse_id": "local", "wait_timeout": "50s"});
     ask(served, reqwest::Method::POST, "/api/2.0/sql/statements".to_owned(), Some(body))
 }
@@ -110,7 +115,7 @@ fn best(served: &Served) -> Value {
 fn a_warehouse_that_is_stopped_starts_again() {
     let (project, served) = project();
     let stop = ask(&served, reqwest::Method::POST, "/api/2.0/sql/warehouses/local/stop".to_owned(), Some(json!({})));
-    let url = way(&served, "_kiln_new_best` COMMENT", stop);
+    let url = way(&served, "_kiln_new_best COMMENT", stop);
     let ran = run_over(&project, &served, &url);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     assert_eq!(best(&served), json!([["ann"], ["bob"]]));
@@ -122,7 +127,7 @@ fn what_somebody_writes_into_a_table_meanwhile_does_not_stay_in_it() {
     run(&project, &served);
     let url = way(
         &served,
-        "SELECT * FROM `main`.`tiny`.`_kiln_new_best`",
+        "SELECT * FROM main.tiny._kiln_new_best",
         sql(&served, "INSERT INTO main.tiny.best VALUES ('eve')"),
     );
     let ran = run_over(&project, &served, &url);
@@ -134,11 +139,8 @@ fn what_somebody_writes_into_a_table_meanwhile_does_not_stay_in_it() {
 fn a_version_that_somebody_drops_before_it_is_published_leaves_the_table() {
     let (project, served) = project();
     run(&project, &served);
-    let url = way(
-        &served,
-        "CREATE OR REPLACE TABLE `main`.`tiny`.`best`",
-        sql(&served, "DROP TABLE main.tiny._kiln_new_best"),
-    );
+    let url =
+        way(&served, "CREATE OR REPLACE TABLE main.tiny.best", sql(&served, "DROP TABLE main.tiny._kiln_new_best"));
     let ran = run_over(&project, &served, &url);
     ran.fails_with(3, &["model `best`", "_kiln_new_best"]);
     assert_eq!(best(&served), json!([["ann"], ["bob"]]));
@@ -149,11 +151,8 @@ fn a_version_that_somebody_drops_before_it_is_published_leaves_the_table() {
 fn a_source_that_is_dropped_meanwhile_fails_the_build_and_leaves_the_tables() {
     let (project, served) = project();
     run(&project, &served);
-    let url = way(
-        &served,
-        "CREATE OR REPLACE TABLE `main`.`tiny`.`totals`",
-        sql(&served, "DROP TABLE main.shop_public.orders"),
-    );
+    let url =
+        way(&served, "CREATE OR REPLACE TABLE main.tiny.totals", sql(&served, "DROP TABLE main.shop_public.orders"));
     let ran = run_over(&project, &served, &url);
     ran.fails_with(3, &["✗ build totals", "- build best", "skipped"]);
     assert_eq!(best(&served), json!([["ann"], ["bob"]]));
