@@ -8,7 +8,7 @@ use super::{Lock, Marks, Note, Observed, ObservedTable, TableKind};
 use crate::ids::{DashboardName, TableName};
 
 fn note(path: &str, content: &Value, earlier: Option<&Note>) -> Note {
-    Note::of("shop", &DashboardName::from("sales"), path.to_owned(), content, earlier)
+    Note::of("shop", &DashboardName::from("sales"), path.to_owned(), content, earlier, false)
 }
 
 #[test]
@@ -33,6 +33,10 @@ fn of_a_dashboard_the_last_two_contents_are_known() {
     );
     let back = note("/a", &content("two"), Some(&moved));
     assert_eq!(back.former, ["/b"]);
+    // Renamed in place, it may still hold what was sent before.
+    let renamed = Note::of("shop", &third.dashboard, "/c".to_owned(), &content("four"), Some(&third), true);
+    assert!(renamed.has_sent(&content("three")));
+    assert_eq!(renamed.former, ["/a"]);
 }
 
 #[test]
