@@ -78,7 +78,8 @@ pub(super) async fn carry_out(
     let history = TableName::new(&plan.catalog, &plan.schema, HISTORY_TABLE);
     let page = plan.job.as_ref().map(|job| kiln_dir(project).join("pages").join(format!("{job}.html")));
     let mut reports = Reports::new(output, journal);
-    if earlier.iter().any(|event| matches!(event.kind, EventKind::RunSoFar { .. })) {
+    // Some of its rows may be there, whether or not its journal came to say so.
+    if !earlier.is_empty() {
         reports.history.begun_before();
     }
     standing(&earlier).iter().for_each(|event| reports.show(event));
