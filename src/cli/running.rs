@@ -86,7 +86,8 @@ pub(super) async fn carry_out(
     let listeners = Listeners::of(project, plan.job.as_ref());
     let page = plan.job.as_ref().map(|job| kiln_dir(project).join("pages").join(format!("{job}.html")));
     let mut reports = Reports::new(output, journal, Telemetry::of(project, environment));
-    if earlier.iter().any(|event| matches!(event.kind, EventKind::RunSoFar { .. })) {
+    // Some of its rows may be there, whether or not its journal came to say so.
+    if !earlier.is_empty() {
         reports.history.begun_before();
     }
     for event in &standing(&earlier) {

@@ -84,7 +84,7 @@ impl Report for History {
 }
 
 impl History {
-    /// Takes note that the run was broken off after some of its rows were written: these are to be written anew.
+    /// Takes note that the run was broken off, maybe after some of its rows were written: these are to be written anew.
     pub fn begun_before(&mut self) {
         self.is_begun = true;
     }
