@@ -1,6 +1,7 @@
 //! `jobs.yaml` → typed [`Project`], with a place for every value and all mistakes at once.
 
 mod connections;
+mod constraints;
 mod dashboard_schedules;
 mod dashboards;
 mod data_tests;
@@ -10,9 +11,11 @@ mod incremental;
 mod interpolate;
 mod kept;
 mod kept_config;
+mod labels;
 mod lints;
 mod load;
 mod lock;
+mod model_columns;
 mod models;
 mod notify;
 mod permissions;
@@ -35,10 +38,10 @@ pub use lints::Levels;
 pub use load::{LoadOptions, load};
 pub use lock::{LOCK_FILE, LockedSources, is_landed_as, lands_as, lock_text};
 pub use project::{
-    Cell, CellValue, Connection, Dashboard, DashboardSchedule, DataTest, DataTestRule, Environment, Given, Incremental,
-    Job, JobStep, LocalFile, LocalSource, Materialization, Model, Notify, Occasion, Project, Protection, Remote,
-    Schedule, Schedules, SchemaChange, Source, SourceTable, Strategy, SyncIntent, SyncStep, SyncWishes, UnitTest,
-    WhenRunning, Workspace,
+    Cell, CellValue, Connection, Constraints, Dashboard, DashboardSchedule, DataTest, DataTestRule, Environment,
+    ForeignKey, Given, Incremental, Job, JobStep, LocalFile, LocalSource, Materialization, Model, ModelColumn, Notify,
+    Occasion, Project, Protection, Remote, Schedule, Schedules, SchemaChange, Source, SourceTable, Strategy,
+    SyncIntent, SyncStep, SyncWishes, UnitTest, WhenRunning, Workspace,
 };
 pub use schema::schema;
 pub use select::Selection;

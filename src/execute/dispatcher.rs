@@ -74,6 +74,7 @@ async fn run_by(
             record,
             earlier,
             versions: Mutex::new(versions),
+            made: Mutex::default(),
             built: Mutex::default(),
         }),
         cancel: cancel.child_token(),

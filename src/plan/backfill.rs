@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::action::{Action, Alter, Audit, BuildModel, Done, Increment, Refusal, Step};
 use super::audit::{count, tests};
 use super::compare::differences;
+use super::details;
 use super::marks::{BACKFILLED, INPUTS, NEW_PREFIX};
 use super::observed::{Observed, ObservedTable};
 use super::pins::{Gaps, Inputs, Pinned, Query};
@@ -180,7 +181,8 @@ fn time_column(model: &CompiledModel) -> Result<&str, Refusal> {
 
 /// Returns the columns of the table, in order.
 fn columns(model: &CompiledModel, there: Option<&ObservedTable>) -> Result<Vec<String>, Refusal> {
-    let seen = there.map(|there| there.columns.clone()).filter(|columns| !columns.is_empty());
+    let names = |there: &ObservedTable| there.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
+    let seen = there.map(names).filter(|columns| !columns.is_empty());
     let told = || model.columns.as_ref().map(|columns| columns.iter().map(|column| column.name.clone()).collect());
     seen.or_else(told).ok_or_else(|| Refusal {
         message: format!("the columns of model `{}` are not known", model.config.name),
@@ -196,10 +198,11 @@ fn making(manifest: &Manifest, model: &CompiledModel, there: Option<&ObservedTab
             let none = Pinned::default().own("\nWHERE false");
             let whole = Pinned::default().pinned_query(manifest, Query::whole(model), none);
             let statement = marked_header(manifest, model).then(whole);
-            vec![statement.write(&model.query, &Gaps::default()).text]
+            let made = statement.write(&model.query, &Gaps::default()).text;
+            std::iter::once(made).chain(details::after(model, details::Before::Known(None))).collect()
         }
     };
-    Action::Alter(Alter { object: model.table.to_string(), statements, drops: false })
+    Action::Alter(Alter { object: model.table.to_string(), statements, drops: false, only_after: Vec::new() })
 }
 
 /// A window of a model.
@@ -223,6 +226,7 @@ impl Window<'_> {
             materialized: model.config.materialized,
             before: Vec::new(),
             statement: marked_statement(manifest, model),
+            after: Vec::new(),
             audit: None,
             increment: Some(Box::new(self.increment())),
             replaces: true,

@@ -14,6 +14,8 @@ mod dashboard_schedules;
 mod defer;
 mod deploy;
 mod destroy;
+mod details;
+mod estimate;
 mod fingerprint;
 mod history;
 mod increment;
@@ -52,10 +54,14 @@ pub use dashboard_schedules::{
 pub use defer::{DeferModel, Elsewhere, deferral};
 pub use deploy::deploy;
 pub use destroy::destroy;
+pub use details::{AllNoted, Noted, Questions, questions};
+pub use estimate::{Estimate, Size, reads};
 pub use history::history_creation;
 pub use landed::LandedTable;
 pub use marks::{JobNote, LOCK_TABLE, Marks, NOTES_TABLE, Note};
-pub use observed::{CANCELLED, Lock, Observed, ObservedDashboard, ObservedTable, Published, TableKind};
+pub use observed::{
+    CANCELLED, Lock, Observed, ObservedColumn, ObservedDashboard, ObservedKey, ObservedTable, Published, TableKind,
+};
 pub use permissions::{GrantPermissions, PermissionsNote};
 pub use pins::{Gaps, Inputs, Pinned, Version, Versions, Written};
 pub use rename::{former_places, recognise};

@@ -7,6 +7,7 @@ pub mod changes;
 pub mod codes;
 pub mod critical;
 pub mod diagnostics;
+mod estimate;
 pub mod github;
 pub mod grid;
 pub mod history;

@@ -21,6 +21,7 @@ mod databricks_client;
 mod defer;
 mod deploy;
 mod deploy_dashboards;
+mod deploy_details;
 mod deploy_faults;
 mod doctor;
 #[cfg(feature = "local")]

@@ -28,26 +28,25 @@ pub enum Alteration {
         /// Its new name.
         to: String,
     },
-    /// `ALTER COLUMN c …`
-    Column {
-        /// The column, with the names of the structs that it is in.
-        column: Vec<String>,
-        /// What changes.
-        change: ColumnChange,
-    },
+    /// `ALTER COLUMN c …, d …`: columns, each with the names of the structs that it is in, and what changes of each.
+    Columns(Vec<(Vec<String>, ColumnChange)>),
     /// `ADD CONSTRAINT …`
     AddConstraint(Constraint),
-    /// `DROP CONSTRAINT [IF EXISTS] name`
+    /// `DROP CONSTRAINT [IF EXISTS] name [RESTRICT | CASCADE]`
     DropConstraint {
         /// The constraint.
         name: String,
         /// `IF EXISTS`
         if_exists: bool,
+        /// `CASCADE`
+        cascade: bool,
     },
-    /// `DROP PRIMARY KEY [IF EXISTS]`
+    /// `DROP PRIMARY KEY [IF EXISTS] [RESTRICT | CASCADE]`
     DropPrimaryKey {
         /// `IF EXISTS`
         if_exists: bool,
+        /// `CASCADE`
+        cascade: bool,
     },
     /// `DROP FOREIGN KEY [IF EXISTS] (…)`
     DropForeignKey {
@@ -241,8 +240,23 @@ fn of_table(c: &mut Cursor<'_>) -> Result<Alteration, StatementError> {
         return drop_(c);
     }
     if c.eat("alter column") || c.eat("change column") || c.eat("alter") || c.eat("change") {
-        let column = c.path("a column's name")?;
-        return Ok(Alteration::Column { column, change: column_change(c)? });
+        let mut changes: Vec<(Vec<String>, ColumnChange)> = Vec::new();
+        loop {
+            let range = c.here();
+            let column = c.path("a column's name")?;
+            let same = |(other, _): &(Vec<String>, ColumnChange)| {
+                other.len() == column.len() && other.iter().zip(&column).all(|(a, b)| a.eq_ignore_ascii_case(b))
+            };
+            if changes.iter().any(same) {
+                let text = format!("the column `{}` is altered twice", column.join("."));
+                return Err(super::SyntaxError::at(range, text).into());
+            }
+            let change = column_change(c)?;
+            changes.push((column, change));
+            if !c.eat_token(&Token::Comma) {
+                return Ok(Alteration::Columns(changes));
+            }
+        }
     }
     Err(unread(c, Relation::Table))
 }
@@ -297,13 +311,11 @@ fn drop_(c: &mut Cursor<'_>) -> Result<Alteration, StatementError> {
     if c.eat("constraint") {
         let if_exists = c.eat("if exists");
         let name = c.identifier("a constraint's name")?;
-        behaviour(c);
-        return Ok(Alteration::DropConstraint { name, if_exists });
+        return Ok(Alteration::DropConstraint { name, if_exists, cascade: cascades(c) });
     }
     if c.eat("primary key") {
         let if_exists = c.eat("if exists");
-        behaviour(c);
-        return Ok(Alteration::DropPrimaryKey { if_exists });
+        return Ok(Alteration::DropPrimaryKey { if_exists, cascade: cascades(c) });
     }
     if c.eat("foreign key") {
         let if_exists = c.eat("if exists");
@@ -325,11 +337,13 @@ fn drop_(c: &mut Cursor<'_>) -> Result<Alteration, StatementError> {
     Err(unread(c, Relation::Table))
 }
 
-/// `RESTRICT`, `CASCADE`: nothing depends on a key that is only informational.
-fn behaviour(c: &mut Cursor<'_>) {
-    if !c.eat("cascade") {
+/// `RESTRICT`, `CASCADE`: whether foreign keys that refer to a primary key go with it.
+fn cascades(c: &mut Cursor<'_>) -> bool {
+    let cascade = c.eat("cascade");
+    if !cascade {
         c.eat("restrict");
     }
+    cascade
 }
 
 fn column_change(c: &mut Cursor<'_>) -> Result<ColumnChange, StatementError> {

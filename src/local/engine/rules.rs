@@ -142,7 +142,7 @@ impl Rules {
             .map(|(i, c)| (c.default.is_none() && c.generation.is_none() && c.identity.is_none()).then_some(i))
             .collect();
         for (name, condition) in &self.checks {
-            let text = format!("SELECT ({condition}) AS x FROM (SELECT {} FROM {ROWS}) AS rows", self.named());
+            let text = format!("SELECT (\n{condition}\n) AS x FROM (SELECT {} FROM {ROWS}) AS rows", self.named());
             let planned = plan::over(engine, &text, scope, &rows).await?;
             let found = planned.plan.schema().field(0).data_type();
             if !matches!(found, Arrow::Boolean | Arrow::Null) {
@@ -233,7 +233,7 @@ impl Rules {
         }
         let mut text = "SELECT *".to_owned();
         for (i, (_, condition)) in conditions.iter().enumerate() {
-            let _ = write!(text, ", ({condition}) AS `__kiln_holds_{i}`");
+            let _ = write!(text, ", (\n{condition}\n) AS `__kiln_holds_{i}`");
         }
         let last = if change.is_some() { format!(", `c{}` AS {CHANGE}", self.columns.len()) } else { String::new() };
         let _ = write!(text, " FROM (SELECT {}{last} FROM {ROWS}) AS rows", self.named());
@@ -309,7 +309,7 @@ pub(super) async fn broken(
     table: &TableName,
     condition: &str,
 ) -> Result<u64, SqlError> {
-    let text = format!("SELECT count(*) AS n FROM {} WHERE NOT ({condition})", table.to_sql());
+    let text = format!("SELECT count(*) AS n FROM {} WHERE NOT (\n{condition}\n)", table.to_sql());
     let planned = plan::query(engine, &part(&text), scope).await.map_err(SqlError::without_place)?;
     let output = super::run::collect(planned, None).await?;
     let cell = output.rows.into_iter().next().and_then(|row| row.into_iter().next().flatten());

@@ -61,6 +61,8 @@ SELECT constraint_name, column_name, ordinal_position FROM information_schema.ke
 --> pk	id	1
 ALTER TABLE orders ADD CONSTRAINT pk2 PRIMARY KEY (id);
 --! DELTA_CONSTRAINT_ALREADY_EXISTS 42710
+ALTER TABLE customers DROP PRIMARY KEY RESTRICT;
+--! INVALID_PARAMETER_VALUE 22023
 ALTER TABLE orders DROP FOREIGN KEY (customer);
 ALTER TABLE orders DROP PRIMARY KEY;
 ALTER TABLE orders DROP PRIMARY KEY;
@@ -68,6 +70,11 @@ ALTER TABLE orders DROP PRIMARY KEY;
 ALTER TABLE orders DROP PRIMARY KEY IF EXISTS;
 ALTER TABLE orders ADD CONSTRAINT pk2 PRIMARY KEY (customer);
 --! INVALID_PARAMETER_VALUE 22023
+ALTER TABLE orders ADD CONSTRAINT again FOREIGN KEY (customer) REFERENCES customers;
+ALTER TABLE customers DROP PRIMARY KEY CASCADE;
+SELECT count(*) AS n FROM information_schema.table_constraints WHERE table_schema = current_schema();
+--> n bigint
+--> 0
 
 ALTER TABLE orders SET TAGS ('pii' = 'no', 'mart');
 ALTER TABLE orders ALTER COLUMN customer SET TAGS ('pii' = 'yes');

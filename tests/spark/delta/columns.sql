@@ -58,6 +58,20 @@ ALTER TABLE t ALTER COLUMN a TYPE BIGINT;
 --! DELTA_UNSUPPORTED_ALTER_TABLE_CHANGE_COL_OP 42837
 ALTER TABLE t ALTER COLUMN nothing COMMENT 'x';
 --! COLUMN_NOT_FOUND 42703
+-- Several columns at once.
+ALTER TABLE t ALTER COLUMN text COMMENT 'word', e COMMENT 'day', s.g COMMENT 'inside', a SET NOT NULL;
+ALTER TABLE t ALTER COLUMN a DROP NOT NULL, text COMMENT 'words';
+DESCRIBE t;
+--> col_name string	data_type string	comment string
+--> text	string	words
+--> a	int	NULL
+--> e	date	day
+--> s	struct<first:int,d:int,g:string>	NULL
+--> b	string	NULL
+ALTER TABLE t ALTER COLUMN text COMMENT 'x', nothing COMMENT 'x';
+--! COLUMN_NOT_FOUND 42703
+ALTER TABLE t ALTER COLUMN a COMMENT 'x', A COMMENT 'y';
+--! PARSE_SYNTAX_ERROR 42601
 
 CREATE TABLE p (day DATE, n INT) PARTITIONED BY (day) TBLPROPERTIES ('delta.columnMapping.mode' = 'name');
 INSERT INTO p VALUES (DATE'2024-01-01', 1), (DATE'2024-01-02', 2);

@@ -10,7 +10,7 @@ use crate::dialect::{Alteration, ColumnChange, Commented, Constraint, Name, Name
 use crate::ids::TableName;
 use crate::local::engine::Engine;
 use crate::local::engine::api::Output;
-use crate::local::engine::catalog::{About, Kind, check_name, quoted};
+use crate::local::engine::catalog::{About, Key, Kind, check_name, quoted};
 use crate::local::engine::delta::COMMENT;
 use crate::local::engine::error::{SqlError, place};
 use crate::local::engine::features;
@@ -46,20 +46,38 @@ pub(super) async fn alter(
             drop(writing);
             views::requery(engine, scope, &name, query).await?;
         }
-        Alteration::DropConstraint { name: constraint, if_exists } => {
+        Alteration::DropConstraint { name: constraint, if_exists, cascade } => {
+            let about = engine.folder().about(&name.parts())?;
+            let is_it = |key: &Key| key.references.is_none() && key.name.eq_ignore_ascii_case(&constraint);
+            if about.keys.iter().any(is_it) {
+                keys::let_go(engine, &name, cascade).await?;
+            }
             drop_constraint(engine, &name, &constraint, if_exists).await?;
         }
-        Alteration::DropPrimaryKey { if_exists } => drop_key(engine, &name, None, if_exists)?,
+        Alteration::DropPrimaryKey { if_exists, cascade } => {
+            keys::let_go(engine, &name, cascade).await?;
+            drop_key(engine, &name, None, if_exists)?;
+        }
         Alteration::DropForeignKey { columns, if_exists } => drop_key(engine, &name, Some(&columns), if_exists)?,
         Alteration::AddConstraint(constraint) => add_constraint(engine, scope, &name, &constraint).await?,
-        Alteration::Column { column, change: ColumnChange::Tags(tags) } => {
+        Alteration::Columns(changes) if changes.iter().any(|(_, change)| matches!(change, ColumnChange::Tags(_))) => {
             let info = engine.describe(&name).await?;
-            let wanted = column.join(".").to_lowercase();
-            if !info.columns.iter().any(|c| c.column.name.to_lowercase() == wanted) {
-                return Err(no_column(&wanted, &name));
+            let mut tagged = Vec::new();
+            for (column, change) in changes {
+                let wanted = column.join(".").to_lowercase();
+                if !info.columns.iter().any(|c| c.column.name.to_lowercase() == wanted) {
+                    return Err(no_column(&wanted, &name));
+                }
+                let ColumnChange::Tags(tags) = change else {
+                    let text = "ALTER COLUMN that tags one column and changes another";
+                    return Err(SqlError::unsupported_statement(text).at(scope.place(written)));
+                };
+                tagged.push((wanted, tags));
             }
             about(engine, &name, |about| {
-                tag(about.column_tags.entry(wanted.clone()).or_default(), tags);
+                for (column, tags) in tagged {
+                    tag(about.column_tags.entry(column).or_default(), tags);
+                }
                 about.column_tags.retain(|_, tags| !tags.is_empty());
             })?;
         }
@@ -289,7 +307,7 @@ async fn drop_constraint(engine: &Engine, name: &TableName, constraint: &str, if
 
 fn drop_key(engine: &Engine, name: &TableName, columns: Option<&[String]>, if_exists: bool) -> Result<(), SqlError> {
     let mut about = engine.folder().about(&name.parts())?;
-    let same = |key: &crate::local::engine::catalog::Key| match columns {
+    let same = |key: &Key| match columns {
         None => key.references.is_none(),
         Some(columns) => {
             key.references.is_some()

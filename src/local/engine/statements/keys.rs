@@ -69,6 +69,30 @@ pub(super) async fn key(
     Ok(Some(key))
 }
 
+/// Takes the foreign keys of the catalog away that refer to a table's primary key, which is about to go; without `CASCADE`
+/// they keep it there.
+pub(super) async fn let_go(engine: &Engine, table: &TableName, cascade: bool) -> Result<(), SqlError> {
+    let refers = |key: &Key| key.references.as_ref().is_some_and(|(other, _)| other == table);
+    for schema in engine.schemas(&table.catalog).await? {
+        for other in engine.table_names(&table.catalog, &schema.name)? {
+            let mut about = engine.folder().about(&other.parts())?;
+            let Some(key) = about.keys.iter().find(|key| refers(key)) else { continue };
+            if !cascade {
+                let text = format!(
+                    "The primary key of {} is referred to by the foreign key {} of {}. Drop that first, or use CASCADE.",
+                    table.to_sql(),
+                    quoted(&[&key.name]),
+                    other.to_sql()
+                );
+                return Err(SqlError::new("INVALID_PARAMETER_VALUE", "22023", text));
+            }
+            about.keys.retain(|key| !refers(key));
+            engine.folder().put_about(&other.parts(), &about)?;
+        }
+    }
+    Ok(())
+}
+
 fn named(constraint: &Constraint, otherwise: &str) -> String {
     constraint.name.as_deref().unwrap_or(otherwise).to_lowercase()
 }

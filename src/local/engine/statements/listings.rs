@@ -143,7 +143,7 @@ pub(super) async fn create_statement(engine: &Engine, scope: &Scope, written: &N
     let constraints: Vec<_> = table
         .properties
         .iter()
-        .filter_map(|(key, condition)| Some((key.strip_prefix(CONSTRAINT)?, format!("CHECK ({condition})"))))
+        .filter_map(|(key, condition)| Some((key.strip_prefix(CONSTRAINT)?, format!("CHECK (\n{condition}\n)"))))
         .chain(about.keys.iter().map(|key| (key.name.as_str(), key_text(key))))
         .collect();
     for (name, rule) in constraints {

@@ -70,24 +70,28 @@ pub(super) async fn change(
             })?;
             ("CLUSTER BY", Vec::new())
         }
-        Alteration::Column { column, change } => {
-            let Some(field) = at(&new.schema, &column) else { return Err(no_column(&column.join("."), name)) };
-            if let ColumnChange::NotNull(true) = change {
-                let nulls = nulls(engine, scope, name, &column).await?;
-                if nulls > 0 {
-                    return Err(SqlError::new(
-                        "DELTA_NEW_NOT_NULL_VIOLATION",
-                        "23512",
-                        format!(
-                            "{nulls} rows in {} violate the new NOT NULL constraint on {}.",
-                            shown(name),
-                            column.join(".")
-                        ),
-                    ));
+        Alteration::Columns(changes) => {
+            let columns: Vec<Vec<String>> = changes.iter().map(|(column, _)| column.clone()).collect();
+            for (column, change) in changes {
+                let Some(field) = at(&new.schema, &column) else { return Err(no_column(&column.join("."), name)) };
+                if let ColumnChange::NotNull(true) = change {
+                    let nulls = nulls(engine, scope, name, &column).await?;
+                    if nulls > 0 {
+                        return Err(SqlError::new(
+                            "DELTA_NEW_NOT_NULL_VIOLATION",
+                            "23512",
+                            format!(
+                                "{nulls} rows in {} violate the new NOT NULL constraint on {}.",
+                                shown(name),
+                                column.join(".")
+                            ),
+                        ));
+                    }
                 }
+                change_column(&mut new, &column, &field, change)?;
             }
-            change_column(&mut new, &column, &field, change)?;
-            ("CHANGE COLUMN", vec![("column".to_owned(), column.join("."))])
+            let called = if columns.len() == 1 { ("CHANGE COLUMN", "column") } else { ("CHANGE COLUMNS", "columns") };
+            (called.0, vec![(called.1.to_owned(), told(&columns))])
         }
         other => return Err(SqlError::internal(format!("{other:?} does not change columns."))),
     };
