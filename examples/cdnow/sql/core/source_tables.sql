@@ -1,4 +1,5 @@
 -- How far the file reaches that the figures come from.
+-- kiln: allow(fivetran-deleted) it tells of the table as it landed, deleted rows too
 SELECT
   '{{ data_set }}' AS source_table,
   count(*) AS landed_rows,
