@@ -64,7 +64,7 @@ impl wiremock::Respond for Busy {
         };
         let path = request.url.path();
         if path.ends_with("/scim/v2/Me") {
-            return json(serde_json::json!({"userName": "me@example.com"}));
+            return json(serde_json::json!({"id": "1", "userName": "me@example.com"}));
         }
         if path.starts_with("/api/2.0/sql/warehouses") {
             return json(serde_json::json!({"warehouses": [{"id": "w", "name": "bi", "state": "RUNNING"}]}));
