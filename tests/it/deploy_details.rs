@@ -106,7 +106,7 @@ fn columns_bear_what_the_project_says_of_them() {
     assert_eq!(comments(&served), json!([["stg_orders.amount", "In cents"], ["totals.customer", "Who buys"]]));
 
     // All of them go with the last one, and nothing is left to do.
-    project.replace("jobs.yaml", "columns: {Customer: {description: Who buys}}", "");
+    project.replace("jobs.yaml", "columns: {Customer: {description: \"Who buys\"}}", "");
     project.replace("jobs.yaml", "columns: {amount: {description: In cents}}", "");
     deploy_at(&project, &served, &[]);
     assert_eq!(comments(&served), json!([]));
