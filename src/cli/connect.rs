@@ -1,6 +1,6 @@
 //! From an environment to clients: the one place that knows which environment is the embedded workspace.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use crate::databricks::{Explicit, Login, LoginError, Surroundings, system_progra
 use crate::diag::sentence;
 use crate::execute::Connected;
 use crate::http::{Class, Clock, Options, Pace, RetryPolicy, base_address};
-use crate::ids::{ConnectionName, WarehouseId};
+use crate::ids::{ConnectionName, TableName, WarehouseId};
 use crate::manifest::Manifest;
 use crate::observe;
-use crate::plan::{self, Action, KeepConnection, Observed, RunPlan, Sighting, Sought};
+use crate::plan::{self, Action, DeployPlan, Estimate, KeepConnection, Observed, RunPlan, Sighting, Sought};
 use crate::secret::Secret;
 use crate::{databricks, fivetran};
 
@@ -205,6 +205,10 @@ impl Environment {
             let grants = observe::grants(databricks, &manifest.catalog, &manifest.schema).await;
             observed.grants = grants.map_err(|error| self.unobservable(&error))?;
         }
+        let place = (manifest.catalog.as_str(), manifest.schema.as_str());
+        let questions = plan::questions(manifest, &observed);
+        let details = observe::details(databricks, warehouse, place, questions, &mut observed).await;
+        details.map_err(|error| self.unobservable(&error))?;
         let sources = manifest.models.values().flat_map(|model| &model.reads.sources).map(|read| read.table.clone());
         let missing = observe::missing(databricks, &sources.collect()).await;
         observed.missing_sources = missing.map_err(|error| self.unobservable(&error))?;
@@ -215,6 +219,17 @@ impl Environment {
         observed.connections = self.connections(&plan::sought(manifest)).await?;
         observed.warehouse = Some(warehouse.clone());
         Ok(observed)
+    }
+
+    /// Tells what the tables that a plan builds read.
+    pub(super) async fn estimate(&self, manifest: &Manifest, plan: &mut DeployPlan) -> Result<(), Error> {
+        let reads = plan::reads(manifest, plan);
+        let tables: BTreeSet<TableName> = reads.values().flatten().cloned().collect();
+        let Connected { databricks, warehouse, .. } = &self.connected;
+        let sizes = observe::sizes(databricks, warehouse, &tables).await;
+        let sizes = sizes.map_err(|error| self.unobservable(&error))?;
+        plan.estimates = reads.into_iter().map(|(name, tables)| (name, Estimate::of(&tables, &sizes))).collect();
+        Ok(())
     }
 
     /// Reads all tables of a schema with their columns; none if there is no such schema.

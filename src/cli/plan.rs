@@ -53,7 +53,8 @@ impl From<ConsentArgs> for Consent {
 pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let (project, manifest) = args.project.compile(output)?;
     let environment = Environment::connect(&project, output).await?;
-    let plan = plan_deploy(&environment, &manifest, args.consent.into()).await?;
+    let mut plan = plan_deploy(&environment, &manifest, args.consent.into()).await?;
+    environment.estimate(&manifest, &mut plan).await?;
     show(&plan, output);
     if let Some(path) = &args.markdown {
         fs_err::write(path, markdown::plan(&plan)).map_err(|error| Error::usage(error.to_string()))?;

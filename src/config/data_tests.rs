@@ -126,7 +126,7 @@ fn test(walk: &mut Walk<'_>, root: &Path, node: &Node) -> Option<DataTest> {
 }
 
 /// Reads one column or a list of them.
-fn columns(walk: &mut Walk<'_>, node: &Node, what: &str) -> Option<Vec<String>> {
+pub(super) fn columns(walk: &mut Walk<'_>, node: &Node, what: &str) -> Option<Vec<String>> {
     if !node.is_list() {
         return Some(vec![walk.text(node, what)?]);
     }

@@ -1,14 +1,12 @@
 //! `environments` and `variables`: which workspace a project goes to, and what its templates see.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::dashboards::workspace_folder;
 use super::walk::{Fields, Walk, is_identifier};
 use super::yaml::{self, Key, Node};
-use super::{Environment, Protection, Remote, Schedules, Workspace, secrets};
+use super::{Environment, Protection, Remote, Schedules, Workspace, labels, secrets};
 use crate::diag::{Diagnostic, Spanned, did_you_mean};
 
 /// Keys of an environment.
@@ -149,7 +147,8 @@ fn read_one(walk: &mut Walk<'_>, name: &str, node: &Node) -> Option<Environment>
     let dashboard_folder = folder("dashboard_folder");
     let job_folder = folder("job_folder").unwrap_or_else(|| JOB_FOLDER.to_owned());
     let schedules = fields.get("schedules").and_then(|node| schedules(walk, node)).unwrap_or(Schedules::Run);
-    let grants = fields.get("grants").map(|node| grants(walk, node)).unwrap_or_default();
+    let grants =
+        fields.get("grants").map(|node| labels::grants(walk, node, "schemas", &PRIVILEGES)).unwrap_or_default();
     let protected = fields.get("protected").and_then(|node| protection(walk, node));
     if let Some(node) = fields.get("variables") {
         // Read again for the chosen environment; here only those of the others are looked at.
@@ -215,24 +214,6 @@ pub(super) const PRIVILEGES: [&str; 17] = [
     "USE SCHEMA",
     "WRITE VOLUME",
 ];
-
-/// Reads `grants`: what users and groups may do with the models' schema.
-fn grants(walk: &mut Walk<'_>, node: &Node) -> BTreeMap<String, BTreeSet<String>> {
-    let mut grants = BTreeMap::new();
-    for (key, node) in walk.entries_or_empty(node, "`grants`").unwrap_or_default() {
-        let mut privileges = BTreeSet::new();
-        for (text, range) in walk.texts(node, &format!("the privileges of `{}`", key.text)).unwrap_or_default() {
-            let privilege = text.trim().to_uppercase().replace('_', " ");
-            if PRIVILEGES.contains(&privilege.as_str()) {
-                privileges.insert(privilege);
-            } else {
-                walk.unknown_name(&range, "privilege of schemas named", &privilege, PRIVILEGES);
-            }
-        }
-        grants.insert(key.text.clone(), privileges);
-    }
-    grants
-}
 
 /// Keys of `protected`.
 pub(super) const PROTECTED_KEYS: [&str; 1] = ["branch"];

@@ -1,6 +1,7 @@
 //! `jobs.yaml` → typed [`Project`], with a place for every value and all mistakes at once.
 
 mod connections;
+mod constraints;
 mod dashboards;
 mod data_tests;
 mod environments;
@@ -9,9 +10,11 @@ mod incremental;
 mod interpolate;
 mod kept;
 mod kept_config;
+mod labels;
 mod lints;
 mod load;
 mod lock;
+mod model_columns;
 mod models;
 pub(crate) mod pointer;
 mod project;
@@ -32,9 +35,10 @@ pub use lints::Levels;
 pub use load::{LoadOptions, load};
 pub use lock::{LOCK_FILE, LockedSources, is_landed_as, lands_as, lock_text};
 pub use project::{
-    Cell, CellValue, Connection, Dashboard, DataTest, DataTestRule, Environment, Given, Incremental, Job, JobStep,
-    LocalFile, LocalSource, Materialization, Model, Project, Protection, Remote, Schedule, Schedules, SchemaChange,
-    Source, SourceTable, Strategy, SyncIntent, SyncStep, SyncWishes, UnitTest, WhenRunning, Workspace,
+    Cell, CellValue, Connection, Constraints, Dashboard, DataTest, DataTestRule, Environment, ForeignKey, Given,
+    Incremental, Job, JobStep, LocalFile, LocalSource, Materialization, Model, ModelColumn, Project, Protection,
+    Remote, Schedule, Schedules, SchemaChange, Source, SourceTable, Strategy, SyncIntent, SyncStep, SyncWishes,
+    UnitTest, WhenRunning, Workspace,
 };
 pub use schema::schema;
 pub use select::Selection;

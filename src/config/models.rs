@@ -1,5 +1,6 @@
 //! `models` and `macros`: which SQL files the project has, and what each becomes.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +10,10 @@ use indexmap::IndexMap;
 use super::syncs::duration;
 use super::walk::{Fields, Walk, is_identifier};
 use super::yaml::{Key, Node, Value};
-use super::{DataTest, Incremental, Materialization, Model, data_tests, files, incremental, lints};
+use super::{
+    Constraints, DataTest, Incremental, Materialization, Model, ModelColumn, constraints, data_tests, files,
+    incremental, labels, lints, model_columns,
+};
 use crate::diag::{Diagnostic, Spanned, did_you_mean};
 use crate::ids::ModelName;
 
@@ -19,6 +23,11 @@ struct Settings {
     materialized: Option<(Materialization, Option<Incremental>)>,
     cluster_by: Option<Vec<String>>,
     description: Option<(String, Range<usize>)>,
+    columns: IndexMap<String, ModelColumn>,
+    constraints: Option<Constraints>,
+    properties: BTreeMap<String, String>,
+    databricks_tags: BTreeMap<String, String>,
+    grants: BTreeMap<String, BTreeSet<String>>,
     tests: Vec<DataTest>,
     tags: Vec<String>,
     timeout: Option<Duration>,
@@ -64,6 +73,17 @@ pub(super) fn read(
             if let Some((_, range)) = settings.as_ref().and_then(|settings| settings.description.as_ref()) {
                 walk.error("bad-value", range, "a description says what one model holds, and cannot stand at a folder");
             }
+            if let Some(column) = settings.as_ref().and_then(|settings| settings.columns.values().next()) {
+                let message = "columns are those of one model, and cannot stand at a folder";
+                let diagnostic = Diagnostic::error("bad-value", message).at(column.span.clone());
+                walk.problems.push(diagnostic);
+            }
+            if let Some(constraints) = settings.as_ref().and_then(|settings| settings.constraints.as_ref()) {
+                let message = "constraints are those of one model, and cannot stand at a folder";
+                let diagnostic = Diagnostic::error("bad-value", message).at(constraints.span.clone());
+                let help = "What shall hold of the rows of many models can be said by `tests`.";
+                walk.problems.push(diagnostic.help(help));
+            }
         }
         entries.insert(path, Entry { is_file, range: key.range.clone(), settings: settings.unwrap_or_default() });
     }
@@ -86,8 +106,21 @@ pub(super) fn read(
 
 /// Keys of a model or a folder of models.
 pub(super) fn keys() -> Vec<&'static str> {
-    [&["materialized", "cluster_by", "description", "tests", "tags", "timeout", "allow"], incremental::KEYS.as_slice()]
-        .concat()
+    let common = [
+        "materialized",
+        "cluster_by",
+        "description",
+        "columns",
+        "constraints",
+        "properties",
+        "databricks_tags",
+        "grants",
+        "tests",
+        "tags",
+        "timeout",
+        "allow",
+    ];
+    [&common, incremental::KEYS.as_slice()].concat()
 }
 
 fn settings(walk: &mut Walk<'_>, root: &Path, key: &str, node: &Node) -> Option<Settings> {
@@ -115,12 +148,30 @@ fn settings(walk: &mut Walk<'_>, root: &Path, key: &str, node: &Node) -> Option<
     });
     let description =
         fields.get("description").and_then(|node| Some((walk.text(node, "`description`")?, node.range.clone())));
+    let columns = fields.get("columns").map(|node| model_columns::read(walk, node)).unwrap_or_default();
+    let constraints = fields.get("constraints").and_then(|node| constraints::read(walk, node));
+    let properties = fields.get("properties").map(|node| labels::properties(walk, node)).unwrap_or_default();
+    let databricks_tags = fields.get("databricks_tags").map(|node| labels::tags(walk, node)).unwrap_or_default();
+    let grants = fields.get("grants").map(|node| labels::grants(walk, node, "tables", &labels::PRIVILEGES));
     let tests = fields.get("tests").map(|node| data_tests::read(walk, root, node)).unwrap_or_default();
     let tags = fields.get("tags").and_then(|node| walk.texts(node, "`tags`")).unwrap_or_default();
     let tags = tags.into_iter().map(|(tag, _)| tag).collect();
     let timeout = fields.get("timeout").and_then(|node| duration(walk, node, "`timeout`"));
     let allow = fields.get("allow").map(|node| lints::allow(walk, node)).unwrap_or_default();
-    Some(Settings { materialized, cluster_by, description, tests, tags, timeout, allow })
+    Some(Settings {
+        materialized,
+        cluster_by,
+        description,
+        columns,
+        constraints,
+        properties,
+        databricks_tags,
+        grants: grants.unwrap_or_default(),
+        tests,
+        tags,
+        timeout,
+        allow,
+    })
 }
 
 fn materialized(
@@ -190,6 +241,13 @@ fn model(walk: &mut Walk<'_>, path: PathBuf, entries: &IndexMap<PathBuf, Entry>)
     let (materialized, incremental) = materialized.unwrap_or((Materialization::View, None));
     let cluster_by = last(&|s| s.cluster_by.is_some()).and_then(|s| s.cluster_by.clone());
     let description = most_specific.settings.description.as_ref().filter(|_| most_specific.is_file);
+    let constraints = most_specific.settings.constraints.as_ref().filter(|_| most_specific.is_file);
+    let mut tests: Vec<DataTest> = covering.iter().flat_map(|entry| entry.settings.tests.clone()).collect();
+    for test in constraints.map(Constraints::tests).unwrap_or_default() {
+        if !tests.iter().any(|other| other.rule == test.rule && !other.warns) {
+            tests.push(test);
+        }
+    }
     let model = Model {
         name: ModelName::new(stem),
         path,
@@ -197,7 +255,12 @@ fn model(walk: &mut Walk<'_>, path: PathBuf, entries: &IndexMap<PathBuf, Entry>)
         incremental,
         cluster_by: cluster_by.unwrap_or_default(),
         description: description.map(|(text, _)| text.clone()),
-        tests: covering.iter().flat_map(|entry| entry.settings.tests.clone()).collect(),
+        columns: if most_specific.is_file { most_specific.settings.columns.clone() } else { IndexMap::new() },
+        constraints: constraints.cloned(),
+        properties: merged(&covering, |settings| &settings.properties),
+        databricks_tags: merged(&covering, |settings| &settings.databricks_tags),
+        grants: merged(&covering, |settings| &settings.grants),
+        tests,
         tags: covering.iter().flat_map(|entry| entry.settings.tags.clone()).collect(),
         timeout: last(&|s| s.timeout.is_some()).and_then(|s| s.timeout),
         allow: covering.iter().flat_map(|entry| entry.settings.allow.clone()).collect(),
@@ -209,7 +272,17 @@ fn model(walk: &mut Walk<'_>, path: PathBuf, entries: &IndexMap<PathBuf, Entry>)
                 .help("Write `materialized: table`, or leave `cluster_by` away.");
         walk.report(diagnostic, &most_specific.range);
     }
+    if let Some(constraints) = model.constraints.as_ref().filter(|_| model.materialized == Materialization::View) {
+        let message = format!("model `{}` is a view and cannot have constraints", model.name);
+        let help = "Write `materialized: table`, or say what shall hold of its rows by `tests`.";
+        walk.problems.push(Diagnostic::error("bad-value", message).at(constraints.span.clone()).help(help));
+    }
     Some(model)
+}
+
+/// Puts together what a model's folders and the model itself say of names; what is more specific wins.
+fn merged<T: Clone>(covering: &[&Entry], said: impl Fn(&Settings) -> &BTreeMap<String, T>) -> BTreeMap<String, T> {
+    covering.iter().flat_map(|entry| said(&entry.settings).clone()).collect()
 }
 
 fn duplicate(walk: &mut Walk<'_>, first: &Model, second: &Model) {

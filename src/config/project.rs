@@ -264,7 +264,17 @@ pub struct Model {
     pub cluster_by: Vec<String>,
     /// Comment on the table or view.
     pub description: Option<String>,
-    /// What must hold of its rows; those of its folders first.
+    /// What is said of its columns, by their names.
+    pub columns: IndexMap<String, ModelColumn>,
+    /// What its table itself demands of rows, and its keys.
+    pub constraints: Option<Constraints>,
+    /// Properties of the table or view, those of its folders too.
+    pub properties: BTreeMap<String, String>,
+    /// Tags of Unity Catalog, those of its folders too.
+    pub databricks_tags: BTreeMap<String, String>,
+    /// What users and groups may do with it, in SQL's words; of its folders too.
+    pub grants: BTreeMap<String, BTreeSet<String>>,
+    /// What must hold of its rows; those of its folders first, and those that its constraints make necessary last.
     pub tests: Vec<DataTest>,
     /// Words by which it can be selected, those of its folders too.
     pub tags: Vec<String>,
@@ -273,6 +283,43 @@ pub struct Model {
     /// `allow`: lints that are meant to be so, at the model or its folders.
     pub allow: Vec<Spanned<&'static str>>,
     /// Where it is configured in `jobs.yaml`.
+    pub span: Span,
+}
+
+/// What is said of a column of a model.
+#[derive(Clone, Debug)]
+pub struct ModelColumn {
+    /// Comment on the column; none: nothing is said.
+    pub description: Option<String>,
+    /// Where the column stands in `jobs.yaml`.
+    pub span: Span,
+}
+
+/// What a model's table itself demands of rows, and its keys.
+#[derive(Clone, Debug)]
+pub struct Constraints {
+    /// `not_null`: columns that are never NULL.
+    pub not_null: Vec<String>,
+    /// `primary_key`: its columns; none if empty.
+    pub primary_key: Vec<String>,
+    /// `check`: conditions that are not false for any row, by the constraints' names in lower case.
+    pub checks: IndexMap<String, String>,
+    /// `foreign_keys`.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Where they stand in `jobs.yaml`.
+    pub span: Span,
+}
+
+/// A foreign key.
+#[derive(Clone, Debug)]
+pub struct ForeignKey {
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// The model that it refers to.
+    pub model: ModelName,
+    /// The columns there, in the order of its own.
+    pub references: Vec<String>,
+    /// Where it stands in `jobs.yaml`.
     pub span: Span,
 }
 

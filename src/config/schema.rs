@@ -6,7 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    connections, dashboards, data_tests, environments, incremental, kept, load, models, schedule, sources, syncs,
+    connections, constraints, dashboards, data_tests, environments, incremental, kept, labels, load, model_columns,
+    models, schedule, sources, syncs,
 };
 use crate::diag::{Severity, codes};
 
@@ -105,7 +106,7 @@ fn environment() -> Value {
             (
                 "grants",
                 described(
-                    any_or_nothing(list(privilege(), "")),
+                    any_or_nothing(list(privilege(&environments::PRIVILEGES), "")),
                     "User or group: what they may do with the models' schema.",
                 ),
             ),
@@ -124,8 +125,8 @@ fn environment() -> Value {
 }
 
 /// A privilege: in any case, with blanks or underlines. Editors are told the usual way to write them.
-fn privilege() -> Value {
-    json!({"anyOf": [{"enum": environments::PRIVILEGES}, {"type": "string"}]})
+fn privilege(usual: &[&str]) -> Value {
+    json!({"anyOf": [{"enum": usual}, {"type": "string"}]})
 }
 
 fn protected() -> Value {
@@ -266,6 +267,29 @@ fn model() -> Value {
             ("materialized", described(json!({"enum": ["view", "table", "incremental"]}), "What the query becomes.")),
             ("cluster_by", columns("Columns that the table is clustered by, at most four.")),
             ("description", text("Comment on the table or view; of a file, not of a folder.")),
+            (
+                "columns",
+                described(
+                    any_or_nothing(nothing_or(model_column())),
+                    "What is said of columns; of a file, not of a folder.",
+                ),
+            ),
+            (
+                "constraints",
+                described(
+                    constraints(),
+                    "What the table itself demands of rows, and its keys; of a file, not of a folder.",
+                ),
+            ),
+            ("properties", described(texts(), "Properties of the table or view.")),
+            ("databricks_tags", described(texts(), "Tags of Unity Catalog.")),
+            (
+                "grants",
+                described(
+                    any_or_nothing(list(privilege(&labels::PRIVILEGES), "")),
+                    "User or group: what they may do with the table or view.",
+                ),
+            ),
             ("tests", list(test(), "What must hold of its rows before anybody reads them.")),
             ("allow", list(text("A lint."), "Lints that are meant to be so here.")),
             ("tags", list(text("A word."), "Words by which it can be selected: `--select tag:WORD`.")),
@@ -285,6 +309,38 @@ fn model() -> Value {
         ],
         &[],
     ))
+}
+
+fn model_column() -> Value {
+    object(&model_columns::KEYS, vec![("description", text("Comment on the column."))], &[])
+}
+
+fn constraints() -> Value {
+    let columns = || json!({"anyOf": [text("A column."), list(text("A column."), "")]});
+    object(
+        &constraints::KEYS,
+        vec![
+            ("not_null", described(columns(), "Columns that are never NULL.")),
+            ("primary_key", described(columns(), "Columns that are never NULL, and together never twice the same.")),
+            (
+                "check",
+                described(
+                    named(text("A condition.")),
+                    "Name of a constraint: a condition that is not false for any row.",
+                ),
+            ),
+            (
+                "foreign_keys",
+                list(any(text("model.column")), "Columns, each with that of another model's primary key."),
+            ),
+        ],
+        &[],
+    )
+}
+
+/// Keys with a text each, or what the workspace keeps as one.
+fn texts() -> Value {
+    any_or_nothing(json!({"type": ["string", "boolean", "number", "null"]}))
 }
 
 fn test() -> Value {

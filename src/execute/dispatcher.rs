@@ -47,6 +47,7 @@ pub async fn run(
             delivered: settings.delivered.clone(),
             earlier,
             versions: Mutex::new(versions),
+            made: Mutex::default(),
             built: Mutex::default(),
         }),
         cancel: cancel.child_token(),

@@ -9,8 +9,8 @@ use super::lints::{self, Lints};
 use super::names::{Target, known_names, source_columns, table_name, target};
 use super::parse::{ParsedModel, levels, order_models, parse_models};
 use super::{
-    CompiledIncrement, CompiledModel, CompiledTest, Manifest, Place, ReadFrom, Reads, SourceRead, data_tests, parallel,
-    unit_tests,
+    CompiledIncrement, CompiledModel, CompiledTest, Manifest, Place, ReadFrom, Reads, SourceRead, data_tests, keys,
+    parallel, unit_tests,
 };
 use crate::analysis::{self, Column, Examined, Known, Parsed, ReadPlace, Relation, Surroundings, TableRead};
 use crate::config::{Materialization, Model, Project, Strategy};
@@ -49,6 +49,7 @@ pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics
     }
     // After all models, for a test may read models that come later.
     compiler.tests(&mut models, &mut diagnostics);
+    keys::compile(&mut models, &mut diagnostics);
     unit_tests::check(project, &models, &mut diagnostics);
     let dashboards: Vec<_> = project.dashboards.iter().collect();
     let dashboards = parallel::map(&dashboards, 2, |(name, dashboard)| compiler.dashboard(name, dashboard));
@@ -163,6 +164,7 @@ impl Compiler<'_> {
                 .map(|(query, parsed)| CompiledIncrement { query: Arc::clone(query), places: self.places(parsed) }),
             columns,
             tests: Vec::new(),
+            foreign_keys: Vec::new(),
             fingerprint: definition.clone(),
             definition,
         };
@@ -358,13 +360,15 @@ fn check_named_columns(model: &Model, columns: &[Column], diagnostics: &mut Diag
         Some(Strategy::InsertOverwrite { time_column, .. }) => named.push(("has the time", time_column)),
         Some(Strategy::Append) | None => {}
     }
-    for (what, name) in named {
+    let described = model.columns.iter().map(|(name, column)| ("says something of", name, &column.span));
+    let named = named.into_iter().map(|(what, name)| (what, name, &model.span)).chain(described);
+    for (what, name, span) in named {
         if columns.iter().any(|c| c.name.eq_ignore_ascii_case(name)) {
             continue;
         }
         let near = did_you_mean(name, columns.iter().map(|c| c.name.as_str()));
         let message = format!("`{}` {what} `{name}`, which is not one of its columns", model.name);
-        let mut diagnostic = Diagnostic::error("unknown-column", message).at(model.span.clone());
+        let mut diagnostic = Diagnostic::error("unknown-column", message).at(span.clone());
         if let Some(near) = near {
             diagnostic = diagnostic.help(format!("Did you mean `{near}`?"));
         }

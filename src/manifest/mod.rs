@@ -7,6 +7,7 @@ pub mod changes;
 mod compile;
 mod dashboards;
 mod data_tests;
+mod keys;
 pub mod lineage;
 mod lints;
 mod names;
@@ -29,6 +30,7 @@ use crate::template::Rendered;
 
 pub use compile::compile;
 pub use data_tests::CompiledTest;
+pub use keys::primary_key_name;
 pub use unit_tests::{Input, OWN_TABLE, inputs};
 
 /// A project, compiled for one environment.
@@ -81,10 +83,29 @@ pub struct CompiledModel {
     pub columns: Option<Vec<Column>>,
     /// What must hold of its rows.
     pub tests: Vec<CompiledTest>,
+    /// Its foreign keys.
+    pub foreign_keys: Vec<CompiledKey>,
     /// What it says itself: its query, but for blanks and comments, and what it becomes.
     pub definition: Fingerprint,
     /// Its definition and those of all models it rests on: what its rows depend on, but for the sources.
     pub fingerprint: Fingerprint,
+}
+
+/// A foreign key of a model's table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompiledKey {
+    /// Its name in the workspace.
+    pub name: String,
+    /// Its columns, in the order of the primary key that it refers to.
+    pub columns: Vec<String>,
+    /// The model that it refers to.
+    pub model: ModelName,
+    /// The table of that.
+    pub table: TableName,
+    /// The columns there.
+    pub references: Vec<String>,
+    /// The name of the primary key there.
+    pub refers_to: String,
 }
 
 /// The query of an incremental model, rendered for what is new.

@@ -1,7 +1,9 @@
 //! Reads what is deployed, in few requests, as the data that plans look at.
 
+mod details;
 mod fivetran;
 mod jobs;
+mod sizes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,9 +14,11 @@ use crate::databricks::wire::{Table, TableType};
 use crate::databricks::{Client, Error, is_current};
 use crate::http::Class;
 use crate::ids::{DashboardName, TableName, WarehouseId, workspace_path};
-use crate::plan::{Observed, ObservedDashboard, ObservedTable, Published, TableKind};
+use crate::plan::{Observed, ObservedColumn, ObservedDashboard, ObservedTable, Published, TableKind};
 
+pub use details::details;
 pub use fivetran::{connections, replicated};
+pub use sizes::sizes;
 
 /// Reads the tables and views of a schema, and what kiln has noted there: one request, or one for each page of the list.
 ///
@@ -30,8 +34,7 @@ pub async fn tables(client: &Client, warehouse: &WarehouseId, catalog: &str, sch
     };
     observed.schema_exists = true;
     for table in tables {
-        let properties = texts(table.properties.as_ref());
-        observed.add_table(&table.name.to_lowercase(), observed_table(&table), &properties);
+        observed.add_table(&table.name.to_lowercase(), observed_table(&table));
     }
     Ok(observed)
 }
@@ -113,7 +116,11 @@ pub async fn dashboards<'a>(
 pub use jobs::jobs;
 
 fn observed_table(table: &Table) -> ObservedTable {
-    let columns = table.columns.iter().flatten().map(|column| column.name.clone());
+    let columns = table.columns.iter().flatten().map(|column| ObservedColumn {
+        name: column.name.clone(),
+        comment: column.comment.clone(),
+        nullable: column.nullable.unwrap_or(true),
+    });
     ObservedTable {
         kind: match &table.table_type {
             Some(TableType::View) => TableKind::View,
@@ -122,6 +129,10 @@ fn observed_table(table: &Table) -> ObservedTable {
         },
         comment: table.comment.clone().filter(|comment| !comment.is_empty()),
         columns: columns.collect(),
+        properties: texts(table.properties.as_ref()),
+        tags: None,
+        grants: None,
+        keys: None,
         marks: None,
         definition: table.view_definition.clone(),
         owner: table.owner.clone(),

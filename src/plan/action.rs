@@ -100,6 +100,8 @@ pub struct BuildModel {
     /// The whole statement: a header that kiln writes, then the model's query. With tests it makes another table or view,
     /// beside the one that is read.
     pub statement: Pinned,
+    /// Statements that come right after the table or view is in its place: what the one that makes it cannot say.
+    pub after: Vec<String>,
     /// How it is tested and then put in the place of the one that is read; none if nothing has to hold of it.
     pub audit: Option<Audit>,
     /// How what stands there takes in what is new instead; none if it has to be built as a whole.
@@ -235,6 +237,8 @@ pub struct Alter {
     pub statements: Vec<String>,
     /// Whether the last one drops it.
     pub drops: bool,
+    /// Models of which one has to be made anew in the run for there to be anything to do; none: there is, in any case.
+    pub only_after: Vec<ModelName>,
 }
 
 /// What is needed to take a dashboard out of the workspace.

@@ -52,7 +52,7 @@ fn applicable<'a>(
 ) -> impl Iterator<Item = &'a CompiledTest> + use<'a> {
     let before: Option<Vec<String>> = there
         .filter(|there| there.marks.is_some())
-        .map(|there| there.columns.iter().map(|column| column.to_lowercase()).collect());
+        .map(|there| there.columns.iter().map(|column| column.name.to_lowercase()).collect());
     model.tests.iter().filter(move |test| match (&test.before, &before) {
         (None, _) => true,
         (Some(columns), Some(before)) => columns.iter().all(|column| before.contains(&column.to_lowercase())),

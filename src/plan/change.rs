@@ -1,10 +1,12 @@
 //! A deploy's plan: per object what will be done, and why.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::estimate::Estimate;
 use super::observed::Lock;
 use super::steps::RunPlan;
 use crate::ids::StepId;
@@ -16,6 +18,9 @@ pub struct DeployPlan {
     pub changes: Vec<Change>,
     /// How many objects are as they should be.
     pub unchanged: usize,
+    /// What the tables that are built read, by the changes' names, if somebody looked. It changes with the data, and so is
+    /// no part of what is decided.
+    pub estimates: BTreeMap<String, Estimate>,
     /// Who deploys at the moment.
     pub lock: Option<Lock>,
     /// The steps that carry it out.

@@ -55,27 +55,13 @@ pub(super) fn differences(model: &CompiledModel, there: &ObservedTable) -> Diffe
         && !found.rebuild
     {
         let ours = columns.iter().map(|column| column.name.to_lowercase());
-        if !there.columns.is_empty() && !ours.eq(there.columns.iter().map(|name| name.to_lowercase())) {
+        if !there.columns.is_empty() && !ours.eq(there.columns.iter().map(|column| column.name.to_lowercase())) {
             found.rebuild_for("its columns were changed in the workspace".to_owned());
             found.drift = true;
         }
     }
     found.rebuild |= marks.fingerprint.as_ref() != Some(&model.fingerprint);
     found
-}
-
-/// Finds what differs and can be changed without computing the rows anew.
-pub(super) fn in_place_differences(model: &CompiledModel, there: &ObservedTable) -> Vec<String> {
-    let mut reasons = Vec::new();
-    if there.comment.as_deref().unwrap_or_default() != model.config.description.as_deref().unwrap_or_default() {
-        reasons.push("its description differs".to_owned());
-    }
-    let by = there.marks.as_ref().map(|marks| marks.cluster_by.as_slice()).unwrap_or_default();
-    if model.config.materialized == Materialization::Table && by != model.config.cluster_by {
-        let words = |columns: &[String]| if columns.is_empty() { "nothing".to_owned() } else { columns.join(", ") };
-        reasons.push(format!("clustered by {} instead of {}", words(&model.config.cluster_by), words(by)));
-    }
-    reasons
 }
 
 /// Writes the difference of two queries in unified form. Comments at the top are left out: a workspace may not keep them.

@@ -1,24 +1,30 @@
 //! The plan of a deploy: what makes the workspace what the project says, and no more.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::change::{Act, Change, DeployPlan, Kind};
 use super::compare;
 use super::connection;
-use super::marks;
+use super::details;
 use super::observed::{Observed, TableKind};
 use super::scheduled;
-use super::statement::{clustering, properties};
-use super::steps::{Consent, Planner, Standing, dashboard_path, foreign};
+use super::steps::{Consent, Planner, Standing, dashboard_path, foreign, foreign_keys_step};
 use crate::config::{Materialization, SyncWishes};
 use crate::dashboards::{differences, same_content};
-use crate::ids::{ModelName, quote_identifier, string_literal};
+use crate::ids::{ModelName, StepId, quote_identifier};
 use crate::manifest::{CompiledDashboard, CompiledModel, Manifest};
 
 /// Plans a deploy.
 pub fn deploy(manifest: &Manifest, observed: &Observed, consent: Consent) -> DeployPlan {
     let planner = Planner::new(manifest, observed, consent);
-    let mut deploy = Deploy { planner, changes: Vec::new(), unchanged: 0, causes: HashMap::new() };
+    let mut deploy = Deploy {
+        planner,
+        changes: Vec::new(),
+        unchanged: 0,
+        causes: HashMap::new(),
+        foreign_keys: BTreeMap::new(),
+        renewed_keys: BTreeSet::new(),
+    };
     if observed.schema_exists {
         deploy.unchanged += 1;
     } else {
@@ -34,13 +40,20 @@ pub fn deploy(manifest: &Manifest, observed: &Observed, consent: Consent) -> Dep
     for (model, change) in wanted {
         deploy.model(model, change);
     }
+    deploy.planner.add_foreign_keys(&deploy.foreign_keys, &deploy.renewed_keys);
     for dashboard in manifest.dashboards.values() {
         deploy.dashboard(dashboard);
     }
     deploy.jobs();
     deploy.what_left_the_project();
     let Deploy { planner, changes, unchanged, .. } = deploy;
-    DeployPlan { changes, unchanged, lock: observed.lock.clone(), run: planner.finish(None) }
+    DeployPlan {
+        changes,
+        unchanged,
+        estimates: BTreeMap::new(),
+        lock: observed.lock.clone(),
+        run: planner.finish(None),
+    }
 }
 
 struct Deploy<'a> {
@@ -49,6 +62,10 @@ struct Deploy<'a> {
     unchanged: usize,
     /// Models that are made anew, each with those that are the cause: itself, or others that it rests on.
     causes: HashMap<&'a ModelName, BTreeSet<&'a ModelName>>,
+    /// Models whose foreign keys differ, with the statements that set them.
+    foreign_keys: BTreeMap<&'a ModelName, Vec<String>>,
+    /// Models whose primary keys are made anew in place.
+    renewed_keys: BTreeSet<&'a ModelName>,
 }
 
 impl<'a> Deploy<'a> {
@@ -92,7 +109,9 @@ impl<'a> Deploy<'a> {
         let there = match self.planner.standing(model) {
             Standing::Missing => {
                 self.causes.insert(&model.config.name, BTreeSet::from([&model.config.name]));
-                return Some(change(Act::Create));
+                let former = self.former_name(model);
+                let reasons = former.map(|old| format!("it has the definition of `{old}`, which left the project"));
+                return Some(Change { reasons: reasons.into_iter().collect(), ..change(Act::Create) });
             }
             Standing::Foreign(table) => {
                 let refusal = foreign(&model.table, table);
@@ -120,8 +139,22 @@ impl<'a> Deploy<'a> {
             };
             return Some(Change { reasons: found.reasons, drift: found.drift, diff: found.diff, ..change(act) });
         }
-        found.reasons.extend(compare::in_place_differences(model, there));
-        (!found.reasons.is_empty()).then(|| Change { reasons: found.reasons, ..change(Act::Update) })
+        let details::InPlace { reasons, drift, .. } = details::in_place(model, there);
+        (!reasons.is_empty()).then(|| Change { reasons, drift, ..change(Act::Update) })
+    }
+
+    /// Returns the name that a model which is not there yet had before, as far as that can be told: of the one table or view
+    /// that left the project and has the same definition. It is not renamed in place, for what reads the old name would find
+    /// nothing until it is changed too.
+    fn former_name(&self, model: &CompiledModel) -> Option<&'a str> {
+        let Planner { manifest, observed, .. } = &self.planner;
+        let mut same = observed.tables.iter().filter(|(name, table)| {
+            let marks = table.marks.as_ref().filter(|marks| marks.project == manifest.project);
+            marks.is_some_and(|marks| marks.definition.as_ref() == Some(&model.definition))
+                && !manifest.models.contains_key(name.as_str())
+        });
+        let (name, _) = same.next()?;
+        same.next().is_none().then_some(name.as_str())
     }
 
     /// Returns the models that are the cause of change below a model.
@@ -154,19 +187,35 @@ impl<'a> Deploy<'a> {
         }
     }
 
-    fn model(&mut self, model: &CompiledModel, change: Option<Change>) {
+    fn model(&mut self, model: &'a CompiledModel, change: Option<Change>) {
         let Some(mut change) = change else {
             self.unchanged += 1;
             return;
         };
         change.step = match change.act {
             Act::Foreign => None,
-            Act::Update if model.config.materialized == Materialization::Table => {
-                Some(self.planner.add_alter(&model.config.name, &model.table, in_place(model)))
-            }
+            Act::Update if !self.causes.contains_key(&model.config.name) => self.alter(model),
             _ => Some(self.planner.add_build(model)),
         };
         self.changes.push(change);
+    }
+
+    /// Changes a model's table or view in place.
+    fn alter(&mut self, model: &'a CompiledModel) -> Option<StepId> {
+        let Standing::Own(there) = self.planner.standing(model) else { return None };
+        let name = &model.config.name;
+        let found = details::in_place(model, there);
+        if found.primary_key {
+            self.renewed_keys.insert(name);
+        }
+        let sets_keys = !found.foreign_keys.is_empty();
+        if sets_keys {
+            self.foreign_keys.insert(name, found.foreign_keys);
+        }
+        match found.statements.is_empty() && sets_keys {
+            true => Some(foreign_keys_step(name)),
+            false => Some(self.planner.add_alter(name, &model.table, found.statements)),
+        }
     }
 
     fn dashboard(&mut self, dashboard: &CompiledDashboard) {
@@ -256,18 +305,6 @@ impl<'a> Deploy<'a> {
             }
         }
     }
-}
-
-/// Writes the statements that bring a table's description and clustering up to date.
-fn in_place(model: &CompiledModel) -> Vec<String> {
-    let table = model.table.to_sql();
-    let comment = model.config.description.as_deref().map_or_else(|| "NULL".to_owned(), string_literal);
-    let by = &model.config.cluster_by;
-    vec![
-        format!("COMMENT ON TABLE {table} IS {comment}"),
-        format!("ALTER TABLE {table} CLUSTER BY {}", clustering(by)),
-        format!("ALTER TABLE {table} SET TBLPROPERTIES {}", properties(&marks::of_clustering(by))),
-    ]
 }
 
 fn kind_of(materialized: Materialization) -> Kind {

@@ -1,5 +1,7 @@
 //! The plan of taking away all that was deployed.
 
+use std::collections::BTreeMap;
+
 use super::change::{Act, Change, DeployPlan, Kind};
 use super::connection::{RemoveConnection, Sighting, is_meant};
 use super::marks::{HISTORY_TABLE, NOTES_TABLE};
@@ -51,7 +53,13 @@ pub fn destroy(manifest: &Manifest, observed: &Observed) -> DeployPlan {
             changes.push(Change { reasons, ..change(Kind::Connection, name.to_string(), step) });
         }
     }
-    DeployPlan { changes, unchanged: 0, lock: observed.lock.clone(), run: planner.finish(None) }
+    DeployPlan {
+        changes,
+        unchanged: 0,
+        estimates: BTreeMap::new(),
+        lock: observed.lock.clone(),
+        run: planner.finish(None),
+    }
 }
 
 fn change(kind: Kind, name: String, step: crate::ids::StepId) -> Change {

@@ -46,7 +46,7 @@ pub(super) fn increment(manifest: &Manifest, model: &CompiledModel, there: &Obse
             clear: format!("DROP TABLE IF EXISTS {}", parts.new),
         },
         new,
-        columns: there.columns.clone(),
+        columns: there.column_names(),
         on_schema_change: settings.on_schema_change,
         mark: Pinned::default()
             .own(format!(

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::details::{self, AllNoted};
 use super::statement::properties;
 use crate::config::Materialization;
 use crate::dashboards;
@@ -32,6 +33,7 @@ const DEFINITION: &str = "kiln.definition";
 const FINGERPRINT: &str = "kiln.fingerprint";
 const CLUSTER_BY: &str = "kiln.cluster_by";
 const QUERY: &str = "kiln.query";
+pub(super) const DETAILS: &str = "kiln.details";
 pub(super) const TESTS: &str = "kiln.tests";
 /// Says what a table was built from. Written last, for it becomes known last.
 pub(super) const INPUTS: &str = "kiln.inputs";
@@ -52,6 +54,8 @@ pub struct Marks {
     pub fingerprint: Option<Fingerprint>,
     /// Columns that it is clustered by.
     pub cluster_by: Vec<String>,
+    /// What kiln set of it beside its query.
+    pub details: AllNoted,
     /// The query that it was built from, if that was not too long.
     pub query: Option<String>,
     /// The tests that it passed.
@@ -69,6 +73,7 @@ impl Marks {
             definition: text(DEFINITION).map(Fingerprint::new),
             fingerprint: text(FINGERPRINT).map(Fingerprint::new),
             cluster_by: text(CLUSTER_BY).map(|list| columns(&list)).unwrap_or_default(),
+            details: text(DETAILS).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
             query: text(QUERY),
             tests: text(TESTS).map(Fingerprint::new),
             inputs: text(INPUTS).map(Fingerprint::new),
@@ -84,6 +89,7 @@ pub(super) fn of_model(project: &str, model: &CompiledModel) -> Vec<(String, Str
         (DEFINITION, model.definition.to_string()),
         (FINGERPRINT, model.fingerprint.to_string()),
     ];
+    marks.extend(details::mark(model).map(|mark| (DETAILS, mark)));
     // A view's query can be read from the view.
     if model.config.materialized == Materialization::Table {
         marks.push((CLUSTER_BY, list(&model.config.cluster_by)));

@@ -11,6 +11,8 @@ mod connection;
 mod connection_config;
 mod deploy;
 mod destroy;
+mod details;
+mod estimate;
 mod fingerprint;
 mod increment;
 mod landed;
@@ -40,9 +42,13 @@ pub use connection::{
 pub use connection_config::SentConfig;
 pub use deploy::deploy;
 pub use destroy::destroy;
+pub use details::{AllNoted, Noted, Questions, questions};
+pub use estimate::{Estimate, Size, reads};
 pub use landed::LandedTable;
 pub use marks::{HISTORY_TABLE, JobNote, LOCK_TABLE, Marks, NOTES_TABLE, Note};
-pub use observed::{Lock, Observed, ObservedDashboard, ObservedTable, Published, TableKind};
+pub use observed::{
+    Lock, Observed, ObservedColumn, ObservedDashboard, ObservedKey, ObservedTable, Published, TableKind,
+};
 pub use pins::{Gaps, Inputs, Pinned, Version, Versions, Written};
 pub use replication::{
     Replicated, ReplicatedColumn, ReplicatedSchema, ReplicatedTable, ReplicationChanges, ReplicationWish,

@@ -50,8 +50,16 @@ pub struct ObservedTable {
     pub kind: TableKind,
     /// The comment on it.
     pub comment: Option<String>,
-    /// Names of its columns, in order.
-    pub columns: Vec<String>,
+    /// Its columns, in order.
+    pub columns: Vec<ObservedColumn>,
+    /// Its properties.
+    pub properties: BTreeMap<String, String>,
+    /// Its tags in Unity Catalog; none if nobody looked, and so below.
+    pub tags: Option<BTreeMap<String, String>>,
+    /// What is granted on it itself, in SQL's words.
+    pub grants: Option<BTreeMap<String, BTreeSet<String>>>,
+    /// Its keys by their names.
+    pub keys: Option<BTreeMap<String, ObservedKey>>,
     /// What kiln has marked it with; none if kiln did not make it.
     pub marks: Option<Marks>,
     /// A view's query.
@@ -60,6 +68,26 @@ pub struct ObservedTable {
     pub owner: Option<String>,
     /// When it was made, or changed, last.
     pub updated_at: Option<DateTime<Utc>>,
+}
+
+/// A column of a table or view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedColumn {
+    /// Its name.
+    pub name: String,
+    /// The comment on it.
+    pub comment: Option<String>,
+    /// Whether it may be NULL.
+    pub nullable: bool,
+}
+
+/// A primary or foreign key of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedKey {
+    /// Its columns, in order.
+    pub columns: Vec<String>,
+    /// The name of the primary key that it refers to; none if it is one.
+    pub refers_to: Option<String>,
 }
 
 /// What kind of thing stands under a table's name.
@@ -147,14 +175,22 @@ impl Lock {
     }
 }
 
+impl ObservedTable {
+    /// Returns the names of its columns, in order.
+    pub(super) fn column_names(&self) -> Vec<String> {
+        self.columns.iter().map(|column| column.name.clone()).collect()
+    }
+}
+
 impl Observed {
     /// Returns what kiln has noted of a dashboard of a project.
     pub fn note(&self, project: &str, dashboard: &DashboardName) -> Option<&Note> {
         self.notes.iter().find(|note| note.project == project && note.dashboard == *dashboard)
     }
 
-    /// Takes a table of the models' schema in, with its properties.
-    pub fn add_table(&mut self, name: &str, table: ObservedTable, properties: &BTreeMap<String, String>) {
+    /// Takes a table of the models' schema in.
+    pub fn add_table(&mut self, name: &str, table: ObservedTable) {
+        let properties = &table.properties;
         match name {
             NOTES_TABLE => {
                 self.notes = marks::notes(properties);
@@ -167,8 +203,8 @@ impl Observed {
                 self.waiting.insert(name.to_owned(), table.kind);
             }
             _ => {
-                let table = ObservedTable { marks: Marks::read(properties), ..table };
-                self.tables.insert(name.to_owned(), table);
+                let marks = Marks::read(properties);
+                self.tables.insert(name.to_owned(), ObservedTable { marks, ..table });
             }
         }
     }

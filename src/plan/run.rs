@@ -1,5 +1,7 @@
 //! The plan of one run of a job: which steps, after which others.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::observed::Observed;
 use super::select;
 use super::steps::{Consent, Planner, RunPlan};
@@ -56,6 +58,7 @@ pub fn run(
     for model in &models {
         planner.add_build(model);
     }
+    planner.add_foreign_keys(&BTreeMap::new(), &BTreeSet::new());
     for step in &job.steps {
         if let JobStep::Publish(name) = &step.value
             && let Some(dashboard) = manifest.dashboards.get(name)

@@ -1,5 +1,6 @@
 //! The statements that build models: a header that kiln writes, then the model's query.
 
+use super::details;
 use super::marks;
 use super::pins::{Pinned, Query};
 use crate::config::{Materialization, Strategy};
@@ -33,13 +34,15 @@ pub(super) fn soft_delete(model: &CompiledModel) -> Option<String> {
 
 /// Writes the statement that builds a model, without the properties that kiln marks it with.
 pub fn statement(model: &CompiledModel) -> String {
-    format!("{}AS\n{}", header_without_marks(model), model.query.text)
+    let own = own_properties(model);
+    let own = if own.is_empty() { String::new() } else { format!("TBLPROPERTIES {}\n", properties(&own)) };
+    format!("{}{own}AS\n{}", header_without_marks(model), model.query.text)
 }
 
 /// Writes the statement's beginning, up to and with the line break before the query.
 pub(super) fn marked_header(manifest: &Manifest, model: &CompiledModel) -> Pinned {
-    let marks = properties(&marks::of_model(&manifest.project, model));
-    let header = format!("{}TBLPROPERTIES {marks}", header_without_marks(model));
+    let all = [own_properties(model), marks::of_model(&manifest.project, model)].concat();
+    let header = format!("{}TBLPROPERTIES {}", header_without_marks(model), properties(&all));
     match model.config.materialized {
         Materialization::View => Pinned::default().own(format!("{header}\nAS\n")),
         Materialization::Table => {
@@ -49,10 +52,18 @@ pub(super) fn marked_header(manifest: &Manifest, model: &CompiledModel) -> Pinne
     }
 }
 
+/// Returns the properties that the project gives a model.
+fn own_properties(model: &CompiledModel) -> Vec<(String, String)> {
+    model.config.properties.clone().into_iter().collect()
+}
+
 fn header_without_marks(model: &CompiledModel) -> String {
     let table = model.table.to_sql();
     let mut header = match model.config.materialized {
-        Materialization::View => format!("CREATE OR REPLACE VIEW {table}\n"),
+        Materialization::View => {
+            let columns = details::column_list(model).map(|list| format!(" ({list})")).unwrap_or_default();
+            format!("CREATE OR REPLACE VIEW {table}{columns}\n")
+        }
         Materialization::Table => format!("CREATE OR REPLACE TABLE {table}\n"),
     };
     if model.config.materialized == Materialization::Table && !model.config.cluster_by.is_empty() {

@@ -1,5 +1,6 @@
 //! Steps and their order: what runs and deploys are planned with.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -10,8 +11,9 @@ use super::action::{
     WidgetStatement,
 };
 use super::audit::{audit, new_version};
-use super::compare::{differences, in_place_differences};
+use super::compare::differences;
 use super::connection::{KeepConnection, RemoveConnection, Sighting, schema_of};
+use super::details;
 use super::increment::increment;
 use super::landed::landed_by;
 use super::marks::{self, NEW_PREFIX, NOTES_TABLE, Note};
@@ -204,7 +206,6 @@ impl<'a> Planner<'a> {
         };
         let insist = self.full_refresh && model.increment.is_some();
         let taking_in = there.filter(|there| self.reuse && !insist && !differences(model, there).rebuild);
-        let look = [model.config.description.clone().unwrap_or_default(), model.config.cluster_by.join(", ")];
         Action::Build(Box::new(BuildModel {
             increment: taking_in.and_then(|there| increment(self.manifest, model, there)).map(Box::new),
             replaces: there.is_some_and(|there| there.kind == TableKind::Table),
@@ -212,8 +213,8 @@ impl<'a> Planner<'a> {
             fingerprint: Fingerprint::of(&[
                 model.fingerprint.as_str(),
                 marks::of_tests(model).as_str(),
-                &look[0],
-                &look[1],
+                details::fingerprint(model).as_str(),
+                &model.config.cluster_by.join(", "),
                 model.config.materialized.as_str(),
             ]),
             model: model.config.name.clone(),
@@ -221,6 +222,7 @@ impl<'a> Planner<'a> {
             materialized: model.config.materialized,
             before,
             statement,
+            after: details::after(model, details::Before::Known(there)),
             audit,
             query: Arc::clone(&model.query),
             inputs: Inputs::of(self.manifest, self.observed, model),
@@ -275,16 +277,69 @@ impl<'a> Planner<'a> {
 
     /// Changes a table in place.
     pub(super) fn add_alter(&mut self, model: &ModelName, table: &TableName, statements: Vec<String>) -> StepId {
-        let step = StepId::new(format!("alter {model}"));
-        self.add(step.clone(), Action::Alter(Alter { object: table.to_string(), statements, drops: false }));
+        let step = alter_step(model);
+        self.add(
+            step.clone(),
+            Action::Alter(Alter { object: table.to_string(), statements, drops: false, only_after: Vec::new() }),
+        );
         step
+    }
+
+    /// Sets foreign keys when the tables on both sides are as they shall be: of models that are built, of those whose keys
+    /// differ (`differing`, with the statements that set them), and of those that refer to a primary key that is made anew,
+    /// be it by a build or in place (`renewed`).
+    pub(super) fn add_foreign_keys(
+        &mut self,
+        differing: &BTreeMap<&ModelName, Vec<String>>,
+        renewed: &BTreeSet<&ModelName>,
+    ) {
+        let manifest = self.manifest;
+        let is_built =
+            |planner: &Self, name: &ModelName| matches!(planner.actions.get(&build_step(name)), Some(Action::Build(_)));
+        for (name, model) in &manifest.models {
+            let there = match self.standing(model) {
+                Standing::Own(there) => Some(there),
+                Standing::Missing | Standing::Foreign(_) => None,
+            };
+            let others: Vec<&ModelName> = model.foreign_keys.iter().map(|key| &key.model).collect();
+            let stand = |name: &ModelName| {
+                let model = manifest.models.get(name);
+                is_built(self, name) || model.is_some_and(|model| matches!(self.standing(model), Standing::Own(_)))
+            };
+            if !stand(name) || !others.iter().all(|other| stand(other)) {
+                continue;
+            }
+            let built = is_built(self, name);
+            let made: Vec<&ModelName> =
+                std::iter::once(name).chain(others.iter().copied()).filter(|name| is_built(self, name)).collect();
+            let in_place = others.iter().any(|other| renewed.contains(other));
+            let statements = match differing.get(name) {
+                Some(statements) if !built => statements.clone(),
+                None if !built && made.is_empty() && !in_place => continue,
+                _ => details::foreign_keys(model, there),
+            };
+            if statements.is_empty() {
+                continue;
+            }
+            let step = foreign_keys_step(name);
+            let only_after = match differing.contains_key(name) || in_place {
+                true => Vec::new(),
+                false => made.iter().map(|name| (*name).clone()).collect(),
+            };
+            let object = model.table.to_string();
+            self.add(step.clone(), Action::Alter(Alter { object, statements, drops: false, only_after }));
+            for other in std::iter::once(name).chain(others) {
+                self.need_if_planned(&step, &build_step(other));
+                self.need_if_planned(&step, &alter_step(other));
+            }
+        }
     }
 
     /// Grants and revokes on the models' schema.
     pub(super) fn add_grants(&mut self, statements: Vec<String>) -> StepId {
         let step = StepId::from("grants");
         let object = format!("schema {}.{}", self.manifest.catalog, self.manifest.schema);
-        self.add(step.clone(), Action::Alter(Alter { object, statements, drops: false }));
+        self.add(step.clone(), Action::Alter(Alter { object, statements, drops: false, only_after: Vec::new() }));
         self.need_if_planned(&step, &schema_step());
         step
     }
@@ -296,7 +351,12 @@ impl<'a> Planner<'a> {
         let step = StepId::new(format!("drop {name}"));
         self.add(
             step.clone(),
-            Action::Alter(Alter { object: table.to_string(), statements: vec![statement], drops: true }),
+            Action::Alter(Alter {
+                object: table.to_string(),
+                statements: vec![statement],
+                drops: true,
+                only_after: Vec::new(),
+            }),
         );
         let earlier: Vec<StepId> = self
             .actions
@@ -456,7 +516,7 @@ pub fn dashboard_path(dashboard: &CompiledDashboard) -> String {
 /// Says when a model need not be built where something of its own stands.
 fn done(model: &CompiledModel, there: &ObservedTable) -> Done {
     let found = differences(model, there);
-    if found.rebuild || !in_place_differences(model, there).is_empty() {
+    if found.rebuild || !details::in_place(model, there).reasons.is_empty() {
         return Done::Never;
     }
     let marks = there.marks.as_ref();
@@ -512,6 +572,15 @@ fn sync_step(connection: &ConnectionName) -> StepId {
 
 fn build_step(model: &ModelName) -> StepId {
     StepId::new(format!("build {model}"))
+}
+
+fn alter_step(model: &ModelName) -> StepId {
+    StepId::new(format!("alter {model}"))
+}
+
+/// Returns the step that sets the foreign keys of a model.
+pub(super) fn foreign_keys_step(model: &ModelName) -> StepId {
+    StepId::new(format!("keys {model}"))
 }
 
 fn publish_step(dashboard: &DashboardName) -> StepId {

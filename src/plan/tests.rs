@@ -41,6 +41,10 @@ fn kilns_own_tables_are_read_and_not_taken_for_models() {
         kind: TableKind::Table,
         comment: None,
         columns: Vec::new(),
+        properties: BTreeMap::new(),
+        tags: None,
+        grants: None,
+        keys: None,
         marks: None,
         definition: None,
         owner: None,
@@ -57,9 +61,10 @@ fn kilns_own_tables_are_read_and_not_taken_for_models() {
     ]);
     let lock = Lock { run: "r".into(), act: "deploy".into(), who: "me".into(), machine: "here".into(), since: None };
     let mut observed = Observed::default();
-    observed.add_table("_kiln", table.clone(), &properties);
-    observed.add_table("_kiln_lock", table.clone(), &lock.properties().into_iter().collect());
-    observed.add_table("orders", table, &BTreeMap::from([("kiln.project".to_owned(), "shop".to_owned())]));
+    let with = |properties| ObservedTable { properties, ..table.clone() };
+    observed.add_table("_kiln", with(properties));
+    observed.add_table("_kiln_lock", with(lock.properties().into_iter().collect()));
+    observed.add_table("orders", with(BTreeMap::from([("kiln.project".to_owned(), "shop".to_owned())])));
     assert_eq!(observed.note("shop", &DashboardName::from("sales")), Some(&written));
     assert_eq!(observed.lock, Some(lock));
     assert_eq!(observed.tables.keys().collect::<Vec<_>>(), ["orders"]);

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use console::Style;
 use serde_json::{Value, json};
 
+use super::estimate;
 use crate::plan::{Act, DeployPlan};
 
 /// Version of the JSON's shape; it grows when a reader of older plans could misunderstand newer ones.
@@ -23,6 +24,9 @@ pub fn text(plan: &DeployPlan, color: bool) -> String {
         let _ = writeln!(text, "  {} {:10} {}{drift}", look.apply_to(mark), change.kind, change.name);
         for reason in &change.reasons {
             let _ = writeln!(text, "      {}", dim.apply_to(reason));
+        }
+        if let Some(estimate) = plan.estimates.get(&change.name) {
+            let _ = writeln!(text, "      {}", dim.apply_to(estimate::in_words(estimate)));
         }
         for field in &change.fields {
             let _ = writeln!(text, "        {field}");
@@ -48,7 +52,7 @@ pub fn text(plan: &DeployPlan, color: bool) -> String {
 
 /// Writes a plan as one JSON object.
 pub fn json(plan: &DeployPlan) -> String {
-    json!({
+    let mut json = json!({
         "event": "plan",
         "version": VERSION,
         "project": plan.run.project,
@@ -57,8 +61,11 @@ pub fn json(plan: &DeployPlan) -> String {
         "schema": plan.run.schema,
         "changes": plan.changes,
         "unchanged": plan.unchanged,
-    })
-    .to_string()
+    });
+    if !plan.estimates.is_empty() {
+        json["estimates"] = json!(plan.estimates);
+    }
+    json.to_string()
 }
 
 /// Tells whether a plan is the one that was saved as JSON.

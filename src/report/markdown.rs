@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::changes::sum;
+use super::estimate;
 use super::terminal::duration;
 use crate::event::Outcome;
 use crate::ids::StepId;
@@ -23,7 +24,15 @@ pub fn plan(plan: &DeployPlan) -> String {
         let stop = if change.act.refuses() { " ⛔" } else { "" };
         let drift = if change.drift { " (drifted)" } else { "" };
         let fields = change.fields.iter().map(|field| escaped(&field.to_string()));
-        let why = change.reasons.iter().map(|reason| escaped(reason)).chain(fields).collect::<Vec<_>>().join("<br>");
+        let reads = plan.estimates.get(&change.name).map(|estimate| escaped(&estimate::in_words(estimate)));
+        let why = change
+            .reasons
+            .iter()
+            .map(|reason| escaped(reason))
+            .chain(reads)
+            .chain(fields)
+            .collect::<Vec<_>>()
+            .join("<br>");
         let act = if change.act == Act::Orphan { "left behind".to_owned() } else { change.act.to_string() };
         let _ = writeln!(text, "| {act}{stop} | {} `{}`{drift} | {why} |", change.kind, change.name);
     }

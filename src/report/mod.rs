@@ -6,6 +6,7 @@ pub mod answer;
 pub mod changes;
 pub mod codes;
 pub mod diagnostics;
+mod estimate;
 pub mod github;
 pub mod grid;
 pub mod history;

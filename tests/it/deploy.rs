@@ -35,7 +35,7 @@ fn planned(project: &Project, served: &Served, args: &[&str]) -> Vec<String> {
 }
 
 #[track_caller]
-fn changes(project: &Project, served: &Served, args: &[&str]) -> Vec<Value> {
+pub(crate) fn changes(project: &Project, served: &Served, args: &[&str]) -> Vec<Value> {
     let ran = kiln_at(project, served, &[&["plan", "--output", "json"], args].concat());
     let line =
         ran.stdout.lines().find(|line| line.contains("\"event\":\"plan\"")).unwrap_or_else(|| panic!("{}", ran.stderr));
@@ -43,7 +43,7 @@ fn changes(project: &Project, served: &Served, args: &[&str]) -> Vec<Value> {
     plan["changes"].as_array().expect("it lists changes").clone()
 }
 
-fn short(change: &Value) -> String {
+pub(crate) fn short(change: &Value) -> String {
     let text = |key: &str| change[key].as_str().unwrap_or_default().to_owned();
     format!("{} {} {}", text("act"), text("kind"), text("name"))
 }

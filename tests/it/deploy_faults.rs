@@ -30,6 +30,14 @@ fn a_deploy_killed_at_any_request_is_completed_by_the_next() {
             "jobs.yaml",
             &format!("{jobs}dashboards:\n  d: {{file: dashboards/d.lvdash.json, folder: {folder}}}\n"),
         );
+        project.replace(
+            "jobs.yaml",
+            "  sql/staging: {materialized: view}\n",
+            "  sql/staging: {materialized: view}\n  sql/totals: {columns: {total: {description: Net}}, \
+             constraints: {not_null: total, primary_key: customer, check: {positive: \"total > 0\"}}, databricks_tags: {team: shop}, \
+             grants: {analysts: [SELECT]}}\n  sql/best: {constraints: {foreign_keys: [{customer: totals.customer}]}}\n",
+        );
+        project.write("sql/best.sql", "SELECT customer, total FROM totals ORDER BY total DESC LIMIT 1\n");
         project.replace("jobs.yaml", "  daily: {", "  daily: {schedule: {cron: \"0 6 * * *\", timezone: UTC}, ");
         project
     };
@@ -79,6 +87,16 @@ fn state(served: &Served, schema: &str) -> serde_json::Value {
         .map(|job| job["settings"]["tasks"].as_array().map_or(0, Vec::len))
         .collect();
     let rows = served.sql(&format!("SELECT * FROM main.{schema}.totals ORDER BY customer"));
+    let said: Vec<serde_json::Value> = [
+        "SELECT table_name, column_name, comment, is_nullable FROM main.information_schema.columns WHERE table_schema = \
+         '{}' AND table_name IN ('totals', 'best') ORDER BY 1, 2",
+        "SELECT constraint_name, constraint_type FROM main.information_schema.table_constraints WHERE table_schema = '{}' \
+         ORDER BY 1",
+        "SELECT table_name, tag_name, tag_value FROM main.information_schema.table_tags WHERE schema_name = '{}'",
+        "SELECT grantee, privilege_type FROM main.information_schema.table_privileges WHERE table_schema = '{}'",
+    ]
+    .map(|sql| served.sql(&sql.replace("{}", schema)))
+    .into();
     let writes = served.sql(&format!("DESCRIBE HISTORY main.{schema}.totals"));
-    json!({"tables": tables, "dashboard": status, "published": published, "rows": rows, "jobs": tasks, "writes": writes.as_array().map(Vec::len)})
+    json!({"tables": tables, "dashboard": status, "published": published, "rows": rows, "jobs": tasks, "said": said, "writes": writes.as_array().map(Vec::len)})
 }

@@ -14,6 +14,7 @@ mod cohort_sql;
 mod data_tests;
 mod databricks_client;
 mod deploy;
+mod deploy_details;
 mod deploy_faults;
 mod doctor;
 #[cfg(feature = "local")]

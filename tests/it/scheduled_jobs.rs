@@ -24,7 +24,9 @@ fn project(served: &Served) -> Project {
     project.replace(
         "jobs.yaml",
         "  sql/staging: {materialized: view}\n",
-        "  sql/staging: {materialized: view}\n  sql/totals: {tests: [{not_null: customer}, {expression: \"total < 1000\"}]}\n",
+        "  sql/staging: {materialized: view}\n  sql/totals: {tests: [{not_null: customer}, {expression: \"total < 1000\"}], columns: {total: {description: Net}}, \
+         constraints: {primary_key: customer, check: {positive: \"total > 0\"}}, databricks_tags: {team: shop}}\n  \
+         sql/best: {columns: {total: {description: Most}}}\n",
     );
     project.replace(
         "jobs.yaml",

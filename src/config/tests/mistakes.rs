@@ -199,6 +199,12 @@ fn models_have_one_valid_name_each() {
             "4:36 error unknown materialization `tabel` (Did you mean `table`?",
         ),
         ("models: {sql/marts: {description: All}}\n", "4:35 error a description says what one model holds"),
+        ("models: {sql/marts: {columns: {a: }}}\n", "4:32 error columns are those of one model"),
+        (
+            "models: {sql/marts/cohorts: {columns: {a: , A: {description: x}}}}\n",
+            "4:45 error `columns` has the column `a` twice: names of columns have no case",
+        ),
+        ("models: {sql/marts/cohorts: {columns: {a: {descr: x}}}}\n", "4:44 error unknown key `descr` in column `a`"),
         ("models: {sql/marts: {cluster_by: [a]}}\n", "4:10 error model `cohorts` is a view and cannot be clustered"),
         (
             "models: {sql/marts: {materialized: table, cluster_by: [a, b, c, d, e]}}\n",

@@ -64,6 +64,11 @@ models:
     on_schema_change: append
     cluster_by: [id]
     description: Orders
+    columns: {id: {description: "The order's number"}, day: }
+    constraints: {not_null: day, primary_key: [id], check: {positive: "id > 0"}, foreign_keys: [{id: orders.id}]}
+    properties: {delta.appendOnly: false, owner_team: shop, n: 1, nothing: }
+    databricks_tags: {pii: "no", checked: }
+    grants: {analysts: [select, MODIFY]}
     allow: [cross-join]
     tags: [board]
     timeout: 30m
@@ -135,6 +140,7 @@ fn broken(schema: &Value, value: &Value, path: &str, used: &mut BTreeSet<String>
                     "string" => value.is_string(),
                     "boolean" => value.is_boolean(),
                     "integer" => value.is_i64(),
+                    "number" => value.is_number(),
                     "null" => value.is_null(),
                     other => panic!("an unknown type: {other}"),
                 };

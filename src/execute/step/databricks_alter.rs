@@ -1,12 +1,19 @@
 //! Changes a table or view in place, or drops it: statements that may each be repeated.
 
+use std::sync::PoisonError;
+
 use super::databricks_build::statement;
 use super::{Context, Finished, Reporter, failure};
 use crate::databricks::Error;
 use crate::event::Outcome;
+use crate::ids::ModelName;
 use crate::plan::Alter;
 
 pub(super) async fn run(alter: &Alter, context: &Context, reporter: &Reporter) -> Finished {
+    let made = |name: &ModelName| context.made.lock().unwrap_or_else(PoisonError::into_inner).contains(name);
+    if !alter.only_after.is_empty() && !alter.only_after.iter().any(made) {
+        return Finished::succeeded("unchanged");
+    }
     match run_all(&alter.statements, context, reporter).await {
         Ok(()) => Finished::succeeded(if alter.drops { "dropped" } else { "changed in place" }),
         Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),

@@ -8,14 +8,16 @@ use crate::databricks::{Error, StatementResult};
 use crate::event::{EventKind, Failure, Outcome, QueryResult};
 use crate::plan::{Audit, BuildModel, Pinned, PlannedTest};
 
+/// Tests what was made aside and publishes it; `after` are statements that come right after that.
 pub(super) async fn run(
     model: &BuildModel,
     audit: &Audit,
+    after: &[String],
     built: Built,
     context: &Context,
     reporter: &Reporter,
 ) -> Finished {
-    match test_and_publish(model, audit, built, context, reporter).await {
+    match test_and_publish(model, audit, after, built, context, reporter).await {
         Ok(finished) => finished,
         Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
         Err(error) => Finished::failed(explain(&model.model, &error)),
@@ -25,6 +27,7 @@ pub(super) async fn run(
 async fn test_and_publish(
     model: &BuildModel,
     audit: &Audit,
+    after: &[String],
     built: Built,
     context: &Context,
     reporter: &Reporter,
@@ -34,7 +37,7 @@ async fn test_and_publish(
     let publish = write(&audit.publish);
     if adopted && was_sent(&publish, context, reporter) {
         // It was sent only after the tests, and the new version may be cleared away by now.
-        publish_tested(publish, audit, context, reporter).await?;
+        publish_tested(publish, audit, after, context, reporter).await?;
         return Ok(Finished::succeeded(format!("{summary}, tested before the run was broken off")));
     }
     // What is about to be replaced can be put back later.
@@ -46,7 +49,7 @@ async fn test_and_publish(
     };
     if audit.tests.is_empty() {
         version.await?;
-        publish_tested(publish, audit, context, reporter).await?;
+        publish_tested(publish, audit, after, context, reporter).await?;
         return Ok(Finished::succeeded(summary));
     }
     let (version, counted) = tokio::join!(version, statement(write(&audit.count), true, context, reporter));
@@ -83,7 +86,7 @@ async fn test_and_publish(
             },
         }));
     }
-    publish_tested(publish, audit, context, reporter).await?;
+    publish_tested(publish, audit, after, context, reporter).await?;
     let tests = match (audit.tests.len(), failed.len()) {
         (1, 0) => "1 test passed".to_owned(),
         (all, 0) => format!("{all} tests passed"),
@@ -93,9 +96,16 @@ async fn test_and_publish(
 }
 
 /// Puts a new version that passed its tests in its place.
-async fn publish_tested(publish: String, audit: &Audit, context: &Context, reporter: &Reporter) -> Result<(), Error> {
+async fn publish_tested(
+    publish: String,
+    audit: &Audit,
+    after: &[String],
+    context: &Context,
+    reporter: &Reporter,
+) -> Result<(), Error> {
     run_all(&audit.room, context, reporter).await?;
     run_all(&[publish], context, reporter).await?;
+    run_all(after, context, reporter).await?;
     run_all(std::slice::from_ref(&audit.clear), context, reporter).await
 }
 

@@ -39,7 +39,13 @@ async fn tidy(model: &BuildModel, context: &Context, reporter: &Reporter) -> Fin
 
 /// Lets a model that is built already count for those that read it.
 pub(super) fn adopt(model: &BuildModel, context: &Shared) {
+    note_made(model, context);
     note_built(model, Fixed::of(model, context), context);
+}
+
+/// Remembers that a model was made anew, before anything else can go wrong.
+fn note_made(model: &BuildModel, context: &Shared) {
+    context.made.lock().unwrap_or_else(PoisonError::into_inner).insert(model.model.clone());
 }
 
 fn note_built(model: &BuildModel, from: Fixed, context: &Shared) {
@@ -86,6 +92,7 @@ pub(super) struct Built {
 
 /// Builds a model as a whole.
 pub(super) async fn build(model: &BuildModel, from: &Fixed, context: &Context, reporter: &Reporter) -> Finished {
+    note_made(model, context);
     let gaps = from.gaps();
     let written = model.statement.write(&model.query, &gaps);
     let prepared = async {
@@ -103,8 +110,12 @@ pub(super) async fn build(model: &BuildModel, from: &Fixed, context: &Context, r
         Ok(result) => {
             let built = Built { gaps, summary: summary(model, &result), adopted: ran.adopted };
             match &model.audit {
-                Some(audit) => databricks_audit::run(model, audit, built, context, reporter).await,
-                None => Finished::succeeded(built.summary),
+                Some(audit) => databricks_audit::run(model, audit, &model.after, built, context, reporter).await,
+                None => match run_all(&model.after, context, reporter).await {
+                    Ok(()) => Finished::succeeded(built.summary),
+                    Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
+                    Err(error) => Finished::failed(explain(&model.model, &error)),
+                },
             }
         }
         Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),

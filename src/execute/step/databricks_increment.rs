@@ -54,10 +54,13 @@ async fn take_in(
         Some(rows) => format!("{} rows {}", thousands(rows), increment.verb),
         None => increment.verb.to_owned(),
     };
+    // Of a column that is new, nothing is said yet.
+    let mut after: &[String] = &[];
     gaps.columns = match columns(increment, context).await? {
         Fit::Same => increment.columns.clone(),
         Fit::More(added) if increment.on_schema_change == SchemaChange::Append => {
             run_all(&[add_columns(model, &added)], context, reporter).await?;
+            after = &model.after;
             increment.columns.iter().cloned().chain(added.into_iter().map(|column| column.name)).collect()
         }
         _ if increment.on_schema_change == SchemaChange::Rebuild => {
@@ -72,7 +75,7 @@ async fn take_in(
     };
     let mark = increment.mark.write(&increment.query, &gaps).text;
     let built = Built { gaps, summary, adopted: ran.adopted };
-    let finished = databricks_audit::run(model, &increment.audit, built, context, reporter).await;
+    let finished = databricks_audit::run(model, &increment.audit, after, built, context, reporter).await;
     if finished.outcome.succeeded() {
         run_all(&[mark], context, reporter).await?;
     }

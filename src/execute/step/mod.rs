@@ -14,7 +14,7 @@ mod databricks_version;
 mod fivetran_connection;
 mod fivetran_sync;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
@@ -67,6 +67,8 @@ pub(super) struct Shared {
     pub(super) earlier: Earlier,
     /// The versions at which sources are read, as far as they are fixed.
     pub(super) versions: Mutex<Versions>,
+    /// The models that were made anew in this run.
+    pub(super) made: Mutex<HashSet<ModelName>>,
     /// What the models of this run are built from.
     pub(super) built: Mutex<HashMap<ModelName, Fingerprint>>,
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::audit::{named, new_version};
+use super::super::details;
 use super::super::landed::landed_by;
 use super::super::marks::{LOCK_TABLE, NEW_PREFIX};
 use super::super::pins::{Gaps, Pinned};
@@ -15,6 +16,9 @@ use crate::manifest::{CompiledModel, Manifest, Reads};
 
 /// The key of the task that comes first.
 pub(super) const FIRST_TASK: &str = "kiln_sources";
+
+/// The key of the task that sets foreign keys.
+const KEYS_TASK: &str = "kiln_keys";
 
 /// How old the newest data may be where the job only says that they are synced.
 const USUAL_AGE_HOURS: u64 = 24;
@@ -61,9 +65,26 @@ pub(super) fn tasks(manifest: &Manifest, job: &Job) -> BTreeMap<String, Planned>
             planned.insert(dashboard_key(name), task(Work::Dashboard(name.clone()), needs));
         }
     }
+    if let Some(task) = keys(manifest, &tasks) {
+        planned.insert(KEYS_TASK.to_owned(), task);
+    }
     planned
         .insert(FIRST_TASK.to_owned(), Planned { work: Work::Sql(first_statements(manifest, job)), needs: Vec::new() });
     planned
+}
+
+/// Plans the task that sets foreign keys again, of and to the tables that were made anew; none if there are none.
+fn keys(manifest: &Manifest, tasks: &BTreeSet<&ModelName>) -> Option<Planned> {
+    let (mut needs, mut statements) = (BTreeSet::new(), Vec::new());
+    for (name, model) in &manifest.models {
+        let both = std::iter::once(name).chain(model.foreign_keys.iter().map(|key| &key.model));
+        let made: Vec<String> = both.filter(|name| tasks.contains(name)).map(ModelName::to_string).collect();
+        if !model.foreign_keys.is_empty() && !made.is_empty() {
+            needs.extend(made);
+            statements.extend(details::foreign_keys(model, None));
+        }
+    }
+    (!statements.is_empty()).then(|| task(Work::Sql(file(manifest, statements)), needs))
 }
 
 /// What waits for nothing else waits for the look at the sources.
@@ -106,7 +127,10 @@ fn statements(manifest: &Manifest, model: &CompiledModel) -> Option<String> {
         Materialization::View => {
             vec![write(&tested(Pinned::default().own(format!("SELECT * FROM {}", model.table.to_sql()))))]
         }
-        Materialization::Table if errors.is_empty() => vec![write(&marked_statement(manifest, model))],
+        Materialization::Table if errors.is_empty() => {
+            let made = vec![write(&marked_statement(manifest, model))];
+            [made, details::after(model, details::Before::Unknown)].concat()
+        }
         Materialization::Table => {
             // A place of its own, so that a run of kiln beside it does not get in its way.
             let new = TableName::new(
@@ -115,12 +139,17 @@ fn statements(manifest: &Manifest, model: &CompiledModel) -> Option<String> {
                 &format!("{NEW_PREFIX}{}__scheduled", model.config.name),
             );
             let rows = Pinned::default().own(format!("SELECT * FROM {}", new.to_sql()));
-            vec![
+            let published = vec![
                 write(&new_version(manifest, model, &new)),
                 write(&tested(rows.clone())),
                 write(&marked_header(manifest, model).then(rows)),
-                format!("DROP TABLE IF EXISTS {}", new.to_sql()),
+            ];
+            [
+                published,
+                details::after(model, details::Before::Unknown),
+                vec![format!("DROP TABLE IF EXISTS {}", new.to_sql())],
             ]
+            .concat()
         }
     };
     Some(file(manifest, statements))
