@@ -278,6 +278,10 @@ impl<'a> Planner<'a> {
     /// Changes a table in place.
     pub(super) fn add_alter(&mut self, model: &ModelName, table: &TableName, statements: Vec<String>) -> StepId {
         let step = alter_step(model);
+        // What a run that died has left beside it goes too.
+        let new = self.own_table(&format!("{NEW_PREFIX}{model}"));
+        let tidy = self.observed.waiting.get(&new.name).map(|kind| drop_statement(&new, kind));
+        let statements = statements.into_iter().chain(tidy).collect();
         self.add(
             step.clone(),
             Action::Alter(Alter { object: table.to_string(), statements, drops: false, only_after: Vec::new() }),
