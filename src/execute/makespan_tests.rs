@@ -246,7 +246,8 @@ impl Graph {
         let id = |i: usize| StepId::new(format!("alter {i}"));
         let step = |(i, (took, needs)): (usize, &(u64, Vec<usize>))| {
             let needs = needs.iter().map(|need| id(*need)).collect();
-            let alter = Alter { object: took.to_string(), statements: Vec::new(), drops: polled };
+            let alter =
+                Alter { object: took.to_string(), statements: Vec::new(), drops: polled, only_after: Vec::new() };
             (id(i), Step { id: id(i), needs, action: Action::Alter(alter) })
         };
         RunPlan {
