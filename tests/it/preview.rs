@@ -148,7 +148,8 @@ fn figures_stand_beside_those_of_the_period_before_as_counted_from_the_raw_rows(
             });
             early.map(|purchase| purchase.revenue).sum::<f64>() / won.len() as f64
         };
-        let figures: [(&str, u64, &dyn Fn(NaiveDate) -> f64, bool); 4] = [
+        type Figure<'a> = &'a dyn Fn(NaiveDate) -> f64;
+        let figures: [(&str, u64, Figure<'_>, bool); 4] = [
             ("New customers", 0, &|month| won(month).len() as f64, true),
             ("Back within 30 days", 30, &|month| share(month, 30), false),
             ("Back within 90 days", 90, &|month| share(month, 90), false),
