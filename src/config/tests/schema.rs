@@ -280,8 +280,10 @@ fn collect(schema: &Value, into: &mut Vec<String>) {
         Value::Object(words) => {
             for (key, inner) in words.get("properties").and_then(Value::as_object).into_iter().flatten() {
                 into.push(inner.get("description").map_or_else(|| key.clone(), |d| format!("{key}: {d}")));
+                collect(inner, into);
             }
-            words.values().for_each(|inner| collect(inner, into));
+            // A model has a key of that name too.
+            words.iter().filter(|(word, _)| *word != "properties").for_each(|(_, inner)| collect(inner, into));
         }
         Value::Array(items) => items.iter().for_each(|inner| collect(inner, into)),
         _ => {}
