@@ -49,7 +49,7 @@ fn a_deploy_killed_at_any_request_is_completed_by_the_next() {
     let mut killed = 0;
 
     for n in 1..=requests {
-        for moment in [Moment::Before, Moment::After] {
+        for moment in moments(n) {
             let schema = format!("at_{n}_{}", if moment == Moment::Before { "before" } else { "after" });
             let project = project_in(&schema);
             let (ran, _) = killer.run(&project, &served.token, &deploy, Some((n, moment)));
@@ -67,6 +67,11 @@ fn a_deploy_killed_at_any_request_is_completed_by_the_next() {
         }
     }
     assert!(killed >= 40, "only {killed} deploys were killed");
+}
+
+/// When to kill at a request. A deploy keeps no journal, so to die before a request is to die after the one before it.
+fn moments(request: usize) -> impl Iterator<Item = Moment> {
+    [Moment::Before, Moment::After].into_iter().filter(move |moment| request == 1 || *moment == Moment::After)
 }
 
 /// What a deploy leaves of a schema: its tables with how often each was written, and what the dashboards are.
@@ -147,7 +152,7 @@ fn a_renaming_killed_at_any_request_is_completed_by_the_next() {
     assert_eq!(id_of("d1"), id);
     let (mut name, mut killed) = (1, 0);
     for n in 1..=requests {
-        for moment in [Moment::Before, Moment::After] {
+        for moment in moments(n) {
             project.replace("jobs.yaml", &format!("  d{name}: {{"), &format!("  d{}: {{", name + 1));
             name += 1;
             let (ran, _) = killer.run(&project, &served.token, &deploy, Some((n, moment)));
@@ -160,5 +165,5 @@ fn a_renaming_killed_at_any_request_is_completed_by_the_next() {
             assert_eq!(id_of(&format!("d{}", name - 1)), serde_json::Value::Null, "{n} {moment:?}");
         }
     }
-    assert!(killed > 20, "only {killed} of {requests} requests were killed");
+    assert!(killed > 10, "only {killed} of {requests} requests were killed");
 }

@@ -228,7 +228,7 @@ async fn what_befalls_a_statement_on_its_way_is_borne_or_told() {
 }
 
 #[tokio::test]
-async fn a_statement_of_ten_minutes_takes_131_requests() {
+async fn a_statement_of_ten_minutes_takes_188_requests() {
     let server = MockServer::start().await;
     let (client, clock) = client(&server.uri());
     mount(&server, "POST", STATEMENTS, [state("PENDING")]).await;
@@ -244,8 +244,8 @@ async fn a_statement_of_ten_minutes_takes_131_requests() {
         .await;
     let cancel = CancellationToken::new();
     client.statements().execute(&statement(), &cancel, &mut |_: Progress| {}).await.unwrap();
-    // Pauses of 50 ms that grow by half up to 5 s: 12 take 0.05 · (1.5¹² - 1) / 0.5 = 12.87 s, and 118 more the rest of
-    // 600 s. One request besides sends the statement.
-    assert_eq!(requests(&server).await.len(), 1 + 12 + 118);
-    assert_eq!(clock.slept().as_secs(), 602);
+    // 3 pauses of 50 ms; 3 of a third of the time so far, which make it 0.15 · (4/3)³ = 0.356 s; 13 of 100 ms to 1.656 s; 64 of
+    // a sixteenth to 1.656 · (17/16)⁶⁴ = 80.2 s; and 104 of 5 s. One request besides sends the statement.
+    assert_eq!(requests(&server).await.len(), 1 + 3 + 3 + 13 + 64 + 104);
+    assert_eq!(clock.slept().as_secs(), 600);
 }
