@@ -113,10 +113,21 @@ impl Lakeview<'_> {
                     && published.embed_credentials == spec.embed_credentials
                     && published.warehouse_id.as_deref() == Some(spec.warehouse.as_str())
             });
-        if !up_to_date {
-            self.publish_surely(&id, &draft, spec).await?;
+        if !up_to_date && let Err(error) = self.publish_surely(&id, &draft, spec).await {
+            return Err(self.unless_deleted(error, &id, &path).await);
         }
         Ok(Deployed { dashboard_id: id, path, etag: draft.etag, draft: change, published: !up_to_date })
+    }
+
+    /// Says why a dashboard that was there a moment ago could not be published: what is in the trash is refused as if we lacked
+    /// the right to it.
+    async fn unless_deleted(&self, error: Error, id: &DashboardId, path: &str) -> Error {
+        let is_refused = matches!(error.class(), Class::Permission | Class::NotFound);
+        if is_refused && matches!(self.get(id).await, Ok(None)) {
+            Error::DashboardDeleted { path: path.to_owned() }
+        } else {
+            error
+        }
     }
 
     /// Finds the dashboard at a path; nothing if there is nothing.

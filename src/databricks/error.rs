@@ -94,6 +94,12 @@ pub enum Error {
         /// The path in the workspace.
         path: String,
     },
+    /// Somebody moved a dashboard to the trash between two requests that put it in place.
+    #[error("`{path}` was deleted in the workspace while it was being published")]
+    DashboardDeleted {
+        /// The path in the workspace.
+        path: String,
+    },
     /// A person changed a dashboard since it was sent, or made it.
     #[error("`{path}` was changed in the workspace, or not made by kiln")]
     Edited {
@@ -126,7 +132,7 @@ impl Error {
             Self::Statement(error) if error.is_permission() => Class::Permission,
             Self::Statement(_) | Self::Warehouse { .. } | Self::NotKept(_) => Class::Invalid,
             Self::DashboardMissing { .. } => Class::NotFound,
-            Self::PathTaken { .. } | Self::Edited { .. } => Class::Conflict,
+            Self::PathTaken { .. } | Self::Edited { .. } | Self::DashboardDeleted { .. } => Class::Conflict,
             Self::NoLink { .. } => Class::Bug,
             Self::Canceled(_)
             | Self::RunCancelled(_)
@@ -159,6 +165,9 @@ impl Error {
             }
             Self::Warehouse { .. } => "name the environment's `warehouse` by its name, id or HTTP path".to_owned(),
             Self::DashboardMissing { .. } => "somebody removed it meanwhile; deploy again".to_owned(),
+            Self::DashboardDeleted { .. } => {
+                "if that was a mistake, run the command again: the dashboard is made anew".to_owned()
+            }
             Self::NotGranted { .. } => {
                 "deploy again; if it stays so, look at the dashboard's sharing settings".to_owned()
             }

@@ -169,11 +169,7 @@ fn a_dashboard_that_is_deleted_before_it_is_published_is_made_by_the_next_run() 
     let url = way(&served, "/published", trash);
     let ran = run_over(&project, &served, &url);
     let made = || served.get("/api/2.0/workspace/get-status?path=/Shared/tiny/d.lvdash.json").0;
-    // Either it is seen to be gone and made anew, or the run says what is missing; the next one makes it.
-    assert!(matches!(ran.status, 0 | 3), "{}", ran.stderr);
-    if ran.status == 3 {
-        ran.fails_with(3, &["✗ publish d"]);
-    }
+    ran.fails_with(3, &["✗ publish d", "was deleted in the workspace while it was being published", "made anew"]);
     run(&project, &served);
     assert_eq!(made(), 200);
 }
