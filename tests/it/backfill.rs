@@ -25,11 +25,7 @@ jobs:
 fn project_at(url: &str, schema: &str) -> Project {
     let project = Project::empty();
     project.write("jobs.yaml", JOBS);
-    project.replace(
-        "jobs.yaml",
-        "  local: {workspace: local, catalog: main, schema: tiny, default: true}",
-        &format!("  prod: {{host: \"{url}\", catalog: main, schema: {schema}, default: true}}"),
-    );
+    project.point_to(url, schema);
     project.write("sql/daily.sql", "SELECT day, count(*) AS n, sum(amount) AS amount FROM raw.events GROUP BY day\n");
     project.write("sql/plain.sql", "SELECT 1 AS one\n");
     project.write("sql/after.sql", "SELECT sum(n) AS n, sum(amount) AS amount FROM daily\n");

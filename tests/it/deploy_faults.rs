@@ -12,14 +12,7 @@ fn a_deploy_killed_at_any_request_is_completed_by_the_next() {
     let killer = Killer::before(&served);
     let project_in = |schema: &str| {
         let project = Project::tiny();
-        project.replace(
-            "jobs.yaml",
-            "  local: {workspace: local, catalog: main, schema: tiny, default: true}",
-            &format!(
-                "  prod: {{host: \"{0}\", fivetran: \"{0}\", catalog: main, schema: {schema}, default: true}}",
-                killer.url
-            ),
-        );
+        project.point_to(&killer.url, schema);
         project.write(
             "dashboards/d.lvdash.json",
             &json!({"datasets": [], "pages": [{"name": "p", "displayName": "P"}]}).to_string(),
@@ -124,14 +117,7 @@ fn a_renaming_killed_at_any_request_is_completed_by_the_next() {
     let served = server.serve(&[]);
     let killer = Killer::before(&served);
     let project = Project::tiny();
-    project.replace(
-        "jobs.yaml",
-        "  local: {workspace: local, catalog: main, schema: tiny, default: true}",
-        &format!(
-            "  prod: {{host: \"{0}\", fivetran: \"{0}\", catalog: main, schema: tiny, default: true}}",
-            killer.url
-        ),
-    );
+    project.point_to(&killer.url, "tiny");
     project.write(
         "dashboards/d.lvdash.json",
         &json!({"datasets": [], "pages": [{"name": "p", "displayName": "P"}]}).to_string(),

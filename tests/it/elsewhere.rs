@@ -5,20 +5,13 @@ use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::resume::ENDLESS;
 use crate::support::killer::{Killer, Moment};
 use crate::support::{Project, Ran, Served, command_at, kiln_at};
 
-/// A statement that nobody lives to see the end of.
-const ENDLESS: &str = "WITH n AS (SELECT explode(sequence(1, 100000)) AS i)\n\
-     SELECT count(*) AS orders FROM n AS a CROSS JOIN n AS b CROSS JOIN n AS c CROSS JOIN stg_orders AS o\n";
-
 fn project_at(url: &str, schema: &str) -> Project {
     let project = Project::tiny();
-    project.replace(
-        "jobs.yaml",
-        "  local: {workspace: local, catalog: main, schema: tiny, default: true}",
-        &format!("  prod: {{host: \"{url}\", fivetran: \"{url}\", catalog: main, schema: {schema}, default: true}}"),
-    );
+    project.point_to(url, schema);
     project.replace(
         "jobs.yaml",
         "  sql/staging: {materialized: view}\n",

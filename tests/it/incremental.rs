@@ -190,11 +190,7 @@ const RUN: [&str; 3] = ["sync-and-refresh", "--concurrency", "1"];
 
 fn project_at(url: &str, schema: &str) -> Project {
     let project = files();
-    project.replace(
-        "jobs.yaml",
-        "  local: {workspace: local, catalog: main, schema: tiny, default: true}",
-        &format!("  prod: {{host: \"{url}\", catalog: main, schema: {schema}, default: true}}"),
-    );
+    project.point_to(url, schema);
     project
 }
 

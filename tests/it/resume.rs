@@ -12,17 +12,13 @@ use crate::support::{Project, Ran, Served, command_at};
 const RUN: [&str; 3] = ["sync-and-refresh", "--concurrency", "1"];
 
 /// A statement that nobody lives to see the end of.
-const ENDLESS: &str = "WITH n AS (SELECT explode(sequence(1, 100000)) AS i)\n\
+pub(crate) const ENDLESS: &str = "WITH n AS (SELECT explode(sequence(1, 100000)) AS i)\n\
      SELECT count(*) AS orders FROM n AS a CROSS JOIN n AS b CROSS JOIN n AS c CROSS JOIN stg_orders AS o\n";
 
 /// A project with a view, a table, a tested table and a dashboard, whose environment is at an address.
 fn project_at(url: &str, schema: &str) -> Project {
     let project = Project::tiny();
-    project.replace(
-        "jobs.yaml",
-        "  local: {workspace: local, catalog: main, schema: tiny, default: true}",
-        &format!("  prod: {{host: \"{url}\", fivetran: \"{url}\", catalog: main, schema: {schema}, default: true}}"),
-    );
+    project.point_to(url, schema);
     project.replace("jobs.yaml", "{build: sql/**}]}", "{build: sql/**}, {publish: d}]}");
     project.replace(
         "jobs.yaml",

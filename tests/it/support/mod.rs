@@ -102,12 +102,16 @@ impl Project {
 
     /// Puts an environment of this server in the place of the local one; credentials come from the process environment.
     pub(crate) fn point_at(&self, served: &Served) {
+        self.point_to(&served.url, "tiny");
+    }
+
+    /// The same for whatever answers at an address, and another schema.
+    pub(crate) fn point_to(&self, url: &str, schema: &str) {
         self.replace(
             "jobs.yaml",
             "  local: {workspace: local, catalog: main, schema: tiny, default: true}",
             &format!(
-                "  prod: {{host: \"{0}\", fivetran: \"{0}\", catalog: main, schema: tiny, default: true}}",
-                served.url
+                "  prod: {{host: \"{url}\", fivetran: \"{url}\", catalog: main, schema: {schema}, default: true}}"
             ),
         );
     }
