@@ -1,6 +1,5 @@
 //! From an environment to clients: the one place that knows which environment is the embedded workspace.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,15 +12,14 @@ use super::output::Output;
 use crate::config::{self, Project, Remote, Workspace};
 #[cfg(feature = "local")]
 use crate::config::{ColumnWish, Connection};
-use crate::databricks::wire::Table;
 use crate::databricks::{Explicit, Login, LoginError, Progress, Statement, Surroundings, system_programs};
 use crate::diag::sentence;
 use crate::execute::Connected;
-use crate::http::{Class, Clock, Options, Pace, RetryPolicy, base_address};
-use crate::ids::{ConnectionName, TableName, WarehouseId};
-use crate::manifest::Manifest;
-use crate::observe;
-use crate::plan::{self, Action, DeployPlan, Estimate, KeepConnection, Observed, RunPlan, Sighting, Sought};
+use crate::http::{Clock, Options, Pace, RetryPolicy, base_address};
+#[cfg(feature = "local")]
+use crate::ids::ConnectionName;
+use crate::ids::WarehouseId;
+use crate::plan::{Action, KeepConnection, RunPlan};
 use crate::secret::Secret;
 use crate::{databricks, fivetran};
 
@@ -39,8 +37,8 @@ pub(super) struct Clients {
 /// A connected environment.
 pub(super) struct Environment {
     pub(super) connected: Connected,
-    clients: Clients,
-    name: String,
+    pub(super) clients: Clients,
+    pub(super) name: String,
 }
 
 /// Why there are no clients.
@@ -159,34 +157,6 @@ impl Environment {
         Ok(())
     }
 
-    /// Finds the connections that kiln keeps, and reads them.
-    pub(super) async fn connections(&self, sought: &[Sought]) -> Result<BTreeMap<ConnectionName, Sighting>, Error> {
-        if sought.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let Some(client) = &self.clients.fivetran else {
-            let text =
-                format!("environment `{}` needs Fivetran's credentials, for kiln keeps connections there", self.name);
-            return Err(Error::refused(text).with_help(FIVETRAN_HELP));
-        };
-        let read = observe::connections(client, sought).await;
-        read.map_err(|error| refused(format!("environment `{}` could not be read: {error}", self.name), &error.help()))
-    }
-
-    /// Reads the tables and views that are there.
-    pub(super) async fn tables(&self, manifest: &Manifest) -> Result<Observed, Error> {
-        let Connected { databricks, warehouse, .. } = &self.connected;
-        let observed = observe::tables(databricks, warehouse, &manifest.catalog, &manifest.schema).await;
-        observed.map_err(|error| self.unobservable(&error))
-    }
-
-    /// Reads the tables and views of any schema.
-    pub(super) async fn tables_in(&self, catalog: &str, schema: &str) -> Result<Observed, Error> {
-        let Connected { databricks, warehouse, .. } = &self.connected;
-        let observed = observe::tables(databricks, warehouse, catalog, schema).await;
-        observed.map_err(|error| self.unobservable(&error))
-    }
-
     /// Refuses another environment that is not in the same workspace.
     pub(super) async fn demand_same_workspace(&self, other: &config::Environment) -> Result<(), Error> {
         let theirs = match &other.workspace {
@@ -217,90 +187,6 @@ impl Environment {
         Err(Error::usage(text).with_help("Tables can be read from there only within one workspace."))
     }
 
-    /// Reads all that `kiln destroy` looks at.
-    pub(super) async fn deployed(&self, manifest: &Manifest) -> Result<Observed, Error> {
-        let mut observed = self.tables(manifest).await?;
-        self.add_jobs(manifest, &mut observed).await?;
-        Ok(observed)
-    }
-
-    /// Reads the jobs that the workspace runs by itself, unless there can be none.
-    async fn add_jobs(&self, manifest: &Manifest, observed: &mut Observed) -> Result<(), Error> {
-        let noted = observed.job_notes.iter().any(|note| note.project == manifest.project);
-        if noted || manifest.jobs.values().any(|job| job.schedule.is_some()) {
-            let Manifest { project, catalog, schema, .. } = manifest;
-            let jobs = observe::jobs(&self.connected.databricks, project, catalog, schema).await;
-            observed.jobs = jobs.map_err(|error| self.unobservable(&error))?;
-        }
-        Ok(())
-    }
-
-    /// Reads all that a deploy looks at.
-    pub(super) async fn observe(&self, manifest: &Manifest) -> Result<Observed, Error> {
-        let Connected { databricks, warehouse, .. } = &self.connected;
-        let mut observed = self.tables(manifest).await?;
-        if !manifest.grants.is_empty() {
-            let grants = observe::grants(databricks, &manifest.catalog, &manifest.schema).await;
-            observed.grants = grants.map_err(|error| self.unobservable(&error))?;
-        }
-        let place = (manifest.catalog.as_str(), manifest.schema.as_str());
-        let questions = plan::questions(manifest, &observed);
-        let details = observe::details(databricks, warehouse, place, questions, &mut observed).await;
-        details.map_err(|error| self.unobservable(&error))?;
-        let sources = manifest.models.values().flat_map(|model| &model.reads.sources).map(|read| read.table.clone());
-        let missing = observe::missing(databricks, &sources.collect()).await;
-        observed.missing_sources = missing.map_err(|error| self.unobservable(&error))?;
-        let wanted = manifest.dashboards.iter().map(|(name, d)| (name, d.folder.as_str(), d.title.as_str()));
-        let dashboards = observe::dashboards(databricks, wanted).await;
-        observed.dashboards = dashboards.map_err(|error| self.unobservable(&error))?;
-        let former = observe::former_places(databricks, &plan::former_places(manifest, &observed)).await;
-        observed.former_places = former.map_err(|error| self.unobservable(&error))?;
-        plan::recognise(manifest, &mut observed);
-        let permitted =
-            observed.dashboards.iter().filter(|(name, _)| !manifest.dashboards[*name].permissions.is_empty());
-        let permissions = observe::permissions(databricks, permitted.map(|(name, there)| (name, &there.id))).await;
-        observed.permissions = permissions.map_err(|error| self.unobservable(&error))?;
-        self.add_dashboard_schedules(manifest, &mut observed).await?;
-        self.add_jobs(manifest, &mut observed).await?;
-        observed.connections = self.connections(&plan::sought(manifest)).await?;
-        observed.warehouse = Some(warehouse.clone());
-        Ok(observed)
-    }
-
-    /// Reads the schedules of dashboards, and who those are that they shall be sent to.
-    async fn add_dashboard_schedules(&self, manifest: &Manifest, observed: &mut Observed) -> Result<(), Error> {
-        let databricks = &self.connected.databricks;
-        let sent = observed.dashboards.iter().filter(|(name, _)| observed.may_have_schedules(manifest, name));
-        let sent = sent.map(|(name, there)| (name, &there.id));
-        let schedules = observe::schedules(databricks, &manifest.project, observed, sent).await;
-        let unknown = plan::unknown_subscribers(manifest, observed);
-        let recipients = observe::recipients(databricks, &unknown).await;
-        observed.dashboard_schedules = schedules.map_err(|error| self.unobservable(&error))?;
-        observed.recipients = recipients.map_err(|error| self.unobservable(&error))?;
-        Ok(())
-    }
-
-    /// Tells what the tables that a plan builds read.
-    pub(super) async fn estimate(&self, manifest: &Manifest, plan: &mut DeployPlan) -> Result<(), Error> {
-        let reads = plan::reads(manifest, plan);
-        let tables: BTreeSet<TableName> = reads.values().flatten().cloned().collect();
-        let Connected { databricks, warehouse, .. } = &self.connected;
-        let sizes = observe::sizes(databricks, warehouse, &tables).await;
-        let sizes = sizes.map_err(|error| self.unobservable(&error))?;
-        plan.estimates = reads.into_iter().map(|(name, tables)| (name, Estimate::of(&tables, &sizes))).collect();
-        Ok(())
-    }
-
-    /// Reads all tables of a schema with their columns; none if there is no such schema.
-    pub(super) async fn tables_of(&self, catalog: &str, schema: &str) -> Result<Vec<Table>, Error> {
-        let tables = self.connected.databricks.unity().tables(&catalog.to_lowercase(), &schema.to_lowercase()).await;
-        match tables {
-            Ok(tables) => Ok(tables),
-            Err(error) if error.class() == Class::NotFound => Ok(Vec::new()),
-            Err(error) => Err(self.unobservable(&error.into())),
-        }
-    }
-
     /// Asks the warehouse something short, whatever else is interrupted, and returns the rows.
     pub(super) async fn rows(&self, sql: String) -> Result<Vec<Vec<Option<String>>>, databricks::Error> {
         let Connected { databricks, warehouse, .. } = &self.connected;
@@ -313,11 +199,6 @@ impl Environment {
     /// Returns the client of Fivetran, if there are credentials for it.
     pub(super) fn fivetran(&self) -> Option<&fivetran::Client> {
         self.clients.fivetran.as_ref()
-    }
-
-    /// Says that the workspace could not be read.
-    pub(super) fn unobservable(&self, error: &databricks::Error) -> Error {
-        refused(format!("environment `{}` could not be read: {error}", self.name), &error.help())
     }
 
     /// Lets go of the environment.
@@ -479,7 +360,7 @@ fn http_error(error: &crate::http::Error) -> Error {
     refused(error.to_string(), &error.help())
 }
 
-fn refused(text: String, help: &str) -> Error {
+pub(super) fn refused(text: String, help: &str) -> Error {
     Error::refused(text).with_help(sentence(help))
 }
 

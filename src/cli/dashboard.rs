@@ -6,7 +6,7 @@ use super::connect::Environment;
 use super::error::Error;
 use super::output::Output;
 use super::{ProjectArgs, Status};
-use crate::dashboards::{differences, pulled, same_content};
+use crate::dashboards::{LvDash, as_written, differences, pulled, same_content};
 use crate::diag::did_you_mean;
 use crate::ids::DashboardName;
 use crate::manifest::{CompiledDashboard, Manifest};
@@ -59,8 +59,10 @@ async fn pull(args: &PullArgs, output: &Output) -> Result<Status, Error> {
             output.status(&format!("{}: not in the workspace", dashboard.name));
             continue;
         };
-        let ours = dashboard.content.json();
-        let theirs = pulled(&there.content, ours, &manifest.catalog, &manifest.schema);
+        let written = LvDash::parse(&dashboard.file).map_err(|_| Error::usage(format!("{file} cannot be read")))?;
+        let ours = written.json();
+        let theirs = as_written(there.content, &dashboard.retargeted);
+        let theirs = pulled(&theirs, ours, &manifest.catalog, &manifest.schema);
         if same_content(ours, &theirs) {
             output.status(&format!("{}: {file} is as in the workspace", dashboard.name));
             continue;

@@ -27,6 +27,7 @@ mod local;
 mod locking;
 mod lookup;
 mod notify;
+mod observing;
 mod output;
 mod plan;
 #[cfg(feature = "local")]

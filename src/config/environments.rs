@@ -6,7 +6,7 @@ use url::Url;
 use super::dashboards::workspace_folder;
 use super::walk::{Fields, Walk, is_identifier};
 use super::yaml::{self, Key, Node};
-use super::{Environment, Protection, Remote, Schedules, Workspace, labels, notify, secrets};
+use super::{Environment, Home, Protection, Remote, Schedules, Workspace, interpolate, labels, notify, secrets};
 use crate::diag::{Diagnostic, Spanned, did_you_mean};
 
 /// Keys of an environment.
@@ -126,6 +126,25 @@ impl Chosen<'_> {
         let mut environment = environment?;
         environment.span = walk.span(&self.key.range);
         Some(environment)
+    }
+
+    /// Tells where each environment has its models, but for those that variables name which are not set here.
+    pub(super) fn homes(&self, walk: &Walk<'_>) -> Vec<Home> {
+        let text = |node: &Node, key: &str| match &node.get(key)?.value {
+            yaml::Value::Scalar(scalar) => Some(scalar.text.clone()),
+            _ => None,
+        };
+        let home = |(key, node): (&Key, &Node)| {
+            let (catalog, schema) = (text(node, "catalog")?, text(node, "schema")?);
+            Some(Home {
+                environment: key.text.clone(),
+                catalog_varies: catalog.contains("${"),
+                schema_varies: schema.contains("${"),
+                catalog: interpolate::resolve(&catalog, walk.env).ok()?,
+                schema: interpolate::resolve(&schema, walk.env).ok()?,
+            })
+        };
+        std::iter::once((self.key, self.node)).chain(self.others.iter().copied()).filter_map(home).collect()
     }
 }
 

@@ -213,6 +213,7 @@ fn project(
         variables: variables?,
         macros,
         environment: environment?,
+        homes: chosen.as_ref()?.homes(walk),
         environment_names: chosen?.names,
         connections,
         sources,

@@ -28,6 +28,8 @@ pub struct Project {
     pub environment: Environment,
     /// Names of all environments, for messages.
     pub environment_names: Vec<String>,
+    /// Where the models of each environment are, as far as that can be told here.
+    pub homes: Vec<Home>,
     /// `connections`, in the order of the file.
     pub connections: IndexMap<ConnectionName, Connection>,
     /// `sources`, in the order of the file: schema as landed → its tables.
@@ -73,6 +75,21 @@ pub struct Environment {
     pub notify: Vec<Notify>,
     /// Where the environment stands in `jobs.yaml`.
     pub span: Span,
+}
+
+/// Where an environment has its models.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// The environment's name.
+    pub environment: String,
+    /// Its catalog.
+    pub catalog: String,
+    /// Its schema.
+    pub schema: String,
+    /// Whether `${NAME}` is part of the catalog, so that it can be another one for somebody else.
+    pub catalog_varies: bool,
+    /// The same of the schema.
+    pub schema_varies: bool,
 }
 
 /// Somebody who is told how a run ended.

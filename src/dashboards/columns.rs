@@ -55,6 +55,31 @@ pub struct Offered {
     broken: bool,
 }
 
+/// Splits the name of a table that is no part of SQL.
+pub(super) fn whole_name(text: &str) -> Vec<String> {
+    text.split('.').map(|part| part.trim().trim_matches('`').to_owned()).collect()
+}
+
+/// Returns what an embedded metric view selects from, as queries.
+pub(super) fn metric_view_queries(dash: &LvDash, dataset: &Dataset, config: &serde_json::Value) -> Vec<Located> {
+    let path = child(&dataset.path, "config");
+    let joins = config["joins"].as_array().into_iter().flatten().enumerate();
+    let joined = joins.map(|(index, join)| (format!("{path}/joins/{index}/source"), &join["source"]));
+    let sources = std::iter::once((format!("{path}/source"), &config["source"])).chain(joined);
+    let query = |(path, source): (String, &serde_json::Value)| {
+        source.is_string().then(|| {
+            let name = dash.located(&path);
+            let mut sql = Located::default();
+            if !starts_as_query(name.text()) {
+                sql.push_made("SELECT * FROM ");
+            }
+            sql.push(&name);
+            sql
+        })
+    };
+    sources.filter_map(query).collect()
+}
+
 /// Resolves a dashboard's datasets, and then what its widgets ask of them.
 pub fn resolve(dash: &LvDash, tables: &Tables<'_>) -> Resolved {
     let mut resolver = Resolver { dash, tables, asked: dash.queries_by_dataset(), problems: Diagnostics::new() };
@@ -138,7 +163,7 @@ impl Resolver<'_> {
         if texts::has_placeholder(name.text()) {
             return Offered::broken(dataset);
         }
-        let parts: Vec<String> = name.text().split('.').map(|part| part.trim().trim_matches('`').to_owned()).collect();
+        let parts = whole_name(name.text());
         let span = self.dash.span_in(name, 0..name.text().len());
         let relation = (self.tables.relation)(&parts);
         if relation.is_none() {
@@ -164,20 +189,8 @@ impl Resolver<'_> {
 
     /// An embedded metric view: its tables are looked up, and its dimensions and measures are the columns it has.
     fn metric_view(&mut self, dataset: &Dataset, config: &serde_json::Value) -> Offered {
-        let path = child(&dataset.path, "config");
-        let joins = config["joins"].as_array().into_iter().flatten().enumerate();
-        let joined = joins.map(|(index, join)| (format!("{path}/joins/{index}/source"), &join["source"]));
         let (mut reads, mut broken) = (Vec::new(), false);
-        for (path, source) in std::iter::once((format!("{path}/source"), &config["source"])).chain(joined) {
-            if !source.is_string() {
-                continue;
-            }
-            let name = self.dash.located(&path);
-            let mut sql = Located::default();
-            if !starts_as_query(name.text()) {
-                sql.push_made("SELECT * FROM ");
-            }
-            sql.push(&name);
+        for sql in metric_view_queries(self.dash, dataset, config) {
             // What is no query that can be read here may still be one there.
             let Ok(parsed) = analysis::parse_sql(sql.text(), self.dash.origin(sql.clone())) else { continue };
             let (_, found) = analysis::resolve(&parsed, self.tables.relation, self.tables.known);

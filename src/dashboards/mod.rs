@@ -23,6 +23,7 @@ mod model;
 mod pull;
 mod read;
 mod relative;
+mod retarget;
 mod texts;
 mod widget_sql;
 
@@ -39,6 +40,7 @@ pub use model::{
 };
 pub use pull::pulled;
 pub use relative::relative_date_in_words;
+pub use retarget::{Retargeted, as_written, retarget};
 pub use widget_sql::{WidgetQuery, dataset_sql, widget_queries};
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! From a project's files to its manifest.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 use super::lints::{self, Lints};
-use super::names::{Target, known_names, source_columns, table_name, target};
+use super::names::{Target, here, known_names, source_columns, table_name, target};
 use super::parse::{Form, ParsedModel, levels, order_models, parse_models};
 use super::{
     CompiledIncrement, CompiledModel, CompiledTest, Manifest, Place, ReadFrom, Reads, SourceRead, data_tests, keys,
@@ -231,9 +232,14 @@ impl Compiler<'_> {
             is_table: model.is_some_and(|model| model.materialized == Materialization::Table),
             is_staging: model.is_some_and(lints::is_staging),
             time_zone: lints::time_zone(self.project),
-            facts: &|parts| self.facts(parts),
+            facts: &|parts| self.facts(&self.meant(parts, model)),
         };
-        analysis::examine(parsed, &|parts| self.relation(parts), &self.known, &around)
+        analysis::examine(parsed, &|parts| self.relation(&self.meant(parts, model)), &self.known, &around)
+    }
+
+    /// Returns a name as it means a table here: a dashboard, unlike a model, may name it as it is in another environment.
+    fn meant<'p>(&self, parts: &'p [String], model: Option<&Model>) -> Cow<'p, [String]> {
+        if model.is_some() { Cow::Borrowed(parts) } else { here(self.project, parts) }
     }
 
     /// What is known of a table's rows.

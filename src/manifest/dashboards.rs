@@ -1,15 +1,16 @@
 //! Dashboards from their files to what they read, and what is wrong with them.
 
+use std::borrow::Cow;
 use std::io::Read as _;
 use std::sync::Arc;
 
 use super::compile::{Compiler, merge};
 use super::history;
-use super::names::{Target, is_history, target};
+use super::names::{Target, here, is_history, is_personal, retargeted, target};
 use super::{CompiledDashboard, Reads};
 use crate::analysis::{Examined, Relation};
 use crate::config::{Dashboard, Project};
-use crate::dashboards::{LvDash, Tables, resolve};
+use crate::dashboards::{LvDash, Tables, resolve, retarget};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span};
 use crate::ids::DashboardName;
 
@@ -29,6 +30,8 @@ pub(super) struct FoundDashboard {
 struct Datasets {
     reads: Reads,
     reads_history: bool,
+    /// Whether a table is named as it is in another environment.
+    names_others: bool,
     examined: Vec<(String, Examined)>,
 }
 
@@ -45,8 +48,12 @@ impl Compiler<'_> {
             Err(found) => return unreadable(found),
         };
         diagnostics.extend(content.check());
-        let Datasets { reads, reads_history, examined: datasets } = self.datasets(&content, &mut diagnostics);
+        let Datasets { reads, reads_history, names_others, examined: datasets } =
+            self.datasets(&content, &mut diagnostics);
         let diagnostics = first_of(diagnostics, &file);
+        // What is wrong is said of the file as it is written; what is deployed is that with the names of this environment.
+        let deployed = names_others.then(|| retarget(&content, &|parts| retargeted(self.project, parts))).flatten();
+        let (content, retargeted) = deployed.unwrap_or((content, Vec::new()));
         let compiled = CompiledDashboard {
             name: name.clone(),
             title: dashboard.title.clone(),
@@ -56,6 +63,7 @@ impl Compiler<'_> {
             schedules: dashboard.schedules.clone(),
             file,
             content,
+            retargeted,
             reads,
             reads_history,
             span: dashboard.span.clone(),
@@ -66,33 +74,48 @@ impl Compiler<'_> {
     /// Resolves a dashboard's datasets, and then what its widgets ask of them.
     fn datasets(&self, content: &LvDash, diagnostics: &mut Diagnostics) -> Datasets {
         // Models may not read it: a run writes there only when its models are built.
-        let relation = |parts: &[String]| match is_history(self.project, parts) {
-            true => Some(Relation::Known(history::columns())),
-            false => self.relation(parts),
+        let relation = |parts: &[String]| {
+            let parts = here(self.project, parts);
+            match is_history(self.project, &parts) {
+                true => Some(Relation::Known(history::columns())),
+                false => self.relation(&parts),
+            }
         };
         let shorter = |parts: &[String]| self.shorter(parts);
         let resolved = resolve(content, &Tables { relation: &relation, known: &self.known, shorter: &shorter });
         diagnostics.extend(resolved.problems);
         let is_wrong = diagnostics.has_errors();
-        let (mut reads, mut reads_history, mut examined) = (Reads::default(), false, Vec::new());
+        let (mut reads, mut reads_history, mut names_others, mut examined) =
+            (Reads::default(), false, false, Vec::new());
         for (dataset, offered) in content.datasets.iter().zip(&resolved.datasets) {
             // What lints say of a dashboard that is wrong waits until it is right.
             if let Some(parsed) = offered.parsed.as_ref().filter(|_| !offered.is_broken() && !is_wrong) {
                 examined.push((dataset.display_name.clone(), self.examine(parsed, None)));
             }
-            reads_history |= offered.reads.iter().any(|read| is_history(self.project, &read.parts));
-            let more = self.reads(&offered.reads);
+            let mut read_here = offered.reads.clone();
+            for read in &mut read_here {
+                if let Cow::Owned(parts) = here(self.project, &read.parts) {
+                    names_others = true;
+                    read.parts = parts;
+                }
+            }
+            reads_history |= read_here.iter().any(|read| is_history(self.project, &read.parts));
+            let more = self.reads(&read_here);
             merge(&mut reads.models, more.models);
             merge(&mut reads.connections, more.connections);
             merge(&mut reads.sources, more.sources);
         }
-        Datasets { reads, reads_history, examined }
+        Datasets { reads, reads_history, names_others, examined }
     }
 
-    /// Returns how a dashboard should name a table that it names with its catalog or schema.
+    /// Returns how a dashboard should name a table whose name, as it is written, somebody else could not know for one of the
+    /// project: so it cannot be retargeted.
     fn shorter(&self, parts: &[String]) -> Option<String> {
-        match target(self.project, parts)? {
-            Target::Model(name) => (parts.len() > 1).then(|| name.to_string()),
+        if !is_personal(self.project, parts) {
+            return None;
+        }
+        match target(self.project, &here(self.project, parts))? {
+            Target::Model(name) => Some(name.to_string()),
             // A source may have a catalog of its own, which no environment says.
             Target::Source(schema, _) if self.project.sources[schema].catalog.is_none() => {
                 (parts.len() > 2).then(|| parts[1..].join("."))

@@ -24,7 +24,7 @@ use indexmap::IndexMap;
 
 use crate::analysis::Column;
 use crate::config::{Connection, DashboardSchedule, Job, Model, Schedules, Source};
-use crate::dashboards::LvDash;
+use crate::dashboards::{LvDash, Retargeted};
 use crate::diag::{SourceFile, Span};
 use crate::ids::{ConnectionName, DashboardName, Fingerprint, JobName, ModelName, Principal, TableName};
 use crate::template::Rendered;
@@ -163,8 +163,10 @@ pub struct CompiledDashboard {
     pub schedules: IndexMap<String, DashboardSchedule>,
     /// The file.
     pub file: Arc<SourceFile>,
-    /// Its content.
+    /// Its content as it is deployed: with the names that tables have in this environment.
     pub content: LvDash,
+    /// The names that the file writes in another way, as they are in another environment.
+    pub retargeted: Vec<Retargeted>,
     /// What its datasets read.
     pub reads: Reads,
     /// Whether one of them reads the table that tells of runs.

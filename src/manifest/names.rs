@@ -1,5 +1,7 @@
 //! Which table a name of a query stands for.
 
+use std::borrow::Cow;
+
 use super::history::HISTORY_TABLE;
 use crate::analysis::{Column, DataType};
 use crate::config::{Model, Project, Source, SourceTable};
@@ -40,6 +42,59 @@ pub(super) fn target<'a>(project: &'a Project, parts: &[String]) -> Option<Targe
     }
     let table = source.tables.iter().find(|(t, _)| t.to_lowercase() == *name);
     table.map(|(_, table)| Target::Source(schema_name, Some(table)))
+}
+
+/// Finds which table of this environment a name means that a dashboard writes with the catalog or schema of another one, as
+/// when it was made there; none if it is no such name.
+pub(super) fn retargeted(project: &Project, parts: &[String]) -> Option<Vec<String>> {
+    if target(project, parts).is_some() || is_history(project, parts) {
+        return None;
+    }
+    let own = &project.environment;
+    let others = || project.homes.iter().filter(|home| home.environment != own.name);
+    let is_model = |name: &str| project.models.contains_key(&*name.to_lowercase()) || is(HISTORY_TABLE, name);
+    match parts {
+        [schema, name] if is_model(name) && others().any(|home| is(&home.schema, schema)) => {
+            Some(vec![own.schema.clone(), name.clone()])
+        }
+        [catalog, schema, name]
+            if is_model(name) && others().any(|home| is(&home.catalog, catalog) && is(&home.schema, schema)) =>
+        {
+            Some(vec![own.catalog.clone(), own.schema.clone(), name.clone()])
+        }
+        [catalog, schema, name] if others().any(|home| is(&home.catalog, catalog)) => {
+            let here = [own.catalog.clone(), schema.clone(), name.clone()];
+            match target(project, &here) {
+                Some(Target::Source(schema, _)) if project.sources[schema].catalog.is_none() => Some(here.to_vec()),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Returns a name that a dashboard writes as it means a table of this environment.
+pub(super) fn here<'a>(project: &Project, parts: &'a [String]) -> Cow<'a, [String]> {
+    retargeted(project, parts).map_or(Cow::Borrowed(parts), Cow::Owned)
+}
+
+/// Tells whether somebody else could not know a name for one of this project, since it has the catalog or schema of an
+/// environment that takes them from variables.
+pub(super) fn is_personal(project: &Project, parts: &[String]) -> bool {
+    let (catalog, schema) = match parts {
+        [schema, _] => (None, schema),
+        [catalog, schema, _] => (Some(catalog), schema),
+        _ => return false,
+    };
+    project.homes.iter().any(|home| {
+        let of_catalog = catalog.is_some_and(|catalog| is(&home.catalog, catalog));
+        home.catalog_varies && of_catalog
+            || home.schema_varies && is(&home.schema, schema) && (of_catalog || catalog.is_none())
+    })
+}
+
+fn is(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
 }
 
 /// Tells whether a query of a dashboard means the table that tells of runs.

@@ -9,6 +9,7 @@ mod sizes;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::DateTime;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Map, Value};
 
 use crate::databricks::wire::{Table, TableType};
@@ -105,14 +106,16 @@ pub async fn dashboards<'a>(
     client: &Client,
     wanted: impl Iterator<Item = (&'a DashboardName, &'a str, &'a str)>,
 ) -> Result<BTreeMap<DashboardName, ObservedDashboard>, Error> {
-    let mut found = BTreeMap::new();
-    for (name, folder, title) in wanted {
-        if let Some(there) = dashboard(client, folder, title).await? {
-            found.insert(name.clone(), there);
-        }
-    }
-    Ok(found)
+    let found = wanted.map(async |(name, folder, title)| {
+        let there = dashboard(client, folder, title).await?;
+        Ok::<_, Error>(there.map(|there| (name.clone(), there)))
+    });
+    let found: Vec<_> = stream::iter(found).buffered(AT_ONCE).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
 }
+
+/// How many things are read at the same time.
+const AT_ONCE: usize = 8;
 
 /// Reads what is at paths where dashboards were, up to three requests for each; none where there is no dashboard.
 ///
@@ -122,17 +125,15 @@ pub async fn former_places(
     client: &Client,
     paths: &BTreeSet<String>,
 ) -> Result<BTreeMap<String, Option<ObservedDashboard>>, Error> {
-    let mut found = BTreeMap::new();
-    for path in paths {
-        let parts = path.rsplit_once('/').and_then(|(folder, name)| Some((folder, name.strip_suffix(".lvdash.json")?)));
-        let Some((folder, title)) = parts else { continue };
-        let there = match dashboard(client, folder, title).await {
-            Err(Error::PathTaken { .. }) => None,
-            there => there?,
-        };
-        found.insert(path.clone(), there);
-    }
-    Ok(found)
+    let places = paths.iter().filter_map(|path| {
+        let (folder, name) = path.rsplit_once('/')?;
+        Some((path, folder, name.strip_suffix(".lvdash.json")?))
+    });
+    let found = places.map(async |(path, folder, title)| match dashboard(client, folder, title).await {
+        Err(Error::PathTaken { .. }) => Ok((path.clone(), None)),
+        there => Ok::<_, Error>((path.clone(), there?)),
+    });
+    stream::iter(found).buffered(AT_ONCE).try_collect().await
 }
 
 /// Reads what each has on dashboards themselves, one request for each.
@@ -143,11 +144,11 @@ pub async fn permissions(
     client: &Client,
     dashboards: impl Iterator<Item = (&DashboardName, &DashboardId)>,
 ) -> Result<BTreeMap<DashboardName, BTreeMap<Principal, String>>, Error> {
-    let mut found = BTreeMap::new();
-    for (name, id) in dashboards {
-        found.insert(name.clone(), client.permissions().of_dashboard(id).await?);
-    }
-    Ok(found)
+    let found = dashboards.map(async |(name, id)| {
+        let held = client.permissions().of_dashboard(id).await?;
+        Ok::<_, Error>((name.clone(), held))
+    });
+    stream::iter(found).buffered(AT_ONCE).try_collect().await
 }
 
 pub use jobs::jobs;

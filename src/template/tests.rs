@@ -46,6 +46,7 @@ fn project(root: &Path, macros: &[(&str, &str)]) -> Project {
             span: Span::start_of(&jobs),
         },
         environment_names: vec!["local".into()],
+        homes: Vec::new(),
         connections: IndexMap::new(),
         sources: IndexMap::new(),
         models: IndexMap::new(),

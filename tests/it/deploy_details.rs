@@ -78,10 +78,13 @@ fn columns_bear_what_the_project_says_of_them() {
     assert_eq!(
         planned(&project, &served),
         [
-            (view.clone(), json!(["the column `amount` has another comment"]), false),
+            (view.clone(), json!(["the comment on `amount` is `In euros` instead of `In cents`"]), false),
             (
                 table.clone(),
-                json!(["the column `customer` has another comment", "the column `total` is no longer described"]),
+                json!([
+                    "the comment on `customer` is `It's who buys` instead of `Who buys`",
+                    "the column `total` is no longer described"
+                ]),
                 false
             ),
         ]
@@ -96,7 +99,7 @@ fn columns_bear_what_the_project_says_of_them() {
     assert_eq!(
         planned(&project, &served),
         [
-            (view, json!(["the column `amount` has another comment"]), true),
+            (view, json!(["the comment on `amount` is `Dollars` instead of `In cents`"]), true),
             (table, json!(["the column `customer` has no comment yet"]), true),
         ]
     );
@@ -195,7 +198,10 @@ fn constraints_are_there_after_all_that_makes_a_table_anew() {
     let plan = planned(&project, &served);
     assert_eq!(
         plan[0].1,
-        json!(["the column `total` shall be allowed to be NULL again", "the constraint `positive` differs"])
+        json!([
+            "the column `total` shall be allowed to be NULL again",
+            "the constraint `positive` is `total > 0 -- at all` instead of `total >= 0`"
+        ])
     );
     deploy_at(&project, &served, &[]);
     project.replace("jobs.yaml", "{constraints: {foreign_keys: [{who: totals.customer}]}}", "");
@@ -272,7 +278,11 @@ fn properties_tags_and_grants_are_what_the_project_says_and_what_others_say_stay
             ("update view main.tiny.stg_orders".to_owned(), json!(["analysts loses MODIFY"]), true),
             (
                 "update table main.tiny.totals".to_owned(),
-                json!(["the property `shop.owner` is missing", "the tag `team` differs", "analysts gets SELECT"]),
+                json!([
+                    "the property `shop.owner` is missing",
+                    "the tag `team` is `other` instead of `data`",
+                    "analysts gets SELECT"
+                ]),
                 true
             ),
         ]

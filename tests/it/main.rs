@@ -77,6 +77,8 @@ mod result_stream;
 #[cfg(feature = "local")]
 mod resume;
 #[cfg(feature = "local")]
+mod retarget;
+#[cfg(feature = "local")]
 mod runs;
 #[cfg(feature = "local")]
 mod scheduled_jobs;

@@ -54,20 +54,18 @@ impl Gap {
         }
         let missing: Vec<String> =
             self.set.iter().filter(|(.., there)| there.is_none()).map(|(name, ..)| quoted(name)).collect();
-        let other: Vec<String> =
-            self.set.iter().filter(|(.., there)| there.is_some()).map(|(name, ..)| quoted(name)).collect();
         let unset: Vec<String> = self.unset.iter().map(quoted).collect();
-        let [of_missing, of_other, of_unset] = match self.aspect {
-            Aspect::Columns => [
-                ["column", "has no comment yet", "have no comments yet"],
-                ["column", "has another comment", "have other comments"],
-                ["column", "is no longer described", "are no longer described"],
-            ],
-            Aspect::NotNull => [
-                ["column", "may be NULL", "may be NULL"],
-                ["column", "may be NULL", "may be NULL"],
-                ["column", "shall be allowed to be NULL again", "shall be allowed to be NULL again"],
-            ],
+        let (noun, of_missing, of_unset) = match self.aspect {
+            Aspect::Columns => (
+                "column",
+                ["has no comment yet", "have no comments yet"],
+                ["is no longer described", "are no longer described"],
+            ),
+            Aspect::NotNull => (
+                "column",
+                ["may be NULL", "may be NULL"],
+                ["shall be allowed to be NULL again", "shall be allowed to be NULL again"],
+            ),
             Aspect::Checks | Aspect::PrimaryKey | Aspect::ForeignKeys | Aspect::Properties | Aspect::Tags => {
                 let noun = match self.aspect {
                     Aspect::Checks => "constraint",
@@ -76,18 +74,19 @@ impl Gap {
                     Aspect::Properties => "property",
                     _ => "tag",
                 };
-                [
-                    [noun, "is missing", "are missing"],
-                    [noun, "differs", "differ"],
-                    [noun, "is no longer wanted", "are no longer wanted"],
-                ]
+                (noun, ["is missing", "are missing"], ["is no longer wanted", "are no longer wanted"])
             }
             Aspect::Grants => return Vec::new(),
         };
-        [(missing, of_missing), (other, of_other), (unset, of_unset)]
-            .into_iter()
-            .filter_map(|(names, [noun, one, many])| in_words(&names, noun, one, many))
-            .collect()
+        let other = self.set.iter().filter_map(|(name, wanted, there)| {
+            let (there, wanted) = (excerpt(there.as_ref()?), excerpt(wanted));
+            Some(match self.aspect {
+                Aspect::Columns => format!("the comment on `{name}` is `{there}` instead of `{wanted}`"),
+                _ => format!("the {noun} `{name}` is `{there}` instead of `{wanted}`"),
+            })
+        });
+        let missing = in_words(&missing, noun, of_missing);
+        missing.into_iter().chain(other).chain(in_words(&unset, noun, of_unset)).collect()
     }
 
     /// Writes the statements that take away what is no longer said.
@@ -241,7 +240,7 @@ fn gains_and_losses(wanted: &str, there: Option<&str>) -> (String, String) {
 }
 
 /// Says something of names: `the column `a` has …`, `the columns `a`, `b` have …`; nothing of none.
-fn in_words(names: &[String], noun: &str, of_one: &str, of_many: &str) -> Option<String> {
+fn in_words(names: &[String], noun: &str, [of_one, of_many]: [&str; 2]) -> Option<String> {
     match names {
         [] => None,
         [one] => Some(format!("the {noun} {one} {of_one}")),
@@ -250,5 +249,15 @@ fn in_words(names: &[String], noun: &str, of_one: &str, of_many: &str) -> Option
             let nouns = nouns.unwrap_or_else(|| format!("{noun}s"));
             Some(format!("the {nouns} {} {of_many}", many.join(", ")))
         }
+    }
+}
+
+/// Cuts a text to what fits into a line.
+fn excerpt(text: &str) -> String {
+    const MOST: usize = 60;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
     }
 }
