@@ -280,7 +280,7 @@ fn properties_tags_and_grants_are_what_the_project_says_and_what_others_say_stay
                 "update table main.tiny.totals".to_owned(),
                 json!([
                     "the property `shop.owner` is missing",
-                    "the tag `team` is `other` instead of `data`",
+                    "the tag `team` is `other` instead of `shop`",
                     "analysts gets SELECT"
                 ]),
                 true
