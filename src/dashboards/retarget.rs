@@ -2,7 +2,6 @@
 //! written anew, and nothing else.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use serde_json::Value;
 

@@ -99,4 +99,6 @@ mod unchanged;
 #[cfg(feature = "local")]
 mod unit_tests;
 #[cfg(feature = "local")]
+mod walk;
+#[cfg(feature = "local")]
 mod workspace;

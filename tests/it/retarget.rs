@@ -69,7 +69,7 @@ fn sql(dataset: &Value) -> String {
 #[test]
 fn names_of_another_environment_mean_the_tables_of_this_one() {
     let server = Project::tiny();
-    server.sync_and_refresh();
+    let _ = server.sync_and_refresh();
     let served = server.serve(&[]);
     let project = two_environments(&served);
     // At home the file is deployed as it is.
@@ -120,7 +120,7 @@ fn names_of_another_environment_mean_the_tables_of_this_one() {
 #[test]
 fn a_name_that_only_one_person_knows_is_warned_of() {
     let server = Project::tiny();
-    server.sync_and_refresh();
+    let _ = server.sync_and_refresh();
     let served = server.serve(&[]);
     let project = two_environments(&served);
     project.replace("dashboards/sales.lvdash.json", "main.Tiny.`totals`", "other.`dev-ann`.totals");
