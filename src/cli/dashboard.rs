@@ -61,7 +61,7 @@ async fn pull(args: &PullArgs, output: &Output) -> Result<Status, Error> {
         };
         let written = LvDash::parse(&dashboard.file).map_err(|_| Error::usage(format!("{file} cannot be read")))?;
         let ours = written.json();
-        let theirs = as_written(there.content, &dashboard.retargeted);
+        let theirs = as_written(there.content, &dashboard.content, &written, &dashboard.retargeted);
         let theirs = pulled(&theirs, ours, &manifest.catalog, &manifest.schema);
         if same_content(ours, &theirs) {
             output.status(&format!("{}: {file} is as in the workspace", dashboard.name));

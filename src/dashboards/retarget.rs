@@ -17,20 +17,25 @@ use crate::ids::quote_identifier;
 /// The name of a table as a dashboard's file writes it, and as it is deployed; both in their parts, without back-quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retargeted {
+    /// The name of the dataset.
+    pub dataset: String,
     /// What the file says.
     pub written: Vec<String>,
     /// What stands in its place in the workspace.
     pub deployed: Vec<String>,
 }
 
-/// Writes the names of tables in a dashboard's datasets anew, as `name` gives them; it gives none for a name that stays.
-/// Returns the names that were changed too, each once; nothing if none was.
-pub fn retarget(dash: &LvDash, name: &dyn Fn(&[String]) -> Option<Vec<String>>) -> Option<(LvDash, Vec<Retargeted>)> {
+/// Writes the names of tables in a dashboard's datasets anew, as `name` gives them for a dataset and a table; it gives none for
+/// a name that stays. Returns the names that were changed too, each once; nothing if none was.
+pub fn retarget(
+    dash: &LvDash,
+    name: &dyn Fn(&str, &[String]) -> Option<Vec<String>>,
+) -> Option<(LvDash, Vec<Retargeted>)> {
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
     let mut changed: Vec<Retargeted> = Vec::new();
     for dataset in &dash.datasets {
         for mention in mentions(dash, dataset) {
-            let Some(deployed) = name(&mention.parts) else { continue };
+            let Some(deployed) = name(&dataset.name, &mention.parts) else { continue };
             // A name that is cut in two by the end of a string stays as it is.
             if dash.text.text()[mention.range.clone()].contains(['"', '\\']) {
                 continue;
@@ -41,7 +46,7 @@ pub fn retarget(dash: &LvDash, name: &dyn Fn(&[String]) -> Option<Vec<String>>) 
                 deployed.join(".")
             };
             edits.push((mention.range, in_json(text)));
-            let one = Retargeted { written: mention.parts, deployed };
+            let one = Retargeted { dataset: dataset.name.clone(), written: mention.parts, deployed };
             if !changed.contains(&one) {
                 changed.push(one);
             }
@@ -59,8 +64,9 @@ pub fn retarget(dash: &LvDash, name: &dyn Fn(&[String]) -> Option<Vec<String>>) 
     Some((dash, changed))
 }
 
-/// Writes the names of tables in a workspace's content as a project's file writes them.
-pub fn as_written(content: Value, names: &[Retargeted]) -> Value {
+/// Writes the names of tables in a workspace's content as a project's file writes them. `deployed` and `written` are what was
+/// deployed last and the file; a dataset that is as it was deployed keeps the file's text to the letter.
+pub fn as_written(content: Value, deployed: &LvDash, written: &LvDash, names: &[Retargeted]) -> Value {
     if names.is_empty() {
         return content;
     }
@@ -68,8 +74,27 @@ pub fn as_written(content: Value, names: &[Retargeted]) -> Value {
     let same = |one: &[String], other: &[String]| {
         one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.eq_ignore_ascii_case(other))
     };
-    let written = |parts: &[String]| Some(names.iter().find(|name| same(&name.deployed, parts))?.written.clone());
-    retarget(&dash, &written).map_or(content, |(dash, _)| dash.json().clone())
+    // The same table may be written in several ways; each dataset keeps its own.
+    let name = |dataset: &str, parts: &[String]| {
+        let fits = |name: &&Retargeted| same(&name.deployed, parts);
+        let own = names.iter().filter(|name| name.dataset == dataset).find(fits);
+        own.or_else(|| names.iter().find(fits)).map(|name| name.written.clone())
+    };
+    let mut content = retarget(&dash, &name).map_or(content, |(dash, _)| dash.json().clone());
+    for dataset in content["datasets"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        let name = dataset.get("name").and_then(Value::as_str).unwrap_or_default();
+        let sql = |dash: &LvDash| Some(dash.dataset(name)?.sql()?.text().trim_end().to_owned());
+        if sql(&dash).is_some() && sql(&dash) == sql(deployed) {
+            let as_it_was = written.json()["datasets"].as_array().into_iter().flatten().find(|d| d["name"] == *name);
+            for key in ["queryLines", "query"] {
+                dataset.shift_remove(key);
+                if let Some(text) = as_it_was.and_then(|dataset| dataset.get(key)) {
+                    dataset.insert(key.to_owned(), text.clone());
+                }
+            }
+        }
+    }
+    content
 }
 
 /// A place of the dashboard's JSON where a table is named.

@@ -52,7 +52,7 @@ impl Compiler<'_> {
             self.datasets(&content, &mut diagnostics);
         let diagnostics = first_of(diagnostics, &file);
         // What is wrong is said of the file as it is written; what is deployed is that with the names of this environment.
-        let deployed = names_others.then(|| retarget(&content, &|parts| retargeted(self.project, parts))).flatten();
+        let deployed = names_others.then(|| retarget(&content, &|_, parts| retargeted(self.project, parts))).flatten();
         let (content, retargeted) = deployed.unwrap_or((content, Vec::new()));
         let compiled = CompiledDashboard {
             name: name.clone(),

@@ -112,7 +112,7 @@ fn names_of_another_environment_mean_the_tables_of_this_one() {
         sql(&file["datasets"][2]),
         "SELECT count(*) AS n, max(o.id) AS last\nFROM main.shop_public.orders AS o\n"
     );
-    assert!(sql(&file["datasets"][0]).contains("FROM main.tiny.totals AS t\n"), "{}", file["datasets"][0]);
+    assert_eq!(file["datasets"][0], written["datasets"][0], "to the letter");
     let again = as_ann(&project, &served, &["dashboard", "pull", "--env", "dev"]);
     assert!(again.stderr.contains("is as in the workspace"), "{}", again.stderr);
 }

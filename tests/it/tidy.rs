@@ -19,7 +19,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("databricks", "http ids secret"),
     ("fivetran", "http ids secret"),
     ("analysis", "config template dialect ids diag"),
-    ("dashboards", "config template analysis diag"),
+    ("dashboards", "config template analysis ids diag"),
     ("manifest", "config template dialect analysis dashboards ids diag graph"),
     ("plan", "manifest config template dialect analysis dashboards ids diag graph"),
     ("observe", "databricks fivetran http plan ids"),

@@ -11,7 +11,7 @@ use super::{
     job_folder, job_name, own_tags,
 };
 use crate::config::{Job, Schedule, Schedules};
-use crate::ids::{Fingerprint, JobName, TableName};
+use crate::ids::{JobName, TableName};
 
 /// Plans all scheduled jobs: those that shall be there, and those that shall not any more. Returns what changes, and how many
 /// are as they should be.
@@ -113,10 +113,10 @@ fn wanted(planner: &Planner<'_>, name: &JobName, job: &Job, schedule: &Schedule,
     let (mut files, mut tasks, mut dashboards) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for (key, planned) in files::tasks(manifest, job) {
         let runs = match planned.work {
-            Work::Sql(text) => {
-                // Named by its content: what a job refers to is never another text than the one that it was made with.
-                let path = format!("{folder}/{key}-{}.sql", &Fingerprint::of(&[&text]).as_str()[..12]);
-                files.insert(path.clone(), text);
+            Work::Sql(file) => {
+                // Named by what it does: what a job refers to is never another query than the one that it was made with.
+                let path = format!("{folder}/{key}-{}.sql", &file.fingerprint.as_str()[..12]);
+                files.insert(path.clone(), file.text);
                 Runs::Sql { path, warehouse: warehouse.clone() }
             }
             Work::Dashboard(dashboard) => {

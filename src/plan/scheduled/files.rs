@@ -11,7 +11,8 @@ use super::super::run::is_selected;
 use super::super::statement::{marked_header, marked_statement};
 use super::dashboard_key;
 use crate::config::{Job, JobStep, Materialization, SyncIntent};
-use crate::ids::{ModelName, TableName, quote_identifier, string_literal};
+use crate::dialect::essence;
+use crate::ids::{Fingerprint, ModelName, TableName, quote_identifier, string_literal};
 use crate::manifest::{CompiledModel, Manifest, Reads};
 
 /// The key of the task that comes first.
@@ -25,10 +26,30 @@ const USUAL_AGE_HOURS: u64 = 24;
 
 /// What a task does, before it has a place in the workspace.
 pub(super) enum Work {
-    /// It runs these statements.
-    Sql(String),
+    /// It runs statements.
+    Sql(SqlFile),
     /// It refreshes this dashboard.
     Dashboard(crate::ids::DashboardName),
+}
+
+/// A file of statements.
+pub(super) struct SqlFile {
+    /// The statements.
+    pub(super) text: String,
+    /// What becomes another one exactly if they do something else: blanks and comments are no part of it.
+    pub(super) fingerprint: Fingerprint,
+}
+
+impl SqlFile {
+    fn new(text: String) -> Self {
+        Self { fingerprint: Fingerprint::of(&[&essence(&text)]), text }
+    }
+
+    /// Takes the statements that build a model. They keep its query, comments and all, in a property too.
+    fn of_model(text: String, model: &CompiledModel) -> Self {
+        let without_kept = text.replace(&string_literal(&model.query.text), "''");
+        Self { fingerprint: Fingerprint::of(&[&essence(&without_kept)]), text }
+    }
 }
 
 /// A task with the keys of those that it needs.
@@ -54,7 +75,7 @@ pub(super) fn tasks(manifest: &Manifest, job: &Job) -> BTreeMap<String, Planned>
             add_needs(manifest, &test.reads, &tasks, &mut needs);
         }
         needs.remove(name.as_str());
-        planned.insert(name.to_string(), task(Work::Sql(sql), needs));
+        planned.insert(name.to_string(), task(Work::Sql(SqlFile::of_model(sql, model)), needs));
     }
     for step in &job.steps {
         if let JobStep::Publish(name) = &step.value
@@ -68,8 +89,10 @@ pub(super) fn tasks(manifest: &Manifest, job: &Job) -> BTreeMap<String, Planned>
     if let Some(task) = keys(manifest, &tasks) {
         planned.insert(KEYS_TASK.to_owned(), task);
     }
-    planned
-        .insert(FIRST_TASK.to_owned(), Planned { work: Work::Sql(first_statements(manifest, job)), needs: Vec::new() });
+    planned.insert(
+        FIRST_TASK.to_owned(),
+        Planned { work: Work::Sql(SqlFile::new(first_statements(manifest, job))), needs: Vec::new() },
+    );
     planned
 }
 
@@ -84,7 +107,7 @@ fn keys(manifest: &Manifest, tasks: &BTreeSet<&ModelName>) -> Option<Planned> {
             statements.extend(details::foreign_keys(model, None));
         }
     }
-    (!statements.is_empty()).then(|| task(Work::Sql(file(manifest, statements)), needs))
+    (!statements.is_empty()).then(|| task(Work::Sql(SqlFile::new(file(manifest, statements))), needs))
 }
 
 /// What waits for nothing else waits for the look at the sources.
