@@ -103,6 +103,11 @@ impl StatementError {
         self.main_condition() == "TABLE_OR_VIEW_NOT_FOUND"
     }
 
+    /// Tells whether a column of a name does not exist.
+    pub fn is_missing_column(&self) -> bool {
+        self.main_condition() == "UNRESOLVED_COLUMN"
+    }
+
     /// Says what to do about it.
     pub fn help(&self) -> String {
         if self.is_conflict() {

@@ -1,12 +1,13 @@
 //! The query history, in which a statement is found again whose answer was lost.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::wire::{HistoryPage, HistoryQuery, ServiceError, StatementResponse, StatementState, StatementStatus};
 use crate::http::{self, Http, Request};
-use crate::ids::WarehouseId;
+use crate::ids::{StatementId, WarehouseId};
 
 /// How far the server's clock may be behind what we think it shows.
 const SKEW: TimeDelta = TimeDelta::minutes(5);
@@ -30,6 +31,28 @@ pub(super) async fn find(
         }
     }
     Ok(None)
+}
+
+/// How many statements are asked for at once, so that the address does not get too long.
+const IDS_AT_ONCE: usize = 50;
+
+/// Returns how many bytes statements have read, as far as the history tells that by now: the entry of a statement can come
+/// after its end, and its figures after that.
+pub(super) async fn read_bytes(
+    http: &Http,
+    statements: &[StatementId],
+) -> Result<HashMap<StatementId, u64>, http::Error> {
+    let mut known = HashMap::new();
+    for some in statements.chunks(IDS_AT_ONCE) {
+        let request = Request::get("/api/2.0/sql/history/queries").query("include_metrics", "true");
+        let request = some.iter().fold(request, |request, id| request.query("filter_by.statement_ids", id.as_str()));
+        let page: HistoryPage = http.json(request).await?;
+        known.extend(page.res.into_iter().filter_map(|query| {
+            let bytes = query.metrics?.get("read_bytes")?.as_u64()?;
+            Some((StatementId::new(query.query_id), bytes))
+        }));
+    }
+    Ok(known)
 }
 
 /// Lists the statements with a tag that began since a moment and have not ended.

@@ -1,5 +1,6 @@
 //! SQL statements, and the one place where they are awaited.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -442,6 +443,15 @@ impl Statements<'_> {
             history::wait(self.http, query.clone()).await?;
         }
         Ok(running)
+    }
+
+    /// Returns how many bytes of data statements have read, as far as the query history knows it by now.
+    /// `GET /api/2.0/sql/history/queries` with `include_metrics`.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub async fn read_bytes(&self, statements: &[StatementId]) -> Result<HashMap<StatementId, u64>, http::Error> {
+        history::read_bytes(self.http, statements).await
     }
 
     /// Sends a statement and, if its answer is lost, finds out whether it arrived before sending it again.

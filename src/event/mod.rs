@@ -222,6 +222,14 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Work::is_none")]
         work: Work,
     },
+    /// It became known how many bytes a step's statement read, which the query history tells after the statement's end. At
+    /// most once a step that ended.
+    StepRead {
+        /// The step.
+        step: StepId,
+        /// Bytes of data.
+        bytes: u64,
+    },
     /// The run ended. Last event, once.
     RunFinished {
         /// How it ended: the worst of its steps.
@@ -250,7 +258,8 @@ impl EventKind {
             | Self::RunSoFar { step }
             | Self::Tested { step, .. }
             | Self::TestFailed { step, .. }
-            | Self::StepFinished { step, .. } => Some(step),
+            | Self::StepFinished { step, .. }
+            | Self::StepRead { step, .. } => Some(step),
         }
     }
 
@@ -341,6 +350,9 @@ pub struct Work {
     /// Rows that its largest statement wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
+    /// Bytes that its statement read; none if that is not known, or not yet ([`EventKind::StepRead`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<u64>,
 }
 
 impl Work {

@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::estimate::urgency;
 use super::permits::Permits;
-use super::record;
 use super::step::{self, Finished, Reporter};
 use super::tally::Tally;
 use super::{Connected, Earlier, Settings};
+use super::{reads, record};
 use crate::event::{Event, EventKind, Failure, Outcome, RunResult, StepKind, StepOutline, VERSION};
-use crate::ids::StepId;
+use crate::ids::{StatementId, StepId};
 use crate::plan::{Action, RunPlan, Step};
 
 /// Carries a run out and returns how it ended. Every event goes to `events`; if nobody listens any more, the run goes on.
@@ -88,6 +88,7 @@ async fn run_by(
         running: JoinSet::new(),
         task_steps: HashMap::new(),
         result: RunResult::Succeeded,
+        ran: Vec::new(),
         settings,
         events,
         plan,
@@ -114,6 +115,8 @@ struct Dispatcher {
     running: JoinSet<Finished>,
     task_steps: HashMap<tokio::task::Id, StepId>,
     result: RunResult,
+    /// The statements of steps that succeeded.
+    ran: Vec<(StepId, StatementId)>,
     /// Triggered when somebody interrupts the run; the others hang below it.
     interrupt: CancellationToken,
     /// Triggered when no step shall go on; each step's own hangs below it.
@@ -239,6 +242,9 @@ impl Dispatcher {
     async fn record(&mut self, id: StepId, finished: Finished, took: Duration) {
         self.result = self.result.max(finished.outcome.result());
         self.outcomes.insert(id.clone(), finished.outcome.clone());
+        if let (Some(statement), true) = (&finished.statement, finished.outcome.succeeded()) {
+            self.ran.push((id.clone(), statement.clone()));
+        }
         self.emit(EventKind::StepFinished {
             step: id,
             outcome: finished.outcome,
@@ -256,6 +262,11 @@ impl Dispatcher {
             "each step ends exactly once"
         );
         let took = since(started, (self.settings.clock)());
+        if !self.interrupt.is_cancelled() {
+            for (step, bytes) in reads::of(&self.shared.connected.databricks, &self.ran).await {
+                self.emit(EventKind::StepRead { step, bytes }).await;
+            }
+        }
         self.emit(EventKind::RunFinished { result: self.result, milliseconds: milliseconds(took) }).await;
         self.result
     }

@@ -8,6 +8,7 @@ mod earlier;
 mod estimate;
 pub mod lock;
 mod permits;
+mod reads;
 mod receipts;
 mod record;
 mod step;

@@ -92,6 +92,7 @@ impl State {
             waited: milliseconds(self.waited),
             queued: milliseconds(self.queued),
             rows: self.rows,
+            read: None,
         }
     }
 }
@@ -143,7 +144,7 @@ mod tests {
             now += Duration::from_secs(seconds);
             state.pass(now, from, to);
         }
-        assert_eq!(state.work(), Work { statements: 2, waited: 3_000, queued: 20_000, rows: None });
+        assert_eq!(state.work(), Work { statements: 2, waited: 3_000, queued: 20_000, rows: None, read: None });
     }
 
     #[test]

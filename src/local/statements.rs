@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -235,7 +236,7 @@ impl Statements {
         let work = async {
             let slot = tokio::select! {
                 biased;
-                () = cancel.cancelled() => return (State::Canceled, "OTHER"),
+                () = cancel.cancelled() => return (State::Canceled, "OTHER", None),
                 slot = self.slots.acquire() => slot,
             };
             statement.state.send_replace((State::Running, None));
@@ -250,19 +251,24 @@ impl Statements {
                 () = overdue(cancel) => {
                     // It ends as soon as it gives way; until then nobody waits for it.
                     work.abort();
-                    return (State::Canceled, "OTHER");
+                    return (State::Canceled, "OTHER", None);
                 }
             };
             drop(slot);
             match outcome {
-                Ok(outcome) => ended(outcome, submission.format, submission.byte_limit),
+                Ok(outcome) => {
+                    let read = outcome.as_ref().ok().map(|output| output.read_bytes);
+                    let (state, kind) = ended(outcome, submission.format, submission.byte_limit);
+                    (state, kind, read)
+                }
                 Err(fault) => {
-                    (State::failed("INTERNAL_ERROR", format!("the statement broke the engine: {fault}"), None), "OTHER")
+                    let message = format!("the statement broke the engine: {fault}");
+                    (State::failed("INTERNAL_ERROR", message, None), "OTHER", None)
                 }
             }
         };
         tokio::pin!(work);
-        let (state, kind) = tokio::select! {
+        let (state, kind, read_bytes) = tokio::select! {
             biased;
             done = &mut work => done,
             () = deadline => work.as_mut().await,
@@ -277,6 +283,7 @@ impl Statements {
         entry.is_final = Some(true);
         entry.statement_type = Some(kind.to_owned());
         entry.rows_produced = rows;
+        entry.metrics = read_bytes.map(|bytes| json!({"read_bytes": bytes}));
         entry.error_message = message;
         entry.execution_end_time_ms = Some(now.timestamp_millis());
         entry.query_end_time_ms = entry.execution_end_time_ms;

@@ -6,7 +6,7 @@ use crate::analysis::{Column, DataType};
 pub const HISTORY_TABLE: &str = "_kiln_runs";
 
 /// The columns of the history, with their types and what they say.
-pub const HISTORY_COLUMNS: [(&str, &str, &str); 24] = [
+pub const HISTORY_COLUMNS: [(&str, &str, &str); 25] = [
     ("run", "STRING", "The run"),
     ("project", "STRING", "The project"),
     ("environment", "STRING", "The environment of the project"),
@@ -31,6 +31,7 @@ pub const HISTORY_COLUMNS: [(&str, &str, &str); 24] = [
     ("tests_failed", "BIGINT", "Tests that they failed, so that they were not published"),
     ("waited_milliseconds", "BIGINT", "How long of its time it waited for a place, or was queued in the warehouse"),
     ("rows_written", "BIGINT", "Rows that its largest statement wrote"),
+    ("bytes_read", "BIGINT", "Bytes of data that its statement read; NULL if the query history did not tell"),
 ];
 
 /// Returns its columns as a query sees them.

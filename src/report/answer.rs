@@ -76,6 +76,7 @@ impl Report for Answer {
             | EventKind::SourcesPinned { .. }
             | EventKind::SyncDelivered { .. }
             | EventKind::RunSoFar { .. }
+            | EventKind::StepRead { .. }
             | EventKind::Tested { .. }
             | EventKind::TestFailed { .. } => {}
         }

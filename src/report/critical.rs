@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use console::measure_text_width;
 
 use super::Report;
+use super::estimate::size;
 use super::terminal::duration;
 use crate::event::{Event, EventKind, StepOutline, Work};
 use crate::ids::StepId;
@@ -49,6 +50,11 @@ impl Report for CriticalPath {
             EventKind::StepFinished { step, milliseconds, work, .. } => {
                 let ended = Ended { at: event.at, milliseconds: *milliseconds, work: *work };
                 self.ended.insert(step.clone(), ended);
+            }
+            EventKind::StepRead { step, bytes } => {
+                if let Some(ended) = self.ended.get_mut(step) {
+                    ended.work.read = Some(*bytes);
+                }
             }
             EventKind::RunFinished { milliseconds, .. } => self.milliseconds = *milliseconds,
             _ => {}
@@ -137,6 +143,7 @@ fn words(work: &Work) -> String {
         Some(rows) => words.push(format!("{rows} rows")),
         None => {}
     }
+    words.extend(work.read.map(|bytes| format!("{} read", size(bytes))));
     words.join(", ")
 }
 
@@ -185,7 +192,7 @@ mod tests {
     #[test]
     fn the_chain_goes_back_from_the_last_end_over_the_need_that_ended_last() {
         let none = Work::default();
-        let busy = Work { statements: 2, waited: 1_500, queued: 750, rows: Some(1234) };
+        let busy = Work { statements: 2, waited: 1_500, queued: 750, rows: Some(1234), read: Some(5_250_000) };
         let path = path(
             &[
                 ("sync a", &[], 4_000, 4_000, none),
@@ -204,7 +211,7 @@ mod tests {
             path.lines(),
             [
                 "sync a       4.0 s   40 %",
-                "build a      5.0 s   50 %  1.5 s waiting for a place (--concurrency), 0.7 s queued in the warehouse, 1234 rows",
+                "build a      5.0 s   50 %  1.5 s waiting for a place (--concurrency), 0.7 s queued in the warehouse, 1234 rows, 5.2 MB read",
                 "build c      0.9 s   10 %",
                 "1 short step more, 0.0 s",
             ]

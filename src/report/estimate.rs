@@ -43,7 +43,7 @@ fn count(n: u64) -> String {
 }
 
 /// Writes a size in units of thousands.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     const UNITS: [(f64, &str); 4] = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
     let value = bytes as f64;
     match UNITS.iter().find(|(unit, _)| value >= unit * 0.99995) {

@@ -77,6 +77,11 @@ impl Report for History {
                 statement: statement.clone(),
                 work: *work,
             }),
+            EventKind::StepRead { step, bytes } => {
+                if let Some(ended) = self.steps.iter_mut().rev().find(|ended| ended.step == *step) {
+                    ended.work.read = Some(*bytes);
+                }
+            }
             EventKind::RunFinished { result, .. } => self.result = Some(*result),
             _ => {}
         }
@@ -128,8 +133,16 @@ impl History {
         let mut statements = self.clearing(run, table);
         statements.extend(self.insertions(run, &result, table));
         if self.written > 0 {
+            // What a statement read became known only now.
+            let read = self.steps[..self.written].iter();
+            let read = read.filter_map(|ended| Some((string_literal(ended.step.as_str()), ended.work.read?)));
+            let cases: Vec<String> = read.map(|(step, bytes)| format!("WHEN {step} THEN {bytes}")).collect();
+            let read = match cases.as_slice() {
+                [] => String::new(),
+                cases => format!(", bytes_read = CASE step {} ELSE bytes_read END", cases.join(" ")),
+            };
             statements.push(format!(
-                "UPDATE {} SET run_result = {} WHERE run = {} AND run_result = '{RUNNING}'",
+                "UPDATE {} SET run_result = {}{read} WHERE run = {} AND run_result = '{RUNNING}'",
                 table.to_sql(),
                 string_literal(&result),
                 string_literal(run.run.as_str())
@@ -186,6 +199,7 @@ impl History {
             tests(2),
             (ended.work.waited + ended.work.queued).to_string(),
             number(ended.work.rows),
+            number(ended.work.read),
         ];
         format!("({})", values.join(", "))
     }

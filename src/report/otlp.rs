@@ -134,6 +134,16 @@ impl Trace {
         self.spans.push(span);
     }
 
+    /// Adds to a step's span what became known after it.
+    fn read(&mut self, step: &StepId, bytes: u64) {
+        let Some(run) = &self.run else { return };
+        let id = span_id(&[run.id.as_str(), step.as_str()]);
+        let span = self.spans.iter_mut().find(|span| span["spanId"] == id);
+        if let Some(attributes) = span.and_then(|span| span["attributes"].as_array_mut()) {
+            attributes.push(number("kiln.bytes_read", bytes));
+        }
+    }
+
     fn end_step(&mut self, step: &StepId, event: &Event, outcome: &Outcome) {
         self.end_statements(step, event.at);
         // One that never began has taken no time.
@@ -161,6 +171,7 @@ impl Trace {
 impl Report for Trace {
     fn event(&mut self, event: &Event) {
         match &event.kind {
+            EventKind::StepRead { step, bytes } => self.read(step, *bytes),
             EventKind::RunStarted { run, by, job, project, environment, steps, .. } => {
                 let name = job.as_ref().map_or_else(|| by.act.as_str(), JobName::as_str);
                 let mut attributes = vec![

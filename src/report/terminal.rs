@@ -241,6 +241,7 @@ impl Report for Terminal {
             | EventKind::SyncDelivered { .. }
             | EventKind::SourcesPinned { .. }
             | EventKind::RunSoFar { .. }
+            | EventKind::StepRead { .. }
             | EventKind::Tested { .. } => {}
         }
     }

@@ -127,13 +127,43 @@ fn versions_that_are_gone_are_said() {
 }
 
 #[test]
+fn what_a_step_read_is_told_by_the_query_history() {
+    let (project, served) = begin();
+    let first = run(&project, &served, &["sync-and-refresh", "--output", "json"]);
+    let of = |table: &str| -> u64 {
+        let (_, about) = served.get(&format!("/api/2.1/unity-catalog/tables/{table}"));
+        let folder = about["storage_location"].as_str().expect("it lies somewhere").trim_start_matches("file://");
+        let files = std::fs::read_dir(folder).expect("its folder is there").flatten();
+        let data = files.filter(|file| file.path().extension().is_some_and(|end| end == "parquet"));
+        data.map(|file| file.metadata().expect("it is there").len()).sum()
+    };
+    // What is read of the columns lies in the files, most of which tell about columns here.
+    let most = of("main.shop_public.orders");
+    let events = first.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("each line is JSON"));
+    let read: Vec<Value> = events.filter(|event| event["event"] == "step_read").collect();
+    let bytes =
+        |step: &str| read.iter().find(|event| event["step"] == step).map(|event| event["bytes"].as_u64().unwrap());
+    assert!(bytes("build totals").is_some_and(|bytes| bytes > 0 && bytes <= most), "{read:?} of {most}");
+    assert_eq!(bytes("build stg_orders"), Some(0), "nothing is read to make a view");
+    let run_id = lines(&project, &served, &["runs"])[0]["run"].as_str().unwrap().to_owned();
+    let steps = lines(&project, &served, &["runs", "show", &run_id]);
+    let totals = steps.iter().find(|step| step["step"] == "build totals").expect("it is there");
+    assert_eq!(totals["bytes_read"].as_u64(), bytes("build totals"));
+    assert_eq!(totals["rows_written"], 2);
+    let sync = steps.iter().find(|step| step["step"] == "sync shop").expect("it is there");
+    assert_eq!(sync["bytes_read"], Value::Null, "nobody told");
+}
+
+#[test]
 fn a_history_of_an_older_version_gets_the_columns_that_it_lacks() {
     let (project, served) = begin();
     let _ = run(&project, &served, &["sync-and-refresh"]);
     served.sql(
         "CREATE OR REPLACE TABLE main.tiny._kiln_runs AS \
-         SELECT * EXCEPT (waited_milliseconds, rows_written) FROM main.tiny._kiln_runs",
+         SELECT * EXCEPT (waited_milliseconds, rows_written, bytes_read) FROM main.tiny._kiln_runs",
     );
+    let first = lines(&project, &served, &["runs"])[0]["run"].as_str().unwrap().to_owned();
+    assert_eq!(lines(&project, &served, &["runs", "show", &first]).len(), 5, "without these figures");
     let second = run(&project, &served, &["sync-and-refresh"]);
     assert!(!second.stderr.contains("warning"), "{}", second.stderr);
     let waited = "SELECT run, count(waited_milliseconds), count(*) FROM main.tiny._kiln_runs GROUP BY run ORDER BY run";

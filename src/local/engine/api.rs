@@ -103,6 +103,8 @@ pub struct Output {
     /// What kind of statement it was, as query history names it: `SELECT`, `INSERT`, `CREATE`, `DROP`, `DELETE`,
     /// `DESCRIBE`, `SHOW`, `ALTER`, …
     pub statement_type: &'static str,
+    /// Bytes of data files that were read for it.
+    pub read_bytes: u64,
 }
 
 /// How many bytes a row takes as text, with what stands between the cells.

@@ -21,6 +21,7 @@ mod intervals;
 mod lambdas;
 mod opened;
 mod plan;
+mod reading;
 mod render;
 mod rules;
 mod run;
@@ -99,13 +100,14 @@ impl Engine {
     /// Runs one statement. Once `cancel` is triggered, work stops within a second and the error's condition is
     /// `OPERATION_CANCELED`; a statement whose commit has already begun may still succeed.
     pub async fn execute(&self, request: Request, cancel: CancellationToken) -> Result<Output, SqlError> {
-        let work = statements::execute(self, &request, &cancel);
+        let work = reading::counted(statements::execute(self, &request, &cancel));
         tokio::pin!(work);
-        let mut output = tokio::select! {
+        let (output, read_bytes) = tokio::select! {
             biased;
-            result = &mut work => result,
-            () = cancel.cancelled() => Err(SqlError::canceled()),
-        }?;
+            done = &mut work => done,
+            () = cancel.cancelled() => return Err(SqlError::canceled()),
+        };
+        let mut output = Output { read_bytes, ..output? };
         if request.spool && output.spool.is_none() && !output.columns.is_empty() {
             output.spool = Some(Spool::of_texts(&self.folder().scratch()?, &output.columns, &output.rows)?);
             output.rows.clear();

@@ -15,7 +15,7 @@ use super::api::{Output, Request, row_bytes};
 use super::error::SqlError;
 use super::plan::{self, Planned};
 use super::spool::Spooler;
-use super::{Engine, render, types};
+use super::{Engine, reading, render, types};
 
 /// Runs a query and collects its rows.
 pub(super) async fn collect(planned: Planned, row_limit: Option<u64>) -> Result<Output, SqlError> {
@@ -46,6 +46,7 @@ async fn run(planned: Planned, request: &Request, scratch: Option<&Path>) -> Res
             .map_err(plan::explain)?;
     }
     let physical = planned.state.create_physical_plan(&plan).await.map_err(plan::explain)?;
+    reading::count(&physical);
     let schema = physical.schema();
     let stream = execute_stream(physical, planned.state.task_ctx()).map_err(plan::explain)?;
     let mut taker = Taker { stream, left: most_rows.unwrap_or(usize::MAX), truncated: false };
@@ -102,6 +103,7 @@ impl Taker {
 /// Begins to run a query for a writer: one stream for each part that can be computed apart.
 pub(super) async fn streams(planned: &Planned) -> Result<(SchemaRef, Vec<SendableRecordBatchStream>), SqlError> {
     let physical = planned.state.create_physical_plan(&planned.plan).await.map_err(plan::explain)?;
+    reading::count(&physical);
     let schema = physical.schema();
     let streams = start(physical, planned).map_err(plan::explain)?;
     Ok((schema, streams))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::error::ApiError;
 use super::super::history::Filter;
@@ -51,18 +51,26 @@ async fn list(State(app): State<Arc<App>>, params: Params) -> Result<Json<Histor
         .history
         .page(&filter, token, most)
         .ok_or_else(|| ApiError::invalid("page_token does not belong to this history, or has become too old"))?;
-    if params.flag("include_metrics")? {
-        entries.iter_mut().for_each(add_metrics);
+    let wanted = params.flag("include_metrics")?;
+    for entry in &mut entries {
+        let known = entry.metrics.take();
+        if wanted {
+            entry.metrics = Some(metrics(entry, known));
+        }
     }
     let next_page_token = entries.last().filter(|_| has_next_page).map(|entry| entry.query_id.clone());
     Ok(Json(HistoryPage { res: entries, next_page_token, has_next_page }))
 }
 
-fn add_metrics(entry: &mut HistoryQuery) {
-    entry.metrics = Some(json!({
+fn metrics(entry: &HistoryQuery, known: Option<Value>) -> Value {
+    let mut metrics = json!({
         "total_time_ms": entry.duration,
         "execution_time_ms": entry.duration,
         "rows_produced_count": entry.rows_produced,
         "result_from_cache": false,
-    }));
+    });
+    if let Some(bytes) = known.and_then(|known| known.get("read_bytes").cloned()) {
+        metrics["read_bytes"] = bytes;
+    }
+    metrics
 }
