@@ -49,3 +49,9 @@ date_format({{ start }}, 'yyyy-MM')
 concat(year({{ start }}), '-Q', quarter({{ start }}))
 {%- endif %}
 {%- endcomponent period_name %}
+
+{# How many periods after the one that begins with `start` are over: negative if not even that one. #}
+{% component last_period_over(period: string, start: string) -%}
+{% set running %}{{ <period_of period={period} day="date_add(observation.last_full_day, 1)" /> }}{% endset -%}
+{{ <periods_between period={period} from={start} to={running} /> }} - 1
+{%- endcomponent last_period_over %}

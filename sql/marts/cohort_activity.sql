@@ -1,10 +1,13 @@
--- How many customers of each cohort bought in which month: counts so far, the running month included.
+-- How many customers of each cohort bought in which month, and what: counts so far, the running month included.
 -- For rates take cohort_retention, which leaves out the months that are not over.
 WITH active_months AS (
-  SELECT DISTINCT
+  SELECT
     customer_id,
-    {{ <month_of day="purchased_on" /> }} AS activity_month
+    {{ <month_of day="purchased_on" /> }} AS activity_month,
+    count(*) AS purchases,
+    sum(revenue) AS revenue
   FROM purchases
+  GROUP BY ALL
 )
 
 SELECT
@@ -15,7 +18,9 @@ SELECT
   customers.channel,
   customers.country,
   customers.first_category,
-  count(*) AS active_customers
+  count(*) AS active_customers,
+  sum(active_months.purchases) AS purchases,
+  CAST(sum(active_months.revenue) AS DECIMAL(22, 2)) AS revenue
 FROM active_months
 JOIN customer_first_second AS customers ON customers.customer_id = active_months.customer_id
 GROUP BY ALL

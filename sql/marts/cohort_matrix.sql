@@ -22,19 +22,6 @@ WITH customers AS (
 {%- endfor %}
 ),
 
-cohorts AS (
-  SELECT
-    period,
-    cohort_start,
-    cohort_month,
-    channel,
-    country,
-    first_category,
-    count(*) AS cohort_size
-  FROM customers
-  GROUP BY period, cohort_start, cohort_month, channel, country, first_category
-),
-
 active_periods AS (
 {%- for period in ["week", "quarter"] %}
   SELECT DISTINCT
@@ -68,47 +55,41 @@ activity AS (
   GROUP BY ALL
 ),
 
-numbers AS (
-  SELECT explode(sequence(0, {{ matrix_weeks }})) AS periods_since
-),
-
-observed_cells AS (
+steps AS (
   SELECT
-    cohorts.*,
-    CAST(numbers.periods_since AS INT) AS periods_since
-  FROM cohorts
-  CROSS JOIN numbers
+    activity.*,
+    -- In the period of the first purchase all customers of the cohort bought.
+    first_value(activity.active_customers) OVER periods AS cohort_size,
+    lead(activity.periods_since) OVER periods AS next_active,
+    least({{ matrix_weeks }}, CASE activity.period
+      WHEN 'week' THEN {{ <last_period_over period="week" start="activity.cohort_start" /> }}
+      ELSE {{ <last_period_over period="quarter" start="activity.cohort_start" /> }}
+    END) AS last_over
+  FROM activity
   CROSS JOIN observation
-  -- The next period has begun by the day after the last that is wholly there.
-  WHERE CASE cohorts.period
-    WHEN 'week' THEN {{ <period_after period="week" start="cohorts.cohort_start" n="(numbers.periods_since + 1)" /> }}
-    ELSE {{ <period_after period="quarter" start="cohorts.cohort_start" n="(numbers.periods_since + 1)" /> }}
-  END <= date_add(observation.last_full_day, 1)
+  WINDOW periods AS (
+    PARTITION BY
+      activity.period, activity.cohort_start, activity.cohort_month, activity.channel, activity.country, activity.first_category
+    ORDER BY activity.periods_since
+  )
 )
 
 SELECT
-  cells.period,
-  cells.cohort_start,
-  CASE cells.period
-    WHEN 'week' THEN {{ <period_name period="week" start="cells.cohort_start" /> }}
-    ELSE {{ <period_name period="quarter" start="cells.cohort_start" /> }}
+  steps.period,
+  steps.cohort_start,
+  CASE steps.period
+    WHEN 'week' THEN {{ <period_name period="week" start="steps.cohort_start" /> }}
+    ELSE {{ <period_name period="quarter" start="steps.cohort_start" /> }}
   END AS cohort,
-  cells.periods_since,
-  cells.cohort_month,
-  cells.channel,
-  cells.country,
-  cells.first_category,
-  cells.cohort_size,
-  coalesce(activity.active_customers, 0) AS active_customers
-FROM observed_cells AS cells
-LEFT JOIN activity
-  ON activity.period = cells.period
-  AND activity.cohort_start = cells.cohort_start
-  AND activity.periods_since = cells.periods_since
-  AND activity.cohort_month = cells.cohort_month
-  AND activity.channel = cells.channel
-  AND activity.country = cells.country
-  AND activity.first_category = cells.first_category
+  CAST(cells.cell AS INT) AS periods_since,
+  steps.cohort_month,
+  steps.channel,
+  steps.country,
+  steps.first_category,
+  steps.cohort_size,
+  CASE WHEN cells.cell = steps.periods_since THEN steps.active_customers ELSE 0 END AS active_customers
+FROM steps
+LATERAL VIEW explode({{ <steps_until from="steps.periods_since" next="steps.next_active" last="steps.last_over" step={1} /> }}) cells AS cell
 UNION ALL
 SELECT
   'month' AS period,

@@ -1,46 +1,30 @@
 -- The retention matrix: how many of a cohort's customers bought in the n-th month after their first purchase.
 -- A cell exists only once its month is over, so sum(active_customers) / sum(cohort_size) is right over any selection
 -- of channels, countries and first categories, and over cohorts for one months_since.
-WITH cohorts AS (
+WITH active_months AS (
   SELECT
-    cohort_month,
-    channel,
-    country,
-    first_category,
-    count(*) AS cohort_size
-  FROM customer_first_second
-  GROUP BY cohort_month, channel, country, first_category
-),
-
-months AS (
-  SELECT explode(sequence(0, {{ retention_months }})) AS months_since
-),
-
-observed_cells AS (
-  SELECT
-    cohorts.*,
-    CAST(months.months_since AS INT) AS months_since,
-    add_months(cohorts.cohort_month, months.months_since) AS activity_month
-  FROM cohorts
-  CROSS JOIN months
+    activity.*,
+    -- In the month of the first purchase all customers of the cohort bought.
+    first_value(activity.active_customers) OVER months AS cohort_size,
+    lead(activity.months_since) OVER months AS next_active,
+    {{ <last_month_over from="activity.cohort_month" /> }} AS last_over
+  FROM cohort_activity AS activity
   CROSS JOIN observation
-  WHERE last_day(add_months(cohorts.cohort_month, months.months_since)) <= observation.last_full_day
+  WINDOW months AS (
+    PARTITION BY activity.cohort_month, activity.channel, activity.country, activity.first_category
+    ORDER BY activity.months_since
+  )
 )
 
 SELECT
-  cells.cohort_month,
-  cells.months_since,
-  cells.activity_month,
-  cells.channel,
-  cells.country,
-  cells.first_category,
-  cells.cohort_size,
-  -- Nobody bought: a true zero, since the month has been watched to its end.
-  coalesce(activity.active_customers, 0) AS active_customers
-FROM observed_cells AS cells
-LEFT JOIN cohort_activity AS activity
-  ON activity.cohort_month = cells.cohort_month
-  AND activity.months_since = cells.months_since
-  AND activity.channel = cells.channel
-  AND activity.country = cells.country
-  AND activity.first_category = cells.first_category
+  active_months.cohort_month,
+  CAST(cells.cell AS INT) AS months_since,
+  add_months(active_months.cohort_month, cells.cell) AS activity_month,
+  active_months.channel,
+  active_months.country,
+  active_months.first_category,
+  active_months.cohort_size,
+  -- Up to the next month with purchases nobody bought: true zeros, since these months have been watched to their end.
+  CASE WHEN cells.cell = active_months.months_since THEN active_months.active_customers ELSE 0 END AS active_customers
+FROM active_months
+LATERAL VIEW explode({{ <steps_until from="active_months.months_since" next="active_months.next_active" last="active_months.last_over" step={1} /> }}) cells AS cell

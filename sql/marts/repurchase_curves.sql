@@ -22,38 +22,36 @@ last_days AS (
   GROUP BY dimension, segment, days_since_first
 ),
 
-segments AS (
+steps AS (
   SELECT
     dimension,
     segment,
-    sum(leaving) AS customers
+    days_since_first,
+    leaving,
+    repeaters,
+    -- Nobody left before the first of these days.
+    CASE WHEN lag(days_since_first) OVER in_order IS NULL THEN 0 ELSE days_since_first END AS from_day,
+    lead(days_since_first) OVER in_order AS next_day,
+    sum(leaving) OVER in_order AS left_so_far,
+    sum(leaving) OVER (PARTITION BY dimension, segment) AS customers
   FROM last_days
-  GROUP BY dimension, segment
-),
-
-days AS (
-  SELECT explode(sequence(0, {{ estimate_days }})) AS days_since_first
+  WINDOW in_order AS (PARTITION BY dimension, segment ORDER BY days_since_first)
 ),
 
 at_risk AS (
   -- At risk on a day is who was watched up to it and had not bought again before.
   SELECT
-    segments.dimension,
-    segments.segment,
-    days.days_since_first,
-    segments.customers,
-    coalesce(last_days.repeaters, 0) AS repeaters,
-    segments.customers - coalesce(sum(last_days.leaving) OVER (
-      PARTITION BY segments.dimension, segments.segment
-      ORDER BY days.days_since_first
-      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ), 0) AS at_risk
-  FROM segments
-  CROSS JOIN days
-  LEFT JOIN last_days
-    ON last_days.dimension = segments.dimension
-    AND last_days.segment = segments.segment
-    AND last_days.days_since_first = days.days_since_first
+    steps.dimension,
+    steps.segment,
+    days.day AS days_since_first,
+    steps.customers,
+    CASE WHEN days.day = steps.days_since_first THEN steps.repeaters ELSE 0 END AS repeaters,
+    steps.customers - CASE
+      WHEN days.day > steps.days_since_first THEN steps.left_so_far
+      ELSE steps.left_so_far - steps.leaving
+    END AS at_risk
+  FROM steps
+  LATERAL VIEW explode({{ <steps_until from="steps.from_day" next="steps.next_day" last={estimate_days} step={1} /> }}) days AS day
 ),
 
 sums AS (
