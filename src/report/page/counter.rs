@@ -8,6 +8,9 @@ use super::rows::Rows;
 use super::text::escape;
 use crate::event::QueryResult;
 
+/// The longest text, in characters, that is written as large as a number; a time has fewer.
+const MOST_LARGE: usize = 32;
+
 /// Draws a counter.
 pub(super) fn draw(encodings: &Value, rows: &Rows<'_>, palette: &Palette) -> Result<String, String> {
     let target = &encodings["target"];
@@ -16,10 +19,15 @@ pub(super) fn draw(encodings: &Value, rows: &Rows<'_>, palette: &Palette) -> Res
         return Ok("<div class=\"counter\"><p class=\"value none\" title=\"no value\">–</p></div>".to_owned());
     };
     let shown = shown(rows, row, column, main);
-    let style = rows.number(row, column).and_then(|number| color(main, number, raw, palette));
-    let style = style.map_or(String::new(), |color| format!(" style=\"color:{color}\""));
+    let number = rows.number(row, column);
+    let color = number.and_then(|number| color(main, number, raw, palette)).map(|color| format!("color:{color}"));
+    let styles: Vec<String> = color.into_iter().chain(size(main)).collect();
+    let style = if styles.is_empty() { String::new() } else { format!(" style=\"{}\"", styles.join(";")) };
+    // A sentence is read, not looked at: it has no use for the looks of a number.
+    let words = number.is_none() && shown.chars().count() > MOST_LARGE;
     let mut html = format!(
-        "<div class=\"counter\"><p class=\"value\" title=\"{}\"{style}>{}</p>",
+        "<div class=\"counter\"><p class=\"value{}\" title=\"{}\"{style}>{}</p>",
+        if words { " words" } else { "" },
         escape(raw),
         large(main, &shown)
     );
@@ -154,6 +162,12 @@ fn color(encoding: &Value, number: f64, raw: &str, palette: &Palette) -> Option<
     let rules = style["rules"].as_array().map(Vec::as_slice).unwrap_or_default();
     let rule = rules.iter().find(|rule| holds(&rule["condition"], number, raw));
     rule.and_then(|rule| palette.resolve(&rule["color"])).or_else(|| palette.resolve(&style["color"]))
+}
+
+/// The size of the type, if the file states one that can be read.
+fn size(encoding: &Value) -> Option<String> {
+    let pixels = encoding["style"]["fontSize"].as_f64().filter(|pixels| (6.0..=200.0).contains(pixels))?;
+    Some(format!("font-size:{pixels}px"))
 }
 
 /// Tells whether a rule's condition holds for a value.

@@ -214,6 +214,22 @@ fn a_counter_shows_its_number_as_it_is_meant() {
 }
 
 #[test]
+fn a_counter_of_a_sentence_is_text_to_read_and_keeps_the_size_of_its_file() {
+    let spec = |style: Value| json!({"encodings": {"value": {"fieldName": "says", "style": style}}});
+    let says = |text| result(&[("says", "STRING")], &[&[Some(text)]]);
+    let sentence = "21.3 % came back within 90 days: 1.4 points fewer than before.";
+    let html = drawn("counter", 2, spec(json!({"fontSize": 20})), says(sentence));
+    assert!(
+        html.contains(&format!(
+            "<p class=\"value words\" title=\"{sentence}\" style=\"font-size:20px\">{sentence}</p>"
+        )),
+        "{html}"
+    );
+    let html = drawn("counter", 2, spec(json!({"fontSize": "20px;color:red"})), says("2025-02-01 06:15 UTC"));
+    assert!(html.contains("<p class=\"value\" title=\"2025-02-01 06:15 UTC\">"), "a time is no sentence: {html}");
+}
+
+#[test]
 fn a_cell_that_is_not_there_stays_empty_in_a_heatmap() {
     let spec = json!({"encodings": {
         "x": {"fieldName": "m", "scale": {"type": "categorical", "sort": {"by": "natural-order"}}},
