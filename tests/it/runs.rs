@@ -149,7 +149,6 @@ fn what_a_step_read_is_told_by_the_query_history() {
     let steps = lines(&project, &served, &["runs", "show", &run_id]);
     let totals = steps.iter().find(|step| step["step"] == "build totals").expect("it is there");
     assert_eq!(totals["bytes_read"].as_u64(), bytes("build totals"));
-    assert_eq!(totals["rows_written"], 2);
     let sync = steps.iter().find(|step| step["step"] == "sync shop").expect("it is there");
     assert_eq!(sync["bytes_read"], Value::Null, "nobody told");
 }
