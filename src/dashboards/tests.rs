@@ -327,7 +327,15 @@ fn the_retention_dashboard_is_sound() {
     }
     // Every dataset is drawn. Every filter of all pages acts on all that hold counts; an estimate cannot be added up again over
     // a selection, and its pages say so; and how fresh the data are depends on no selection.
-    let estimates = ["estimate", "quarter_curves", "segment_curves", "segments", "opportunities"];
+    let estimates = [
+        "estimate",
+        "estimate_finding",
+        "quarter_curves",
+        "segment_curves",
+        "segment_findings",
+        "segments",
+        "opportunities",
+    ];
     let of_the_data = ["as_of", "source_tables", "runs", "test_results"];
     let are_counts = |name: &&str| !estimates.contains(name) && !of_the_data.contains(name);
     let counts: Vec<&str> = dash.datasets.iter().map(|set| set.name.as_str()).filter(are_counts).collect();

@@ -698,11 +698,13 @@ async fn another_delta_reader_reads_the_tables() {
                   print(t.version(), t.to_pyarrow_table().to_pylist(), [str(f.type) for f in t.schema().fields])";
     let dir = w.engine.table_dir(&TableName::new("main", "default", "t"));
     let output = Command::new(&python).args(["-c", script, &dir.display().to_string()]).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    // Only what it read counts: its libraries' threads complain now and then while it ends.
+    let (text, complaints) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(
         text.trim(),
         "2 [{'id': 2, 'at': None, 'd': Decimal('2.25'), 'p': 'y'}] ['PrimitiveType(\"integer\")', \
-         'PrimitiveType(\"timestamp\")', 'PrimitiveType(\"decimal(3,2)\")', 'PrimitiveType(\"string\")']"
+         'PrimitiveType(\"timestamp\")', 'PrimitiveType(\"decimal(3,2)\")', 'PrimitiveType(\"string\")']",
+        "{complaints}"
     );
 }
 
