@@ -25,12 +25,12 @@ pub struct Retargeted {
     pub deployed: Vec<String>,
 }
 
+/// How a dataset, by its name, names a table from now on; none: as before.
+pub type Naming<'a> = dyn Fn(&str, &[String]) -> Option<Vec<String>> + 'a;
+
 /// Writes the names of tables in a dashboard's datasets anew, as `name` gives them for a dataset and a table; it gives none for
 /// a name that stays. Returns the names that were changed too, each once; nothing if none was.
-pub fn retarget(
-    dash: &LvDash,
-    name: &dyn Fn(&str, &[String]) -> Option<Vec<String>>,
-) -> Option<(LvDash, Vec<Retargeted>)> {
+pub fn retarget(dash: &LvDash, name: &Naming<'_>) -> Option<(LvDash, Vec<Retargeted>)> {
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
     let mut changed: Vec<Retargeted> = Vec::new();
     for dataset in &dash.datasets {

@@ -20,7 +20,7 @@ pub(super) async fn counted<T>(work: impl Future<Output = T>) -> (T, u64) {
     let plans = Plans::default();
     let result = PLANS.scope(Arc::clone(&plans), work).await;
     let plans = std::mem::take(&mut *plans.lock().unwrap_or_else(PoisonError::into_inner));
-    (result, plans.iter().map(|plan| scanned(plan)).sum())
+    (result, plans.iter().map(scanned).sum())
 }
 
 /// Counts what a plan will have read; to be called in the task of its statement before it runs.
