@@ -40,7 +40,7 @@ pub use model::{
 };
 pub use pull::pulled;
 pub use relative::relative_date_in_words;
-pub use retarget::{Retargeted, as_written, retarget};
+pub use retarget::{Naming, Retargeted, as_written, retarget};
 pub use widget_sql::{WidgetQuery, dataset_sql, widget_queries};
 
 #[cfg(test)]
