@@ -24,11 +24,6 @@ CAST(date_trunc('MONTH', {{ day }}) AS DATE)
 observation.last_full_day >= date_add(last_day(cohort_month), {{ days }})
 {%- endcomponent whole_cohort_observed %}
 
-{# How many months after the one that begins with `from` are over, as far as the matrix goes: negative if not even that one. #}
-{% component last_month_over(from: string, @retention_months: integer) -%}
-least({{ retention_months }}, {{ <months_between_dates from={from} to="date_add(observation.last_full_day, 1)" /> }} - 1)
-{%- endcomponent last_month_over %}
-
 {# The steps from `from` to the one before `next`, or to `last` where nothing follows or comes sooner; NULL if there are none.
    A figure that stays as it is until something happens is so written out for each step, without a join to a calendar. #}
 {% component steps_until(from: string, next: string, last, step) -%}

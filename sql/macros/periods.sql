@@ -6,17 +6,6 @@
 CAST(date_trunc('{{ period | upper }}', {{ day }}) AS DATE)
 {%- endcomponent period_of %}
 
-{# The first day of the n-th period after the one that begins with `start`. #}
-{% component period_after(period: string, start: string, n: string) -%}
-{% if period == "week" -%}
-date_add({{ start }}, 7 * {{ n }})
-{%- elif period == "month" -%}
-add_months({{ start }}, {{ n }})
-{%- else -%}
-add_months({{ start }}, 3 * {{ n }})
-{%- endif %}
-{%- endcomponent period_after %}
-
 {# The last day of the period that begins with `start`. #}
 {% component period_end(period: string, start: string) -%}
 {% if period == "week" -%}

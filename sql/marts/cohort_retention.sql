@@ -1,30 +1,13 @@
 -- The retention matrix: how many of a cohort's customers bought in the n-th month after their first purchase.
 -- A cell exists only once its month is over, so sum(active_customers) / sum(cohort_size) is right over any selection
 -- of channels, countries and first categories, and over cohorts for one months_since.
-WITH active_months AS (
-  SELECT
-    activity.*,
-    -- In the month of the first purchase all customers of the cohort bought.
-    first_value(activity.active_customers) OVER months AS cohort_size,
-    lead(activity.months_since) OVER months AS next_active,
-    {{ <last_month_over from="activity.cohort_month" /> }} AS last_over
-  FROM cohort_activity AS activity
-  CROSS JOIN observation
-  WINDOW months AS (
-    PARTITION BY activity.cohort_month, activity.channel, activity.country, activity.first_category
-    ORDER BY activity.months_since
-  )
-)
-
 SELECT
-  active_months.cohort_month,
-  CAST(cells.cell AS INT) AS months_since,
-  add_months(active_months.cohort_month, cells.cell) AS activity_month,
-  active_months.channel,
-  active_months.country,
-  active_months.first_category,
-  active_months.cohort_size,
-  -- Up to the next month with purchases nobody bought: true zeros, since these months have been watched to their end.
-  CASE WHEN cells.cell = active_months.months_since THEN active_months.active_customers ELSE 0 END AS active_customers
-FROM active_months
-LATERAL VIEW explode({{ <steps_until from="active_months.months_since" next="active_months.next_active" last="active_months.last_over" step={1} /> }}) cells AS cell
+  cohort_month,
+  months_since,
+  activity_month,
+  channel,
+  country,
+  first_category,
+  cohort_size,
+  active_customers
+FROM cohort_value

@@ -8,7 +8,7 @@ WITH active_months AS (
     sum(activity.purchases) OVER months AS purchases_cumulative,
     sum(activity.revenue) OVER months AS revenue_cumulative,
     lead(activity.months_since) OVER months AS next_active,
-    {{ <last_month_over from="activity.cohort_month" /> }} AS last_over
+    least({{ retention_months }}, {{ <last_period_over period="month" start="activity.cohort_month" /> }}) AS last_over
   FROM cohort_activity AS activity
   CROSS JOIN observation
   WINDOW months AS (

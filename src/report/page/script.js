@@ -50,6 +50,8 @@
       pages[i].hidden = i !== index;
     });
     if (focus) tabs[index].focus();
+    // Where it is narrow, the row of tabs is longer than the screen.
+    tabs[index].scrollIntoView({ block: "nearest", inline: "nearest" });
     drawShown();
   };
   if (tabs.length > 1) {
