@@ -79,7 +79,7 @@ impl Gap {
             Aspect::Grants => return Vec::new(),
         };
         let other = self.set.iter().filter_map(|(name, wanted, there)| {
-            let (there, wanted) = (excerpt(there.as_ref()?), excerpt(wanted));
+            let [there, wanted] = excerpts([there.as_ref()?, wanted]);
             Some(match self.aspect {
                 Aspect::Columns => format!("the comment on `{name}` is `{there}` instead of `{wanted}`"),
                 _ => format!("the {noun} `{name}` is `{there}` instead of `{wanted}`"),
@@ -252,12 +252,36 @@ fn in_words(names: &[String], noun: &str, [of_one, of_many]: [&str; 2]) -> Optio
     }
 }
 
-/// Cuts a text to what fits into a line.
-fn excerpt(text: &str) -> String {
+/// Cuts two texts that differ to what fits into a line, so that what differs is seen.
+fn excerpts(texts: [&str; 2]) -> [String; 2] {
     const MOST: usize = 60;
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
+    /// So much of what they have in common before it differs.
+    const BEFORE: usize = 20;
+    let [one, other] = texts.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let same = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
+    let fits = one.chars().count().max(other.chars().count()) <= MOST;
+    let begin = if fits { 0 } else { same.saturating_sub(BEFORE) };
+    [one, other].map(|text| {
+        let mut rest = text.chars().skip(begin);
+        let shown: String = rest.by_ref().take(MOST).collect();
+        let [cut, goes_on] = [begin > 0, rest.next().is_some()].map(|cut| if cut { "…" } else { "" });
+        format!("{cut}{shown}{goes_on}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::excerpts;
+
+    #[test]
+    fn what_differs_is_seen() {
+        assert_eq!(excerpts(["ada", "bob\n by\tname"]), ["ada", "bob by name"]);
+        let long = "The first day of the month in which the customers of the cohort bought for the first time";
+        let [there, wanted] = excerpts([long, &format!("{long}, in the shop's time zone")]);
+        assert_eq!(there, "…t for the first time");
+        assert!(wanted.starts_with("…") && wanted.ends_with("first time, in the shop's time zone"), "{wanted}");
+        let [there, wanted] = excerpts([&long.replace("first day", "last day"), long]);
+        assert!(there.starts_with("The last day of") && there.ends_with('…'), "{there}");
+        assert!(wanted.starts_with("The first day of") && wanted.ends_with('…'), "{wanted}");
     }
 }
