@@ -106,3 +106,32 @@ async fn ids_beyond_two_to_the_53_are_kept() {
     let object = client(&server.uri()).0.workspace().get_status("/a").await.unwrap().unwrap();
     assert_eq!(object.object_id, Some(id));
 }
+
+/// The names of a schema's tables, by a service that answers a list without pages and pages so.
+async fn tables_from(whole: &[(u16, Value)]) -> (Vec<String>, usize) {
+    let server = MockServer::start().await;
+    let list = "/api/2.1/unity-catalog/tables";
+    let pages =
+        [json!({"tables": [{"name": "a"}], "next_page_token": "p2"}), json!({"tables": [], "next_page_token": "p3"})];
+    let pages = pages.into_iter().chain([json!({"tables": [{"name": "b"}]})]).map(|page| (200, page));
+    let of = |matcher| Mock::given(path(list)).and(query_param("schema_name", "s")).and(matcher);
+    let whole = in_turn(whole.iter().cloned());
+    of(Box::new(query_param_is_missing("max_results")) as Box<dyn Match>).respond_with(whole).mount(&server).await;
+    of(Box::new(query_param("max_results", "0"))).respond_with(in_turn(pages)).mount(&server).await;
+    let tables = client(&server.uri()).0.unity().tables("c", "s").await.unwrap();
+    (tables.into_iter().map(|table| table.name).collect(), requests(&server).await.len())
+}
+
+#[tokio::test]
+async fn a_schemas_tables_are_listed_by_one_request_or_in_pages_where_that_is_refused() {
+    let names = |names: [&str; 2]| names.map(str::to_owned).to_vec();
+    let all = (200, json!({"tables": [{"name": "b"}, {"name": "c"}]}));
+    assert_eq!(tables_from(&[all.clone()]).await, (names(["b", "c"]), 1));
+    // Pages that nobody asked for are read all the same.
+    let first = (200, json!({"tables": [{"name": "a"}], "next_page_token": "p2"}));
+    assert_eq!(tables_from(&[first, all]).await, (vec!["a".to_owned(), "b".to_owned(), "c".to_owned()], 2));
+    let refused = (400, json!({"error_code": "INVALID_PARAMETER_VALUE", "message": "max_results is required"}));
+    assert_eq!(tables_from(&[refused]).await, (names(["a", "b"]), 4));
+    let timed_out = (504, json!({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "timed out"}));
+    assert_eq!(tables_from(&[timed_out]).await, (names(["a", "b"]), 5), "two attempts, and three pages");
+}
