@@ -160,7 +160,8 @@ fn parse(text: &[u8]) -> Result<Vec<Event>, (usize, serde_json::Error)> {
     lines.map(|(line, number)| serde_json::from_slice(line).map_err(|error| (number, error))).collect()
 }
 
-fn path_of(kiln_dir: &Path, run: &RunId) -> PathBuf {
+/// Returns where the journal of a run lies.
+pub(super) fn path_of(kiln_dir: &Path, run: &RunId) -> PathBuf {
     kiln_dir.join("runs").join(run.as_str()).join("events.jsonl")
 }
 

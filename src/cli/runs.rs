@@ -1,19 +1,26 @@
 //! `kiln runs`.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use super::connect::Environment;
+use super::connect::{Environment, kiln_dir};
 use super::error::Error;
+use super::journal;
 use super::output::{Format, Output};
+use super::sync_and_refresh::place_of;
 use super::{ProjectArgs, Status};
+use crate::config::Project;
 use crate::databricks::{self, Progress, Statement};
 use crate::diag::sentence;
-use crate::event::QueryResult;
+use crate::event::{Event, EventKind, Outcome, QueryResult};
+use crate::execute::lock;
 use crate::ids::{RunId, TableName, string_literal};
 use crate::manifest::Manifest;
 use crate::plan::HISTORY_TABLE;
 use crate::report::grid::grid;
+use crate::report::history::RUNNING;
 
 /// List the runs of an environment, the newest first, or show one of them
 #[derive(Debug, clap::Args)]
@@ -61,16 +68,15 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let environment = Environment::connect(&project, output).await?;
     let found = match &args.command {
         Some(Command::Show(show)) => environment.history(&manifest, &steps_of(&manifest, &show.run)).await,
-        None => environment.history(&manifest, &newest(&manifest, args.limit)).await,
+        None => environment.runs(&project, &manifest, args.limit).await,
     };
     environment.close().await;
     let found = found?;
     if let Some(Command::Show(show)) = args.command.as_ref().filter(|_| found.rows.is_empty()) {
-        let text = format!("environment `{}` knows no run {}", project.environment.name, show.run);
-        return Err(Error::usage(text).with_help("`kiln runs` lists those that came to an end."));
+        return Err(unknown(&project, &show.run));
     }
     if found.rows.is_empty() {
-        output.status(&format!("no run of `{}` has come to an end in `{}`", project.name, project.environment.name));
+        output.status(&format!("no run of `{}` has been carried out in `{}`", project.name, project.environment.name));
     }
     match output.format {
         Format::Json => found.rows.iter().for_each(|row| output.data(&json_line(&found, row))),
@@ -82,6 +88,118 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     }
     Ok(Status::Done)
 }
+
+/// Says why nothing can be shown of a run.
+fn unknown(project: &Project, run: &RunId) -> Error {
+    let environment = &project.environment.name;
+    if journal::runs(&kiln_dir(project)).contains(run) {
+        let text = format!("run {run} has written nothing into environment `{environment}`");
+        return Error::usage(text)
+            .with_help(format!("What it did stands in {}.", journal::path_of(&kiln_dir(project), run).display()));
+    }
+    let text = format!("environment `{environment}` knows no run {run}");
+    Error::usage(text).with_help("`kiln runs` lists them.")
+}
+
+/// What is said of a run that neither goes on nor came to its end.
+const INTERRUPTED: &str = "interrupted";
+
+impl Environment {
+    /// Lists the newest runs: those that the history of the environment has, and those that died here before they were in it.
+    async fn runs(&self, project: &Project, manifest: &Manifest, limit: u16) -> Result<QueryResult, Error> {
+        let mut found = self.history(manifest, &newest(manifest, limit)).await?;
+        if found.columns.is_empty() {
+            found.columns = LISTED.map(|(name, kind)| (name.to_owned(), kind.to_owned())).to_vec();
+        }
+        let (run, result) = (0, 2);
+        let full = found.rows.len() >= usize::from(limit);
+        let oldest = found.rows.last().and_then(|row| row[run].clone()).filter(|_| full).unwrap_or_default();
+        let known: HashSet<String> = found.rows.iter().filter_map(|row| row[run].clone()).collect();
+        found.rows.extend(broken_off(project, |run| run.as_str() > oldest.as_str() && !known.contains(run.as_str())));
+        found.rows.sort_by(|a, b| b[run].cmp(&a[run]));
+        found.rows.truncate(usize::from(limit));
+        if found.rows.iter().any(|row| row[result].as_deref() == Some(RUNNING)) {
+            let holder = lock::holder(&self.connected, &place_of(manifest)).await;
+            let holder = holder.map_err(|refusal| Error::refused(refusal.message).with_help(refusal.help))?;
+            // A run that changes nothing writes nothing down, so what is under way has the lock, wherever it runs.
+            let goes_on = |id: &str| {
+                holder.as_ref().is_some_and(|holder| {
+                    holder.run == id && journal::is_dead(&kiln_dir(project), &RunId::new(id)).is_none()
+                })
+            };
+            for row in &mut found.rows {
+                if row[result].as_deref() == Some(RUNNING) && !row[run].as_deref().is_some_and(goes_on) {
+                    row[result] = Some(INTERRUPTED.to_owned());
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Reads from the journals here which runs of an environment were broken off, as rows of the list.
+fn broken_off(project: &Project, asked: impl Fn(&RunId) -> bool) -> Vec<Vec<Option<String>>> {
+    let dir = kiln_dir(project);
+    let dead = journal::runs(&dir).into_iter().filter(|run| asked(run) && journal::is_dead(&dir, run).is_some());
+    dead.filter_map(|run| row_of(project, &run, &journal::read(&dir, &run).ok()?)).collect()
+}
+
+fn row_of(project: &Project, run: &RunId, events: &[Event]) -> Option<Vec<Option<String>>> {
+    let end = events.iter().rfind(|event| {
+        matches!(
+            event.kind,
+            EventKind::RunStarted { .. } | EventKind::RunResumed { .. } | EventKind::RunFinished { .. }
+        )
+    })?;
+    if matches!(end.kind, EventKind::RunFinished { .. }) {
+        return None;
+    }
+    let (started, by) = events.iter().find_map(|event| match &event.kind {
+        EventKind::RunStarted { by, project: of, environment, .. }
+            if *of == project.name && *environment == project.environment.name =>
+        {
+            Some((event.at, by))
+        }
+        _ => None,
+    })?;
+    let outcomes = events.iter().filter_map(|event| match &event.kind {
+        EventKind::StepFinished { outcome, .. } => Some(outcome),
+        _ => None,
+    });
+    let (mut steps, mut unchanged, mut not_done) = (0, 0, 0);
+    for outcome in outcomes {
+        steps += 1;
+        match outcome {
+            Outcome::Succeeded { summary } => unchanged += i32::from(summary == "unchanged"),
+            _ => not_done += 1,
+        }
+    }
+    let took = events.last().map(|last| (last.at - started).num_seconds());
+    Some(vec![
+        Some(run.to_string()),
+        Some(by.act.clone()),
+        Some(INTERRUPTED.to_owned()),
+        Some(started.format("%Y-%m-%d %H:%M:%S").to_string()),
+        took.map(|seconds| format!("{seconds} s")),
+        Some(steps.to_string()),
+        Some(unchanged.to_string()),
+        Some(not_done.to_string()),
+        by.user.clone(),
+    ])
+}
+
+/// The columns of the list, which `newest` asks for.
+const LISTED: [(&str, &str); 9] = [
+    ("run", "STRING"),
+    ("act", "STRING"),
+    ("result", "STRING"),
+    ("started", "STRING"),
+    ("took", "STRING"),
+    ("steps", "BIGINT"),
+    ("unchanged", "BIGINT"),
+    ("not_done", "BIGINT"),
+    ("run_by", "STRING"),
+];
 
 fn newest(manifest: &Manifest, limit: u16) -> String {
     format!(

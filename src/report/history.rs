@@ -10,7 +10,7 @@ use crate::ids::{RunId, StatementId, StepId, TableName, string_literal};
 use crate::manifest::HISTORY_COLUMNS;
 
 /// The result of a run that has not ended.
-const RUNNING: &str = "running";
+pub const RUNNING: &str = "running";
 
 /// Rows that one statement writes.
 const BATCH: usize = 500;

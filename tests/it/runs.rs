@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::killer::{Killer, Moment};
 use crate::support::{Project, Ran, Served, kiln_at};
 
 #[track_caller]
@@ -29,7 +30,7 @@ fn begin() -> (Project, Served) {
 fn runs_are_listed_with_what_they_did() {
     let (project, served) = begin();
     let none = run(&project, &served, &["runs"]);
-    assert!(none.stderr.contains("no run of `tiny` has come to an end in `prod`"), "{}", none.stderr);
+    assert!(none.stderr.contains("no run of `tiny` has been carried out in `prod`"), "{}", none.stderr);
     let _ = run(&project, &served, &["sync-and-refresh"]);
     let _ = run(&project, &served, &["sync-and-refresh"]);
     project
@@ -63,6 +64,40 @@ fn runs_are_listed_with_what_they_did() {
     // A whole run is one statement more.
     let inserts = served.sql("DESCRIBE HISTORY main.tiny._kiln_runs").as_array().map(Vec::len);
     assert_eq!(inserts, Some(4), "one that made the table, and one for each run");
+}
+
+#[test]
+fn a_run_that_died_is_not_said_to_go_on() {
+    let (project, served) = begin();
+    let way = Killer::before(&served);
+    project.replace("jobs.yaml", &served.url, &way.url);
+    let (whole, requests) = way.run(&project, &served.token, &["sync-and-refresh"], None);
+    assert_eq!(whole.status, 0, "{}", whole.stderr);
+    let (_, _) =
+        way.run(&project, &served.token, &["sync-and-refresh", "--force"], Some((requests / 2, Moment::Before)));
+    let (again, _) = way.run(&project, &served.token, &["runs", "--output", "json"], None);
+    let runs: Vec<Value> = again.stdout.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect();
+    let told: Vec<_> = runs.iter().map(|run| json!([run["act"], run["result"], run["run_by"]])).collect();
+    let act = "sync-and-refresh daily";
+    assert_eq!(
+        json!(told),
+        json!([[act, "interrupted", "me@localhost"], [act, "succeeded", "me@localhost"]]),
+        "{}",
+        again.stderr
+    );
+    let dead = runs[0]["run"].as_str().expect("it has an id");
+    kiln_at(&project, &served, &["runs", "show", dead]).fails_with(2, &["has written nothing into", "events.jsonl"]);
+    let _ = run(&project, &served, &["resume"]);
+    assert_eq!(lines(&project, &served, &["runs"])[0]["result"], "succeeded");
+
+    // One that has rows in the workspace, whose journal is gone with its machine.
+    served.sql(&format!("UPDATE main.tiny._kiln_runs SET run_result = 'running' WHERE run = '{dead}'"));
+    let result = || lines(&project, &served, &["runs"])[0]["result"].clone();
+    assert_eq!(result(), "interrupted", "nobody holds the lock");
+    served.sql(&format!("CREATE TABLE main.tiny._kiln_lock (x INT) TBLPROPERTIES ('kiln.lock.run' = '{dead}')"));
+    assert_eq!(result(), "interrupted", "its journal is here, and nobody writes it");
+    std::fs::remove_dir_all(project.path().join(".kiln/runs")).expect("it is there");
+    assert_eq!(result(), "running", "as far as can be told from here");
 }
 
 #[test]
