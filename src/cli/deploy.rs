@@ -15,7 +15,6 @@ use super::plan::{ConsentArgs, plan_deploy, show};
 use super::running::{RunArgs, Start, carry_out, new_run_id};
 use super::{ProjectArgs, Status, guard};
 use crate::config::Project;
-use crate::event::Insistence;
 use crate::execute::lock::Place;
 use crate::ids::RunId;
 use crate::plan::DeployPlan;
@@ -127,16 +126,7 @@ pub(super) async fn under_lock(
         // The schema is there now, for the lock is in it, and a run that died may have done some of it yet; whatever is new
         // was not in the plan that was shown.
         Ok(again) if again.changes.iter().all(|change| plan.changes.contains(change)) => {
-            let start = Start {
-                plan: again.run,
-                run,
-                by,
-                journal,
-                earlier: Vec::new(),
-                insistence: Insistence::default(),
-                delivered: None,
-            };
-            Ok(carry_out(start, environment, attempt.run, project, output).await)
+            Ok(carry_out(Start::new(again.run, run, by, journal), environment, attempt.run, project, output).await)
         }
         Ok(_) => Err(Error::refused("the workspace changed while this began")
             .with_help("Nothing was done. Look at `kiln plan`, and try again.")),

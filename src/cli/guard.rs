@@ -10,9 +10,11 @@ use crate::databricks::{NotRun, RunProgram, system_programs};
 /// Refuses to go on if the environment is protected and something it asks for is missing. `act` says what would be done:
 /// `deploy to`.
 pub(super) async fn pass(project: &Project, yes: bool, act: &str) -> Result<(), Error> {
-    let Some(protection) = &project.environment.protected else { return Ok(()) };
+    if project.environment.protected.is_none() {
+        return Ok(());
+    }
     let name = &project.environment.name;
-    checkout(project, protection, &system_programs()).await?;
+    files(project).await?;
     if yes {
         return Ok(());
     }
@@ -30,6 +32,15 @@ pub(super) async fn pass(project: &Project, yes: bool, act: &str) -> Result<(), 
         return Ok(());
     }
     Err(Error::usage("nothing was done: the answer was not yes"))
+}
+
+/// Refuses to go on if the environment is protected and what is here is not what it takes. For runs that nobody has to be
+/// asked about, for they make of the environment what its repository says.
+pub(super) async fn files(project: &Project) -> Result<(), Error> {
+    match &project.environment.protected {
+        Some(protection) => checkout(project, protection, &system_programs()).await,
+        None => Ok(()),
+    }
 }
 
 /// Checks that what is deployed is what is committed, on the branch that may be.
@@ -69,5 +80,5 @@ async fn git(project: &Project, run: &RunProgram, args: &[&str]) -> Result<Strin
         "environment `{}` is protected, and git does not say whether all is committed",
         project.environment.name
     );
-    Err(Error::usage(format!("{text}: {why}")).with_help("Deploy it from a checkout of the repository."))
+    Err(Error::usage(format!("{text}: {why}")).with_help("Change it from a checkout of the repository."))
 }

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::connect::Environment;
 use super::error::Error;
 use super::journal;
@@ -11,7 +13,7 @@ use super::running::termination;
 use crate::config::parse_duration;
 use crate::event::Author;
 use crate::execute::lock::{self, NotTaken, Place};
-use crate::ids::RunId;
+use crate::ids::{RunId, StepId};
 use crate::plan::{Lock, Refusal};
 
 /// Options of the commands that change what is deployed.
@@ -95,6 +97,25 @@ impl<'a> Held<'a> {
                     () = termination() => return Err(Error::Interrupted),
                 }
             }
+        }
+    }
+
+    /// Lets go of the lock after a run that lost sight of the workspace, and so may have left statements there: what of them
+    /// still runs since a moment is cancelled first. As long as nobody can say whether it is, the lock stays.
+    pub(super) async fn release_unseen(self, since: DateTime<Utc>, output: &Output) {
+        match lock::cancel_statements(&self.environment.connected, self.run.as_str(), since).await {
+            Ok(steps) => {
+                if !steps.is_empty() {
+                    let steps: Vec<&str> = steps.iter().map(StepId::as_str).collect();
+                    output.status(&format!("cancelled what still ran: {}", steps.join(", ")));
+                }
+                self.release(output).await;
+            }
+            Err(refusal) => output.status(&format!(
+                "warning: {}\n  help: The run keeps its lock, for they may still run. `kiln resume` goes on when the workspace can be \
+                 reached again.",
+                refusal.message
+            )),
         }
     }
 

@@ -45,6 +45,8 @@ impl Environment {
     pub(super) async fn deployed(&self, manifest: &Manifest) -> Result<Observed, Error> {
         let mut observed = self.tables(manifest).await?;
         self.add_jobs(manifest, &mut observed).await?;
+        let made = observe::made_schema(&self.connected.databricks, &manifest.catalog, &manifest.schema).await;
+        observed.made_schema = made.map_err(|error| self.unobservable(&error))?;
         Ok(observed)
     }
 

@@ -5,11 +5,12 @@ use std::path::Path;
 use super::connect::{Environment, kiln_dir};
 use super::defer::elsewhere;
 use super::error::Error;
+use super::guard;
 use super::journal::{self, Journal};
 use super::locking::Locking;
 use super::output::Output;
-use super::running::RunArgs;
-use super::runs::run_id;
+use super::running::{RunArgs, complete_history};
+use super::runs::{run_id, table as history_table};
 use super::sync_and_refresh::{Begun, Doing, place_of};
 use super::{ProjectArgs, Status};
 use crate::event::{Event, EventKind, Insistence, RunResult};
@@ -50,6 +51,7 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let (journal, earlier) = Journal::reopen(&kiln_dir, &run)?;
     let beginning = Beginning::of(&run, &earlier)?;
     if beginning.ended == Some(RunResult::Succeeded) {
+        make_up(&run, &beginning, &earlier, args, output).await?;
         output.status(&format!("nothing to resume: run {run} has succeeded"));
         return Ok(Status::Done);
     }
@@ -62,6 +64,9 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
         return Err(Error::usage(text).with_help("Leave --env away."));
     }
     let doing = beginning.doing(&run, &manifest)?;
+    if doing.writes() {
+        guard::files(&project).await?;
+    }
     let environment = Environment::connect(&project, output).await?;
     if beginning.ended.is_none() && doing.writes() {
         let holder = lock::holder(&environment.connected, &place_of(&manifest)).await;
@@ -71,6 +76,12 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
                 .with_help("What it had made may have changed since. Start a new run."));
         }
     }
+    if beginning.ended == Some(RunResult::Unreachable) && doing.writes() {
+        // It lost sight of them: what of them still runs would come to its end beside what is sent now.
+        let since = earlier.first().map_or_else(chrono::Utc::now, |first| first.at);
+        let cancelled = lock::cancel_statements(&environment.connected, run.as_str(), since).await;
+        cancelled.map_err(|refusal| Error::refused(refusal.message).with_help(refusal.help))?;
+    }
     let defer = beginning.insistence.defer.as_deref();
     let elsewhere = elsewhere(defer, &args.project, &project, &environment, output).await?;
     let insistence = beginning.insistence;
@@ -78,6 +89,27 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let result = begun.go_on(&manifest, &environment, &args.locking, &args.options, &project, output).await;
     environment.close().await;
     result.map(Status::from)
+}
+
+/// Does for a run that has succeeded what its process did not come to: its rows in the history, and letting go of the schema.
+async fn make_up(
+    run: &RunId,
+    beginning: &Beginning,
+    journal: &[Event],
+    args: &Args,
+    output: &Output,
+) -> Result<(), Error> {
+    let (project, manifest) = args.project.or_environment(&beginning.environment).compile(output)?;
+    if project.environment.name != beginning.environment || !beginning.doing(run, &manifest)?.writes() {
+        return Ok(());
+    }
+    let environment = Environment::connect(&project, output).await?;
+    if complete_history(run, journal, &manifest, &environment).await? {
+        output.status(&format!("run {run} was missing in {}, and is there now", history_table(&manifest)));
+    }
+    let released = lock::release(&environment.connected, &place_of(&manifest), run.as_str()).await;
+    environment.close().await;
+    released.map(drop).map_err(|refusal| Error::refused(refusal.message).with_help(refusal.help))
 }
 
 /// Goes on with a run whose machine is gone. Whoever says so knows that no process there goes on with it.
@@ -114,6 +146,9 @@ async fn go_on_from_workspace(run: &RunId, args: &Args, output: &Output) -> Resu
             .with_help(format!("Say --env {}.", beginning.environment)));
     }
     let doing = beginning.doing(run, &manifest)?;
+    if doing.writes() {
+        guard::files(&project).await?;
+    }
     let defer = beginning.insistence.defer.as_deref();
     let elsewhere = elsewhere(defer, &args.project, &project, &environment, output).await?;
     let journal = Journal::create(&kiln_dir, run)?;

@@ -1,17 +1,20 @@
-//! `kiln rollback`.
+//! `kiln rollback`, and what goes back by itself.
+
+use std::collections::HashSet;
 
 use super::author::author;
 use super::connect::{Environment, kiln_dir};
 use super::error::Error;
-use super::journal::Journal;
+use super::journal::{self, Journal};
 use super::locking::{Held, Locking};
 use super::output::Output;
 use super::running::{RunArgs, Start, carry_out, new_run_id};
 use super::runs::{run_id, table};
 use super::sync_and_refresh::place_of;
 use super::{ProjectArgs, Status, guard};
-use crate::event::Insistence;
-use crate::ids::{RunId, TableName, string_literal};
+use crate::config::Project;
+use crate::event::{Author, Event, EventKind, Outcome, RunResult};
+use crate::ids::{RunId, StepId, TableName, string_literal};
 use crate::manifest::Manifest;
 use crate::plan::{self, Restore};
 
@@ -55,9 +58,7 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let by = author(&environment, &project, format!("rollback {undone}")).await?;
     let held = Held::take(&environment, place_of(&manifest), &run, &by, &kiln_dir, &args.locking, output).await?;
     let plan = plan::rollback(&manifest, tables);
-    let start =
-        Start { plan, run, by, journal, earlier: Vec::new(), insistence: Insistence::default(), delivered: None };
-    let result = carry_out(start, &environment, &args.options, &project, output).await;
+    let result = carry_out(Start::new(plan, run, by, journal), &environment, &args.options, &project, output).await;
     held.release(output).await;
     drop(alive);
     environment.close().await;
@@ -66,6 +67,58 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
 
 /// Rows of the history that tell of a table that was there and changed: new rows that failed their tests were not taken in.
 const CHANGED: &str = "version_before IS NOT NULL AND outcome <> 'tests_failed'";
+
+/// Puts back what a run has changed that ended without all of it succeeding, as a run of its own; the schema is locked for the
+/// first. `journal` holds the events of that.
+pub(super) async fn put_back(
+    undone: &RunId,
+    by: Author,
+    manifest: &Manifest,
+    environment: &Environment,
+    args: &RunArgs,
+    project: &Project,
+    output: &Output,
+) -> Result<(), Error> {
+    let kiln_dir = kiln_dir(project);
+    let tables = journal::read(&kiln_dir, undone).map(|events| changed_by(&events));
+    let tables = tables.map_err(|error| Error::refused(format!("the run's journal cannot be read: {error}")))?;
+    let count = match tables.len() {
+        0 => return Ok(()),
+        1 => "1 table goes".to_owned(),
+        many => format!("{many} tables go"),
+    };
+    output.status(&format!("not all of the job succeeded, and it is all or nothing: {count} back to what they were"));
+    let (run, by) = (new_run_id(), Author { act: format!("rollback {undone}"), ..by });
+    let journal = Journal::create(&kiln_dir, &run)?;
+    let start = Start::new(plan::rollback(manifest, tables), run, by, journal);
+    match carry_out(start, environment, args, project, output).await {
+        RunResult::Succeeded => Ok(()),
+        _ => Err(Error::refused("not all of these tables are as they were before the run")
+            .with_help(format!("`kiln rollback {undone} --and-later` tries again."))),
+    }
+}
+
+/// Reads from a run's events which tables it changed, with the versions that they had before.
+fn changed_by(events: &[Event]) -> Vec<Restore> {
+    let rejected: HashSet<&StepId> = events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::StepFinished { step, outcome: Outcome::TestsFailed { .. }, .. } => Some(step),
+            _ => None,
+        })
+        .collect();
+    // Of a run that went on, the first is what the table was before the run.
+    let mut tables: Vec<Restore> = Vec::new();
+    for event in events {
+        if let EventKind::TableVersion { step, table, version } = &event.kind
+            && !rejected.contains(step)
+            && tables.iter().all(|restore| restore.table != *table)
+        {
+            tables.push(Restore { table: table.clone(), to: *version });
+        }
+    }
+    tables
+}
 
 /// Finds the tables that a run changed, with the versions that they had before.
 async fn changed(

@@ -8,19 +8,22 @@ use tokio_util::sync::CancellationToken;
 
 use super::connect::{Environment, kiln_dir};
 use super::durations;
+use super::error::Error;
 use super::journal::Journal;
 use super::notify::{self, Listeners};
 use super::output::{Format, Output};
 use super::telemetry::Telemetry;
 use crate::config::Project;
 use crate::databricks::{self, Progress, Statement};
+use crate::diag::sentence;
 use crate::event::{Author, Event, EventKind, Insistence, RunResult, standing};
 use crate::execute::{self, Earlier};
 use crate::fivetran::sync::Delivered;
-use crate::ids::{ConnectionName, RunId, TableName};
+use crate::ids::{ConnectionName, RunId, TableName, string_literal};
+use crate::manifest::Manifest;
 use crate::plan::{Action, HISTORY_TABLE, RunPlan, history_creation};
 use crate::report::answer::Answer;
-use crate::report::history::History;
+use crate::report::history::{History, RUNNING};
 use crate::report::json::JsonLines;
 use crate::report::notice::Notice;
 use crate::report::terminal::Terminal;
@@ -51,6 +54,8 @@ pub(super) struct Start {
     pub(super) insistence: Insistence,
     /// What a webhook told.
     pub(super) delivered: Option<(ConnectionName, Delivered)>,
+    /// Whether the tables that it changes go back to what they were where not all of it succeeds.
+    pub(super) all_or_nothing: bool,
 }
 
 /// Carries a plan out, and shows and records what happens.
@@ -61,7 +66,7 @@ pub(super) async fn carry_out(
     project: &Project,
     output: &Output,
 ) -> RunResult {
-    let Start { plan, run, by, journal, earlier, insistence, delivered } = start;
+    let Start { plan, run, by, journal, earlier, insistence, delivered, all_or_nothing } = start;
     let act = by.act.clone();
     let can_go_on = plan.job.is_some() || insistence.backfill.is_some();
     let cancel = CancellationToken::new();
@@ -107,10 +112,50 @@ pub(super) async fn carry_out(
     if writes && let Err(error) = keep_history(reports.history.at_end(&history), &history, environment).await {
         output.status(&format!("warning: the run is missing in {history}: {error}"));
     }
+    // What has failed leaves nothing then to go on from.
+    let can_go_on = can_go_on && !(all_or_nothing && has_failed(result));
     reports.finish(result, can_go_on, page, output);
     listeners.tell(&reports.notice, &reports.answer, recovered, output).await;
     reports.telemetry.finish(output).await;
     result
+}
+
+impl Start {
+    /// A run that begins, and of which nothing but its plan is wanted.
+    pub(super) fn new(plan: RunPlan, run: RunId, by: Author, journal: Journal) -> Self {
+        let insistence = Insistence::default();
+        Self { plan, run, by, journal, earlier: Vec::new(), insistence, delivered: None, all_or_nothing: false }
+    }
+}
+
+/// Tells whether not all of a run succeeded, though it came to its end.
+pub(super) fn has_failed(result: RunResult) -> bool {
+    matches!(result, RunResult::TestsFailed | RunResult::Failed | RunResult::Stale)
+}
+
+/// Adds a run that has ended to the history of its environment, if that does not know its end; tells whether it did not.
+pub(super) async fn complete_history(
+    run: &RunId,
+    journal: &[Event],
+    manifest: &Manifest,
+    environment: &Environment,
+) -> Result<bool, Error> {
+    let table = super::runs::table(manifest);
+    let sql = format!(
+        "SELECT 1 FROM {} WHERE run = {} AND run_result <> '{RUNNING}' LIMIT 1",
+        table.to_sql(),
+        string_literal(run.as_str())
+    );
+    if !environment.history(manifest, &sql).await?.rows.is_empty() {
+        return Ok(false);
+    }
+    let mut history = History::default();
+    history.begun_before();
+    standing(journal).iter().chain(journal.last()).for_each(|event| history.event(event));
+    let kept = keep_history(history.at_end(&table), &table, environment).await;
+    kept.map(|()| true).map_err(|error| {
+        Error::refused(format!("{table} could not be written: {error}")).with_help(sentence(&error.help()))
+    })
 }
 
 /// Adds to the history of an environment, and makes the table if this is the first that it gets.

@@ -4,11 +4,13 @@ use super::author::author;
 use super::connect::{Environment, kiln_dir};
 use super::defer::{DeferArgs, elsewhere, with_deferral};
 use super::error::Error;
+use super::guard;
 use super::journal::Journal;
 use super::locking::{Held, Locking};
 use super::notify::Listeners;
 use super::output::Output;
-use super::running::{RunArgs, Start, carry_out, new_run_id};
+use super::rollback::put_back;
+use super::running::{RunArgs, Start, carry_out, has_failed, new_run_id};
 use super::webhook::WebhookArgs;
 use super::{ProjectArgs, Status};
 use crate::config::{Job, JobStep, Project};
@@ -54,6 +56,10 @@ pub(super) struct Args {
 pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let (project, manifest) = args.project.compile(output)?;
     let (name, job) = plan::choose_job(&manifest, args.job.as_deref())?;
+    let doing = Doing::Job(name, job);
+    if doing.writes() {
+        guard::files(&project).await?;
+    }
     let delivered = args.webhook.take(&manifest, job)?;
     let listeners = Listeners::of(&project, Some(name));
     let environment = match Environment::connect(&project, output).await {
@@ -74,7 +80,6 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
         defer: args.defer.name().map(str::to_owned),
     };
     let journal = Journal::create(&kiln_dir(&project), &run)?;
-    let doing = Doing::Job(name, job);
     let begun = Begun { doing, run, journal, earlier: Vec::new(), record: None, insistence, elsewhere, delivered };
     let result = begun.go_on(&manifest, &environment, &args.locking, &args.run, &project, output).await;
     environment.close().await;
@@ -140,6 +145,7 @@ impl Begun<'_> {
         output: &Output,
     ) -> Result<RunResult, Error> {
         let alive = self.journal.alive()?;
+        let since = self.earlier.first().map_or_else(chrono::Utc::now, |first| first.at);
         let by = author(environment, project, self.doing.act()).await?;
         let held = if self.doing.writes() {
             let place = place_of(manifest);
@@ -149,14 +155,26 @@ impl Begun<'_> {
         };
         let result = match self.plan(manifest, environment).await {
             Ok(plan) => {
+                let all_or_nothing = matches!(self.doing, Doing::Job(_, job) if job.all_or_nothing);
                 let Self { run, journal, earlier, insistence, delivered, .. } = self;
-                let start = Start { plan, run, by, journal, earlier, insistence, delivered };
-                Ok(carry_out(start, environment, args, project, output).await)
+                let (its, author) = (run.clone(), by.clone());
+                let start = Start { plan, run, by, journal, earlier, insistence, delivered, all_or_nothing };
+                let result = carry_out(start, environment, args, project, output).await;
+                if all_or_nothing
+                    && has_failed(result)
+                    && let Err(error) = put_back(&its, author, manifest, environment, args, project, output).await
+                {
+                    output.error(&error);
+                }
+                Ok(result)
             }
             Err(error) => Err(error),
         };
         if let Some(held) = held {
-            held.release(output).await;
+            match result {
+                Ok(RunResult::Unreachable) => held.release_unseen(since, output).await,
+                _ => held.release(output).await,
+            }
         }
         drop(alive);
         result

@@ -19,7 +19,7 @@ pub(super) const KEYS: [&str; 6] = ["file", "title", "folder", "publish", "permi
 /// Keys of `publish`.
 pub(super) const PUBLISH_KEYS: [&str; 1] = ["embed_credentials"];
 /// Keys of a job.
-pub(super) const JOB_KEYS: [&str; 3] = ["steps", "schedule", "notify"];
+pub(super) const JOB_KEYS: [&str; 4] = ["steps", "schedule", "notify", "all_or_nothing"];
 /// What a step does.
 pub(super) const STEPS: [&str; 3] = ["sync", "build", "publish"];
 /// Keys of a step: what it does, and beside `sync` how.
@@ -90,6 +90,7 @@ pub(super) fn jobs(
         let Some(fields) = walk.fields(node, &format!("job `{}`", key.text), &JOB_KEYS) else { continue };
         let schedule = fields.get("schedule").and_then(|node| schedule::read(walk, node));
         let notify = fields.get("notify").map(|node| notify::read(walk, node)).unwrap_or_default();
+        let all_or_nothing = fields.get("all_or_nothing").and_then(|node| walk.boolean(node, "`all_or_nothing`"));
         let Some(node) = walk.require(&fields, "steps") else { continue };
         let Some(items) = walk.list(node, "`steps`") else { continue };
         if items.is_empty() {
@@ -122,7 +123,8 @@ pub(super) fn jobs(
                 None => steps.push(Spanned { value: step, span: walk.span(&range) }),
             }
         }
-        jobs.insert(JobName::new(&key.text), Job { steps, schedule, notify, span: walk.span(&key.range) });
+        let (all_or_nothing, span) = (all_or_nothing.unwrap_or(false), walk.span(&key.range));
+        jobs.insert(JobName::new(&key.text), Job { steps, schedule, notify, all_or_nothing, span });
     }
     jobs
 }

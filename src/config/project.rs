@@ -582,6 +582,8 @@ pub struct Job {
     pub schedule: Option<Schedule>,
     /// `notify`: who is told how its runs ended, beside those of the environment.
     pub notify: Vec<Notify>,
+    /// `all_or_nothing`: where not all of a run succeeds, the tables that it has changed go back to what they were.
+    pub all_or_nothing: bool,
     /// Where the job stands in `jobs.yaml`.
     pub span: Span,
 }

@@ -474,7 +474,11 @@ fn job() -> Value {
     steps["minItems"] = json!(1);
     let schedule = described(schedule(), "When the workspace itself runs it, as a Databricks Job that a deploy keeps.");
     let notify = described(notify(), "Who is told how its runs ended, beside those of the environment.");
-    object(&dashboards::JOB_KEYS, vec![("steps", steps), ("schedule", schedule), ("notify", notify)], &["steps"])
+    let together = "Where not all of a run succeeds, the tables that it has changed go back to what they were, so that a dashboard \
+                    never shows some of them new and some old.";
+    let all_or_nothing = described(json!({"type": "boolean", "default": false}), together);
+    let keys = vec![("steps", steps), ("schedule", schedule), ("notify", notify), ("all_or_nothing", all_or_nothing)];
+    object(&dashboards::JOB_KEYS, keys, &["steps"])
 }
 
 /// Who is told how runs ended: one, or a list.

@@ -30,7 +30,7 @@ mod widget_sql;
 pub use columns::{Offered, Resolved, Tables, resolve};
 pub use compare::{normalise, same_content};
 pub use controls::{Control, ControlKind};
-pub use differences::differences;
+pub use differences::{changed_queries, differences};
 pub use fields::{DatasetQueries, FieldQuery, dataset_queries, field_queries};
 pub use file::LvDash;
 pub use located::Located;

@@ -98,6 +98,11 @@ impl StatementError {
         self.main_condition() == "SCHEMA_NOT_FOUND"
     }
 
+    /// Tells whether a schema was to be dropped in which there is something.
+    pub fn is_not_empty(&self) -> bool {
+        self.main_condition() == "SCHEMA_NOT_EMPTY"
+    }
+
     /// Tells whether a table or view of a name does not exist.
     pub fn is_missing_table(&self) -> bool {
         self.main_condition() == "TABLE_OR_VIEW_NOT_FOUND"

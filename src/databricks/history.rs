@@ -99,7 +99,8 @@ struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     fn since(http: &'a Http, warehouse: &'a WarehouseId, since: DateTime<Utc>) -> Self {
-        let start = (http.on_its_clock(since) - SKEW).timestamp_millis().to_string();
+        // What has been noted may be of before our clock was set.
+        let start = (http.on_its_clock(since).min(since) - SKEW).timestamp_millis().to_string();
         Self { http, warehouse, start, token: None, ended: false }
     }
 

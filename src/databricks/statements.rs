@@ -30,6 +30,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// Polls a second of all statements that are awaited together, so that other requests find their way past them.
 const POLLS_PER_SECOND: u32 = 10;
 
+/// So long an outage is sat out while a statement is awaited: it goes on meanwhile, and what it does is not to be done twice.
+const OUTAGE: Duration = Duration::from_secs(30 * 60);
+
 /// How long an interrupted call goes on to learn what became of its statement.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
@@ -132,6 +135,8 @@ pub enum Progress {
     Submitted(StatementId),
     /// Its state, after every poll; may repeat.
     State(StatementState),
+    /// Nobody answers, for this reason; the statement goes on meanwhile. May repeat.
+    OutOfReach(String),
     /// Rows received so far, after every chunk.
     Rows(usize),
 }
@@ -408,8 +413,13 @@ impl Statements<'_> {
                 polled => return Ok(Some(polled?)),
             }
         }
+        let first_look = self.http.clock().instant();
         loop {
-            let is_listed = self.http.clock().now() - sent.at > HISTORY_LAG;
+            // That moment was noted by a clock that may have been set since: the service's own has not, and no clock makes
+            // this wait longer than it takes.
+            let looked = self.http.clock().instant().saturating_duration_since(first_look);
+            let is_listed = self.http.on_its_clock(self.http.clock().now()) - sent.at > HISTORY_LAG
+                || TimeDelta::from_std(looked).is_ok_and(|looked| looked > HISTORY_LAG);
             if let Some(query) = history::find(self.http, warehouse, MARK, &sent.mark, sent.at).await? {
                 return Ok(Some(self.adopt(query).await?));
             }
@@ -532,19 +542,34 @@ impl Statements<'_> {
     ) -> Result<StatementResponse, Error> {
         let _one = Awaited::count(self.awaited);
         let since = self.http.clock().instant();
+        let mut answered = since;
         while !response.status.state.is_terminal() {
-            let awaited = self.http.clock().instant().saturating_duration_since(since);
+            let now = self.http.clock().instant();
+            let awaited = now.saturating_duration_since(since);
             let pause = pause_after(awaited, self.awaited.load(Ordering::Relaxed));
             listener.tell(Progress::State(response.status.state.clone()));
             let polled = async {
                 self.http.clock().sleep(pause).await;
                 self.poll(id).await
             };
-            response = tokio::select! {
+            let polled = tokio::select! {
                 biased;
                 () = cancel.cancelled() => return Err(self.stop(id.clone()).await),
-                polled = polled => polled?,
+                polled = polled => polled,
             };
+            match polled {
+                Ok(polled) => {
+                    response = polled;
+                    answered = self.http.clock().instant();
+                }
+                Err(error)
+                    if matches!(error.class(), Class::Transient | Class::RateLimit | Class::Unreachable)
+                        && now.saturating_duration_since(answered) < OUTAGE =>
+                {
+                    listener.tell(Progress::OutOfReach(error.to_string()));
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         listener.tell(Progress::State(response.status.state.clone()));
         match response.status.state {

@@ -14,7 +14,7 @@ use crate::databricks::wire::HistoryQuery;
 use crate::databricks::{Error, Progress, Statement};
 use crate::diag::sentence;
 use crate::ids::{StepId, TableName, quote_identifier};
-use crate::plan::{CANCELLED, LOCK_TABLE, Lock, Refusal, properties};
+use crate::plan::{CANCELLED, LOCK_TABLE, Lock, Refusal, properties, schema_creation};
 
 /// The schema that is locked.
 #[derive(Clone, Debug)]
@@ -59,8 +59,7 @@ pub async fn take(connected: &Connected, place: &Place, lock: &Lock) -> Result<(
     );
     let mut made = run(connected, sql.clone()).await;
     if matches!(&made, Err(Error::Statement(error)) if error.is_missing_schema()) {
-        let (catalog, schema) = (quote_identifier(&place.catalog), quote_identifier(&place.schema));
-        let schema = run(connected, format!("CREATE SCHEMA IF NOT EXISTS {catalog}.{schema}")).await;
+        let schema = run(connected, schema_creation(&place.catalog, &place.schema)).await;
         schema.map_err(|error| refusal("the schema could not be made", &error))?;
         made = run(connected, sql).await;
     }
@@ -157,6 +156,18 @@ pub(super) async fn properties_of_lock(
         let properties = table.properties.into_iter().flatten();
         properties.filter_map(|(key, value)| Some((key, value.as_str()?.to_owned()))).collect()
     }))
+}
+
+/// Drops a schema unless something is in it; tells whether it is gone.
+///
+/// # Errors
+/// The workspace refused.
+pub async fn drop_schema(connected: &Connected, place: &Place) -> Result<bool, Refusal> {
+    let (catalog, schema) = (quote_identifier(&place.catalog), quote_identifier(&place.schema));
+    match run(connected, format!("DROP SCHEMA IF EXISTS {catalog}.{schema} RESTRICT")).await {
+        Err(Error::Statement(error)) if error.is_not_empty() => Ok(false),
+        dropped => dropped.map(|()| true).map_err(|error| refusal("the schema could not be dropped", &error)),
+    }
 }
 
 async fn drop_table(connected: &Connected, place: &Place) -> Result<(), Refusal> {

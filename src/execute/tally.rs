@@ -56,6 +56,13 @@ impl Tally {
         self.state().work()
     }
 
+    /// Returns for how long, until now, the step did nothing but wait for a place.
+    pub(super) fn waited(&self) -> Duration {
+        let mut state = self.state();
+        state.pass(Instant::now(), None, None);
+        state.waited
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -16,7 +16,7 @@ use crate::databricks::wire::{Table, TableType};
 use crate::databricks::{Client, Error, is_current};
 use crate::http::Class;
 use crate::ids::{DashboardId, DashboardName, Principal, TableName, WarehouseId, workspace_path};
-use crate::plan::{Observed, ObservedColumn, ObservedDashboard, ObservedTable, Published, TableKind};
+use crate::plan::{Observed, ObservedColumn, ObservedDashboard, ObservedTable, Published, SCHEMA_COMMENT, TableKind};
 
 pub use details::details;
 pub use fivetran::{connections, replicated};
@@ -39,6 +39,15 @@ pub async fn tables(client: &Client, warehouse: &WarehouseId, catalog: &str, sch
         observed.add_table(&table.name.to_lowercase(), observed_table(&table));
     }
     Ok(observed)
+}
+
+/// Tells whether kiln made a schema.
+///
+/// # Errors
+/// If the request fails.
+pub async fn made_schema(client: &Client, catalog: &str, schema: &str) -> Result<bool, Error> {
+    let schema = client.unity().schema(&catalog.to_lowercase(), &schema.to_lowercase()).await?;
+    Ok(schema.and_then(|schema| schema.comment).is_some_and(|comment| comment == SCHEMA_COMMENT))
 }
 
 /// Reads what is granted on a schema, in SQL's words; nothing if it does not exist.

@@ -69,7 +69,7 @@ pub(super) fn differences(model: &CompiledModel, there: &ObservedTable) -> Diffe
 }
 
 /// Writes the difference of two queries in unified form. Comments at the top are left out: a workspace may not keep them.
-fn unified(before: &str, after: &str) -> String {
+pub(super) fn unified(before: &str, after: &str) -> String {
     let body = |text: &str| {
         let lines = text.trim_end().lines().skip_while(|line| line.trim().is_empty() || line.starts_with("--"));
         lines.fold(String::new(), |text, line| text + line + "\n")

@@ -13,7 +13,7 @@ use super::permissions;
 use super::scheduled;
 use super::steps::{Consent, Planner, Standing, dashboard_path, defer_step, expected, foreign, foreign_keys_step};
 use crate::config::{Materialization, SyncWishes};
-use crate::dashboards::{differences, same_content};
+use crate::dashboards::{changed_queries, differences, same_content};
 use crate::ids::{ModelName, StepId, quote_identifier};
 use crate::manifest::{CompiledDashboard, CompiledModel, Manifest};
 
@@ -274,6 +274,10 @@ impl<'a> Deploy<'a> {
             } else {
                 change.act = Act::Update;
                 change.reasons = differences(&there.content, &expected);
+                let queries = changed_queries(&there.content, &expected);
+                let diffs =
+                    queries.iter().map(|(name, before, after)| format!("{name}\n{}", compare::unified(before, after)));
+                change.diff = Some(diffs.collect::<String>()).filter(|diff| !diff.is_empty());
                 if same {
                     change.reasons.push("it has another warehouse".to_owned());
                 }

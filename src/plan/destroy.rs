@@ -8,6 +8,7 @@ use super::marks::NOTES_TABLE;
 use super::observed::{Observed, ObservedTable, TableKind};
 use super::scheduled;
 use super::steps::{Consent, Planner};
+use crate::ids::StepId;
 use crate::manifest::{HISTORY_TABLE, Manifest};
 
 /// Plans to take away what was deployed of a project: what bears its marks, and nothing else. Connections go if they were
@@ -22,10 +23,8 @@ pub fn destroy(manifest: &Manifest, observed: &Observed) -> DeployPlan {
             changes.push(change(Kind::Dashboard, path, step.clone()));
         }
     }
-    let own = observed
-        .tables
-        .iter()
-        .filter(|(_, table)| table.marks.as_ref().is_some_and(|marks| marks.project == manifest.project));
+    let is_own = |table: &ObservedTable| table.marks.as_ref().is_some_and(|marks| marks.project == manifest.project);
+    let own = observed.tables.iter().filter(|(_, table)| is_own(table));
     // Views first, so that none is ever there without what it reads.
     let (views, tables): (Vec<_>, Vec<_>) = own.partition(|(_, table)| table.kind == TableKind::View);
     for (name, table) in views.into_iter().chain(tables) {
@@ -43,6 +42,13 @@ pub fn destroy(manifest: &Manifest, observed: &Observed) -> DeployPlan {
         let step = planner.add_drop(name, &TableKind::Table);
         changes.push(change(Kind::Table, format!("{}.{}.{name}", manifest.catalog, manifest.schema), step));
     }
+    if is_last {
+        for (name, kind) in &observed.waiting {
+            let step = planner.add_drop(name, kind);
+            let kind = if *kind == TableKind::View { Kind::View } else { Kind::Table };
+            changes.push(change(kind, format!("{}.{}.{name}", manifest.catalog, manifest.schema), step));
+        }
+    }
     for (name, sighting) in &observed.connections {
         if let Sighting::Found(there) = sighting
             && is_meant(manifest, name, there)
@@ -53,6 +59,11 @@ pub fn destroy(manifest: &Manifest, observed: &Observed) -> DeployPlan {
             changes.push(Change { reasons, ..change(Kind::Connection, name.to_string(), step) });
         }
     }
+    // After all of that, when the lock is gone that lies in it.
+    if observed.made_schema && is_last && observed.tables.values().all(is_own) {
+        let name = format!("{}.{}", manifest.catalog, manifest.schema);
+        changes.push(Change { step: None, ..change(Kind::Schema, name, StepId::from("schema")) });
+    }
     DeployPlan {
         changes,
         unchanged: 0,
@@ -62,7 +73,7 @@ pub fn destroy(manifest: &Manifest, observed: &Observed) -> DeployPlan {
     }
 }
 
-fn change(kind: Kind, name: String, step: crate::ids::StepId) -> Change {
+fn change(kind: Kind, name: String, step: StepId) -> Change {
     Change {
         kind,
         name,

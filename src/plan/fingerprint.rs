@@ -15,6 +15,26 @@ impl RunPlan {
         }
         Fingerprint::of(&parts.iter().map(String::as_str).collect::<Vec<_>>())
     }
+
+    /// Takes the fingerprint of all that is carried out, what depends on what is there at the moment included: two plans of one
+    /// content do the same, however little of it is told of each change.
+    pub fn content(&self) -> Fingerprint {
+        let mut parts = vec![self.fingerprint().to_string()];
+        for step in self.steps.values() {
+            parts.extend(match &step.action {
+                Action::Build(model) => {
+                    Some(format!("{:?} {:?} {:?} {}", model.before, model.after, model.tidy, model.increment.is_some()))
+                }
+                Action::Schedule(job) => Some(job.content.fingerprint().to_string()),
+                Action::Keep(keep) => Some(format!("{keep:?}")),
+                Action::Grant(grant) => Some(format!("{grant:?}")),
+                Action::Send(send) => Some(format!("{send:?}")),
+                Action::Alter(alter) => Some(format!("{alter:?}")),
+                _ => None,
+            });
+        }
+        Fingerprint::of(&parts.iter().map(String::as_str).collect::<Vec<_>>())
+    }
 }
 
 fn add(step: &Step, parts: &mut Vec<String>) {

@@ -74,7 +74,7 @@ pub use scheduled::{
     Cron, FINGERPRINT_TAG, JOB_TAG, ObservedJob, Runs, ScheduleJob, ScheduledJob, ScheduledTask, UnscheduleJob,
     own_tags,
 };
-pub use statement::{properties, statement};
+pub use statement::{SCHEMA_COMMENT, properties, schema_creation, statement};
 pub use steps::{Consent, RunPlan, dashboard_path};
 pub use unit_test::{UnitTestPlan, unit_test};
 

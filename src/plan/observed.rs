@@ -18,6 +18,8 @@ use crate::manifest::HISTORY_TABLE;
 pub struct Observed {
     /// Whether the models' schema exists.
     pub schema_exists: bool,
+    /// Whether kiln made that schema, as far as somebody looked.
+    pub made_schema: bool,
     /// Tables and views of that schema by their own names, without those that kiln keeps for itself.
     pub tables: BTreeMap<String, ObservedTable>,
     /// What kiln has noted of dashboards.

@@ -32,6 +32,15 @@ pub(super) fn soft_delete(model: &CompiledModel) -> Option<String> {
     }
 }
 
+/// What kiln writes on a schema that it makes, so that it can be told from one that was there before.
+pub const SCHEMA_COMMENT: &str = "Made by kiln: `kiln destroy` drops it when nothing else is in it";
+
+/// Writes the statement that makes a schema if it is not there.
+pub fn schema_creation(catalog: &str, schema: &str) -> String {
+    let (catalog, schema) = (quote_identifier(catalog), quote_identifier(schema));
+    format!("CREATE SCHEMA IF NOT EXISTS {catalog}.{schema} COMMENT {}", string_literal(SCHEMA_COMMENT))
+}
+
 /// Writes the statement that builds a model, without the properties that kiln marks it with.
 pub fn statement(model: &CompiledModel) -> String {
     let own = own_properties(model);

@@ -61,6 +61,7 @@ pub fn json(plan: &DeployPlan) -> String {
         "schema": plan.run.schema,
         "changes": plan.changes,
         "unchanged": plan.unchanged,
+        "content": plan.run.content(),
     });
     if !plan.estimates.is_empty() {
         json["estimates"] = json!(plan.estimates);
@@ -68,10 +69,11 @@ pub fn json(plan: &DeployPlan) -> String {
     json.to_string()
 }
 
-/// Tells whether a plan is the one that was saved as JSON.
+/// Tells whether a plan is the one that was saved as JSON: the same changes, with the same content.
 pub fn is_saved_as(plan: &DeployPlan, saved: &Value) -> bool {
     let now: Value = serde_json::from_str(&json(plan)).unwrap_or_default();
-    ["version", "project", "environment", "catalog", "schema", "changes"].iter().all(|key| now[*key] == saved[*key])
+    let bound = ["version", "project", "environment", "catalog", "schema", "changes", "content"];
+    bound.iter().all(|key| now[*key] == saved[*key])
 }
 
 /// Says in one line how much there is to do.

@@ -128,6 +128,28 @@ fn a_changed_line_changes_its_model_and_what_rests_on_it() {
 }
 
 #[test]
+fn a_view_that_shall_be_a_table_stays_until_the_table_is_there() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let project = project(&served);
+    deploy_at(&project, &served, &[]);
+    let rows = || served.sql("SELECT id, amount FROM main.tiny.stg_orders ORDER BY id");
+    let before = rows();
+    assert_eq!(before.as_array().map(Vec::len), Some(3));
+    project.replace("jobs.yaml", "sql/staging: {materialized: view}", "sql/staging: {materialized: table}");
+    project.replace("sql/staging/stg_orders.sql", "customer, amount", "raise_error('not yet') AS customer, amount");
+    assert_eq!(planned(&project, &served, &[])[0], "replace table main.tiny.stg_orders");
+    kiln_at(&project, &served, &["deploy"]).fails_with(3, &["not yet"]);
+    assert_eq!(rows(), before, "readers have what they had");
+    project.replace("sql/staging/stg_orders.sql", "raise_error('not yet') AS customer", "customer");
+    deploy_at(&project, &served, &[]);
+    assert_eq!(rows(), before);
+    assert_eq!(planned(&project, &served, &[]), [""; 0]);
+    let there = served.sql("SHOW TABLES IN main.tiny LIKE '_kiln_new_*'");
+    assert_eq!(there, json!([]), "nothing is left beside it");
+}
+
+#[test]
 fn what_people_changed_in_the_workspace_is_found_and_put_right() {
     let server = Project::tiny();
     let served = server.serve(&[]);
@@ -216,7 +238,7 @@ fn what_a_person_changed_in_a_dashboard_is_not_lost() {
     served.patch(&path, &json!({"serialized_dashboard": content("Better title")}));
     let changes = changes(&project, &served, &[]);
     assert_eq!(changes.iter().map(short).collect::<Vec<_>>(), ["edited dashboard /Shared/Tiny/Sales.lvdash.json"]);
-    assert_eq!(changes[0]["reasons"], json!(["widget `Sales` changed"]));
+    assert_eq!(changes[0]["reasons"], json!(["widget `Sales`: its title was `Better title` and is `Sales`"]));
     kiln_at(&project, &served, &["deploy"]).fails_with(3, &["nothing was deployed"]);
     project.replace("jobs.yaml", "{build: sql/**}", "{build: sql/**}, {publish: sales}");
     kiln_at(&project, &served, &["sync-and-refresh"])
@@ -233,7 +255,8 @@ fn what_a_person_changed_in_a_dashboard_is_not_lost() {
     let ran = kiln_at(&project, &served, &["dashboard", "pull", "sales"]);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     assert!(
-        ran.stderr.contains("wrote dashboards/sales.lvdash.json") && ran.stderr.contains("widget `Best title` changed"),
+        ran.stderr.contains("wrote dashboards/sales.lvdash.json")
+            && ran.stderr.contains("widget `Best title`: its title was `Sales` and is `Best title`"),
         "{}",
         ran.stderr
     );
@@ -333,6 +356,26 @@ fn a_saved_plan_is_carried_out_only_while_it_fits() {
     project.replace("sql/totals.sql", "count(*) AS n", "count(*) AS orders");
     project.write("plan.json", &kiln_at(&project, &served, &["plan", "--output", "json"]).stdout);
     deploy_at(&project, &served, &["--plan", "plan.json"]);
+
+    // What is not told of a change line by line is bound all the same: what is new, and what a widget shows.
+    let shown = |project: &Project| {
+        project.replace("dashboards/sales.lvdash.json", "\"title\":\"Sales\"", "\"title\":\"Revenue\"");
+    };
+    let new = |project: &Project| project.write("sql/new.sql", "SELECT 1 AS a\n");
+    shown(&project);
+    new(&project);
+    project.write("plan.json", &kiln_at(&project, &served, &["plan", "--output", "json"]).stdout);
+    let refused = || {
+        let ran = kiln_at(&project, &served, &["deploy", "--plan", "plan.json"]);
+        ran.fails_with(3, &["the saved plan no longer fits"]);
+    };
+    project.write("sql/new.sql", "SELECT 2 AS a\n");
+    refused();
+    new(&project);
+    project.replace("dashboards/sales.lvdash.json", "\"title\":\"Revenue\"", "\"title\":\"Turnover\"");
+    refused();
+    project.replace("dashboards/sales.lvdash.json", "\"title\":\"Turnover\"", "\"title\":\"Revenue\"");
+    deploy_at(&project, &served, &["--plan", "plan.json"]);
     kiln_at(&project, &served, &["deploy", "--plan", "jobs.yaml"]).fails_with(2, &["jobs.yaml holds no plan"]);
     kiln_at(&project, &served, &["deploy", "--plan", "none.json"]).fails_with(2, &["none.json"]);
 }
@@ -366,6 +409,16 @@ fn a_protected_environment_takes_committed_files_of_its_branch_and_a_yes() {
     assert_eq!(served.sql("SHOW SCHEMAS IN main LIKE 'tiny'"), json!([]), "nothing was done so far");
     deploy_at(&project, &served, &["--yes"]);
     kiln_at(&project, &served, &["destroy"]).fails_with(2, &["is protected"]);
+
+    // A run needs no yes, for it makes of the environment what the branch says, and no more.
+    let ran = kiln_at(&project, &served, &["sync-and-refresh"]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    project.replace("sql/totals.sql", "count(*)", "count(*) + 1");
+    let not_committed = "files here are not committed: M sql/totals.sql";
+    kiln_at(&project, &served, &["sync-and-refresh"]).fails_with(2, &[not_committed]);
+    git(&["checkout", "-q", "-b", "other"]);
+    git(&["commit", "-q", "-a", "-m", "more"]);
+    kiln_at(&project, &served, &["sync-and-refresh"]).fails_with(2, &["takes the branch `main` alone"]);
 }
 
 #[test]
@@ -387,4 +440,17 @@ fn destroy_takes_away_what_was_deployed_and_nothing_else() {
     assert_eq!(again.status, 0, "{}", again.stderr);
     assert!(again.stdout.contains("nothing"), "{}", again.stdout);
     deploy_at(&project, &served, &[]);
+
+    // A schema that kiln made goes as soon as nothing else is in it, and no other schema does.
+    served.sql("DROP TABLE main.tiny.mine");
+    served.sql("CREATE TABLE main.tiny._kiln_new_totals AS SELECT 1 AS a");
+    let ran = kiln_at(&project, &served, &["destroy"]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("- schema     main.tiny"), "{}", ran.stdout);
+    assert_eq!(served.sql("SHOW SCHEMAS IN main LIKE 'tiny'"), json!([]));
+    served.sql("CREATE SCHEMA main.tiny COMMENT 'Ours'");
+    deploy_at(&project, &served, &[]);
+    let ran = kiln_at(&project, &served, &["destroy"]);
+    assert!(!ran.stdout.contains("schema "), "{}", ran.stdout);
+    assert_eq!(served.sql("SHOW SCHEMAS IN main LIKE 'tiny'"), json!([["tiny"]]));
 }

@@ -308,7 +308,10 @@ fn a_dashboard_with_another_title_or_name_is_renamed_and_keeps_its_address() {
     // The title and the content at once.
     project.replace("jobs.yaml", "title: Turnover,", "title: Sales,");
     project.replace("dashboards/sales.lvdash.json", "\"title\":\"Sales\"", "\"title\":\"All sales\"");
-    let reasons = json!([format!("it is renamed from {other}, and keeps its address"), "widget `All sales` changed"]);
+    let reasons = json!([
+        format!("it is renamed from {other}, and keeps its address"),
+        "widget `All sales`: its title was `Sales` and is `All sales`"
+    ]);
     assert_eq!(dashboards(&[]), [(format!("update dashboard {PATH}"), reasons)]);
     deploy_at(&project, &served, &["--prune"]);
     assert_eq!(id_of(&served, PATH), id);

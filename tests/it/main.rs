@@ -94,6 +94,7 @@ mod tables;
 #[cfg(feature = "local")]
 mod telemetry;
 mod tidy;
+mod together;
 #[cfg(feature = "local")]
 mod unchanged;
 #[cfg(feature = "local")]

@@ -156,6 +156,11 @@ fn kill_at(moments: Vec<(usize, Moment)>, expected: &Value) -> usize {
             let before =
                 again.stderr.contains("ended before its first step") || again.stderr.contains("there is no run");
             assert!(before || again.stderr.contains("has succeeded"), "{said}");
+            if !before {
+                let kept =
+                    format!("SELECT count(DISTINCT run) FROM main.{schema}._kiln_runs WHERE run_result = 'succeeded'");
+                assert_eq!(served.sql(&kept), json!([["1"]]), "it can be looked at, and rolled back: {said}");
+            }
             let (fresh, _) = killer.run(&project, &served.token, &RUN, None);
             assert_eq!(fresh.status, 0, "{said}{}", fresh.stderr);
         }
@@ -218,6 +223,28 @@ fn a_run_goes_on_only_by_the_plan_that_it_began_with_and_over_what_it_had_made()
     let runs: Vec<_> = std::fs::read_dir(project.path().join(".kiln/runs")).unwrap().flatten().collect();
     let oldest = runs.iter().map(|run| run.file_name().into_string().unwrap()).min().unwrap();
     ran(command_at(&project, &served, &["resume", &oldest])).fails_with(2, &["began after run", "Start a new run"]);
+}
+
+#[test]
+fn what_a_run_has_lost_sight_of_is_cancelled_before_it_goes_on() {
+    let project = Project::tiny();
+    let served = project.serve(&[]);
+    project.point_at(&served);
+    project.write("sql/wrong.sql", "SELECT raise_error('not today') AS x FROM totals\n");
+    ran(command_at(&project, &served, &["sync-and-refresh"])).fails_with(3, &["✗ build wrong"]);
+    // As if nobody had answered any more.
+    let journal = project.find("events.jsonl");
+    let text = std::fs::read_to_string(&journal).unwrap();
+    std::fs::write(&journal, text.replace("\"result\":\"failed\"", "\"result\":\"unreachable\"")).unwrap();
+    let run = journal.parent().and_then(|run| run.file_name()).and_then(|run| run.to_str()).expect("a run's folder");
+    let body = json!({"statement": ENDLESS, "warehouse_id": "local", "wait_timeout": "0s", "catalog": "main",
+        "schema": "tiny", "query_tags": [{"key": "kiln_run", "value": run}]});
+    let (_, sent) = served.post("/api/2.0/sql/statements", &body);
+    let address = format!("/api/2.0/sql/statements/{}", sent["statement_id"].as_str().expect("it was taken"));
+    let state = || served.get(&address).1["status"]["state"].clone();
+    assert!(["PENDING", "RUNNING"].map(Value::from).contains(&state()), "{}", state());
+    ran(command_at(&project, &served, &["resume"])).fails_with(3, &["✗ build wrong"]);
+    assert_eq!(state(), "CANCELED");
 }
 
 #[test]

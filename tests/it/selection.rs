@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::resume::ENDLESS;
 use crate::support::{Project, Ran, Served, kiln_at};
 
 /// orders → stg_orders → totals → best, and beside them other.
@@ -87,6 +88,26 @@ fn a_model_that_takes_too_long_is_cancelled_and_has_failed() {
     let history = served.get("/api/2.0/sql/history/queries?max_results=100").1;
     let left = history["res"].as_array().expect("a list").iter().filter(|query| query["is_final"] != true).count();
     assert_eq!(left, 0, "nothing runs on: {history}");
+}
+
+#[test]
+fn the_wait_for_a_place_is_none_of_a_models_time() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let project = project(&served);
+    // It has the only place until its time is over, which is longer than the other's.
+    project.write("sql/endless.sql", ENDLESS);
+    project.write("sql/late.sql", "SELECT 1 AS a\n");
+    project.replace(
+        "jobs.yaml",
+        "  sql/best: ",
+        "  sql/endless: {materialized: table, timeout: 4s}\n  sql/late: {materialized: table, timeout: 2s}\n  sql/best: ",
+    );
+    let ran = kiln(&project, &served, &["--select", "endless", "--select", "late", "--concurrency", "1"]);
+    assert_eq!(ran.status, 3, "{}", ran.stdout);
+    assert!(ran.stdout.contains("it took longer than its `timeout` of 4 s"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("`timeout` of 2 s"), "{}", ran.stdout);
+    assert_eq!(served.sql("SELECT a FROM main.tiny.late"), json!([["1"]]));
 }
 
 #[test]

@@ -90,16 +90,18 @@ impl Walk<'_> {
         ran
     }
 
+    /// Deploys, after which nothing is to do; returns how many requests it takes to see that.
     #[track_caller]
-    fn deploy(&self) {
+    fn deploy(&self) -> usize {
         let ran = self.kiln(&["deploy", "--yes"]);
         assert_eq!(ran.status, 0, "{}\n{}", ran.stdout, ran.stderr);
-        let plan = self.kiln(&["plan"]);
+        let (plan, requests) = self.way.run(self.project, &self.served.token, &["plan"], None);
         assert!(plan.stdout.starts_with("nothing to do"), "{}", plan.stdout);
         let again = self.kiln(&["deploy", "--yes"]);
         assert!(again.stdout.starts_with("nothing to do"), "{}", again.stdout);
         let status = self.kiln(&["status"]);
         assert_eq!(status.status, 0, "{}", status.stdout);
+        requests
     }
 
     /// The names of what a plan changes.
@@ -121,6 +123,11 @@ impl Walk<'_> {
     }
 }
 
+/// The most requests of a plan with nothing to do, but for those of dashboards, whatever the size of the project.
+const MOST_REQUESTS: usize = 12;
+/// The requests for each dashboard.
+const OF_A_DASHBOARD: usize = 3;
+
 fn walk_generated(models: usize) {
     let server = Project::tiny();
     let served = server.serve(&[]);
@@ -128,7 +135,9 @@ fn walk_generated(models: usize) {
     let way = Killer::before(&served);
     project.point_to(&way.url, "walk");
     let walk = Walk { project: &project, served: &served, way };
-    walk.deploy();
+    let requests = walk.deploy();
+    eprintln!("{models} models: {requests} requests to see that there is nothing to do");
+    assert!(requests - OF_A_DASHBOARD * (models / 50) <= MOST_REQUESTS, "{requests} requests");
     // The rows are those of the arithmetic: each model's are its two sources' together.
     let last = models - 1;
     let mut n: Vec<[i64; 3]> = Vec::new();

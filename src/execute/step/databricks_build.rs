@@ -250,6 +250,7 @@ impl Listener for Told<'_> {
             Progress::Submitted(_) if !self.read_only => self.followed.is_at(Stage::Queued),
             Progress::State(StatementState::Pending) => self.followed.is_at(Stage::Queued),
             Progress::Submitted(_) | Progress::State(_) | Progress::Rows(_) => self.followed.is_at(Stage::Runs),
+            Progress::OutOfReach(_) => {}
         }
         match progress {
             Progress::Submitted(id) => {
@@ -262,6 +263,7 @@ impl Listener for Told<'_> {
             Progress::State(state) if !self.read_only => {
                 self.reporter.progress(format!("statement {}", state.as_str().to_lowercase()));
             }
+            Progress::OutOfReach(why) => self.reporter.progress(format!("out of reach: {why}")),
             Progress::State(_) | Progress::Rows(_) => {}
         }
     }

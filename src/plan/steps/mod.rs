@@ -15,9 +15,10 @@ use super::connection::{KeepConnection, RemoveConnection, Sighting, schema_of};
 use super::landed::landed_by;
 use super::observed::{Observed, ObservedTable, TableKind};
 use super::scheduled::{ScheduleJob, UnscheduleJob};
+use super::statement::schema_creation;
 use crate::config::{SyncIntent, SyncWishes};
 use crate::graph::Graph;
-use crate::ids::{ConnectionName, DashboardName, JobName, ModelName, StepId, TableName, quote_identifier};
+use crate::ids::{ConnectionName, DashboardName, JobName, ModelName, StepId, TableName};
 use crate::manifest::{CompiledModel, Manifest, Reads};
 
 /// Steps, ready to be carried out.
@@ -158,8 +159,7 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn add_schema(&mut self) -> StepId {
-        let (catalog, schema) = (quote_identifier(&self.manifest.catalog), quote_identifier(&self.manifest.schema));
-        let statement = format!("CREATE SCHEMA IF NOT EXISTS {catalog}.{schema}");
+        let statement = schema_creation(&self.manifest.catalog, &self.manifest.schema);
         self.add(schema_step(), Action::CreateSchema { statement });
         schema_step()
     }

@@ -58,16 +58,18 @@ impl Planner<'_> {
             (Some(TableKind::View), Materialization::Table) => Some(format!("DROP VIEW IF EXISTS {}", table.to_sql())),
             _ => None,
         };
-        let mut before: Vec<String> = room(&model.table, there.map(|there| &there.kind)).into_iter().collect();
+        let making_room = room(&model.table, there.map(|there| &there.kind));
         let new = self.own_table(&format!("{NEW_PREFIX}{}", model.config.name));
         let tidy = self.observed.waiting.get(&new.name).map(|kind| drop_statement(&new, kind));
-        let (statement, audit) = if model.tests.is_empty() {
-            (marked_statement(self.manifest, model), None)
+        let (before, statement, audit) = if model.tests.is_empty() && making_room.is_none() {
+            (Vec::new(), marked_statement(self.manifest, model), None)
         } else {
-            // What was tested takes the place of the old one only after its tests, so room is made only then.
-            let making_room = std::mem::take(&mut before);
-            before.extend(room(&new, self.observed.waiting.get(&new.name)));
-            (new_version(self.manifest, model, &new), Some(audit(self.manifest, model, &new, there, making_room)))
+            // What is of another kind cannot be replaced in one step: it goes only when the new one is there and has passed its
+            // tests.
+            let before = room(&new, self.observed.waiting.get(&new.name)).into_iter().collect();
+            let making_room = making_room.into_iter().collect();
+            let audit = audit(self.manifest, model, &new, there, making_room);
+            (before, new_version(self.manifest, model, &new), Some(audit))
         };
         let insist = self.full_refresh && model.increment.is_some();
         let taking_in = there.filter(|there| self.reuse && !insist && !differences(model, there).rebuild);

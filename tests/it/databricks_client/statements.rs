@@ -63,6 +63,31 @@ async fn pauses_between_polls_grow_to_five_seconds() {
 }
 
 #[tokio::test]
+async fn an_outage_is_sat_out_while_a_statement_runs() {
+    let server = MockServer::start().await;
+    mount(&server, "POST", STATEMENTS, [state("RUNNING")]).await;
+    let down = (503, json!({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "back soon"}));
+    // Each look is tried twice.
+    let polls = std::iter::repeat_n(down.clone(), 20).chain([succeeded(json!([["1"]]), 1, None)]);
+    mount(&server, "GET", STATEMENT, polls).await;
+    let (result, told) = execute(&server, &statement()).await;
+    assert_eq!(result.unwrap().rows.len(), 1);
+    let outages = told.iter().filter(|told| matches!(told, Progress::OutOfReach(why) if why.contains("back soon")));
+    assert_eq!(outages.count(), 10);
+    assert_eq!(requests(&server).await.iter().filter(|request| request.starts_with("POST")).count(), 1);
+
+    let server = MockServer::start().await;
+    mount(&server, "POST", STATEMENTS, [state("RUNNING")]).await;
+    mount(&server, "GET", STATEMENT, [down]).await;
+    let (client, clock) = client(&server.uri());
+    let ended = client.statements().execute(&statement(), &CancellationToken::new(), &mut |_: Progress| {}).await;
+    let Err(Error::Http(error)) = ended else { panic!("{ended:?}") };
+    assert_eq!(error.class(), Class::Transient);
+    let minutes = clock.slept().as_secs() / 60;
+    assert!((30..35).contains(&minutes), "it gave up after {minutes} minutes");
+}
+
+#[tokio::test]
 async fn a_failure_brings_condition_sqlstate_and_place() {
     let server = MockServer::start().await;
     let message = "[UNRESOLVED_COLUMN.WITH_SUGGESTION] A column `x` cannot be resolved. SQLSTATE: 42703; line 2 pos 7";
