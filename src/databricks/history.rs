@@ -99,8 +99,9 @@ struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     fn since(http: &'a Http, warehouse: &'a WarehouseId, since: DateTime<Utc>) -> Self {
-        // What has been noted may be of before our clock was set.
-        let start = (http.on_its_clock(since).min(since) - SKEW).timestamp_millis().to_string();
+        // That moment may have been noted by a clock that was set since, or that was wrong: the earliest that it can be.
+        let earliest = http.on_its_clock(since).min(since).min(http.on_its_clock(http.clock().now()));
+        let start = (earliest - SKEW).timestamp_millis().to_string();
         Self { http, warehouse, start, token: None, ended: false }
     }
 

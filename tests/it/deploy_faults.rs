@@ -1,39 +1,46 @@
-//! A deploy that dies at any of its requests: the next one completes it, and nothing is done twice.
+//! A deploy that dies at any of its requests: the next one completes it, and nothing is done twice. And what else can keep one
+//! from its work.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 
 use serde_json::json;
 
 use crate::support::killer::{Killer, Moment};
-use crate::support::{Project, Served};
+use crate::support::{Project, Served, kiln_at};
+
+/// A project with every kind of object that a deploy makes, deployed to a schema of its own.
+fn project_in(url: &str, schema: &str) -> Project {
+    let project = Project::tiny();
+    project.point_to(url, schema);
+    project.write(
+        "dashboards/d.lvdash.json",
+        &json!({"datasets": [], "pages": [{"name": "p", "displayName": "P"}]}).to_string(),
+    );
+    let jobs = project.read("jobs.yaml");
+    let folder = format!("/Shared/{schema}");
+    project.write(
+        "jobs.yaml",
+        &format!("{jobs}dashboards:\n  d: {{file: dashboards/d.lvdash.json, folder: {folder}, permissions: {{finance: CAN_READ}}, schedules: {{daily: {{cron: 0 6 * * *, timezone: UTC, subscribers: [ada@example.test]}}}}}}\n"),
+    );
+    project.replace(
+        "jobs.yaml",
+        "  sql/staging: {materialized: view}\n",
+        "  sql/staging: {materialized: view}\n  sql/totals: {columns: {total: {description: Net}}, \
+             constraints: {not_null: total, primary_key: customer, check: {positive: \"total > 0\"}}, databricks_tags: {team: shop}, \
+             grants: {analysts: [SELECT]}}\n  sql/best: {constraints: {foreign_keys: [{customer: totals.customer}]}}\n",
+    );
+    project.write("sql/best.sql", "SELECT customer, total FROM totals ORDER BY total DESC LIMIT 1\n");
+    project.replace("jobs.yaml", "  daily: {", "  daily: {schedule: {cron: \"0 6 * * *\", timezone: UTC}, ");
+    project
+}
 
 #[test]
 fn a_deploy_killed_at_any_request_is_completed_by_the_next() {
     let server = Project::tiny();
     let served = server.serve(&[]);
     let killer = Killer::before(&served);
-    let project_in = |schema: &str| {
-        let project = Project::tiny();
-        project.point_to(&killer.url, schema);
-        project.write(
-            "dashboards/d.lvdash.json",
-            &json!({"datasets": [], "pages": [{"name": "p", "displayName": "P"}]}).to_string(),
-        );
-        let jobs = project.read("jobs.yaml");
-        let folder = format!("/Shared/{schema}");
-        project.write(
-            "jobs.yaml",
-            &format!("{jobs}dashboards:\n  d: {{file: dashboards/d.lvdash.json, folder: {folder}, permissions: {{finance: CAN_READ}}, schedules: {{daily: {{cron: 0 6 * * *, timezone: UTC, subscribers: [ada@example.test]}}}}}}\n"),
-        );
-        project.replace(
-            "jobs.yaml",
-            "  sql/staging: {materialized: view}\n",
-            "  sql/staging: {materialized: view}\n  sql/totals: {columns: {total: {description: Net}}, \
-             constraints: {not_null: total, primary_key: customer, check: {positive: \"total > 0\"}}, databricks_tags: {team: shop}, \
-             grants: {analysts: [SELECT]}}\n  sql/best: {constraints: {foreign_keys: [{customer: totals.customer}]}}\n",
-        );
-        project.write("sql/best.sql", "SELECT customer, total FROM totals ORDER BY total DESC LIMIT 1\n");
-        project.replace("jobs.yaml", "  daily: {", "  daily: {schedule: {cron: \"0 6 * * *\", timezone: UTC}, ");
-        project
-    };
+    let project_in = |schema: &str| project_in(&killer.url, schema);
     let deploy = ["deploy", "--concurrency", "1"];
     let (ran, requests) = killer.run(&project_in("whole"), &served.token, &deploy, None);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
@@ -109,6 +116,201 @@ fn state(served: &Served, schema: &str) -> serde_json::Value {
     .into();
     let writes = served.sql(&format!("DESCRIBE HISTORY main.{schema}.totals"));
     json!({"tables": tables, "dashboard": status, "published": published, "access": access, "schedules": schedules, "rows": rows, "jobs": tasks, "said": said, "writes": writes.as_array().map(Vec::len)})
+}
+
+/// Puts a project into one of two states, which differ in every kind of object and in every way of changing it.
+fn turn(project: &Project, second: bool) {
+    let choose = |file: &str, [first, other]: [&str; 2]| {
+        let (old, new) = if second { (first, other) } else { (other, first) };
+        let text = project.read(file);
+        if !text.contains(new) {
+            project.replace(file, old, new);
+        }
+    };
+    choose("sql/totals.sql", ["count(*) AS orders", "count(1) + 0 AS orders"]);
+    choose("sql/best.sql", ["LIMIT 1", "LIMIT 1 -- a comment is no change"]);
+    choose("dashboards/d.lvdash.json", ["\"displayName\":\"P\"", "\"displayName\":\"Q\""]);
+    for change in [
+        ["sql/staging: {materialized: view}", "sql/staging: {materialized: table}"],
+        ["check: {positive: \"total > 0\"}", "check: {positive: \"total > 1\"}"],
+        ["databricks_tags: {team: shop}", "databricks_tags: {team: board}"],
+        ["grants: {analysts: [SELECT]}", "grants: {analysts: []}"],
+        ["daily: {cron: 0 6 * * *, timezone", "daily: {cron: 0 7 * * *, timezone"],
+        ["permissions: {finance: CAN_READ}", "permissions: {finance: CAN_RUN}"],
+        ["schedule: {cron: \"0 6 * * *\"", "schedule: {cron: \"0 8 * * *\""],
+    ] {
+        choose("jobs.yaml", change);
+    }
+    let more = project.path().join("sql/more.sql");
+    match second {
+        true => project.write("sql/more.sql", "SELECT 1 AS a\n"),
+        false if more.exists() => std::fs::remove_file(more).expect("it can be removed"),
+        false => {}
+    }
+}
+
+#[test]
+fn a_deploy_of_changes_killed_at_any_request_is_completed_by_the_next() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let killer = Killer::before(&served);
+    let project = project_in(&killer.url, "turned");
+    let deploy = ["deploy", "--prune", "--concurrency", "1"];
+    // How often a table was written tells nothing here, for each deploy writes it again.
+    let stands = || {
+        let mut state = state(&served, "turned");
+        state["writes"].take();
+        state
+    };
+    let deployed = |second: bool| {
+        turn(&project, second);
+        let (ran, requests) = killer.run(&project, &served.token, &deploy, None);
+        assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
+        (stands(), requests)
+    };
+    let _ = deployed(false);
+    let (second, there) = deployed(true);
+    let (first, back) = deployed(false);
+    assert!(there > 20 && back > 20 && first != second, "{there} and {back} requests");
+    let mut killed = 0;
+    for n in 1..=there.max(back) {
+        let is_second = n % 2 == 1;
+        turn(&project, is_second);
+        if n % 3 == 0 {
+            served.sql("COMMENT ON COLUMN main.turned.totals.total IS 'theirs'");
+            served.sql("ALTER TABLE main.turned.totals SET TAGS ('team' = 'theirs')");
+        }
+        let (ran, _) = killer.run(&project, &served.token, &deploy, Some((n, Moment::After)));
+        killed += usize::from(ran.status != 0);
+        let (ran, _) = killer.run(&project, &served.token, &deploy, None);
+        assert_eq!(ran.status, 0, "{n}:\n{}{}", ran.stdout, ran.stderr);
+        let (plan, _) = killer.run(&project, &served.token, &["plan", "--prune"], None);
+        assert!(plan.stdout.starts_with("nothing to do"), "{n}:\n{}", plan.stdout);
+        assert_eq!(stands(), if is_second { &second } else { &first }.clone(), "{n}");
+    }
+    assert!(killed > 20, "only {killed} deploys were killed");
+}
+
+#[test]
+fn a_destroy_killed_at_any_request_is_completed_by_the_next() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let killer = Killer::before(&served);
+    let project = project_in(&killer.url, "gone");
+    let run = |args: &[&str], at| killer.run(&project, &served.token, args, at);
+    let deploy = || {
+        let (ran, _) = run(&["deploy"], None);
+        assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
+    };
+    let is_gone = || {
+        let schemas = served.sql("SHOW SCHEMAS IN main LIKE 'gone'");
+        let dashboard = served.get("/api/2.0/workspace/get-status?path=/Shared/gone/d.lvdash.json").0;
+        let jobs = served.get("/api/2.2/jobs/list?name=tiny:%20daily%20(main.gone)").1["jobs"].clone();
+        let jobs = jobs.as_array().map_or(0, Vec::len);
+        assert_eq!((schemas, dashboard, jobs), (json!([]), 404, 0));
+    };
+    deploy();
+    let (ran, requests) = run(&["destroy"], None);
+    assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
+    is_gone();
+    let mut killed = 0;
+    for n in (1..=requests).step_by(2) {
+        deploy();
+        let (ran, _) = run(&["destroy"], Some((n, Moment::After)));
+        killed += usize::from(ran.status != 0);
+        let (ran, _) = run(&["destroy"], None);
+        assert_eq!(ran.status, 0, "{n}:\n{}{}", ran.stdout, ran.stderr);
+        is_gone();
+    }
+    assert!(killed > 5, "only {killed} of {requests} requests were killed");
+}
+
+/// A way to a server on which statements that hold a text are refused, as if the right for them were missing.
+fn refusing(served: &Served, text: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let url = format!("http://{}", listener.local_addr().expect("it has an address"));
+    let target = served.url.trim_start_matches("http://").to_owned();
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let target = target.clone();
+            std::thread::spawn(move || pass_or_refuse(client, &target, text));
+        }
+    });
+    url
+}
+
+/// Takes one request of a connection, so that what it says is seen whole, and passes it on or refuses it.
+fn pass_or_refuse(mut client: TcpStream, target: &str, text: &str) -> Option<()> {
+    let mut request = Vec::new();
+    let mut buffer = [0; 65536];
+    let body = loop {
+        let n = client.read(&mut buffer).ok().filter(|n| *n > 0)?;
+        request.extend_from_slice(&buffer[..n]);
+        let Some(end) = request.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8_lossy(&request[..end]).to_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
+        if request.len() >= end + 4 + length.unwrap_or(0) {
+            break end + 4;
+        }
+    };
+    if String::from_utf8_lossy(&request[body..]).contains(text) {
+        let message = "[INSUFFICIENT_PERMISSIONS] Insufficient privileges: User does not have CREATE TABLE on Schema \
+                       'main.tiny'. SQLSTATE: 42501";
+        let answer = json!({"statement_id": "00000000-0000-0000-0000-000000000000", "status": {"state": "FAILED",
+            "error": {"error_code": "BAD_REQUEST", "message": message}}})
+        .to_string();
+        let length = answer.len();
+        let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length:";
+        return client.write_all(format!("{head} {length}\r\n\r\n{answer}").as_bytes()).ok();
+    }
+    let mut server = TcpStream::connect(target).ok()?;
+    let line = request.windows(2).position(|window| window == b"\r\n")? + 2;
+    // So that the server ends its answer by closing.
+    for part in [&request[..line], b"connection: close\r\n", &request[line..]] {
+        server.write_all(part).ok()?;
+    }
+    std::io::copy(&mut server, &mut client).ok().map(drop)
+}
+
+#[test]
+fn a_right_that_is_missing_is_named_and_the_rest_stands() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let project = Project::tiny();
+    let url = refusing(&served, "CREATE OR REPLACE TABLE `main`.`tiny`.`totals`");
+    project.point_to(&url, "tiny");
+    project.write("sql/after.sql", "SELECT count(*) AS n FROM totals\n");
+    project.write("sql/apart.sql", "SELECT count(*) AS n FROM stg_orders\n");
+    let ran = kiln_at(&project, &served, &["deploy"]);
+    ran.fails_with(
+        6,
+        &["CREATE TABLE on Schema 'main.tiny'", "ask whoever owns the object for the right", "- build after"],
+    );
+    assert_eq!(served.sql("SELECT n FROM main.tiny.apart"), json!([["3"]]), "what does not need it is there");
+    project.replace("jobs.yaml", &url, &served.url);
+    let ran = kiln_at(&project, &served, &["deploy"]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert_eq!(served.version("main.tiny.apart"), "0", "it is not made twice");
+    assert!(kiln_at(&project, &served, &["plan"]).stdout.starts_with("nothing to do"));
+}
+
+#[test]
+fn what_stands_in_the_way_is_named_before_anything_is_changed() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let project = Project::tiny();
+    project.point_at(&served);
+    served.sql("CREATE SCHEMA main.tiny");
+    served.sql("CREATE VIEW main.tiny.totals AS SELECT 1 AS a");
+    let ran = kiln_at(&project, &served, &["deploy"]);
+    ran.fails_with(3, &["nothing was deployed"]);
+    assert!(ran.stdout.contains("view main.tiny.totals was not made by kiln"), "{}", ran.stdout);
+    served.sql("DROP VIEW main.tiny.totals");
+    served.sql("CREATE MATERIALIZED VIEW main.tiny.totals AS SELECT 1 AS a");
+    let ran = kiln_at(&project, &served, &["deploy", "--adopt"]);
+    ran.fails_with(3, &["nothing was deployed"]);
+    assert!(ran.stdout.contains("a materialized view stands under the name main.tiny.totals"), "{}", ran.stdout);
+    assert_eq!(served.sql("SHOW TABLES IN main.tiny LIKE 'stg*'"), json!([]), "nothing was made");
 }
 
 #[test]

@@ -38,6 +38,10 @@ impl<'a> Cursor<'a> {
         if lexemes.is_empty() {
             return Err(StatementError::Empty);
         }
+        let first = lexemes[0].range.clone();
+        if text[first.clone()].eq_ignore_ascii_case("begin") {
+            return Err(StatementError::Unsupported { construct: "BEGIN … END".to_owned(), range: first });
+        }
         if let Some(i) = lexemes.iter().position(|l| l.token == Token::SemiColon) {
             let next = lexemes.get(i + 1).map_or(lexemes[i].range.clone(), |l| l.range.clone());
             let word = text.get(next.clone()).unwrap_or_default();

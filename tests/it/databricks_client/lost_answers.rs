@@ -153,3 +153,55 @@ async fn a_connection_that_breaks_after_the_submit_is_a_lost_answer_too() {
     assert_eq!(result.unwrap().statement_id, "s-1");
     assert_eq!(server.requests().iter().filter(|request| request.starts_with("POST")).count(), 2);
 }
+
+/// Takes up what another process has sent, when its clock showed `sent_at`, while the clock shows `here`; the history knows it
+/// from the n-th look on. Returns whether it was found, and for how long was waited.
+async fn taken_up(sent_at: &str, here: &str, known_from: usize) -> (bool, std::time::Duration) {
+    let server = MockServer::start().await;
+    let marked =
+        json!([{"query_id": "s-1", "status": "RUNNING", "query_tags": [{"key": "kiln_attempt", "value": "m"}]}]);
+    let looks = Mutex::new(0);
+    let history = move |request: &Request| {
+        let mut looks = looks.lock().unwrap();
+        *looks += 1;
+        let start =
+            request.url.query_pairs().find(|(name, _)| name == "filter_by.query_start_time_range.start_time_ms");
+        let start = start.expect("the time is bounded").1.parse::<i64>().unwrap();
+        let sent = "2026-09-01T22:59:58Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_millis();
+        let is_known = *looks >= known_from && start <= sent;
+        let body = json!({"res": if is_known { marked.clone() } else { json!([]) }, "has_next_page": false});
+        ResponseTemplate::new(200).insert_header("date", SERVER_DATE).set_body_json(body)
+    };
+    Mock::given(method("GET")).and(path(HISTORY)).respond_with(history).mount(&server).await;
+    mount(&server, "GET", STATEMENT, [succeeded(json!([]), 0, None)]).await;
+    let clock = Arc::new(TestClock::at(here));
+    let credentials = Credentials { host: base_address(&server.uri()).unwrap(), token: Secret::new("dapi-hunter22") };
+    let client = Client::new(&credentials, Options::new(clock.clone())).unwrap();
+    // Whatever is asked first tells what time it is there.
+    let _ = client.statements().cancel_tagged(&WarehouseId::new("w"), ("k", "v"), sent_at.parse().unwrap()).await;
+    let sent = Sent { mark: "m".to_owned(), at: sent_at.parse().unwrap(), id: None };
+    let (warehouse, cancel) = (WarehouseId::new("w"), CancellationToken::new());
+    let taken = client.statements().take_up(&sent, &warehouse, &cancel, &mut |_: Progress| {}).await.unwrap();
+    (taken.is_some(), clock.slept())
+}
+
+#[tokio::test]
+async fn what_another_process_has_sent_is_looked_for_whatever_clocks_show() {
+    let eight_seconds = std::time::Duration::from_secs(8)..std::time::Duration::from_secs(11);
+    // By clocks that are right, two seconds ago; the service's is at 23:00.
+    let (right, now) = ("2026-09-01T22:59:58Z", "2026-09-01T23:00:00Z");
+    let (found, waited) = taken_up(right, now, 4).await;
+    assert!(found && waited.as_secs() < 8, "{waited:?}");
+    let (found, waited) = taken_up(right, now, usize::MAX).await;
+    assert!(!found && eight_seconds.contains(&waited), "{waited:?}");
+    // The clock was set forward by an hour since: no reason to believe at once that it never arrived.
+    let (found, waited) = taken_up(right, "2026-09-02T00:00:00Z", 4).await;
+    assert!(found && waited.as_secs() < 8, "{waited:?}");
+    // It was set back by an hour since, or had been an hour ahead: no reason to look for an hour, nor only among what began since.
+    for sent in [right, "2026-09-01T23:59:58Z"] {
+        let (found, _) = taken_up(sent, "2026-09-01T22:00:00Z", 4).await;
+        assert!(found, "{sent}");
+        let (found, waited) = taken_up(sent, "2026-09-01T22:00:00Z", usize::MAX).await;
+        assert!(!found && eight_seconds.contains(&waited), "{sent}: {waited:?}");
+    }
+}
