@@ -28,7 +28,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// … and grow to this, for statements of hours. A poll at least every 15 minutes keeps a statement alive.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// Polls a second of all statements that are awaited together, so that other requests find their way past them.
-const POLLS_PER_SECOND: u32 = 10;
+const POLLS_PER_SECOND: u32 = 20;
 
 /// So long an outage is sat out while a statement is awaited: it goes on meanwhile, and what it does is not to be done twice.
 const OUTAGE: Duration = Duration::from_secs(30 * 60);
@@ -215,12 +215,12 @@ pub struct Statements<'a> {
 
 /// Returns the pause before the next look at a statement that has been awaited for so long, beside so many others.
 ///
-/// Whoever waits for its end learns of it half a pause late on average. So a pause is a sixteenth of the time so far, which
-/// makes a run three per cent longer at most, unless many statements share the polls of a second.
+/// Whoever waits for its end learns of it half a pause late on average. So a pause is a thirty-second of the time so far,
+/// which makes a run two per cent longer at most, unless many statements share the polls of a second.
 pub fn pause_after(awaited: Duration, in_flight: usize) -> Duration {
     let share = Duration::from_secs(1) * u32::try_from(in_flight).unwrap_or(u32::MAX) / POLLS_PER_SECOND;
     // At first many may be looked at often: what ends soon ends before the polls add up.
-    (awaited / 16).max(share.min(awaited / 3)).clamp(FIRST_PAUSE, MAX_PAUSE)
+    (awaited / 32).max(share.min(awaited / 3)).clamp(FIRST_PAUSE, MAX_PAUSE)
 }
 
 /// Counts a statement among those that are awaited, for as long as it lives.

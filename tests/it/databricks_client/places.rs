@@ -107,13 +107,17 @@ async fn ids_beyond_two_to_the_53_are_kept() {
     assert_eq!(object.object_id, Some(id));
 }
 
+fn table(name: &str) -> Value {
+    json!({"name": name, "catalog_name": "c", "schema_name": "s"})
+}
+
 /// The names of a schema's tables, by a service that answers a list without pages and pages so.
 async fn tables_from(whole: &[(u16, Value)]) -> (Vec<String>, usize) {
     let server = MockServer::start().await;
     let list = "/api/2.1/unity-catalog/tables";
     let pages =
-        [json!({"tables": [{"name": "a"}], "next_page_token": "p2"}), json!({"tables": [], "next_page_token": "p3"})];
-    let pages = pages.into_iter().chain([json!({"tables": [{"name": "b"}]})]).map(|page| (200, page));
+        [json!({"tables": [table("a")], "next_page_token": "p2"}), json!({"tables": [], "next_page_token": "p3"})];
+    let pages = pages.into_iter().chain([json!({"tables": [table("b")]})]).map(|page| (200, page));
     let asked = || Mock::given(path(list)).and(query_param("schema_name", "s"));
     let whole = in_turn(whole.iter().cloned());
     asked().and(query_param_is_missing("max_results")).respond_with(whole).mount(&server).await;
@@ -125,10 +129,10 @@ async fn tables_from(whole: &[(u16, Value)]) -> (Vec<String>, usize) {
 #[tokio::test]
 async fn a_schemas_tables_are_listed_by_one_request_or_in_pages_where_that_is_refused() {
     let names = |names: [&str; 2]| names.map(str::to_owned).to_vec();
-    let all = (200, json!({"tables": [{"name": "b"}, {"name": "c"}]}));
+    let all = (200, json!({"tables": [table("b"), table("c")]}));
     assert_eq!(tables_from(std::slice::from_ref(&all)).await, (names(["b", "c"]), 1));
     // Pages that nobody asked for are read all the same.
-    let first = (200, json!({"tables": [{"name": "a"}], "next_page_token": "p2"}));
+    let first = (200, json!({"tables": [table("a")], "next_page_token": "p2"}));
     assert_eq!(tables_from(&[first, all]).await, (vec!["a".to_owned(), "b".to_owned(), "c".to_owned()], 2));
     let refused = (400, json!({"error_code": "INVALID_PARAMETER_VALUE", "message": "max_results is required"}));
     assert_eq!(tables_from(&[refused]).await, (names(["a", "b"]), 4));
