@@ -89,6 +89,7 @@ pub(super) async fn carry_out(
     // Some of its rows may be there, whether or not its journal came to say so.
     if !earlier.is_empty() {
         reports.history.begun_before();
+        reports.history.sent_before(&earlier);
     }
     for event in &standing(&earlier) {
         reports.show(event);
