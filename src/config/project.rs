@@ -528,6 +528,11 @@ pub enum Strategy {
         /// How late rows may be.
         lookback: Duration,
     },
+    /// They replace the partitions that they touch: all rows that are equal to one of them in these columns.
+    OverwritePartitions {
+        /// The columns that tell partitions apart.
+        partition_by: Vec<String>,
+    },
 }
 
 /// What is done when an incremental model's query returns other columns than its table has.

@@ -299,7 +299,13 @@ fn model() -> Value {
             ("unique_key", columns("Of `merge`: the columns of the key.")),
             ("soft_delete", text("Of `merge`: a column that is true in rows that are to be taken out.")),
             ("time_column", text("Of `insert_overwrite`: the column that says when a row happened.")),
-            ("lookback", described(duration(), "Of `insert_overwrite`: how late rows may be.")),
+            ("lookback", described(duration(), "Of `insert_overwrite` by time: how late rows may be.")),
+            (
+                "partition_by",
+                columns(
+                    "Of `insert_overwrite`, instead of `time_column`: new rows replace all that are equal in these columns.",
+                ),
+            ),
             (
                 "on_schema_change",
                 described(

@@ -85,6 +85,7 @@ models:
       - {freshness: {day: 2 days}}
       - {no_rows: sql/marts/cohorts.sql}
   sql/marts: {materialized: incremental, time_column: day, lookback: 3d}
+  sql/marts/parts: {materialized: incremental, partition_by: [day]}
 lints: {cross-join: error, K402: off}
 unit_tests: [tests]
 dashboards:
