@@ -55,6 +55,8 @@ pub struct Environment {
     pub workspace: Workspace,
     /// Warehouse by name, id or HTTP path; none means the only one, or the caller's default.
     pub warehouse: Option<Spanned<String>>,
+    /// How many statements of a run may be on the warehouse at once; none: nobody said.
+    pub concurrency: Option<u16>,
     /// Catalog of models, and of sources without one of their own.
     pub catalog: String,
     /// Schema of models.
@@ -76,6 +78,9 @@ pub struct Environment {
     /// Where the environment stands in `jobs.yaml`.
     pub span: Span,
 }
+
+/// The most statements that a run may have on the warehouse at once.
+pub const MOST_STATEMENTS: u16 = 256;
 
 /// Where an environment has its models.
 #[derive(Clone, Debug, PartialEq, Eq)]

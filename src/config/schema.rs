@@ -88,6 +88,12 @@ fn environment() -> Value {
             ),
             ("client_id", text("Application id of a service principal.")),
             ("warehouse", text("SQL warehouse by name, id or HTTP path.")),
+            (
+                "concurrency",
+                whole_number(
+                    "How many statements of a run may be on the warehouse at once; 8 if nothing is said, and `--concurrency` wins.",
+                ),
+            ),
             ("catalog", text("Catalog of models, and of sources without one of their own.")),
             ("schema", text("Schema of models.")),
             ("fivetran", text("Base address of Fivetran's API, if it is not the usual one.")),

@@ -52,6 +52,7 @@ mod github;
 mod hostile_files;
 mod http_faults;
 #[cfg(feature = "local")]
+mod in_flight;
 mod incremental;
 #[cfg(feature = "local")]
 mod interrupt;

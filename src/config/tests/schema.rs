@@ -22,6 +22,7 @@ environments:
     auth_type: oauth-m2m
     client_id: 0f3c
     warehouse: bi
+    concurrency: 4
     catalog: main
     schema: shop
     fivetran: "https://fivetran.example"
