@@ -545,7 +545,7 @@ pub enum Strategy {
 pub enum SchemaChange {
     /// The build fails.
     Fail,
-    /// New columns are added, NULL in the rows that are there. Fails if columns are missing.
+    /// New columns are added, NULL in the rows that are there. Fails if columns are missing, or are of another type.
     Append,
     /// The table is built as a whole.
     Rebuild,

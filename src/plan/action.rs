@@ -150,6 +150,8 @@ pub struct Increment {
     pub new: TableName,
     /// The columns of the table, in order.
     pub columns: Vec<String>,
+    /// Their types, as far as they are known.
+    pub types: Vec<Option<String>>,
     /// What is done when the new rows have other columns.
     pub on_schema_change: SchemaChange,
     /// The statement that writes on the table what it is built from now.

@@ -47,6 +47,7 @@ pub(super) fn increment(manifest: &Manifest, model: &CompiledModel, there: &Obse
         },
         new,
         columns: there.column_names(),
+        types: there.columns.iter().map(|column| column.type_text.clone()).collect(),
         on_schema_change: settings.on_schema_change,
         mark: Pinned::default()
             .own(format!(

@@ -377,6 +377,56 @@ fn other_columns_are_dealt_with_as_declared() {
 }
 
 #[test]
+fn a_column_that_is_missing_or_of_another_type_is_never_appended() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    source(&served);
+    let project = project(&served);
+    project.replace(
+        "jobs.yaml",
+        "{events: {columns: {id: BIGINT, day: DATE, amount: INT, changed: TIMESTAMP, deleted: BOOLEAN}}}",
+        "{events: }",
+    );
+    project.replace(
+        "jobs.yaml",
+        "soft_delete: deleted, tests",
+        "soft_delete: deleted, on_schema_change: append, tests",
+    );
+    project.write(
+        "sql/merged.sql",
+        "SELECT * FROM raw.events\n{% if incremental %}WHERE changed >= (SELECT max(changed) FROM {{ this }}){% endif %}\n",
+    );
+    served.sql("ALTER TABLE main.raw.events ADD COLUMNS (channel STRING)");
+    run(&project, &served, &[]);
+    let state = || (served.sql("SELECT * FROM main.tiny.merged ORDER BY id"), served.version("main.tiny.merged"));
+    let before = state();
+    let newer = "TIMESTAMP'2026-01-03 08:00:00'";
+    let replace = |columns: &str| {
+        served.sql(&format!(
+            "CREATE OR REPLACE TABLE main.raw.events AS SELECT {columns} FROM VALUES \
+             (1L, DATE'2026-01-01', 10, {newer}, false, 'web') AS t(id, day, amount, changed, deleted, channel)"
+        ));
+    };
+    replace("id, day, amount, changed, deleted");
+    kiln_at(&project, &served, &["sync-and-refresh", "--select", "merged"])
+        .fails_with(3, &["the new rows lack `channel`", "--full-refresh", "main.tiny.merged is as it was"]);
+    assert_eq!(state(), before);
+    replace("id, day, CAST(amount AS STRING) AS amount, changed, deleted, channel");
+    kiln_at(&project, &served, &["sync-and-refresh", "--select", "merged"])
+        .fails_with(3, &["the new rows have `amount` as STRING instead of INT", "main.tiny.merged is as it was"]);
+    assert_eq!(state(), before);
+    // Both at once: the type has the last word.
+    replace("id, day, CAST(amount AS BIGINT) AS amount, changed, deleted, channel, 'x' AS more");
+    kiln_at(&project, &served, &["sync-and-refresh", "--select", "merged"])
+        .fails_with(3, &["the new rows have `amount` as BIGINT instead of INT"]);
+    assert_eq!(state(), before);
+    project.replace("jobs.yaml", "on_schema_change: append", "on_schema_change: rebuild");
+    run(&project, &served, &["--select", "merged"]);
+    let rebuilt = served.sql("SELECT id, typeof(amount), more FROM main.tiny.merged");
+    assert_eq!(rebuilt, json!([["1", "bigint", "x"]]));
+}
+
+#[test]
 fn another_query_builds_the_table_as_a_whole() {
     let server = Project::tiny();
     let served = server.serve(&[]);

@@ -54,6 +54,7 @@ mod http_faults;
 #[cfg(feature = "local")]
 mod in_flight;
 mod incremental;
+mod incremental_twins;
 #[cfg(feature = "local")]
 mod interrupt;
 mod lineage;
