@@ -112,7 +112,7 @@ pub(super) async fn carry_out(
         output.status(&format!("warning: the run is missing in {history}: {error}"));
     }
     reports.finish(result, can_go_on, page, output);
-    listeners.tell(&reports.notice, &reports.answer, recovered, output).await;
+    listeners.tell(&reports.notice, &reports.answer, recovered, (environment, project), output).await;
     reports.telemetry.finish(output).await;
     result
 }

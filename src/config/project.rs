@@ -97,11 +97,20 @@ pub struct Home {
     pub schema_varies: bool,
 }
 
+/// By what somebody is told.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Listener {
+    /// A webhook: the name of the variable of the process environment that holds its address, which is a secret.
+    Webhook(String),
+    /// E-mail addresses, to which the workspace writes.
+    Email(Vec<String>),
+}
+
 /// Somebody who is told how a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notify {
-    /// Name of the variable of the process environment that holds the webhook's address, which is a secret.
-    pub variable: String,
+    /// Who.
+    pub whom: Listener,
     /// `when`: on which occasions.
     pub when: BTreeSet<Occasion>,
     /// Where it stands in `jobs.yaml`.

@@ -492,7 +492,7 @@ fn job() -> Value {
 /// Who is told how runs ended: one, or a list.
 fn notify() -> Value {
     let word = || json!({"enum": notify::OCCASIONS.map(|(word, _)| word)});
-    let one = object(
+    let mut one = object(
         &notify::KEYS,
         vec![
             (
@@ -503,6 +503,13 @@ fn notify() -> Value {
                 ),
             ),
             (
+                "email",
+                described(
+                    json!({"anyOf": [text("An address."), list(text("An address."), "")]}),
+                    "Instead of `webhook`: e-mail addresses, to which the workspace writes.",
+                ),
+            ),
+            (
                 "when",
                 described(
                     json!({"anyOf": [word(), list(word(), "")]}),
@@ -510,8 +517,9 @@ fn notify() -> Value {
                 ),
             ),
         ],
-        &["webhook"],
+        &[],
     );
+    one["oneOf"] = json!([{"required": ["webhook"]}, {"required": ["email"]}]);
     json!({"anyOf": [one.clone(), list(one, "")]})
 }
 

@@ -31,7 +31,7 @@ environments:
     protected: {branch: main}
     job_folder: /Shared/jobs
     schedules: paused
-    notify: [{webhook: "${SLACK}", when: [failure, recovered]}, {webhook: "${OTHER}", when: always}]
+    notify: [{webhook: "${SLACK}", when: [failure, recovered]}, {webhook: "${OTHER}", when: always}, {email: [a@example.com], when: failure}]
   dev: {profile: DEV, catalog: dev, schema: shop, protected: true}
 connections:
   shop:
