@@ -256,8 +256,8 @@ pub(super) fn new_run_id() -> RunId {
 /// The first interrupt cancels the run, the second leaves at once.
 async fn cancel_on_interrupts(cancel: CancellationToken) {
     termination().await;
-    cancel.cancel();
-    termination().await;
+    // Who listens for the second does so before the first has any effect.
+    let _ = futures::future::join(termination(), async { cancel.cancel() }).await;
     leave();
 }
 
