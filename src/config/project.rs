@@ -575,6 +575,8 @@ pub struct Dashboard {
     pub permissions: BTreeMap<Principal, Option<String>>,
     /// `schedules`: when the workspace refreshes it and sends it to whom, by their names.
     pub schedules: IndexMap<String, DashboardSchedule>,
+    /// `timeout`: how long it may take to publish it, and to ask what it shows; none: as long as it takes.
+    pub timeout: Option<Duration>,
     /// Where the dashboard stands in `jobs.yaml`.
     pub span: Span,
 }

@@ -442,6 +442,7 @@ fn dashboard() -> Value {
                     "When the workspace refreshes the dashboard and sends it to whom, by names of your choice.",
                 ),
             ),
+            ("timeout", described(duration(), "How long a run may take to publish it, and to ask what it shows.")),
         ],
         &["file", "folder"],
     )

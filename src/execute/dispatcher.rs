@@ -304,7 +304,7 @@ async fn within_time(carry_out: CarryOut, action: Action, context: &step::Contex
     let failure = Failure {
         message: format!("it took longer than its `timeout` of {}, and was cancelled", in_words(limit)),
         help: Some(
-            "Allow it a longer `timeout` under `models`, or see in the query history what takes so long.".to_owned(),
+            "Allow it a longer `timeout` in jobs.yaml, or see in the query history what takes so long.".to_owned(),
         ),
         ..Failure::default()
     };

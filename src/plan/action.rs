@@ -206,6 +206,8 @@ pub struct PublishDashboard {
     pub title: String,
     /// Its folder in the workspace.
     pub folder: String,
+    /// How long it may take; none: as long as it takes.
+    pub timeout: Option<Duration>,
     /// Its content: the text of a `.lvdash.json` file.
     pub content: String,
     /// Its content as the workspace will show it, with the catalog and schema of its datasets.
@@ -286,6 +288,8 @@ pub struct Refusal {
 pub struct QueryDashboard {
     /// Its name in the project.
     pub dashboard: DashboardName,
+    /// How long they may take; none: as long as they take.
+    pub timeout: Option<Duration>,
     /// The widgets' queries as statements.
     pub statements: Vec<WidgetStatement>,
     /// Whether it shows what the table of runs tells, and so this run too.
@@ -308,6 +312,8 @@ impl Action {
     pub fn timeout(&self) -> Option<Duration> {
         match self {
             Self::Build(model) | Self::Backfill(model) => model.timeout,
+            Self::Publish(dashboard) => dashboard.timeout,
+            Self::Query(dashboard) => dashboard.timeout,
             _ => None,
         }
     }

@@ -90,7 +90,7 @@ models:
 lints: {cross-join: error, K402: off}
 unit_tests: [tests]
 dashboards:
-  retention: {file: dashboards/retention.lvdash.json, title: Retention, folder: /Shared, publish: {embed_credentials: false}, permissions: {finance: CAN_READ, "a@example.com": can manage, "user:b": NONE}, schedules: {weekly: {cron: 0 8 * * 1, timezone: Europe/Berlin, paused: true, subscribers: [a@example.com, Board]}}}
+  retention: {file: dashboards/retention.lvdash.json, title: Retention, folder: /Shared, timeout: 10m, publish: {embed_credentials: false}, permissions: {finance: CAN_READ, "a@example.com": can manage, "user:b": NONE}, schedules: {weekly: {cron: 0 8 * * 1, timezone: Europe/Berlin, paused: true, subscribers: [a@example.com, Board]}}}
 jobs:
   nightly:
     schedule:
