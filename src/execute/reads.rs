@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use futures::{StreamExt as _, stream};
+use futures::future::join_all;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -45,19 +45,20 @@ const NEWEST: usize = 20;
 
 /// Returns which version each step has made of its table: the one whose commit says that the step's statement made it.
 pub(super) async fn versions(connected: &Connected, wrote: &[(StepId, Wrote)], at_once: usize) -> Vec<EventKind> {
-    let asked = stream::iter(wrote.chunks(TABLES_AT_ONCE))
-        .map(|some| async move { some_versions(connected, some).await.map_err(|error| error.to_string()) })
-        .buffered(at_once.max(1))
-        .collect::<Vec<_>>();
-    let Ok(answers) = timeout(PATIENCE, asked).await else { return Vec::new() };
-    let mut told = Vec::new();
-    for answer in answers {
-        match answer {
-            Ok(events) => told.extend(events),
-            Err(error) => tracing::debug!("the versions that were written are not known: {error}"),
+    let chunks: Vec<&[(StepId, Wrote)]> = wrote.chunks(TABLES_AT_ONCE).collect();
+    let asked = async {
+        let mut told = Vec::new();
+        for some in chunks.chunks(at_once.max(1)) {
+            for answer in join_all(some.iter().map(|wrote| some_versions(connected, wrote))).await {
+                match answer {
+                    Ok(events) => told.extend(events),
+                    Err(error) => tracing::debug!("the versions that were written are not known: {error}"),
+                }
+            }
         }
-    }
-    told
+        told
+    };
+    timeout(PATIENCE, asked).await.unwrap_or_default()
 }
 
 async fn some_versions(connected: &Connected, wrote: &[(StepId, Wrote)]) -> Result<Vec<EventKind>, Error> {
