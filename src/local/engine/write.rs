@@ -33,6 +33,11 @@ pub(super) async fn made_by<T>(statement: Option<String>, work: impl Future<Outp
     MADE_BY.scope(statement, work).await
 }
 
+/// Tells whether the service carries the statement of this task out, under an id.
+pub(super) fn is_known_by_id() -> bool {
+    MADE_BY.try_with(Option::is_some).unwrap_or(false)
+}
+
 /// What a commit says besides what it does: the statement that makes it, and these particulars.
 pub(super) fn saying(told: impl IntoIterator<Item = (String, serde_json::Value)>) -> CommitProperties {
     let statement = MADE_BY.try_with(Option::clone).ok().flatten().map(|id| (STATEMENT.to_owned(), id.into()));

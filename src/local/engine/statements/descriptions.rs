@@ -18,7 +18,7 @@ use crate::local::engine::delta::{self, CLUSTERING};
 use crate::local::engine::error::SqlError;
 use crate::local::engine::plan::{self, Scope};
 use crate::local::engine::write::{OPERATION, STATEMENT};
-use crate::local::engine::{Engine, types};
+use crate::local::engine::{Engine, types, write};
 
 fn column(name: &str, data_type: &str) -> Column {
     types::column(name, &DataType::parse(data_type).unwrap_or(DataType::String))
@@ -365,7 +365,7 @@ pub(super) async fn explain(engine: &Engine, scope: &Scope, query: &Part, extend
     Ok(answer("EXPLAIN", &texts(&["plan"]), vec![vec![Some(text)]]))
 }
 
-/// The columns of a table's history. The maps of operations come as texts.
+/// The columns of a table's history: those that Delta has everywhere, and last the one that the service adds.
 const HISTORY: [(&str, &str); 16] = [
     ("version", "BIGINT"),
     ("timestamp", "TIMESTAMP"),
@@ -393,8 +393,10 @@ pub(super) async fn history(
     limit: Option<usize>,
 ) -> Result<Output, SqlError> {
     let name = table_only(engine, scope, written, "DESCRIBE HISTORY")?;
-    let rows = history_rows(engine, &name).await?.into_iter().take(limit.unwrap_or(usize::MAX)).collect();
-    Ok(answer("DESCRIBE", &HISTORY, rows))
+    let mut rows: Vec<_> = history_rows(engine, &name).await?.into_iter().take(limit.unwrap_or(usize::MAX)).collect();
+    let columns = if write::is_known_by_id() { HISTORY.as_slice() } else { &HISTORY[..HISTORY.len() - 1] };
+    rows.iter_mut().for_each(|row| row.truncate(columns.len()));
+    Ok(answer("DESCRIBE", columns, rows))
 }
 
 /// The history of a table, as a query reads it that has `DESCRIBE HISTORY` for a subquery.
