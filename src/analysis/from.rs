@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Join, JoinConstraint, JoinOperator,
-    LateralView, ObjectName, ObjectNamePart, Spanned, TableAlias, TableFactor, TableWithJoins,
+    LateralView, ObjectName, ObjectNamePart, Spanned, TableAlias, TableFactor, TableVersion, TableWithJoins, Value,
 };
 
 use super::expr::integer;
@@ -158,6 +158,10 @@ impl Resolver<'_> {
     /// Adds one entry of FROM.
     fn factor(&mut self, factor: &TableFactor, from: &mut From<'_>) {
         let (source, alias) = match factor {
+            // Its columns are those of `DESCRIBE HISTORY`, which grow with the service.
+            TableFactor::Table { alias, version: Some(version), .. } if is_history(version) => {
+                (Source::named("history", Output::unknown()), alias)
+            }
             TableFactor::Table { name, alias, args: None, .. } => {
                 let (names, output) = self.table(name);
                 let label = names.last().cloned().unwrap_or_default();
@@ -487,4 +491,10 @@ fn generated(name: &str, types: &[Option<DataType>], args: &[Option<&Expr>]) -> 
         _ => return None,
     }
     Some(Output { columns, ..Output::default() })
+}
+
+/// Tells whether the history of a table is read, and not its rows.
+fn is_history(version: &TableVersion) -> bool {
+    let TableVersion::TimestampAsOf(Expr::Value(at)) = version else { return false };
+    matches!(&at.value, Value::SingleQuotedString(text) if text == dialect::HISTORY)
 }

@@ -12,7 +12,9 @@ use super::output::Output;
 use crate::config::{self, Project, Remote, Workspace};
 #[cfg(feature = "local")]
 use crate::config::{ColumnWish, Connection};
-use crate::databricks::{Explicit, Login, LoginError, Progress, Statement, Surroundings, system_programs};
+use crate::databricks::{
+    Explicit, Login, LoginError, Progress, Statement, StatementResult, Surroundings, system_programs,
+};
 use crate::diag::sentence;
 use crate::execute::Connected;
 use crate::http::{Clock, Options, Pace, RetryPolicy, base_address};
@@ -189,11 +191,15 @@ impl Environment {
 
     /// Asks the warehouse something short, whatever else is interrupted, and returns the rows.
     pub(super) async fn rows(&self, sql: String) -> Result<Vec<Vec<Option<String>>>, databricks::Error> {
+        self.ask(sql).await.map(|result| result.rows)
+    }
+
+    /// Asks a query and returns its answer.
+    pub(super) async fn ask(&self, sql: String) -> Result<StatementResult, databricks::Error> {
         let Connected { databricks, warehouse, .. } = &self.connected;
         let statement = Statement { read_only: true, ..Statement::new(sql, warehouse.clone()) };
         let never = CancellationToken::new();
-        let result = databricks.statements().execute(&statement, &never, &mut |_: Progress| {}).await?;
-        Ok(result.rows)
+        databricks.statements().execute(&statement, &never, &mut |_: Progress| {}).await
     }
 
     /// Returns the client of Fivetran, if there are credentials for it.

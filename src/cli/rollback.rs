@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use futures::StreamExt as _;
+
 use super::author::author;
 use super::connect::{Environment, kiln_dir};
 use super::error::Error;
@@ -13,8 +15,10 @@ use super::runs::{run_id, table};
 use super::sync_and_refresh::place_of;
 use super::{ProjectArgs, Status, guard};
 use crate::config::Project;
+use crate::databricks::{self, Column};
+use crate::diag::sentence;
 use crate::event::{Author, Event, EventKind, Outcome, RunResult};
-use crate::ids::{RunId, StepId, TableName, string_literal};
+use crate::ids::{RunId, StepId, TableName, quote_identifier, string_literal};
 use crate::manifest::Manifest;
 use crate::plan::{self, Restore};
 
@@ -48,6 +52,7 @@ pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     if !args.and_later {
         refuse_if_changed_since(&environment, &manifest, &undone, &tables).await?;
     }
+    refuse_what_is_gone(&environment, &tables).await?;
     for restore in &tables {
         output.status(&format!("{} goes back to version {}", restore.table, restore.to));
     }
@@ -178,6 +183,48 @@ async fn refuse_if_changed_since(
     let Some([Some(later), Some(name)]) = later.rows.first().map(Vec::as_slice) else { return Ok(()) };
     Err(Error::usage(format!("run {later} has changed {name} since"))
         .with_help(format!("Undo what came after it too: `kiln rollback {run} --and-later`.")))
+}
+
+/// Versions that are looked at side by side.
+const LOOKS: usize = 8;
+
+/// Refuses where a version can be read no more, before the first table changes: of tables that read each other, some of before
+/// and some of after would be worse than what is there.
+async fn refuse_what_is_gone(environment: &Environment, tables: &[Restore]) -> Result<(), Error> {
+    let looks = tables.iter().map(|restore| async move { (restore, look(environment, restore).await) });
+    let looked: Vec<_> = futures::stream::iter(looks).buffered(LOOKS).collect().await;
+    let mut gone = Vec::new();
+    for (Restore { table, to }, found) in looked {
+        match found {
+            Ok(()) => {}
+            Err(databricks::Error::Statement(error)) => gone.push(format!("{table} to version {to}: {error}")),
+            Err(error) => {
+                let text = format!("whether version {to} of {table} is still there is unknown: {error}");
+                return Err(Error::refused(text).with_help(sentence(&error.help())));
+            }
+        }
+    }
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let (few, all) = (gone.len(), tables.len());
+    Err(Error::usage(format!("{few} of {all} tables cannot be put back, so none was: {}", gone.join("; "))).with_help(
+        "VACUUM deletes the files of old versions, by default after 7 days (`delta.deletedFileRetentionDuration`). \
+         `kiln sync-and-refresh --force` builds tables anew from what the sources say now.",
+    ))
+}
+
+/// Reads something of each file of a table's version. The first statement shows whether the table's log knows the version, and
+/// what columns it had; data files that were deleted are missed only by who reads them, for which the narrowest column suffices.
+async fn look(environment: &Environment, restore: &Restore) -> Result<(), databricks::Error> {
+    const NARROWEST_FIRST: &str = "BOOLEAN BYTE SHORT INT DATE FLOAT LONG DOUBLE TIMESTAMP DECIMAL STRING BINARY";
+    let from = format!("FROM {} VERSION AS OF {}", restore.table.to_sql(), restore.to);
+    let columns = environment.ask(format!("SELECT * {from} LIMIT 0")).await?.columns;
+    let width = |column: &Column| NARROWEST_FIRST.split(' ').position(|name| column.type_name == name);
+    let narrowest = columns.iter().filter_map(|column| Some((width(column)?, column))).min_by_key(|(width, _)| *width);
+    let Some((_, column)) = narrowest else { return Ok(()) };
+    // No statistics answer for a hash.
+    environment.ask(format!("SELECT max(hash({})) {from}", quote_identifier(&column.name))).await.map(drop)
 }
 
 /// Reads a name of the history.

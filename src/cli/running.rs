@@ -13,7 +13,7 @@ use super::journal::Journal;
 use super::notify::{self, Listeners};
 use super::output::{Format, Output};
 use super::telemetry::Telemetry;
-use crate::config::Project;
+use crate::config::{MOST_STATEMENTS, Project};
 use crate::databricks::{self, Progress, Statement};
 use crate::diag::sentence;
 use crate::event::{Author, Event, EventKind, Insistence, RunResult, standing};
@@ -32,13 +32,16 @@ use crate::report::{Report, github};
 /// Options of the commands that carry a plan out.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct RunArgs {
-    /// How many statements may run on the warehouse at once
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
-    concurrency: u16,
+    /// How many statements may run on the warehouse at once [default: `concurrency` of the environment, or 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_STATEMENTS)))]
+    concurrency: Option<u16>,
     /// End with the first failure: cancel what runs, begin nothing more [default: go on with what does not depend on it]
     #[arg(long)]
     fail_fast: bool,
 }
+
+/// Statements at once, where neither the command line nor the environment says how many.
+const CONCURRENCY: u16 = 8;
 
 /// Events that may wait for slow reports before the run itself is held up.
 const EVENT_BACKLOG: usize = 1024;
@@ -73,7 +76,7 @@ pub(super) async fn carry_out(
     let interrupts = tokio::spawn(cancel_on_interrupts(cancel.clone()));
     let (events, received) = mpsc::channel(EVENT_BACKLOG);
     let history = TableName::new(&plan.catalog, &plan.schema, HISTORY_TABLE);
-    let concurrency = usize::from(args.concurrency);
+    let concurrency = usize::from(args.concurrency.or(project.environment.concurrency).unwrap_or(CONCURRENCY));
     let settings = execute::Settings {
         run,
         by,
@@ -94,6 +97,7 @@ pub(super) async fn carry_out(
     // Some of its rows may be there, whether or not its journal came to say so.
     if !earlier.is_empty() {
         reports.history.begun_before();
+        reports.history.sent_before(&earlier);
     }
     for event in &standing(&earlier) {
         reports.show(event);
@@ -115,7 +119,7 @@ pub(super) async fn carry_out(
     // What has failed leaves nothing then to go on from.
     let can_go_on = can_go_on && !(all_or_nothing && has_failed(result));
     reports.finish(result, can_go_on, page, output);
-    listeners.tell(&reports.notice, &reports.answer, recovered, output).await;
+    listeners.tell(&reports.notice, &reports.answer, recovered, (environment, project), output).await;
     reports.telemetry.finish(output).await;
     result
 }
@@ -297,8 +301,8 @@ pub(super) fn new_run_id() -> RunId {
 /// The first interrupt cancels the run, the second leaves at once.
 async fn cancel_on_interrupts(cancel: CancellationToken) {
     termination().await;
-    cancel.cancel();
-    termination().await;
+    // Who listens for the second does so before the first has any effect.
+    let _ = futures::future::join(termination(), async { cancel.cancel() }).await;
     leave();
 }
 

@@ -214,12 +214,16 @@ fn newest(manifest: &Manifest, limit: u16) -> String {
     )
 }
 
-/// The columns that a history lacks which an older version of kiln made, until its next run.
-const FIGURES: &str = "waited_milliseconds, rows_written, bytes_read,";
+/// The columns that a history lacks which an older version of kiln made, until its next run: the newest first.
+const FIGURES: [&str; 2] = [
+    "queued_milliseconds, bytes_written, attempt, version_after, versions_read,",
+    "waited_milliseconds, rows_written, bytes_read,",
+];
 
 fn steps_of(manifest: &Manifest, run: &RunId) -> String {
+    let [newer, older] = FIGURES;
     format!(
-        "SELECT step, outcome, milliseconds, {FIGURES}\n  \
+        "SELECT step, outcome, milliseconds, {older} {newer}\n  \
          date_format(ended_at, 'yyyy-MM-dd HH:mm:ss') AS ended, table_name, version_before, statement_id, summary\n\
          FROM {} WHERE project = {} AND run = {} ORDER BY ended_at, step",
         table(manifest).to_sql(),
@@ -245,8 +249,11 @@ impl Environment {
                 rows: result.rows,
                 truncated: result.truncated,
             }),
-            Err(databricks::Error::Statement(error)) if error.is_missing_column() && sql.contains(FIGURES) => {
-                Box::pin(self.history(manifest, &sql.replace(FIGURES, ""))).await
+            Err(databricks::Error::Statement(error))
+                if error.is_missing_column() && FIGURES.iter().any(|figures| sql.contains(figures)) =>
+            {
+                let without = FIGURES.iter().find(|figures| sql.contains(*figures)).map_or("", |figures| *figures);
+                Box::pin(self.history(manifest, &sql.replace(without, ""))).await
             }
             Err(databricks::Error::Statement(error)) if error.is_missing_table() || error.is_missing_schema() => {
                 Ok(QueryResult::default())

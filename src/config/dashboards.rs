@@ -15,7 +15,7 @@ use crate::diag::{Diagnostic, Spanned, did_you_mean};
 use crate::ids::{ConnectionName, DashboardName, JobName, ModelName};
 
 /// Keys of a dashboard.
-pub(super) const KEYS: [&str; 6] = ["file", "title", "folder", "publish", "permissions", "schedules"];
+pub(super) const KEYS: [&str; 7] = ["file", "title", "folder", "publish", "permissions", "schedules", "timeout"];
 /// Keys of `publish`.
 pub(super) const PUBLISH_KEYS: [&str; 1] = ["embed_credentials"];
 /// Keys of a job.
@@ -54,9 +54,10 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Path, node: &Node) -> IndexMap<Da
         }
         let permissions = fields.get("permissions").map(|node| permissions::read(walk, node)).unwrap_or_default();
         let schedules = fields.get("schedules").map(|node| dashboard_schedules::read(walk, node)).unwrap_or_default();
+        let timeout = fields.get("timeout").and_then(|node| syncs::duration(walk, node, "`timeout`"));
         let (Some(file), Some(title), Some(folder)) = (file, title, folder) else { continue };
         let span = walk.span(&key.range);
-        let dashboard = Dashboard { file, title, folder, embed_credentials, permissions, schedules, span };
+        let dashboard = Dashboard { file, title, folder, embed_credentials, permissions, schedules, timeout, span };
         dashboards.insert(DashboardName::new(&key.text), dashboard);
     }
     dashboards

@@ -6,17 +6,20 @@ use url::Url;
 use super::dashboards::workspace_folder;
 use super::walk::{Fields, Walk, is_identifier};
 use super::yaml::{self, Key, Node};
-use super::{Environment, Home, Protection, Remote, Schedules, Workspace, interpolate, labels, notify, secrets};
+use super::{
+    Environment, Home, MOST_STATEMENTS, Protection, Remote, Schedules, Workspace, interpolate, labels, notify, secrets,
+};
 use crate::diag::{Diagnostic, Spanned, did_you_mean};
 
 /// Keys of an environment.
-pub(super) const KEYS: [&str; 17] = [
+pub(super) const KEYS: [&str; 18] = [
     "workspace",
     "host",
     "profile",
     "auth_type",
     "client_id",
     "warehouse",
+    "concurrency",
     "catalog",
     "schema",
     "fivetran",
@@ -155,6 +158,7 @@ fn read_one(walk: &mut Walk<'_>, name: &str, node: &Node) -> Option<Environment>
         let value = walk.text(node, "`warehouse`")?;
         Some(Spanned { value, span: walk.span(&node.range) })
     });
+    let concurrency = fields.get("concurrency").and_then(|node| concurrency(walk, node));
     let catalog = walk.require(&fields, "catalog").and_then(|node| container(walk, node, "catalog"));
     let schema = walk.require(&fields, "schema").and_then(|node| container(walk, node, "schema"));
     let fivetran = fields.get("fivetran").and_then(|node| address(walk, node, "`fivetran`"));
@@ -182,6 +186,7 @@ fn read_one(walk: &mut Walk<'_>, name: &str, node: &Node) -> Option<Environment>
         name: name.to_owned(),
         workspace: workspace?,
         warehouse,
+        concurrency,
         catalog: catalog?,
         schema: schema?,
         fivetran,
@@ -193,6 +198,17 @@ fn read_one(walk: &mut Walk<'_>, name: &str, node: &Node) -> Option<Environment>
         notify,
         span,
     })
+}
+
+/// Reads how many statements may run at once.
+fn concurrency(walk: &mut Walk<'_>, node: &Node) -> Option<u16> {
+    let range = format!("from 1 to {MOST_STATEMENTS}");
+    let number: u16 = walk.integer(node, "`concurrency`", &range)?;
+    if (1..=MOST_STATEMENTS).contains(&number) {
+        return Some(number);
+    }
+    walk.error("bad-value", &node.range, format!("`concurrency` is {number}, and can be {range}"));
+    None
 }
 
 /// Where the SQL files of scheduled jobs lie, if nothing else is said.

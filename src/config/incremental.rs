@@ -9,17 +9,15 @@ use super::yaml::Node;
 use crate::diag::{Diagnostic, did_you_mean};
 
 /// The keys that go with `materialized: incremental`.
-pub(super) const KEYS: [&str; 6] =
-    ["strategy", "unique_key", "soft_delete", "time_column", "lookback", "on_schema_change"];
+pub(super) const KEYS: [&str; 7] =
+    ["strategy", "unique_key", "soft_delete", "time_column", "lookback", "partition_by", "on_schema_change"];
 
 pub(super) const STRATEGIES: [&str; 3] = ["append", "merge", "insert_overwrite"];
 
 /// Reads them. `node` is where `incremental` stands.
 pub(super) fn read(walk: &mut Walk<'_>, fields: &Fields<'_>, node: &Node) -> Option<Incremental> {
-    let unique_key: Option<Vec<String>> = fields.get("unique_key").and_then(|node| {
-        let columns = walk.texts(node, "`unique_key`")?;
-        Some(columns.into_iter().map(|(column, _)| column).collect())
-    });
+    let unique_key = columns(walk, fields, "unique_key");
+    let partition_by = columns(walk, fields, "partition_by");
     let soft_delete = fields.get("soft_delete").and_then(|node| walk.text(node, "`soft_delete`"));
     let time_column = fields.get("time_column").and_then(|node| walk.text(node, "`time_column`"));
     let lookback = fields.get("lookback").and_then(|node| duration(walk, node, "`lookback`"));
@@ -30,7 +28,7 @@ pub(super) fn read(walk: &mut Walk<'_>, fields: &Fields<'_>, node: &Node) -> Opt
     let strategy = match fields.get("strategy") {
         Some(node) => strategy(walk, node)?,
         None if unique_key.is_some() => "merge",
-        None if time_column.is_some() => "insert_overwrite",
+        None if time_column.is_some() || partition_by.is_some() => "insert_overwrite",
         None => {
             let diagnostic = Diagnostic::error(
                 "missing-key",
@@ -38,7 +36,8 @@ pub(super) fn read(walk: &mut Walk<'_>, fields: &Fields<'_>, node: &Node) -> Opt
             )
             .help(
                 "Write `unique_key: [column]` to merge rows by their key, `time_column: column` to replace the newest \
-                     days, or `strategy: append` if rows only ever come.",
+                     days, `partition_by: [column]` to replace whole partitions, or `strategy: append` if rows only ever \
+                     come.",
             );
             walk.report(diagnostic, &node.range);
             return None;
@@ -49,20 +48,49 @@ pub(super) fn read(walk: &mut Walk<'_>, fields: &Fields<'_>, node: &Node) -> Opt
             let Some(unique_key) = unique_key.filter(|columns| !columns.is_empty()) else {
                 return needs(walk, node, strategy, "unique_key");
             };
-            refuse(walk, fields, strategy, &["time_column", "lookback"]);
+            refuse(walk, fields, strategy, &["time_column", "lookback", "partition_by"]);
             Strategy::Merge { unique_key, soft_delete }
         }
         "insert_overwrite" => {
-            let Some(time_column) = time_column else { return needs(walk, node, strategy, "time_column") };
             refuse(walk, fields, strategy, &["unique_key", "soft_delete"]);
-            Strategy::InsertOverwrite { time_column, lookback: lookback.unwrap_or(Duration::ZERO) }
+            match (time_column, partition_by.filter(|columns| !columns.is_empty())) {
+                (Some(time_column), None) => {
+                    Strategy::InsertOverwrite { time_column, lookback: lookback.unwrap_or(Duration::ZERO) }
+                }
+                (None, Some(partition_by)) => {
+                    if let Some(node) = fields.get("lookback") {
+                        let message =
+                            "`lookback` goes with `time_column`: by `partition_by`, the query says what is new";
+                        walk.error("bad-value", &node.range, message);
+                    }
+                    Strategy::OverwritePartitions { partition_by }
+                }
+                (Some(_), Some(_)) => {
+                    let diagnostic = Diagnostic::error(
+                        "bad-value",
+                        "`time_column` and `partition_by` both say what is replaced",
+                    )
+                    .help(
+                        "Keep `time_column` to replace all rows of the newest time, or `partition_by` to replace the \
+                             partitions that new rows are in.",
+                    );
+                    walk.report(diagnostic, fields.get("partition_by").map_or(&node.range, |node| &node.range));
+                    return None;
+                }
+                (None, None) => return needs(walk, node, strategy, "time_column` or `partition_by"),
+            }
         }
         _ => {
-            refuse(walk, fields, strategy, &["unique_key", "soft_delete", "time_column", "lookback"]);
+            refuse(walk, fields, strategy, &["unique_key", "soft_delete", "time_column", "lookback", "partition_by"]);
             Strategy::Append
         }
     };
     Some(Incremental { strategy, on_schema_change })
+}
+
+fn columns(walk: &mut Walk<'_>, fields: &Fields<'_>, key: &str) -> Option<Vec<String>> {
+    let columns = walk.texts(fields.get(key)?, &format!("`{key}`"))?;
+    Some(columns.into_iter().map(|(column, _)| column).collect())
 }
 
 fn strategy(walk: &mut Walk<'_>, node: &Node) -> Option<&'static str> {

@@ -39,9 +39,9 @@ pub use load::{LoadOptions, load};
 pub use lock::{LOCK_FILE, LockedSources, is_landed_as, lands_as, lock_text};
 pub use project::{
     Cell, CellValue, Connection, Constraints, Dashboard, DashboardSchedule, DataTest, DataTestRule, Environment,
-    ForeignKey, Given, Home, Incremental, Job, JobStep, LocalFile, LocalSource, Materialization, Model, ModelColumn,
-    Notify, Occasion, Project, Protection, Remote, Schedule, Schedules, SchemaChange, Source, SourceTable, Strategy,
-    SyncIntent, SyncStep, SyncWishes, UnitTest, WhenRunning, Workspace,
+    ForeignKey, Given, Home, Incremental, Job, JobStep, Listener, LocalFile, LocalSource, MOST_STATEMENTS,
+    Materialization, Model, ModelColumn, Notify, Occasion, Project, Protection, Remote, Schedule, Schedules,
+    SchemaChange, Source, SourceTable, Strategy, SyncIntent, SyncStep, SyncWishes, UnitTest, WhenRunning, Workspace,
 };
 pub use schema::schema;
 pub use select::Selection;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::schedule::addresses;
 use super::walk::{Walk, is_identifier};
 use super::yaml::{Node, Value};
-use super::{Notify, Occasion};
+use super::{Listener, Notify, Occasion};
 use crate::diag::Diagnostic;
 
 /// Keys of `notify`.
-pub(super) const KEYS: [&str; 2] = ["webhook", "when"];
+pub(super) const KEYS: [&str; 3] = ["webhook", "email", "when"];
 
 /// Words of `when`.
 pub(super) const OCCASIONS: [(&str, Occasion); 4] = [
@@ -31,7 +32,27 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node) -> Vec<Notify> {
 
 fn one(walk: &mut Walk<'_>, node: &Node) -> Option<Notify> {
     let fields = walk.fields(node, "`notify`", &KEYS)?;
-    let variable = walk.require(&fields, "webhook").and_then(|node| variable(walk, node));
+    let whom = match (fields.get("webhook"), fields.get("email")) {
+        (Some(webhook), None) => variable(walk, webhook).map(Listener::Webhook),
+        (None, Some(email)) => {
+            let addresses = addresses(walk, Some(email), "`email`");
+            (!addresses.is_empty()).then_some(Listener::Email(addresses))
+        }
+        (Some(_), Some(email)) => {
+            walk.error(
+                "bad-value",
+                &email.range,
+                "`webhook` and `email` are two who are told: write an entry for each",
+            );
+            None
+        }
+        (None, None) => {
+            let diagnostic = Diagnostic::error("missing-key", "`notify` needs `webhook` or `email`")
+                .help("Write `webhook: \"${NAME}\"` for a chat, or `email: [board@example.com]` to be written to by the workspace.");
+            walk.report(diagnostic, &node.range);
+            None
+        }
+    };
     let when = match fields.get("when") {
         None => BTreeSet::from(USUAL),
         Some(node) => {
@@ -51,7 +72,7 @@ fn one(walk: &mut Walk<'_>, node: &Node) -> Option<Notify> {
             when
         }
     };
-    Some(Notify { variable: variable?, when, span: walk.span(&node.range) })
+    Some(Notify { whom: whom?, when, span: walk.span(&node.range) })
 }
 
 /// Reads the name of the variable that holds a webhook's address: whoever knows the address can write to the channel.

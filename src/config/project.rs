@@ -55,6 +55,8 @@ pub struct Environment {
     pub workspace: Workspace,
     /// Warehouse by name, id or HTTP path; none means the only one, or the caller's default.
     pub warehouse: Option<Spanned<String>>,
+    /// How many statements of a run may be on the warehouse at once; none: nobody said.
+    pub concurrency: Option<u16>,
     /// Catalog of models, and of sources without one of their own.
     pub catalog: String,
     /// Schema of models.
@@ -77,6 +79,9 @@ pub struct Environment {
     pub span: Span,
 }
 
+/// The most statements that a run may have on the warehouse at once.
+pub const MOST_STATEMENTS: u16 = 256;
+
 /// Where an environment has its models.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
@@ -92,11 +97,20 @@ pub struct Home {
     pub schema_varies: bool,
 }
 
+/// By what somebody is told.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Listener {
+    /// A webhook: the name of the variable of the process environment that holds its address, which is a secret.
+    Webhook(String),
+    /// E-mail addresses, to which the workspace writes.
+    Email(Vec<String>),
+}
+
 /// Somebody who is told how a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notify {
-    /// Name of the variable of the process environment that holds the webhook's address, which is a secret.
-    pub variable: String,
+    /// Who.
+    pub whom: Listener,
     /// `when`: on which occasions.
     pub when: BTreeSet<Occasion>,
     /// Where it stands in `jobs.yaml`.
@@ -528,6 +542,11 @@ pub enum Strategy {
         /// How late rows may be.
         lookback: Duration,
     },
+    /// They replace the partitions that they touch: all rows that are equal to one of them in these columns.
+    OverwritePartitions {
+        /// The columns that tell partitions apart.
+        partition_by: Vec<String>,
+    },
 }
 
 /// What is done when an incremental model's query returns other columns than its table has.
@@ -535,7 +554,7 @@ pub enum Strategy {
 pub enum SchemaChange {
     /// The build fails.
     Fail,
-    /// New columns are added, NULL in the rows that are there. Fails if columns are missing.
+    /// New columns are added, NULL in the rows that are there. Fails if columns are missing, or are of another type.
     Append,
     /// The table is built as a whole.
     Rebuild,
@@ -556,6 +575,8 @@ pub struct Dashboard {
     pub permissions: BTreeMap<Principal, Option<String>>,
     /// `schedules`: when the workspace refreshes it and sends it to whom, by their names.
     pub schedules: IndexMap<String, DashboardSchedule>,
+    /// `timeout`: how long it may take to publish it, and to ask what it shows; none: as long as it takes.
+    pub timeout: Option<Duration>,
     /// Where the dashboard stands in `jobs.yaml`.
     pub span: Span,
 }

@@ -86,7 +86,8 @@ pub(super) fn timezone(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<Strin
     None
 }
 
-fn addresses(walk: &mut Walk<'_>, node: Option<&Node>, what: &str) -> Vec<String> {
+/// Reads e-mail addresses.
+pub(super) fn addresses(walk: &mut Walk<'_>, node: Option<&Node>, what: &str) -> Vec<String> {
     let Some(node) = node else { return Vec::new() };
     let mut addresses = Vec::new();
     for (text, range) in walk.texts(node, what).unwrap_or_default() {

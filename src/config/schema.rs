@@ -88,6 +88,12 @@ fn environment() -> Value {
             ),
             ("client_id", text("Application id of a service principal.")),
             ("warehouse", text("SQL warehouse by name, id or HTTP path.")),
+            (
+                "concurrency",
+                whole_number(
+                    "How many statements of a run may be on the warehouse at once; 8 if nothing is said, and `--concurrency` wins.",
+                ),
+            ),
             ("catalog", text("Catalog of models, and of sources without one of their own.")),
             ("schema", text("Schema of models.")),
             ("fivetran", text("Base address of Fivetran's API, if it is not the usual one.")),
@@ -299,7 +305,13 @@ fn model() -> Value {
             ("unique_key", columns("Of `merge`: the columns of the key.")),
             ("soft_delete", text("Of `merge`: a column that is true in rows that are to be taken out.")),
             ("time_column", text("Of `insert_overwrite`: the column that says when a row happened.")),
-            ("lookback", described(duration(), "Of `insert_overwrite`: how late rows may be.")),
+            ("lookback", described(duration(), "Of `insert_overwrite` by time: how late rows may be.")),
+            (
+                "partition_by",
+                columns(
+                    "Of `insert_overwrite`, instead of `time_column`: new rows replace all that are equal in these columns.",
+                ),
+            ),
             (
                 "on_schema_change",
                 described(
@@ -430,6 +442,7 @@ fn dashboard() -> Value {
                     "When the workspace refreshes the dashboard and sends it to whom, by names of your choice.",
                 ),
             ),
+            ("timeout", described(duration(), "How long a run may take to publish it, and to ask what it shows.")),
         ],
         &["file", "folder"],
     )
@@ -484,7 +497,7 @@ fn job() -> Value {
 /// Who is told how runs ended: one, or a list.
 fn notify() -> Value {
     let word = || json!({"enum": notify::OCCASIONS.map(|(word, _)| word)});
-    let one = object(
+    let mut one = object(
         &notify::KEYS,
         vec![
             (
@@ -495,6 +508,13 @@ fn notify() -> Value {
                 ),
             ),
             (
+                "email",
+                described(
+                    json!({"anyOf": [text("An address."), list(text("An address."), "")]}),
+                    "Instead of `webhook`: e-mail addresses, to which the workspace writes.",
+                ),
+            ),
+            (
                 "when",
                 described(
                     json!({"anyOf": [word(), list(word(), "")]}),
@@ -502,8 +522,9 @@ fn notify() -> Value {
                 ),
             ),
         ],
-        &["webhook"],
+        &[],
     );
+    one["oneOf"] = json!([{"required": ["webhook"]}, {"required": ["email"]}]);
     json!({"anyOf": [one.clone(), list(one, "")]})
 }
 

@@ -36,20 +36,28 @@ pub(super) async fn find(
 /// How many statements are asked for at once, so that the address does not get too long.
 const IDS_AT_ONCE: usize = 50;
 
-/// Returns how many bytes statements have read, as far as the history tells that by now: the entry of a statement can come
+/// How many bytes of data a statement moved, as far as the history tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bytes {
+    /// What it read.
+    pub read: Option<u64>,
+    /// What it wrote into the storage of tables.
+    pub written: Option<u64>,
+}
+
+/// Returns how many bytes statements have moved, as far as the history tells that by now: the entry of a statement can come
 /// after its end, and its figures after that.
-pub(super) async fn read_bytes(
-    http: &Http,
-    statements: &[StatementId],
-) -> Result<HashMap<StatementId, u64>, http::Error> {
+pub(super) async fn bytes(http: &Http, statements: &[StatementId]) -> Result<HashMap<StatementId, Bytes>, http::Error> {
     let mut known = HashMap::new();
     for some in statements.chunks(IDS_AT_ONCE) {
         let request = Request::get("/api/2.0/sql/history/queries").query("include_metrics", "true");
         let request = some.iter().fold(request, |request, id| request.query("filter_by.statement_ids", id.as_str()));
         let page: HistoryPage = http.json(request).await?;
         known.extend(page.res.into_iter().filter_map(|query| {
-            let bytes = query.metrics?.get("read_bytes")?.as_u64()?;
-            Some((StatementId::new(query.query_id), bytes))
+            let metrics = query.metrics?;
+            let metric = |name: &str| metrics.get(name).and_then(serde_json::Value::as_u64);
+            let bytes = Bytes { read: metric("read_bytes"), written: metric("write_remote_bytes") };
+            (bytes != Bytes::default()).then(|| (StatementId::new(query.query_id), bytes))
         }));
     }
     Ok(known)

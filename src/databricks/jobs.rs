@@ -1,7 +1,7 @@
 //! Jobs that the workspace runs by itself.
 
 use super::paging;
-use super::wire::{Empty, Job, JobList, JobRef, JobRun, JobRunList, JobSettings, ResetJob};
+use super::wire::{Empty, Job, JobList, JobRef, JobRun, JobRunList, JobSettings, ResetJob, RunRef, SubmitRun};
 use crate::http::{self, Class, Http, Request};
 
 const LIST: &str = "/api/2.2/jobs/list";
@@ -74,6 +74,18 @@ impl Jobs<'_> {
         let body = ResetJob { job_id: id, new_settings: settings };
         let request = Request::post("/api/2.2/jobs/reset").idempotent().json(&body);
         self.http.json::<Empty>(request).await.map(drop)
+    }
+
+    /// Begins a run that belongs to no job, and returns its id. Its token makes it harmless to send it again: the service
+    /// gives the run that it began. `POST /api/2.2/jobs/runs/submit`.
+    ///
+    /// # Errors
+    /// If the request fails.
+    pub async fn submit(&self, run: &SubmitRun) -> Result<i64, http::Error> {
+        let request = Request::post("/api/2.2/jobs/runs/submit").json(run);
+        let request = if run.idempotency_token.is_some() { request.idempotent() } else { request };
+        let begun: RunRef = self.http.json(request).await?;
+        Ok(begun.run_id)
     }
 
     /// Deletes a job for good; does nothing if it is gone. `POST /api/2.2/jobs/delete`.

@@ -27,6 +27,7 @@ pub use client::{Caller, Client, Credentials};
 pub use deploy::{Change, Contents, DashboardSpec, Deployed, is_current};
 pub use error::Error;
 pub use failure::{Position, StatementError};
+pub use history::Bytes;
 pub use jobs::Jobs;
 pub use lakeview::Lakeview;
 pub use login::{

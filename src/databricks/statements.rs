@@ -455,13 +455,13 @@ impl Statements<'_> {
         Ok(running)
     }
 
-    /// Returns how many bytes of data statements have read, as far as the query history knows it by now.
+    /// Returns how many bytes of data statements have read and written, as far as the query history knows it by now.
     /// `GET /api/2.0/sql/history/queries` with `include_metrics`.
     ///
     /// # Errors
     /// If a request fails.
-    pub async fn read_bytes(&self, statements: &[StatementId]) -> Result<HashMap<StatementId, u64>, http::Error> {
-        history::read_bytes(self.http, statements).await
+    pub async fn bytes(&self, statements: &[StatementId]) -> Result<HashMap<StatementId, history::Bytes>, http::Error> {
+        history::bytes(self.http, statements).await
     }
 
     /// Sends a statement and, if its answer is lost, finds out whether it arrived before sending it again.

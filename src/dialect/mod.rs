@@ -20,6 +20,7 @@ pub(crate) use pipes::{derived, query_of, select_star};
 #[cfg(feature = "local")]
 pub(crate) use query::recursion_level;
 pub use query::{SyntaxError, parse_expression, parse_query, parse_relation, parse_summed};
+pub use short::HISTORY;
 pub use statement::{
     AddedColumn, Alteration, Assignment, CloneTable, ClusterBy, ColumnChange, ColumnDefinition, ColumnPlace, Commented,
     Constraint, CopyInto, CreateTable, CreateView, Generated, Grant, Insert, Merge, MergeAction, MergeClause,

@@ -1,11 +1,14 @@
 //! Short forms of queries that the parser does not read, written out before it sees them: `TABLE t`, `(FROM t)`, set
-//! operations after a pipe, versions as in `t@v3`.
+//! operations after a pipe, versions as in `t@v3`, the history of a table as in `FROM (DESCRIBE HISTORY t)`.
 
 use std::mem;
 
 use sqlparser::dialect::GenericDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Tokenizer};
+
+/// The time of a table at which its rows are what `DESCRIBE HISTORY` tells of it, in queries that are written out.
+pub const HISTORY: &str = "__kiln_history";
 
 /// Writes short forms out. What is put in has the place of the word that it stands for.
 pub(super) fn written_out(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
@@ -21,6 +24,8 @@ pub(super) fn written_out(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
     let mut open_sets: Vec<usize> = Vec::new();
     let mut depth = 0;
     let mut skip = false;
+    // Behind which token the name of a table ends whose history is read.
+    let mut told = None;
     let end = tokens.last().map_or_else(Span::empty, |t| t.span);
     for i in 0..tokens.len() {
         let t = &tokens[i];
@@ -56,6 +61,15 @@ pub(super) fn written_out(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
         if keyword == Keyword::FROM && last(&out) == Some(&Token::LParen) && !has_select(&tokens[i + 1..]) {
             put(&mut out, "SELECT *", t.span);
         }
+        if matches!(keyword, Keyword::DESCRIBE | Keyword::DESC)
+            && last(&out) == Some(&Token::LParen)
+            && let Some(end) = history_of(&tokens[i + 1..])
+        {
+            put(&mut out, "SELECT * FROM", t.span);
+            told = Some(i + end);
+            skip = true;
+            continue;
+        }
         let set = matches!(keyword, Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT | Keyword::MINUS);
         if set && last(&out) == Some(&Token::VerticalBarRightAngleBracket) {
             let rest = &tokens[i + 1..];
@@ -89,6 +103,9 @@ pub(super) fn written_out(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
         out.push(TokenWithSpan { token: mem::replace(&mut tokens[i].token, Token::EOF), span });
         if opens {
             put(&mut out, "(", span);
+        }
+        if told == Some(i) {
+            put(&mut out, &format!("TIMESTAMP AS OF '{HISTORY}'"), span);
         }
     }
     while open_sets.pop().is_some() {
@@ -131,6 +148,20 @@ pub(super) fn begins_query(before: &[TokenWithSpan]) -> bool {
             Keyword::UNION | Keyword::ALL | Keyword::DISTINCT | Keyword::EXCEPT | Keyword::INTERSECT | Keyword::MINUS
         ),
     }
+}
+
+/// Behind how many tokens the table's name ends in `HISTORY t`, `HISTORY c.s.t`; none if this is nothing of the kind.
+fn history_of(after: &[TokenWithSpan]) -> Option<usize> {
+    let word = |i: usize| matches!(after.get(i).map(|t| &t.token), Some(Token::Word(_)));
+    let named = matches!(after.first().map(|t| &t.token), Some(Token::Word(word)) if word.value.eq_ignore_ascii_case("history"));
+    if !named || !word(1) {
+        return None;
+    }
+    let mut end = 2;
+    while after.get(end).is_some_and(|t| t.token == Token::Period) && word(end + 1) {
+        end += 2;
+    }
+    Some(end)
 }
 
 fn names_table(after: &[TokenWithSpan]) -> bool {

@@ -229,6 +229,18 @@ pub enum EventKind {
         step: StepId,
         /// Bytes of data.
         bytes: u64,
+        /// Bytes that it wrote; none if the history does not tell.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        written: Option<u64>,
+    },
+    /// It became known which version of a table a step made. At most once a step that ended.
+    TableWritten {
+        /// The step.
+        step: StepId,
+        /// The table.
+        table: TableName,
+        /// The version.
+        version: u64,
     },
     /// The run ended. Last event, once.
     RunFinished {
@@ -259,7 +271,8 @@ impl EventKind {
             | Self::Tested { step, .. }
             | Self::TestFailed { step, .. }
             | Self::StepFinished { step, .. }
-            | Self::StepRead { step, .. } => Some(step),
+            | Self::StepRead { step, .. }
+            | Self::TableWritten { step, .. } => Some(step),
         }
     }
 
@@ -353,6 +366,9 @@ pub struct Work {
     /// Bytes that its statement read; none if that is not known, or not yet ([`EventKind::StepRead`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<u64>,
+    /// Bytes that it wrote, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<u64>,
 }
 
 impl Work {
@@ -386,6 +402,9 @@ pub struct StepOutline {
     pub kind: StepKind,
     /// Steps that must have succeeded first.
     pub needs: Vec<StepId>,
+    /// Tables of sources that it reads, be it through views, if it makes a table.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<TableName>,
 }
 
 /// What a step does.

@@ -12,10 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::estimate::urgency;
 use super::permits::Permits;
-use super::step::{self, Finished, Reporter};
+use super::step::{self, Finished, Reporter, Wrote};
 use super::tally::Tally;
 use super::{Connected, Earlier, Settings};
 use super::{reads, record};
+use crate::config::Materialization;
 use crate::event::{Event, EventKind, Failure, Outcome, RunResult, StepKind, StepOutline, VERSION};
 use crate::ids::{StatementId, StepId};
 use crate::plan::{Action, RunPlan, Step};
@@ -89,6 +90,7 @@ async fn run_by(
         task_steps: HashMap::new(),
         result: RunResult::Succeeded,
         ran: Vec::new(),
+        wrote: Vec::new(),
         settings,
         events,
         plan,
@@ -117,6 +119,8 @@ struct Dispatcher {
     result: RunResult,
     /// The statements of steps that succeeded.
     ran: Vec<(StepId, StatementId)>,
+    /// The tables that they wrote.
+    wrote: Vec<(StepId, Wrote)>,
     /// Triggered when somebody interrupts the run; the others hang below it.
     interrupt: CancellationToken,
     /// Triggered when no step shall go on; each step's own hangs below it.
@@ -245,6 +249,7 @@ impl Dispatcher {
         if let (Some(statement), true) = (&finished.statement, finished.outcome.succeeded()) {
             self.ran.push((id.clone(), statement.clone()));
         }
+        self.wrote.extend(finished.wrote.map(|wrote| (id.clone(), wrote)));
         self.emit(EventKind::StepFinished {
             step: id,
             outcome: finished.outcome,
@@ -263,8 +268,13 @@ impl Dispatcher {
         );
         let took = since(started, (self.settings.clock)());
         if !self.interrupt.is_cancelled() {
-            for (step, bytes) in reads::of(&self.shared.connected.databricks, &self.ran).await {
-                self.emit(EventKind::StepRead { step, bytes }).await;
+            let connected = &self.shared.connected;
+            let (bytes, versions) = tokio::join!(
+                reads::of(connected, &self.ran),
+                reads::versions(connected, &self.wrote, self.settings.concurrency)
+            );
+            for known in bytes.into_iter().chain(versions) {
+                self.emit(known).await;
             }
         }
         self.emit(EventKind::RunFinished { result: self.result, milliseconds: milliseconds(took) }).await;
@@ -302,7 +312,7 @@ async fn within_time(carry_out: CarryOut, action: Action, context: &step::Contex
     let failure = Failure {
         message: format!("it took longer than its `timeout` of {}, and was cancelled", in_words(limit)),
         help: Some(
-            "Allow it a longer `timeout` under `models`, or see in the query history what takes so long.".to_owned(),
+            "Allow it a longer `timeout` in jobs.yaml, or see in the query history what takes so long.".to_owned(),
         ),
         ..Failure::default()
     };
@@ -318,7 +328,13 @@ fn in_words(limit: Duration) -> String {
 }
 
 pub(super) fn outline(step: &Step) -> StepOutline {
-    StepOutline { step: step.id.clone(), kind: StepKind::from(&step.action), needs: step.needs.clone() }
+    let reads = match &step.action {
+        Action::Build(model) | Action::Backfill(model) if model.materialized == Materialization::Table => {
+            model.inputs.sources.iter().cloned().collect()
+        }
+        _ => Vec::new(),
+    };
+    StepOutline { step: step.id.clone(), kind: StepKind::from(&step.action), needs: step.needs.clone(), reads }
 }
 
 /// Time from one reading of the clock to a later one; a clock that was set back gives zero.

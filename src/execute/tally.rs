@@ -100,6 +100,7 @@ impl State {
             queued: milliseconds(self.queued),
             rows: self.rows,
             read: None,
+            written: None,
         }
     }
 }
@@ -151,7 +152,10 @@ mod tests {
             now += Duration::from_secs(seconds);
             state.pass(now, from, to);
         }
-        assert_eq!(state.work(), Work { statements: 2, waited: 3_000, queued: 20_000, rows: None, read: None });
+        assert_eq!(
+            state.work(),
+            Work { statements: 2, waited: 3_000, queued: 20_000, rows: None, read: None, written: None }
+        );
     }
 
     #[test]

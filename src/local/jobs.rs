@@ -20,7 +20,7 @@ use super::server::{App, WAREHOUSE_ID};
 use super::statements::{State as Progress, Submission};
 use super::store::{Store, StoreError};
 use crate::databricks::wire::{
-    EmailNotifications, Format, Job, JobRun, JobSettings, RunState, RunStatus, Task, Termination,
+    EmailNotifications, Format, Job, JobRun, JobSettings, RunState, RunStatus, SubmitRun, Task, Termination,
 };
 use crate::dialect;
 
@@ -29,6 +29,9 @@ const DOCUMENT: &str = "jobs.json";
 
 /// The most tasks of a job, as the service says.
 const MOST_TASKS: usize = 1000;
+
+/// The longest token by which a run is known again.
+const LONGEST_TOKEN: usize = 64;
 
 /// So many runs are remembered.
 const MOST_RUNS: usize = 1000;
@@ -133,12 +136,35 @@ impl Jobs {
 
     /// Begins a run; the same token again gives the run that it began.
     pub(super) fn run_now(&self, app: &Arc<App>, id: i64, token: Option<String>) -> Result<i64, ApiError> {
-        let mut state = self.lock();
-        let settings = state.jobs.get(&id).ok_or_else(|| missing(id))?.settings.clone();
-        if let Some(run) = state.runs.iter().find(|run| token.is_some() && run.token == token) {
-            return Ok(run.shown.run_id);
+        let settings = self.get(id)?.settings;
+        Ok(self.begin(app, Some(id), settings, token))
+    }
+
+    /// Begins a run that belongs to no job; the same token again gives the run that it began. Nobody is written to.
+    pub(super) fn submit(&self, app: &Arc<App>, run: SubmitRun) -> Result<i64, ApiError> {
+        if run.tasks.is_empty() {
+            return Err(ApiError::invalid("a run needs at least one task"));
         }
-        let active = state.runs.iter().filter(|run| run.shown.job_id == Some(id) && !is_over(&run.shown)).count();
+        if run.idempotency_token.as_ref().is_some_and(|token| token.len() > LONGEST_TOKEN) {
+            return Err(ApiError::invalid(format!("idempotency_token has at most {LONGEST_TOKEN} characters")));
+        }
+        let settings = checked(JobSettings {
+            name: run.run_name,
+            tasks: run.tasks,
+            timeout_seconds: run.timeout_seconds,
+            email_notifications: run.email_notifications,
+            ..JobSettings::default()
+        })?;
+        Ok(self.begin(app, None, settings, run.idempotency_token))
+    }
+
+    fn begin(&self, app: &Arc<App>, job: Option<i64>, settings: JobSettings, token: Option<String>) -> i64 {
+        let mut state = self.lock();
+        if let Some(run) = state.runs.iter().find(|run| token.is_some() && run.token == token) {
+            return run.shown.run_id;
+        }
+        let is_active = |run: &&Run| job.is_some() && run.shown.job_id == job && !is_over(&run.shown);
+        let active = state.runs.iter().filter(is_active).count();
         let most = usize::try_from(settings.max_concurrent_runs.unwrap_or(1)).unwrap_or(0);
         let run_id = rand::rng().random_range(100_000_000_000_000..1_000_000_000_000_000);
         let now = (self.clock)().timestamp_millis();
@@ -147,14 +173,18 @@ impl Jobs {
             JobRun { task_key: Some(task.task_key.clone()), ..pending }
         };
         let mut run = JobRun {
-            job_id: Some(id),
+            job_id: job,
+            run_name: Some(settings.name.clone()),
             start_time: Some(now),
-            run_page_url: Some(format!("http://{}/#job/{id}/run/{run_id}", app.address)),
+            run_page_url: Some(match job {
+                Some(id) => format!("http://{}/#job/{id}/run/{run_id}", app.address),
+                None => format!("http://{}/#job/run/{run_id}", app.address),
+            }),
             tasks: (1..).zip(&settings.tasks).map(task).collect(),
             ..shown(run_id, "RUNNING", None, String::new())
         };
         let cancel = self.stop.child_token();
-        let skipped = active >= most;
+        let skipped = job.is_some() && active >= most;
         if skipped {
             let message = "another run of the job is active".to_owned();
             let ended = shown(run_id, "SKIPPED", Some("MAX_CONCURRENT_RUNS_EXCEEDED"), message);
@@ -168,7 +198,7 @@ impl Jobs {
             let app = Arc::clone(app);
             self.tasks.spawn(async move { carry_out(&app, run_id, settings, cancel).await });
         }
-        Ok(run_id)
+        run_id
     }
 
     pub(super) fn run(&self, id: i64) -> Result<JobRun, ApiError> {

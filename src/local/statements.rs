@@ -243,7 +243,8 @@ impl Statements {
             self.history.note(running);
             // A task of its own, so that a fault in the engine fails this statement and nothing else.
             let engine = self.engine.clone();
-            let (request, token) = (submission.request, cancel.clone());
+            let (mut request, token) = (submission.request, cancel.clone());
+            request.statement_id = Some(statement.id.clone());
             let mut work = tokio::spawn(async move { engine.execute(request, token).await });
             let outcome = tokio::select! {
                 biased;
@@ -257,9 +258,9 @@ impl Statements {
             drop(slot);
             match outcome {
                 Ok(outcome) => {
-                    let read = outcome.as_ref().ok().map(|output| output.read_bytes);
+                    let bytes = outcome.as_ref().ok().map(|output| (output.read_bytes, output.written_bytes));
                     let (state, kind) = ended(outcome, submission.format, submission.byte_limit);
-                    (state, kind, read)
+                    (state, kind, bytes)
                 }
                 Err(fault) => {
                     let message = format!("the statement broke the engine: {fault}");
@@ -268,7 +269,7 @@ impl Statements {
             }
         };
         tokio::pin!(work);
-        let (state, kind, read_bytes) = tokio::select! {
+        let (state, kind, bytes) = tokio::select! {
             biased;
             done = &mut work => done,
             () = deadline => work.as_mut().await,
@@ -283,7 +284,7 @@ impl Statements {
         entry.is_final = Some(true);
         entry.statement_type = Some(kind.to_owned());
         entry.rows_produced = rows;
-        entry.metrics = read_bytes.map(|bytes| json!({"read_bytes": bytes}));
+        entry.metrics = bytes.map(|(read, written)| json!({"read_bytes": read, "write_remote_bytes": written}));
         entry.error_message = message;
         entry.execution_end_time_ms = Some(now.timestamp_millis());
         entry.query_end_time_ms = entry.execution_end_time_ms;

@@ -364,6 +364,9 @@ fn check_named_columns(model: &Model, columns: &[Column], diagnostics: &mut Diag
             named.extend(soft_delete.iter().map(|name| ("takes out the rows of", name)));
         }
         Some(Strategy::InsertOverwrite { time_column, .. }) => named.push(("has the time", time_column)),
+        Some(Strategy::OverwritePartitions { partition_by }) => {
+            named.extend(partition_by.iter().map(|name| ("has partitions of", name)));
+        }
         Some(Strategy::Append) | None => {}
     }
     let described = model.columns.iter().map(|(name, column)| ("says something of", name, &column.span));

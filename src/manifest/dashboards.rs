@@ -61,6 +61,7 @@ impl Compiler<'_> {
             embed_credentials: dashboard.embed_credentials,
             permissions: dashboard.permissions.clone(),
             schedules: dashboard.schedules.clone(),
+            timeout: dashboard.timeout,
             file,
             content,
             retargeted,

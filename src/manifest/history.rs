@@ -6,7 +6,7 @@ use crate::analysis::{Column, DataType};
 pub const HISTORY_TABLE: &str = "_kiln_runs";
 
 /// The columns of the history, with their types and what they say.
-pub const HISTORY_COLUMNS: [(&str, &str, &str); 25] = [
+pub const HISTORY_COLUMNS: [(&str, &str, &str); 30] = [
     ("run", "STRING", "The run"),
     ("project", "STRING", "The project"),
     ("environment", "STRING", "The environment of the project"),
@@ -32,6 +32,11 @@ pub const HISTORY_COLUMNS: [(&str, &str, &str); 25] = [
     ("waited_milliseconds", "BIGINT", "How long of its time it waited for a place, or was queued in the warehouse"),
     ("rows_written", "BIGINT", "Rows that its largest statement wrote"),
     ("bytes_read", "BIGINT", "Bytes of data that its statement read; NULL if the query history did not tell"),
+    ("attempt", "BIGINT", "How often its statement was sent; NULL if it was none that writes"),
+    ("version_after", "BIGINT", "The version that it gave this table; NULL if the workspace did not tell"),
+    ("versions_read", "STRING", "The versions of tables of sources that it read, as JSON"),
+    ("bytes_written", "BIGINT", "Bytes of data that its statement wrote; NULL if the query history did not tell"),
+    ("queued_milliseconds", "BIGINT", "How long of the time that it waited it was queued in the warehouse"),
 ];
 
 /// Returns its columns as a query sees them.

@@ -19,6 +19,7 @@ mod unit_tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 
@@ -161,6 +162,8 @@ pub struct CompiledDashboard {
     pub permissions: BTreeMap<Principal, Option<String>>,
     /// When the workspace refreshes it and sends it to whom, by their names.
     pub schedules: IndexMap<String, DashboardSchedule>,
+    /// How long it may take to publish it, and to ask what it shows; none: as long as it takes.
+    pub timeout: Option<Duration>,
     /// The file.
     pub file: Arc<SourceFile>,
     /// Its content as it is deployed: with the names that tables have in this environment.

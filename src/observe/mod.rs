@@ -166,6 +166,7 @@ pub use schedules::{recipient, recipients, schedules, timing};
 fn observed_table(table: &Table) -> ObservedTable {
     let columns = table.columns.iter().flatten().map(|column| ObservedColumn {
         name: column.name.clone(),
+        type_text: column.type_text.clone(),
         comment: column.comment.clone(),
         nullable: column.nullable.unwrap_or(true),
     });

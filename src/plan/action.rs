@@ -150,6 +150,8 @@ pub struct Increment {
     pub new: TableName,
     /// The columns of the table, in order.
     pub columns: Vec<String>,
+    /// Their types, as far as they are known.
+    pub types: Vec<Option<String>>,
     /// What is done when the new rows have other columns.
     pub on_schema_change: SchemaChange,
     /// The statement that writes on the table what it is built from now.
@@ -204,6 +206,8 @@ pub struct PublishDashboard {
     pub title: String,
     /// Its folder in the workspace.
     pub folder: String,
+    /// How long it may take; none: as long as it takes.
+    pub timeout: Option<Duration>,
     /// Its content: the text of a `.lvdash.json` file.
     pub content: String,
     /// Its content as the workspace will show it, with the catalog and schema of its datasets.
@@ -284,6 +288,8 @@ pub struct Refusal {
 pub struct QueryDashboard {
     /// Its name in the project.
     pub dashboard: DashboardName,
+    /// How long they may take; none: as long as they take.
+    pub timeout: Option<Duration>,
     /// The widgets' queries as statements.
     pub statements: Vec<WidgetStatement>,
     /// Whether it shows what the table of runs tells, and so this run too.
@@ -306,6 +312,8 @@ impl Action {
     pub fn timeout(&self) -> Option<Duration> {
         match self {
             Self::Build(model) | Self::Backfill(model) => model.timeout,
+            Self::Publish(dashboard) => dashboard.timeout,
+            Self::Query(dashboard) => dashboard.timeout,
             _ => None,
         }
     }

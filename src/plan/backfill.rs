@@ -269,6 +269,7 @@ impl Window<'_> {
             },
             new,
             columns: self.columns.to_vec(),
+            types: Vec::new(),
             on_schema_change: SchemaChange::Fail,
             mark: Pinned::default().own(format!("ALTER TABLE {table} SET TBLPROPERTIES {}", properties(&marks))),
             verb: "replaced",

@@ -24,10 +24,10 @@ pub(super) fn increment(manifest: &Manifest, model: &CompiledModel, there: &Obse
         .own(format!("CREATE OR REPLACE TABLE {} COMMENT {comment} AS\n", parts.new))
         .pinned_query(manifest, Query::increment(compiled), newest(&settings.strategy));
     let rows = parts.rows(&settings.strategy);
-    let unique = parts.unique(&settings.strategy);
-    let more: Vec<String> = unique.iter().map(|(_, failing)| failing.clone()).collect();
+    let own = parts.own_test(&settings.strategy);
+    let more: Vec<String> = own.iter().map(|(_, failing)| failing.clone()).collect();
     let mut tests = tests(model, Some(there), &rows);
-    tests.extend(unique.map(|(name, failing)| PlannedTest {
+    tests.extend(own.map(|(name, failing)| PlannedTest {
         name,
         sample: Pinned::default().own(format!("{failing} LIMIT {SAMPLE_ROWS}")),
         warns: false,
@@ -47,6 +47,7 @@ pub(super) fn increment(manifest: &Manifest, model: &CompiledModel, there: &Obse
         },
         new,
         columns: there.column_names(),
+        types: there.columns.iter().map(|column| column.type_text.clone()).collect(),
         on_schema_change: settings.on_schema_change,
         mark: Pinned::default()
             .own(format!(
@@ -60,7 +61,7 @@ pub(super) fn increment(manifest: &Manifest, model: &CompiledModel, there: &Obse
         verb: match settings.strategy {
             Strategy::Append => "appended",
             Strategy::Merge { .. } => "merged",
-            Strategy::InsertOverwrite { .. } => "replaced",
+            Strategy::InsertOverwrite { .. } | Strategy::OverwritePartitions { .. } => "replaced",
         },
     })
 }
@@ -83,7 +84,11 @@ impl Parts {
         let kept = match strategy {
             Strategy::Append => kept.own(format!(" FROM {table}")),
             Strategy::Merge { unique_key, .. } => {
-                let same = same_key(unique_key);
+                let same = same(unique_key, "<=>");
+                kept.own(format!(" FROM {table} AS kiln_old LEFT ANTI JOIN {new} AS kiln_new ON {same}"))
+            }
+            Strategy::OverwritePartitions { partition_by } => {
+                let same = same(partition_by, "=");
                 kept.own(format!(" FROM {table} AS kiln_old LEFT ANTI JOIN {new} AS kiln_new ON {same}"))
             }
             Strategy::InsertOverwrite { time_column, .. } => {
@@ -113,7 +118,7 @@ impl Parts {
                     ),
                     None => (String::new(), "WHEN NOT MATCHED THEN INSERT *".to_owned()),
                 };
-                let on = same_key(unique_key);
+                let on = same(unique_key, "<=>");
                 Pinned::default().own(format!(
                     "MERGE INTO {table} AS kiln_old\nUSING {new} AS kiln_new\nON {on}\n{delete}WHEN MATCHED THEN UPDATE SET \
                      *\n{insert}"
@@ -123,6 +128,10 @@ impl Parts {
                 let into =
                     Pinned::default().own(format!("INSERT INTO {table} REPLACE WHERE ")).then(since(time_column));
                 into.own("\nSELECT ").columns().own(format!(" FROM {new}"))
+            }
+            Strategy::OverwritePartitions { partition_by } => {
+                let into = format!("INSERT INTO {table} REPLACE USING ({})\nSELECT ", list(partition_by));
+                Pinned::default().own(into).columns().own(format!(" FROM {new}"))
             }
         }
     }
@@ -138,19 +147,35 @@ impl Parts {
         ))
     }
 
-    /// That the key is one, as a test of the new rows: the name, and the query for the rows that fail it.
-    fn unique(&self, strategy: &Strategy) -> Option<(String, String)> {
-        let Strategy::Merge { unique_key, .. } = strategy else { return None };
-        let list = unique_key.iter().map(|column| quote_identifier(column)).collect::<Vec<_>>().join(", ");
-        let failing =
-            format!("SELECT {list}, count(*) AS row_count FROM {} GROUP BY {list} HAVING count(*) > 1", self.new);
-        Some((format!("unique_key {}", unique_key.join(", ")), failing))
+    /// What new rows must be for the strategy to do what it says, as a test of them: the name, and the query for the rows
+    /// that fail it. A key is one; and as NULL equals nothing, a row without a partition would come again with each run.
+    fn own_test(&self, strategy: &Strategy) -> Option<(String, String)> {
+        let new = &self.new;
+        match strategy {
+            Strategy::Merge { unique_key, .. } => {
+                let list = list(unique_key);
+                let failing =
+                    format!("SELECT {list}, count(*) AS row_count FROM {new} GROUP BY {list} HAVING count(*) > 1");
+                Some((format!("unique_key {}", unique_key.join(", ")), failing))
+            }
+            Strategy::OverwritePartitions { partition_by } => {
+                let without = partition_by.iter().map(|column| format!("{} IS NULL", quote_identifier(column)));
+                let failing = format!("SELECT * FROM {new} WHERE {}", without.collect::<Vec<_>>().join(" OR "));
+                Some((format!("partition_by {}", partition_by.join(", ")), failing))
+            }
+            Strategy::Append | Strategy::InsertOverwrite { .. } => None,
+        }
     }
 }
 
-fn same_key(columns: &[String]) -> String {
+fn list(columns: &[String]) -> String {
+    columns.iter().map(|column| quote_identifier(column)).collect::<Vec<_>>().join(", ")
+}
+
+/// Tells that a row of the table and a new one have the same values in these columns.
+fn same(columns: &[String], equal: &str) -> String {
     let columns = columns.iter().map(|column| quote_identifier(column));
-    columns.map(|column| format!("kiln_old.{column} <=> kiln_new.{column}")).collect::<Vec<_>>().join(" AND ")
+    columns.map(|column| format!("kiln_old.{column} {equal} kiln_new.{column}")).collect::<Vec<_>>().join(" AND ")
 }
 
 /// Tells rows that are replaced. Those without a time belong to no window, and are replaced each time.
@@ -163,6 +188,6 @@ fn since(time_column: &str) -> Pinned {
 fn newest(strategy: &Strategy) -> Pinned {
     match strategy {
         Strategy::InsertOverwrite { time_column, .. } => Pinned::default().own("\nWHERE ").then(since(time_column)),
-        Strategy::Append | Strategy::Merge { .. } => Pinned::default(),
+        Strategy::Append | Strategy::Merge { .. } | Strategy::OverwritePartitions { .. } => Pinned::default(),
     }
 }

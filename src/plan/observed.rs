@@ -96,6 +96,8 @@ pub struct ObservedTable {
 pub struct ObservedColumn {
     /// Its name.
     pub name: String,
+    /// Its type as SQL writes it; none if the workspace does not say.
+    pub type_text: Option<String>,
     /// The comment on it.
     pub comment: Option<String>,
     /// Whether it may be NULL.

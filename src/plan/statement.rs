@@ -28,7 +28,7 @@ pub(super) fn whole_query(manifest: &Manifest, model: &CompiledModel) -> Pinned 
 pub(super) fn soft_delete(model: &CompiledModel) -> Option<String> {
     match &model.config.incremental.as_ref()?.strategy {
         Strategy::Merge { soft_delete, .. } => soft_delete.as_ref().map(|flag| quote_identifier(flag)),
-        Strategy::Append | Strategy::InsertOverwrite { .. } => None,
+        Strategy::Append | Strategy::InsertOverwrite { .. } | Strategy::OverwritePartitions { .. } => None,
     }
 }
 

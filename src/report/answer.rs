@@ -77,6 +77,7 @@ impl Report for Answer {
             | EventKind::SyncDelivered { .. }
             | EventKind::RunSoFar { .. }
             | EventKind::StepRead { .. }
+            | EventKind::TableWritten { .. }
             | EventKind::Tested { .. }
             | EventKind::TestFailed { .. } => {}
         }

@@ -51,7 +51,7 @@ impl Report for CriticalPath {
                 let ended = Ended { at: event.at, milliseconds: *milliseconds, work: *work };
                 self.ended.insert(step.clone(), ended);
             }
-            EventKind::StepRead { step, bytes } => {
+            EventKind::StepRead { step, bytes, .. } => {
                 if let Some(ended) = self.ended.get_mut(step) {
                     ended.work.read = Some(*bytes);
                 }
@@ -162,6 +162,7 @@ mod tests {
             step: StepId::from(*step),
             kind: StepKind::Build,
             needs: needs.iter().map(|need| StepId::from(*need)).collect(),
+            reads: Vec::new(),
         };
         path.event(&at(
             0,
@@ -192,7 +193,8 @@ mod tests {
     #[test]
     fn the_chain_goes_back_from_the_last_end_over_the_need_that_ended_last() {
         let none = Work::default();
-        let busy = Work { statements: 2, waited: 1_500, queued: 750, rows: Some(1234), read: Some(5_250_000) };
+        let busy =
+            Work { statements: 2, waited: 1_500, queued: 750, rows: Some(1234), read: Some(5_250_000), written: None };
         let path = path(
             &[
                 ("sync a", &[], 4_000, 4_000, none),

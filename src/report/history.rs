@@ -1,12 +1,12 @@
 //! The history of runs: what a run did, as rows for a table of the environment.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 
 use super::Report;
 use crate::event::{Author, Event, EventKind, Outcome, RunResult, StepKind, Work};
-use crate::ids::{RunId, StatementId, StepId, TableName, string_literal};
+use crate::ids::{Fingerprint, RunId, StatementId, StepId, TableName, string_literal};
 use crate::manifest::HISTORY_COLUMNS;
 
 /// The result of a run that has not ended.
@@ -20,7 +20,16 @@ const BATCH: usize = 500;
 pub struct History {
     run: Option<Run>,
     kinds: HashMap<StepId, StepKind>,
+    /// Tables of sources that steps read.
+    reads: HashMap<StepId, Vec<TableName>>,
+    /// The versions at which tables of sources are read.
+    pinned: HashMap<TableName, u64>,
+    /// The statements that steps sent, by their marks: of each its text, which is the same if it is sent again.
+    sent: HashMap<StepId, HashMap<String, Fingerprint>>,
+    /// The marks of the statements that the warehouse took.
+    marks: HashMap<StatementId, String>,
     versions: HashMap<StepId, (TableName, u64)>,
+    written_versions: HashMap<StepId, u64>,
     tests: HashMap<StepId, [u64; 3]>,
     steps: Vec<Ended>,
     /// How many of these steps are written already, while the run goes on.
@@ -54,6 +63,7 @@ impl Report for History {
         match &event.kind {
             EventKind::RunStarted { run, project, environment, by, steps, .. } => {
                 self.kinds = steps.iter().map(|outline| (outline.step.clone(), outline.kind)).collect();
+                self.reads = steps.iter().map(|outline| (outline.step.clone(), outline.reads.clone())).collect();
                 self.run = Some(Run {
                     run: run.clone(),
                     project: project.clone(),
@@ -61,6 +71,13 @@ impl Report for History {
                     by: by.clone(),
                     began: event.at,
                 });
+            }
+            EventKind::SourcesPinned { versions, .. } => {
+                self.pinned.extend(versions.iter().map(|pinned| (pinned.table.clone(), pinned.version.number)));
+            }
+            EventKind::StatementSending { .. } | EventKind::StatementAccepted { .. } => self.sent(&event.kind),
+            EventKind::TableWritten { step, version, .. } => {
+                self.written_versions.insert(step.clone(), *version);
             }
             EventKind::TableVersion { step, table, version } => {
                 // Of a run that went on, the first is what the table was before the run.
@@ -77,9 +94,10 @@ impl Report for History {
                 statement: statement.clone(),
                 work: *work,
             }),
-            EventKind::StepRead { step, bytes } => {
+            EventKind::StepRead { step, bytes, written } => {
                 if let Some(ended) = self.steps.iter_mut().rev().find(|ended| ended.step == *step) {
                     ended.work.read = Some(*bytes);
+                    ended.work.written = *written;
                 }
             }
             EventKind::RunFinished { result, .. } => self.result = Some(*result),
@@ -89,6 +107,41 @@ impl Report for History {
 }
 
 impl History {
+    /// Takes note of what the run had sent before it was broken off, also for steps that had not succeeded then.
+    pub fn sent_before(&mut self, journal: &[Event]) {
+        journal.iter().for_each(|event| self.sent(&event.kind));
+    }
+
+    fn sent(&mut self, event: &EventKind) {
+        match event {
+            EventKind::StatementSending { step, mark, statement } => {
+                self.sent.entry(step.clone()).or_default().insert(mark.clone(), statement.clone());
+            }
+            EventKind::StatementAccepted { mark, statement, .. } => {
+                self.marks.insert(statement.clone(), mark.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// Counts how often the statement of a step was sent; of several, if it is unknown which, the one that was sent most.
+    fn attempts(&self, ended: &Ended) -> Option<u64> {
+        let sent = self.sent.get(&ended.step)?;
+        let times = |text: &Fingerprint| sent.values().filter(|other| *other == text).count();
+        let own = ended.statement.as_ref().and_then(|id| sent.get(self.marks.get(id)?));
+        let times = own.map(times).or_else(|| sent.values().map(times).max())?;
+        u64::try_from(times).ok()
+    }
+
+    /// Writes down at which versions a step has read tables of sources; none if it did not build from them.
+    fn versions_read(&self, ended: &Ended) -> Option<String> {
+        ended.statement.as_ref()?;
+        let reads = self.reads.get(&ended.step)?;
+        let versions: BTreeMap<String, u64> =
+            reads.iter().filter_map(|table| Some((table.to_string(), *self.pinned.get(table)?))).collect();
+        (!versions.is_empty()).then(|| serde_json::to_string(&versions).ok()).flatten()
+    }
+
     /// Takes note that the run was broken off, maybe after some of its rows were written: these are to be written anew.
     pub fn begun_before(&mut self) {
         self.is_begun = true;
@@ -133,16 +186,21 @@ impl History {
         let mut statements = self.clearing(run, table);
         statements.extend(self.insertions(run, &result, table));
         if self.written > 0 {
-            // What a statement read became known only now.
-            let read = self.steps[..self.written].iter();
-            let read = read.filter_map(|ended| Some((string_literal(ended.step.as_str()), ended.work.read?)));
-            let cases: Vec<String> = read.map(|(step, bytes)| format!("WHEN {step} THEN {bytes}")).collect();
-            let read = match cases.as_slice() {
-                [] => String::new(),
-                cases => format!(", bytes_read = CASE step {} ELSE bytes_read END", cases.join(" ")),
+            // What a statement read and made became known only now.
+            let late = |column: &str, value: &dyn Fn(&Ended) -> Option<u64>| {
+                let known = self.steps[..self.written].iter();
+                let known = known.filter_map(|ended| Some((string_literal(ended.step.as_str()), value(ended)?)));
+                let cases: Vec<String> = known.map(|(step, value)| format!("WHEN {step} THEN {value}")).collect();
+                match cases.as_slice() {
+                    [] => String::new(),
+                    cases => format!(", {column} = CASE step {} ELSE {column} END", cases.join(" ")),
+                }
             };
+            let read = late("bytes_read", &|ended| ended.work.read);
+            let written = late("bytes_written", &|ended| ended.work.written);
+            let version = late("version_after", &|ended| self.written_versions.get(&ended.step).copied());
             statements.push(format!(
-                "UPDATE {} SET run_result = {}{read} WHERE run = {} AND run_result = '{RUNNING}'",
+                "UPDATE {} SET run_result = {}{read}{written}{version} WHERE run = {} AND run_result = '{RUNNING}'",
                 table.to_sql(),
                 string_literal(&result),
                 string_literal(run.run.as_str())
@@ -200,6 +258,11 @@ impl History {
             (ended.work.waited + ended.work.queued).to_string(),
             number(ended.work.rows),
             number(ended.work.read),
+            number(self.attempts(ended)),
+            number(self.written_versions.get(&ended.step).copied()),
+            text(self.versions_read(ended).as_deref()),
+            number(ended.work.written),
+            ended.work.queued.to_string(),
         ];
         format!("({})", values.join(", "))
     }

@@ -57,7 +57,17 @@ impl Notice {
     /// Writes the message as Slack's incoming webhooks take it, and those of others that speak its language. `figures` are
     /// the answer: labels and values of what the dashboards show. `recovered`: the run before had not succeeded.
     pub fn message(&self, figures: &[(String, String)], recovered: bool) -> Value {
-        let subject = format!("*{}* on `{}`", escaped(&self.act), escaped(&self.environment));
+        json!({"text": self.text(figures, recovered, Form::Markup)})
+    }
+
+    /// Writes the same as plain text, without signs and links.
+    pub fn sentence(&self, figures: &[(String, String)], recovered: bool) -> String {
+        self.text(figures, recovered, Form::Plain)
+    }
+
+    fn text(&self, figures: &[(String, String)], recovered: bool, form: Form) -> String {
+        let escaped = |text: &str| if form == Form::Markup { escaped(text) } else { text.to_owned() };
+        let (act, environment) = (escaped(&self.act), escaped(&self.environment));
         let result = self.result.unwrap_or(RunResult::Interrupted);
         let (sign, ended) = match result {
             RunResult::Succeeded if recovered => ("white_check_mark", "works again"),
@@ -68,7 +78,10 @@ impl Notice {
             RunResult::Unreachable => ("x", "could not reach its environment, or was refused"),
             RunResult::Interrupted => ("warning", "was interrupted"),
         };
-        let mut text = format!(":{sign}: {subject} {ended}");
+        let mut text = match form {
+            Form::Markup => format!(":{sign}: *{act}* on `{environment}` {ended}"),
+            Form::Plain => format!("{act} on {environment} {ended}"),
+        };
         let worst = self.failures.iter().find(|(.., its)| *its == result).or(self.failures.first());
         if let Some((step, failure, _)) = worst.filter(|_| result != RunResult::Succeeded) {
             text.push_str(&format!(": {}: {}", escaped(step.as_str()), escaped(&cut(&failure.message))));
@@ -77,7 +90,7 @@ impl Notice {
                 2 => text.push_str(" (and 1 step more failed)"),
                 n => text.push_str(&format!(" (and {} steps more failed)", n - 1)),
             }
-            if let Some(link) = &failure.link {
+            if let Some(link) = failure.link.as_ref().filter(|_| form == Form::Markup) {
                 text.push_str(&format!(". {}", link_to(link, "See why")));
             }
         } else if result == RunResult::Succeeded {
@@ -87,12 +100,21 @@ impl Notice {
                 text.push_str(&format!(": {}", figures.join(", ")));
             }
         }
-        for (title, link) in &self.dashboards {
+        for (title, link) in self.dashboards.iter().filter(|_| form == Form::Markup) {
             text.push_str(&format!(". {}", link_to(link, title)));
         }
         text.push_str(&format!(". After {}, run {}.", duration(self.milliseconds), escaped(&self.run)));
-        json!({"text": text})
+        text
     }
+}
+
+/// How a message is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// As Slack's webhooks take it.
+    Markup,
+    /// As text that is shown as it is.
+    Plain,
 }
 
 /// Writes the message about a run that ended before its first step.
@@ -161,6 +183,10 @@ mod tests {
             told.message(&[("Rate".into(), "31 %".into())], true)["text"],
             ":warning: *retention* on `prod` is stale: sync shop: it is paused (and 1 step more failed). \
              <https://fivetran.test/cx|See why>. After 6:03 min, run r-1."
+        );
+        assert_eq!(
+            told.sentence(&[], false),
+            "retention on prod is stale: sync shop: it is paused (and 1 step more failed). After 6:03 min, run r-1."
         );
         let failed = Outcome::Failed { failure: failure("model `a`: <!channel> & no", None) };
         let told = notice(&[("build a", failed)], RunResult::Failed);

@@ -171,7 +171,7 @@ impl Trace {
 impl Report for Trace {
     fn event(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::StepRead { step, bytes } => self.read(step, *bytes),
+            EventKind::StepRead { step, bytes, .. } => self.read(step, *bytes),
             EventKind::RunStarted { run, by, job, project, environment, steps, .. } => {
                 let name = job.as_ref().map_or_else(|| by.act.as_str(), JobName::as_str);
                 let mut attributes = vec![

@@ -242,6 +242,7 @@ impl Report for Terminal {
             | EventKind::SourcesPinned { .. }
             | EventKind::RunSoFar { .. }
             | EventKind::StepRead { .. }
+            | EventKind::TableWritten { .. }
             | EventKind::Tested { .. } => {}
         }
     }

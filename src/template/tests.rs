@@ -34,6 +34,7 @@ fn project(root: &Path, macros: &[(&str, &str)]) -> Project {
             name: "local".into(),
             workspace: Workspace::Embedded,
             warehouse: None,
+            concurrency: None,
             catalog: "main".into(),
             schema: "retention".into(),
             fivetran: None,

@@ -169,3 +169,36 @@ fn mistakes_in_tests_are_found_without_a_workspace() {
         project.kiln(&["check"]).fails_with(1, &[expected, "jobs.yaml:"]);
     }
 }
+
+#[test]
+fn one_statement_counts_for_all_tests_of_a_model() {
+    let statements = |tests: &str| {
+        let server = Project::tiny();
+        let served = server.serve(&[]);
+        let project = with_tests(tests);
+        project.point_at(&served);
+        let ran = run(&project, &served, &[]);
+        assert_eq!(ran.status, 0, "{}", ran.stderr);
+        let (_, page) = served.get("/api/2.0/sql/history/queries?max_results=999");
+        let queries = page["res"].as_array().expect("it is a list").clone();
+        let of_step = queries.iter().filter(|query| {
+            let tags = query["query_tags"].as_array().expect("kiln marks its statements");
+            tags.contains(&json!({"key": "kiln_step", "value": "build totals"}))
+        });
+        let mut texts: Vec<String> = of_step.map(|query| query["query_text"].as_str().unwrap().to_owned()).collect();
+        texts.reverse();
+        texts
+    };
+    let one = statements("[{not_null: customer}]");
+    let nine = statements(
+        "[{not_null: [customer, total, orders]}, {unique: customer}, {unique: [customer, total]}, {expression: total > 0}, \
+         {row_count: {min: 1, max: 100}}, {accepted_values: {customer: [ann, bob]}}, {relationships: {customer: \
+         stg_orders.customer}}]",
+    );
+    let verbs = |texts: &[String]| -> Vec<String> {
+        texts.iter().map(|text| text.split_whitespace().next().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(verbs(&one), ["CREATE", "WITH", "CREATE", "DROP"], "{one:#?}");
+    assert_eq!(verbs(&nine), verbs(&one), "{nine:#?}");
+    assert_eq!(nine[1].matches(" AS failing FROM").count(), 9, "{}", nine[1]);
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kiln::databricks::Held;
 use kiln::databricks::wire::{
-    CreateDashboard, CreateSchema, DashboardSchedule, ExportFormat, JobSettings, Publish, StatementRequest,
+    CreateDashboard, CreateSchema, DashboardSchedule, ExportFormat, JobSettings, Publish, StatementRequest, SubmitRun,
     Subscription, UpdateDashboard,
 };
 use kiln::fivetran::wire::{CreateConnection, SchemaConfig, UpdateConnection};
@@ -99,6 +99,8 @@ fn kinds() -> Vec<Kind> {
         kind!("last run of a job", harmless, {"runs": []}, |c| c.databricks.jobs().last_run(1)),
         kind!("create job", once, {"job_id": 1}, |c| c.databricks.jobs().create(&JobSettings::default())),
         kind!("reset job", harmless, {}, |c| c.databricks.jobs().reset(1, JobSettings::default())),
+        kind!("submit run", once, {"run_id": 1}, |c| c.databricks.jobs().submit(&SubmitRun::default())),
+        kind!("submit run with a token", harmless, {"run_id": 1}, |c| c.databricks.jobs().submit(&SubmitRun { idempotency_token: Some("t".into()), ..SubmitRun::default() })),
         kind!("delete job", harmless, {}, |c| c.databricks.jobs().delete(1)),
         kind!("get catalog", harmless, {"name": "c"}, |c| c.databricks.unity().catalog("c")),
         kind!("get schema", harmless, {"name": "s", "catalog_name": "c"}, |c| c.databricks.unity().schema("c", "s")),

@@ -18,6 +18,7 @@ models:
   sql/merged: {materialized: incremental, unique_key: [id], soft_delete: deleted, tests: [{not_null: [id]}, {unique: id}]}
   sql/appended: {materialized: incremental, strategy: append, tests: [{row_count: {min: 1}}]}
   sql/daily: {materialized: incremental, time_column: day, lookback: 5d, tests: [{unique: day}, {expression: n > 0}]}
+  sql/parts: {materialized: incremental, partition_by: [day, kind], tests: [{unique: [day, kind]}]}
 jobs:
   daily: {steps: [{build: sql/**}]}
 ";
@@ -43,6 +44,15 @@ fn files() -> Project {
     project.write(
         "sql/daily.sql",
         "SELECT day, count(*) AS n, sum(amount) AS amount FROM raw.events WHERE NOT deleted GROUP BY day\n",
+    );
+    // Of each partition in which something has changed, all rows: also deleted ones, so that none is ever without rows.
+    project.write(
+        "sql/parts.sql",
+        "SELECT e.day, e.id % 2 AS kind, count_if(NOT e.deleted) AS n, max(e.changed) AS changed,\n  \
+         sum(if(e.deleted, 0, e.amount)) AS amount\nFROM raw.events AS e\n{% if incremental %}\n\
+         LEFT SEMI JOIN (\n  SELECT day, id % 2 AS kind FROM raw.events\n  \
+         WHERE changed >= (SELECT max(changed) - INTERVAL 3 DAYS FROM {{ this }})\n\
+         ) AS touched ON e.day = touched.day AND e.id % 2 = touched.kind\n{% endif %}\nGROUP BY e.day, e.id % 2\n",
     );
     project.write("sql/after.sql", "SELECT count(*) AS n, sum(amount) AS amount FROM merged\n");
     project
@@ -100,7 +110,7 @@ fn whatever_arrives_the_table_is_as_if_it_were_built_as_a_whole() {
             assert!(said.contains("merged") && said.contains("replaced"), "{said}");
             compare(&served, &events, &format!("seed {seed}, day {today}"));
         }
-        assert!(run(&project, &served, &[]).matches("unchanged").count() == 4, "nothing new");
+        assert!(run(&project, &served, &[]).matches("unchanged").count() == 5, "nothing new");
         run(&project, &served, &["--full-refresh"]);
         compare(&served, &events, &format!("seed {seed}, in the end"));
     }
@@ -157,6 +167,20 @@ fn compare(served: &Served, events: &[Event], when: &str) {
         })
         .collect();
     assert_eq!(served.sql("SELECT * FROM main.tiny.daily ORDER BY day"), json!(daily), "{when}");
+    let mut kinds = std::collections::BTreeMap::<(u64, usize), (u64, u64)>::new();
+    for (i, event) in events.iter().enumerate() {
+        let (n, amount) = kinds.entry((event.day, (i + 1) % 2)).or_default();
+        *n += u64::from(!event.deleted);
+        *amount += if event.deleted { 0 } else { event.amount };
+    }
+    let parts: Vec<_> = kinds
+        .iter()
+        .map(|((day, kind), (n, amount))| {
+            json!([format!("2026-01-{day:02}"), kind.to_string(), n.to_string(), amount.to_string()])
+        })
+        .collect();
+    let found = served.sql("SELECT day, kind, n, amount FROM main.tiny.parts ORDER BY day, kind");
+    assert_eq!(found, json!(parts), "{when}");
     let amount: u64 = live().map(|(_, event)| event.amount).sum();
     let after = json!([[live().count().to_string(), amount.to_string()]]);
     assert_eq!(served.sql("SELECT n, amount FROM main.tiny.after"), after, "{when}: what rests on it");
@@ -266,6 +290,54 @@ fn new_rows_that_fail_a_test_are_not_taken_in() {
 }
 
 #[test]
+fn new_rows_replace_the_partitions_that_they_touch_and_no_others() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    source(&served);
+    let project = project(&served);
+    // Says of the newest day alone that it has changed.
+    project.write(
+        "sql/parts.sql",
+        "SELECT day, id % 2 AS kind, amount FROM raw.events\n\
+         {% if incremental %}WHERE day = (SELECT max(day) FROM raw.events){% endif %}\n",
+    );
+    project.replace(
+        "jobs.yaml",
+        "partition_by: [day, kind], tests: [{unique: [day, kind]}]",
+        "partition_by: [day, kind]",
+    );
+    run(&project, &served, &[]);
+    let rows = || served.sql("SELECT day, kind, amount FROM main.tiny.parts ORDER BY day, kind, amount");
+    assert_eq!(rows(), json!([["2026-01-01", "1", "10"], ["2026-01-02", "0", "20"]]));
+    served.sql(
+        "MERGE INTO main.raw.events AS t USING (SELECT * FROM VALUES \
+         (1L, DATE'2026-01-01', 99, TIMESTAMP'2026-01-02 09:00:00', false), \
+         (2L, DATE'2026-01-02', 21, TIMESTAMP'2026-01-02 09:00:00', false), \
+         (4L, DATE'2026-01-02', 22, TIMESTAMP'2026-01-02 09:00:00', false), \
+         (5L, DATE'2026-01-02', 23, TIMESTAMP'2026-01-02 09:00:00', false) AS v(id, day, amount, changed, deleted)) AS s \
+         ON t.id = s.id WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *",
+    );
+    let said = run(&project, &served, &[]);
+    assert!(said.contains("3 rows replaced"), "{said}");
+    let expected = json!([
+        ["2026-01-01", "1", "10"],
+        ["2026-01-02", "0", "21"],
+        ["2026-01-02", "0", "22"],
+        ["2026-01-02", "1", "23"]
+    ]);
+    assert_eq!(rows(), expected, "the first day has changed too, but nobody said so");
+    let commits = served.sql("DESCRIBE HISTORY main.tiny.parts LIMIT 2");
+    let operations: Vec<_> = commits.as_array().unwrap().iter().map(|commit| commit[4].clone()).collect();
+    assert_eq!(operations, ["SET TBLPROPERTIES", "WRITE"], "one commit takes the rows in, and its mark follows");
+    // A row without a partition would replace none, and be there once more after each run.
+    served.sql("INSERT INTO main.raw.events VALUES (NULL, DATE'2026-01-02', 5, TIMESTAMP'2026-01-03 08:00:00', false)");
+    project.write("sql/merged.sql", "SELECT * FROM raw.events WHERE id IS NOT NULL\n");
+    kiln_at(&project, &served, &["sync-and-refresh"])
+        .fails_with(4, &["1 row fails `partition_by day, kind`", "main.tiny.parts is as it was"]);
+    assert_eq!(rows(), expected);
+}
+
+#[test]
 fn other_columns_are_dealt_with_as_declared() {
     let server = Project::tiny();
     let served = server.serve(&[]);
@@ -305,6 +377,56 @@ fn other_columns_are_dealt_with_as_declared() {
 }
 
 #[test]
+fn a_column_that_is_missing_or_of_another_type_is_never_appended() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    source(&served);
+    let project = project(&served);
+    project.replace(
+        "jobs.yaml",
+        "{events: {columns: {id: BIGINT, day: DATE, amount: INT, changed: TIMESTAMP, deleted: BOOLEAN}}}",
+        "{events: }",
+    );
+    project.replace(
+        "jobs.yaml",
+        "soft_delete: deleted, tests",
+        "soft_delete: deleted, on_schema_change: append, tests",
+    );
+    project.write(
+        "sql/merged.sql",
+        "SELECT * FROM raw.events\n{% if incremental %}WHERE changed >= (SELECT max(changed) FROM {{ this }}){% endif %}\n",
+    );
+    served.sql("ALTER TABLE main.raw.events ADD COLUMNS (channel STRING)");
+    run(&project, &served, &[]);
+    let state = || (served.sql("SELECT * FROM main.tiny.merged ORDER BY id"), served.version("main.tiny.merged"));
+    let before = state();
+    let newer = "TIMESTAMP'2026-01-03 08:00:00'";
+    let replace = |columns: &str| {
+        served.sql(&format!(
+            "CREATE OR REPLACE TABLE main.raw.events AS SELECT {columns} FROM VALUES \
+             (1L, DATE'2026-01-01', 10, {newer}, false, 'web') AS t(id, day, amount, changed, deleted, channel)"
+        ));
+    };
+    replace("id, day, amount, changed, deleted");
+    kiln_at(&project, &served, &["sync-and-refresh", "--select", "merged"])
+        .fails_with(3, &["the new rows lack `channel`", "--full-refresh", "main.tiny.merged is as it was"]);
+    assert_eq!(state(), before);
+    replace("id, day, CAST(amount AS STRING) AS amount, changed, deleted, channel");
+    kiln_at(&project, &served, &["sync-and-refresh", "--select", "merged"])
+        .fails_with(3, &["the new rows have `amount` as STRING instead of INT", "main.tiny.merged is as it was"]);
+    assert_eq!(state(), before);
+    // Both at once: the type has the last word.
+    replace("id, day, CAST(amount AS BIGINT) AS amount, changed, deleted, channel, 'x' AS more");
+    kiln_at(&project, &served, &["sync-and-refresh", "--select", "merged"])
+        .fails_with(3, &["the new rows have `amount` as BIGINT instead of INT"]);
+    assert_eq!(state(), before);
+    project.replace("jobs.yaml", "on_schema_change: append", "on_schema_change: rebuild");
+    run(&project, &served, &["--select", "merged"]);
+    let rebuilt = served.sql("SELECT id, typeof(amount), more FROM main.tiny.merged");
+    assert_eq!(rebuilt, json!([["1", "bigint", "x"]]));
+}
+
+#[test]
 fn another_query_builds_the_table_as_a_whole() {
     let server = Project::tiny();
     let served = server.serve(&[]);
@@ -326,7 +448,7 @@ fn another_query_builds_the_table_as_a_whole() {
 fn mistakes_are_found_before_anything_is_sent() {
     let project = Project::empty();
     let check = |settings: &str, sql: &str, texts: &[&str]| {
-        project.write("jobs.yaml", &JOBS.replace("  sql/merged: {materialized: incremental, unique_key: [id], soft_delete: deleted, tests: [{not_null: [id]}, {unique: id}]}\n  sql/appended: {materialized: incremental, strategy: append, tests: [{row_count: {min: 1}}]}\n  sql/daily: {materialized: incremental, time_column: day, lookback: 5d, tests: [{unique: day}, {expression: n > 0}]}\n", &format!("  sql/m: {{{settings}}}\n")));
+        project.write("jobs.yaml", &JOBS.replace("  sql/merged: {materialized: incremental, unique_key: [id], soft_delete: deleted, tests: [{not_null: [id]}, {unique: id}]}\n  sql/appended: {materialized: incremental, strategy: append, tests: [{row_count: {min: 1}}]}\n  sql/daily: {materialized: incremental, time_column: day, lookback: 5d, tests: [{unique: day}, {expression: n > 0}]}\n  sql/parts: {materialized: incremental, partition_by: [day, kind], tests: [{unique: [day, kind]}]}\n", &format!("  sql/m: {{{settings}}}\n")));
         project.write("sql/m.sql", sql);
         project.kiln(&["check"]).fails_with(1, texts);
     };
@@ -341,6 +463,33 @@ fn mistakes_are_found_before_anything_is_sent() {
     );
     check("materialized: incremental, unique_key: [idd]", sql, &["has the key `idd`", "Did you mean `id`?"]);
     check("materialized: incremental, time_column: dy", sql, &["has the time `dy`", "Did you mean `day`?"]);
+    check("materialized: incremental, partition_by: [dy]", sql, &["has partitions of `dy`", "Did you mean `day`?"]);
+    check(
+        "materialized: incremental, strategy: insert_overwrite",
+        sql,
+        &["the strategy `insert_overwrite` needs `time_column` or `partition_by`"],
+    );
+    check(
+        "materialized: incremental, time_column: day, partition_by: [id]",
+        sql,
+        &["`time_column` and `partition_by` both say what is replaced", "Keep `time_column`"],
+    );
+    check(
+        "materialized: incremental, partition_by: [day], lookback: 2d",
+        sql,
+        &["`lookback` goes with `time_column`: by `partition_by`, the query says what is new"],
+    );
+    check(
+        "materialized: incremental, partition_by: [day], unique_key: [id], strategy: merge",
+        sql,
+        &["`partition_by` means nothing to the strategy `merge`"],
+    );
+    check(
+        "materialized: incremental, partition_by: [day], soft_delete: gone",
+        sql,
+        &["`soft_delete` means nothing to the strategy `insert_overwrite`"],
+    );
+    check("materialized: table, partition_by: [id]", sql, &["goes with `materialized: incremental`", "jobs.yaml:"]);
     check("materialized: table, unique_key: [id]", sql, &["goes with `materialized: incremental`", "jobs.yaml:"]);
     check(
         "materialized: incremental, unique_key: [id], on_schema_change: ignore",

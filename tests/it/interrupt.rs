@@ -2,6 +2,11 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use serde_json::{Value, json};
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::support::{Project, Ran, Served, kiln_at};
 
@@ -117,4 +122,92 @@ fn without_being_told_to_a_failure_stops_only_what_needs_it() {
         &["✗ build broken", "✓ build endless", "✓ build after", "skipped, because it needs `build broken`"],
     );
     assert_eq!(served.sql("SELECT n FROM main.tiny.after"), serde_json::json!([["1"]]));
+}
+
+/// A warehouse that takes builds and never ends them, whoever asks; it tells what it was asked for.
+struct Stubborn(std::sync::Mutex<Sender<&'static str>>);
+
+impl Stubborn {
+    fn tell(&self, what: &'static str) {
+        // Whoever has heard enough no longer listens.
+        let _ = self.0.lock().unwrap().send(what);
+    }
+}
+
+impl Respond for Stubborn {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let answer = |body: Value| ResponseTemplate::new(200).set_body_json(body);
+        let state = |id: &str, state: &str| json!({"statement_id": id, "status": {"state": state}, "manifest": {"total_row_count": 0}, "result": {}});
+        let path = request.url.path();
+        if path.ends_with("/scim/v2/Me") {
+            return answer(json!({"id": "1", "userName": "me@example.com"}));
+        }
+        if path.starts_with("/api/2.0/sql/warehouses") {
+            return answer(json!({"warehouses": [{"id": "w", "name": "bi", "state": "RUNNING"}]}));
+        }
+        if path.ends_with("/unity-catalog/tables") {
+            return answer(json!({"tables": []}));
+        }
+        if path == "/api/2.0/sql/statements" {
+            let body: Value = request.body_json().unwrap();
+            if !body["statement"].as_str().unwrap().starts_with("CREATE OR REPLACE TABLE") {
+                return answer(state("quick", "SUCCEEDED"));
+            }
+            self.tell("sent");
+            return answer(state("endless", "RUNNING"));
+        }
+        if path.ends_with("/cancel") {
+            self.tell("cancelled");
+            return answer(json!({}));
+        }
+        if path.starts_with("/api/2.0/sql/statements/") {
+            self.tell("asked");
+            return answer(state("endless", "RUNNING"));
+        }
+        let missing = json!({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "it is not there"});
+        ResponseTemplate::new(404).set_body_json(missing)
+    }
+}
+
+fn wait_for(heard: &Receiver<&'static str>, what: &str) {
+    while heard.recv().expect("the warehouse is there") != what {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_interrupt_ends_at_once_whatever_still_runs() {
+    let (tell, heard) = channel();
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(Stubborn(std::sync::Mutex::new(tell))).mount(&server).await;
+    let project = Project::empty();
+    project.write(
+        "jobs.yaml",
+        &format!(
+            "version: 1\nproject: p\nenvironments:\n  prod: {{host: \"{}\", warehouse: bi, catalog: main, schema: s}}\n\
+             models:\n  sql: {{materialized: table}}\njobs:\n  all: {{steps: [{{build: sql/**}}]}}\n",
+            server.uri()
+        ),
+    );
+    project.write("sql/m.sql", "SELECT 1 AS x\n");
+    let mut command = project.command(&["sync-and-refresh", "--output", "json"]);
+    command.env("DATABRICKS_TOKEN", "t").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let ran = tokio::task::spawn_blocking(move || {
+        let process = command.spawn().expect("kiln can be started");
+        let interrupt = || {
+            let asked = Command::new("kill").args(["-INT", &process.id().to_string()]).status().expect("kill is there");
+            assert!(asked.success());
+        };
+        wait_for(&heard, "sent");
+        interrupt();
+        // It has told the warehouse to stop, and still looks what becomes of the statement.
+        wait_for(&heard, "cancelled");
+        wait_for(&heard, "asked");
+        interrupt();
+        Ran::from(process.wait_with_output().expect("it ends"))
+    });
+    let ran = ran.await.unwrap();
+    ran.fails_with(130, &[]);
+    let events: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect();
+    let told = |event: &str| events.iter().any(|told| told["event"] == event);
+    assert!(told("step_started"), "{events:?}");
+    assert!(!told("step_finished") && !told("run_finished"), "it waited for the warehouse: {events:?}");
 }

@@ -52,7 +52,9 @@ mod github;
 mod hostile_files;
 mod http_faults;
 #[cfg(feature = "local")]
+mod in_flight;
 mod incremental;
+mod incremental_twins;
 #[cfg(feature = "local")]
 mod interrupt;
 mod lineage;

@@ -111,6 +111,38 @@ fn the_wait_for_a_place_is_none_of_a_models_time() {
 }
 
 #[test]
+fn a_dashboard_whose_answer_takes_too_long_is_not_waited_for() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let project = project(&served);
+    let endless = "SELECT a.id AS n FROM range(3000000) AS a CROSS JOIN range(3000000) AS b CROSS JOIN totals \
+                   WHERE a.id * b.id % 7 = 3";
+    let counter = json!({"position": {"x": 0, "y": 0, "width": 2, "height": 2}, "widget": {"name": "w",
+        "queries": [{"name": "main_query", "query": {"datasetName": "d", "disaggregated": false,
+            "fields": [{"name": "count(*)", "expression": "COUNT(`*`)"}]}}],
+        "spec": {"version": 2, "widgetType": "counter", "encodings": {"value": {"fieldName": "count(*)"}}}}});
+    let dashboard = json!({
+        "datasets": [{"name": "d", "displayName": "D", "queryLines": [endless]}],
+        "pages": [{"name": "p", "displayName": "P", "layout": [counter]}],
+    });
+    project.write("dashboards/d.lvdash.json", &dashboard.to_string());
+    let jobs = project.read("jobs.yaml").replace("{build: sql/**}]", "{build: sql/**}, {publish: d}]");
+    let dashboards = "dashboards:\n  d: {file: dashboards/d.lvdash.json, folder: /Shared/d, timeout: 1s}\n";
+    project.write("jobs.yaml", &(jobs + dashboards));
+    let ran = kiln(&project, &served, &[]);
+    assert_eq!(ran.status, 3, "{}", ran.stdout);
+    let events = ran.stdout.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let ends: Vec<_> = events.filter(|event| event["event"] == "step_finished").collect();
+    let end = |step: &str| ends.iter().find(|end| end["step"] == step).expect("each step ends")["outcome"].clone();
+    assert_eq!(end("publish d")["outcome"], "succeeded");
+    let failure = end("query d")["failure"]["message"].as_str().unwrap_or_default().to_owned();
+    assert!(failure.contains("it took longer than its `timeout` of 1 s"), "{failure}");
+    let history = served.get("/api/2.0/sql/history/queries?max_results=100").1;
+    let left = history["res"].as_array().expect("a list").iter().filter(|query| query["is_final"] != true).count();
+    assert_eq!(left, 0, "nothing runs on: {history}");
+}
+
+#[test]
 fn a_figure_that_falls_too_far_is_not_published() {
     let server = Project::tiny();
     let served = server.serve(&[]);

@@ -22,6 +22,7 @@ environments:
     auth_type: oauth-m2m
     client_id: 0f3c
     warehouse: bi
+    concurrency: 4
     catalog: main
     schema: shop
     fivetran: "https://fivetran.example"
@@ -30,7 +31,7 @@ environments:
     protected: {branch: main}
     job_folder: /Shared/jobs
     schedules: paused
-    notify: [{webhook: "${SLACK}", when: [failure, recovered]}, {webhook: "${OTHER}", when: always}]
+    notify: [{webhook: "${SLACK}", when: [failure, recovered]}, {webhook: "${OTHER}", when: always}, {email: [a@example.com], when: failure}]
   dev: {profile: DEV, catalog: dev, schema: shop, protected: true}
 connections:
   shop:
@@ -85,10 +86,11 @@ models:
       - {freshness: {day: 2 days}}
       - {no_rows: sql/marts/cohorts.sql}
   sql/marts: {materialized: incremental, time_column: day, lookback: 3d}
+  sql/marts/parts: {materialized: incremental, partition_by: [day]}
 lints: {cross-join: error, K402: off}
 unit_tests: [tests]
 dashboards:
-  retention: {file: dashboards/retention.lvdash.json, title: Retention, folder: /Shared, publish: {embed_credentials: false}, permissions: {finance: CAN_READ, "a@example.com": can manage, "user:b": NONE}, schedules: {weekly: {cron: 0 8 * * 1, timezone: Europe/Berlin, paused: true, subscribers: [a@example.com, Board]}}}
+  retention: {file: dashboards/retention.lvdash.json, title: Retention, folder: /Shared, timeout: 10m, publish: {embed_credentials: false}, permissions: {finance: CAN_READ, "a@example.com": can manage, "user:b": NONE}, schedules: {weekly: {cron: 0 8 * * 1, timezone: Europe/Berlin, paused: true, subscribers: [a@example.com, Board]}}}
 jobs:
   nightly:
     schedule:

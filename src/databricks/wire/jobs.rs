@@ -219,7 +219,27 @@ pub struct RunNow {
     pub idempotency_token: Option<String>,
 }
 
-/// Answer of `POST /api/2.2/jobs/run-now`, and body of `POST /api/2.2/jobs/runs/cancel`.
+/// Body of `POST /api/2.2/jobs/runs/submit`: a run that belongs to no job.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SubmitRun {
+    /// What it is called.
+    #[serde(default)]
+    pub run_name: String,
+    /// What it does.
+    #[serde(default)]
+    pub tasks: Vec<Task>,
+    /// Who is written to, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_notifications: Option<EmailNotifications>,
+    /// The same token again gives the run that it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_token: Option<String>,
+    /// 0: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<i64>,
+}
+
+/// Answer of `POST /api/2.2/jobs/run-now` and of `POST /api/2.2/jobs/runs/submit`, and body of `POST /api/2.2/jobs/runs/cancel`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRef {
     /// The run.
@@ -234,6 +254,9 @@ pub struct JobRun {
     /// The job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_id: Option<i64>,
+    /// What it is called: as its job, or as whoever began it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_name: Option<String>,
     /// Of a task's run: which.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_key: Option<String>,
@@ -359,5 +382,10 @@ mod tests {
         round_trip::<JobList>(r#"{"jobs":[{"job_id":1,"settings":{"name":"a"}}],"next_page_token":"x"}"#);
         round_trip::<ResetJob>(r#"{"job_id":1,"new_settings":{"name":"a"}}"#);
         round_trip::<RunNow>(r#"{"job_id":1,"idempotency_token":"t"}"#);
+        round_trip::<SubmitRun>(
+            r#"{"run_name":"it failed","tasks":[{"task_key":"told","sql_task":{"warehouse_id":"w","file":{"path":"/a.sql",
+            "source":"WORKSPACE"}}}],"email_notifications":{"on_failure":["a@example.com"]},"idempotency_token":"t",
+            "timeout_seconds":600}"#,
+        );
     }
 }

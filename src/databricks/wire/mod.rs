@@ -20,8 +20,8 @@ pub use error::{ErrorBody, ErrorDetail};
 pub use identity::{Email, Group, Me};
 pub use jobs::{
     CronSchedule, DashboardTask, EmailNotifications, Job, JobList, JobRef, JobRun, JobRunList, JobSettings,
-    PauseStatus, ResetJob, RunAs, RunNow, RunRef, RunState, RunStatus, SqlFile, SqlTask, Task, TaskDependency,
-    Termination,
+    PauseStatus, ResetJob, RunAs, RunNow, RunRef, RunState, RunStatus, SqlFile, SqlTask, SubmitRun, Task,
+    TaskDependency, Termination,
 };
 pub use lakeview::{
     CreateDashboard, Dashboard, DashboardList, LifecycleState, Publish, Published, Revert, UpdateDashboard,

@@ -6,6 +6,7 @@ use super::databricks_version;
 use super::{Context, Finished, Reporter};
 use crate::databricks::{Error, StatementResult};
 use crate::event::{EventKind, Failure, Outcome, QueryResult};
+use crate::ids::StatementId;
 use crate::plan::{Audit, BuildModel, Pinned, PlannedTest};
 
 /// Tests what was made aside and publishes it; `after` are statements that come right after that.
@@ -37,8 +38,9 @@ async fn test_and_publish(
     let publish = write(&audit.publish);
     if adopted && was_sent(&publish, context, reporter) {
         // It was sent only after the tests, and the new version may be cleared away by now.
-        publish_tested(publish, audit, after, context, reporter).await?;
-        return Ok(Finished::succeeded(format!("{summary}, tested before the run was broken off")));
+        let id = publish_tested(publish, audit, after, context, reporter).await?;
+        let summary = format!("{summary}, tested before the run was broken off");
+        return Ok(Finished::succeeded(summary).writing(&model.table, id));
     }
     // What is about to be replaced can be put back later.
     let version = async {
@@ -49,8 +51,8 @@ async fn test_and_publish(
     };
     if audit.tests.is_empty() {
         version.await?;
-        publish_tested(publish, audit, after, context, reporter).await?;
-        return Ok(Finished::succeeded(summary));
+        let id = publish_tested(publish, audit, after, context, reporter).await?;
+        return Ok(Finished::succeeded(summary).writing(&model.table, id));
     }
     let (version, counted) = tokio::join!(version, statement(write(&audit.count), true, context, reporter));
     version?;
@@ -95,28 +97,30 @@ async fn test_and_publish(
             },
         }));
     }
-    publish_tested(publish, audit, after, context, reporter).await?;
+    let id = publish_tested(publish, audit, after, context, reporter).await?;
     let tests = match (audit.tests.len(), failed.len()) {
         (1, 0) => "1 test passed".to_owned(),
         (all, 0) => format!("{all} tests passed"),
         (all, warnings) => format!("{} of {all} tests passed, the others warn", thousands((all - warnings) as u64)),
     };
-    Ok(Finished::succeeded(format!("{summary}, {tests}")))
+    Ok(Finished::succeeded(format!("{summary}, {tests}")).writing(&model.table, id))
 }
 
-/// Puts a new version that passed its tests in its place.
+/// Puts a new version that passed its tests in its place; returns the statement that did.
 async fn publish_tested(
     publish: String,
     audit: &Audit,
     after: &[String],
     context: &Context,
     reporter: &Reporter,
-) -> Result<(), Error> {
+) -> Result<Option<StatementId>, Error> {
     run_all(&audit.room, context, reporter).await?;
-    run_all(&[publish], context, reporter).await?;
+    let published = statement(publish, false, context, reporter).await;
+    published.result?;
     // Before what comes after: as long as that is not done, the next deploy has something to do here, and clears away too.
     run_all(std::slice::from_ref(&audit.clear), context, reporter).await?;
-    run_all(after, context, reporter).await
+    run_all(after, context, reporter).await?;
+    Ok(published.id)
 }
 
 /// Reads which tests failed, and for how many rows.

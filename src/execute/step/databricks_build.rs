@@ -124,7 +124,10 @@ pub(super) async fn build(model: &BuildModel, from: &Fixed, context: &Context, r
             match &model.audit {
                 Some(audit) => databricks_audit::run(model, audit, &model.after, built, context, reporter).await,
                 None => match run_all(&model.after, context, reporter).await {
-                    Ok(()) => Finished::succeeded(built.summary),
+                    Ok(()) => match model.materialized {
+                        Materialization::Table => Finished::succeeded(built.summary).writing(&model.table, id.clone()),
+                        Materialization::View => Finished::succeeded(built.summary),
+                    },
                     Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
                     Err(error) => Finished::failed(explain(&model.model, &error)),
                 },

@@ -90,6 +90,15 @@ enum Fit {
     More(Vec<TableColumn>),
     /// The table has columns that the new rows lack.
     Fewer(Vec<String>),
+    /// Columns of the new rows have another type than those of the table.
+    Other(Vec<OtherType>),
+}
+
+/// A column that has become of another type.
+struct OtherType {
+    column: String,
+    was: String,
+    is: String,
 }
 
 async fn columns(increment: &Increment, context: &Context) -> Result<Fit, Error> {
@@ -102,6 +111,20 @@ async fn columns(increment: &Increment, context: &Context) -> Result<Fit, Error>
     let fewer: Vec<String> = increment.columns.iter().filter(|name| !has(name)).cloned().collect();
     if !fewer.is_empty() {
         return Ok(Fit::Fewer(fewer));
+    }
+    let of_table = increment.columns.iter().zip(&increment.types);
+    let other: Vec<OtherType> = of_table
+        .filter_map(|(name, was)| {
+            let is = found.iter().find(|column| column.name.eq_ignore_ascii_case(name))?.type_text.as_deref()?;
+            let was = was.as_deref()?;
+            // Services differ in how they write types, not in what they say.
+            let same = |a: &str, b: &str| a.replace(' ', "").eq_ignore_ascii_case(&b.replace(' ', ""));
+            let (was, is) = (!same(was, is)).then(|| (was.to_uppercase(), is.to_uppercase()))?;
+            Some(OtherType { column: name.clone(), was, is })
+        })
+        .collect();
+    if !other.is_empty() {
+        return Ok(Fit::Other(other));
     }
     let is_new = |column: &TableColumn| !increment.columns.iter().any(|name| name.eq_ignore_ascii_case(&column.name));
     let more: Vec<TableColumn> = found.into_iter().filter(is_new).collect();
@@ -118,15 +141,21 @@ fn add_columns(model: &BuildModel, added: &[TableColumn]) -> String {
 
 fn other_columns(model: &BuildModel, increment: &Increment, fit: &Fit) -> Failure {
     let listed = |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let others = "and the table's columns are others";
     let what = match fit {
-        Fit::Fewer(names) => format!("lack {}", listed(names.iter().map(String::as_str).collect())),
+        Fit::Fewer(names) => format!("lack {}, {others}", listed(names.iter().map(String::as_str).collect())),
         Fit::More(columns) => {
-            format!("have {} besides", listed(columns.iter().map(|column| column.name.as_str()).collect()))
+            format!("have {} besides, {others}", listed(columns.iter().map(|column| column.name.as_str()).collect()))
+        }
+        Fit::Other(columns) => {
+            let told =
+                columns.iter().map(|OtherType { column, was, is }| format!("`{column}` as {is} instead of {was}"));
+            format!("have {}", told.collect::<Vec<_>>().join(", "))
         }
         Fit::Same => String::new(),
     };
     Failure {
-        message: format!("model `{}`: the new rows {what}, and the table's columns are others", model.model),
+        message: format!("model `{}`: the new rows {what}", model.model),
         help: Some(format!(
             "Build it as a whole: --full-refresh. Or say what shall be done by `on_schema_change`. {} is as it was, and the \
              new rows are in {}.",

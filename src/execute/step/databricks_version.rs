@@ -4,7 +4,7 @@ use super::databricks_build::statement;
 use super::{Context, Finished, Reporter, failure};
 use crate::databricks::{Error, StatementResult};
 use crate::event::{EventKind, Outcome};
-use crate::ids::TableName;
+use crate::ids::{StatementId, TableName};
 use crate::plan::{Restore, Version};
 
 /// Reads a table's newest version; none if it has no versions, or is not there.
@@ -50,7 +50,7 @@ async fn tell(table: &TableName, version: u64, reporter: &Reporter) {
 /// Puts a table back to an earlier version.
 pub(super) async fn restore(restore: &Restore, context: &Context, reporter: &Reporter) -> Finished {
     match put_back(restore, context, reporter).await {
-        Ok(summary) => Finished::succeeded(summary),
+        Ok((summary, statement)) => Finished::succeeded(summary).writing(&restore.table, statement),
         Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
         Err(error) => {
             let Restore { table, to } = restore;
@@ -60,14 +60,19 @@ pub(super) async fn restore(restore: &Restore, context: &Context, reporter: &Rep
     }
 }
 
-async fn put_back(restore: &Restore, context: &Context, reporter: &Reporter) -> Result<String, Error> {
+async fn put_back(
+    restore: &Restore,
+    context: &Context,
+    reporter: &Reporter,
+) -> Result<(String, Option<StatementId>), Error> {
     let Restore { table, to } = restore;
     match newest(table, context, reporter).await? {
-        Some(now) if now.number == *to => return Ok(format!("is at version {to}")),
+        Some(now) if now.number == *to => return Ok((format!("is at version {to}"), None)),
         Some(now) => tell(table, now.number, reporter).await,
         None => {}
     }
     let sql = format!("RESTORE TABLE {} TO VERSION AS OF {to}", table.to_sql());
-    statement(sql, false, context, reporter).await.result?;
-    Ok(format!("as it was at version {to}"))
+    let ran = statement(sql, false, context, reporter).await;
+    ran.result?;
+    Ok((format!("as it was at version {to}"), ran.id))
 }

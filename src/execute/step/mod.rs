@@ -32,7 +32,7 @@ use crate::diag::sentence;
 use crate::event::{Event, EventKind, Failure, Outcome, Work};
 use crate::fivetran::sync::Delivered;
 use crate::http::Class;
-use crate::ids::{ConnectionName, Fingerprint, ModelName, RunId, StatementId, StepId};
+use crate::ids::{ConnectionName, Fingerprint, ModelName, RunId, StatementId, StepId, TableName};
 use crate::plan::{Action, Versions};
 
 /// Key of the tag that names a statement's run in the query history.
@@ -92,11 +92,20 @@ pub(super) struct Finished {
     pub(super) statement: Option<StatementId>,
     /// What it did on the warehouse.
     pub(super) work: Work,
+    /// The table that it wrote.
+    pub(super) wrote: Option<Wrote>,
+}
+
+/// A table that a statement wrote.
+#[derive(Clone, Debug)]
+pub(super) struct Wrote {
+    pub(super) table: TableName,
+    pub(super) statement: StatementId,
 }
 
 impl Finished {
     pub(super) fn new(outcome: Outcome) -> Self {
-        Self { outcome, statement: None, work: Work::default() }
+        Self { outcome, statement: None, work: Work::default(), wrote: None }
     }
 
     fn succeeded(summary: impl Into<String>) -> Self {
@@ -109,6 +118,11 @@ impl Finished {
 
     fn with_statement(self, statement: Option<StatementId>) -> Self {
         Self { statement, ..self }
+    }
+
+    /// Says which table a statement of the step has written.
+    fn writing(self, table: &TableName, statement: Option<StatementId>) -> Self {
+        Self { wrote: statement.map(|statement| Wrote { table: table.clone(), statement }), ..self }
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Request {
     pub byte_limit: Option<u64>,
     /// Whether a query's rows go into a file instead of [`Output::rows`].
     pub spool: bool,
+    /// The id by which the service knows the statement; its commits bear it.
+    pub statement_id: Option<String>,
 }
 
 impl Request {
@@ -105,6 +107,8 @@ pub struct Output {
     pub statement_type: &'static str,
     /// Bytes of data files that were read for it.
     pub read_bytes: u64,
+    /// Bytes of the data files that it gave to tables.
+    pub written_bytes: u64,
 }
 
 /// How many bytes a row takes as text, with what stands between the cells.

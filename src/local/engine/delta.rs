@@ -20,7 +20,7 @@ use super::catalog::{Kind, quoted};
 use super::error::SqlError;
 use super::plan::{self, Scope, TableUse, Version};
 use super::scan::Judged;
-use super::{Engine, changes, features, functions, information_schema, types};
+use super::{Engine, changes, features, functions, information_schema, statements, types};
 use crate::dialect::{DataType, Part};
 use crate::ids::TableName;
 
@@ -82,7 +82,7 @@ impl Engine {
         let last = latest.version().unwrap_or(0);
         let wanted = match version {
             Version::Number(wanted) => *wanted,
-            Version::Target | Version::Changes(..) => {
+            Version::Target | Version::History | Version::Changes(..) => {
                 return Err(SqlError::unsupported("this version of a table").at(None));
             }
             Version::Time(text) => {
@@ -127,6 +127,9 @@ impl Engine {
             Kind::Table => {
                 if let Some(Version::Changes(from, to)) = &table.version {
                     return changes::source(self, name, from, to.as_deref()).await;
+                }
+                if table.version == Some(Version::History) {
+                    return statements::history_source(self, name).await;
                 }
                 let dir = self.folder().table_dir(name);
                 let delta = match &table.version {

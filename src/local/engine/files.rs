@@ -25,7 +25,7 @@ use super::delta::{address, explain};
 use super::error::SqlError;
 use super::functions::cast;
 use super::plan::{self, Planned};
-use super::{changes, features, run};
+use super::{changes, features, reading, run};
 
 /// Rows that are written together.
 const ROWS: usize = 8192;
@@ -340,6 +340,7 @@ fn conform(batch: &RecordBatch, logical: &SchemaRef, schema: &SchemaRef) -> Resu
 pub(super) fn taken(files: Option<Files>) -> (Vec<Action>, Option<Cleanup>) {
     match files {
         Some(files) => {
+            reading::wrote(files.adds.iter().map(|add| add.size.unsigned_abs()).sum());
             let adds = files.adds.into_iter().map(Action::Add);
             (adds.chain(files.also).collect(), Some(files.cleanup))
         }

@@ -48,6 +48,7 @@ pub use api::{
 pub use error::{OpenError, SqlError};
 pub use spool::{Piece, Spool};
 
+use self::reading::Bytes;
 use crate::ids::TableName;
 use catalog::{Folder, Kind, quoted};
 use opened::Opened;
@@ -100,14 +101,15 @@ impl Engine {
     /// Runs one statement. Once `cancel` is triggered, work stops within a second and the error's condition is
     /// `OPERATION_CANCELED`; a statement whose commit has already begun may still succeed.
     pub async fn execute(&self, request: Request, cancel: CancellationToken) -> Result<Output, SqlError> {
-        let work = reading::counted(statements::execute(self, &request, &cancel));
+        let work = write::made_by(request.statement_id.clone(), statements::execute(self, &request, &cancel));
+        let work = reading::counted(work);
         tokio::pin!(work);
-        let (output, read_bytes) = tokio::select! {
+        let (output, Bytes { read, written }) = tokio::select! {
             biased;
             done = &mut work => done,
             () = cancel.cancelled() => return Err(SqlError::canceled()),
         };
-        let mut output = Output { read_bytes, ..output? };
+        let mut output = Output { read_bytes: read, written_bytes: written, ..output? };
         if request.spool && output.spool.is_none() && !output.columns.is_empty() {
             output.spool = Some(Spool::of_texts(&self.folder().scratch()?, &output.columns, &output.rows)?);
             output.rows.clear();

@@ -18,8 +18,31 @@ use super::{conflict, features};
 
 /// Under this key of a commit stands what the history calls it, where the library's name is another.
 pub(super) const OPERATION: &str = "kilnOperation";
+/// Under this key of a commit stands the statement that made it.
+pub(super) const STATEMENT: &str = "queryHistoryStatementId";
 /// Under this key of a commit stand the files that a `COPY INTO` took.
 pub(super) const COPIED: &str = "kilnCopied";
+
+tokio::task_local! {
+    /// The statement that this task carries out, where the service knows it by an id.
+    static MADE_BY: Option<String>;
+}
+
+/// Carries a statement out whose commits say that they are its own.
+pub(super) async fn made_by<T>(statement: Option<String>, work: impl Future<Output = T>) -> T {
+    MADE_BY.scope(statement, work).await
+}
+
+/// Tells whether the service carries the statement of this task out, under an id.
+pub(super) fn is_known_by_id() -> bool {
+    MADE_BY.try_with(Option::is_some).unwrap_or(false)
+}
+
+/// What a commit says besides what it does: the statement that makes it, and these particulars.
+pub(super) fn saying(told: impl IntoIterator<Item = (String, serde_json::Value)>) -> CommitProperties {
+    let statement = MADE_BY.try_with(Option::clone).ok().flatten().map(|id| (STATEMENT.to_owned(), id.into()));
+    CommitProperties::default().with_metadata(told.into_iter().chain(statement))
+}
 
 /// What a table is, apart from its rows.
 #[derive(Clone, Debug)]
@@ -75,7 +98,7 @@ pub(super) async fn create(dir: &Path, definition: Definition, files: Option<Fil
     };
     let mut actions = vec![Action::Protocol(protocol), Action::Metadata(metadata)];
     actions.extend(adds);
-    let builder = CommitBuilder::from(CommitProperties::default()).with_actions(actions);
+    let builder = CommitBuilder::from(saying([])).with_actions(actions);
     let made = builder.build(None, store, operation).await.map(|_| ()).map_err(fail);
     disarm(&mut cleanup, &made);
     made
@@ -104,7 +127,7 @@ pub(super) async fn replace(
     }
     actions.push(Action::Metadata(metadata));
     actions.extend(removals(table).await.map_err(fail)?);
-    let made = commit_alone(table, dir, actions, CommitProperties::default(), operation).await;
+    let made = commit_alone(table, dir, actions, saying([]), operation).await;
     disarm(&mut cleanup, &made);
     made
 }
@@ -163,7 +186,7 @@ pub(super) async fn exchange(
 ) -> Result<(), SqlError> {
     let (mut actions, mut cleanup) = taken(rows);
     actions.extend(gone);
-    let made = commit_alone(table, dir, actions, CommitProperties::default(), operation).await;
+    let made = commit_alone(table, dir, actions, saying([]), operation).await;
     disarm(&mut cleanup, &made);
     made
 }
@@ -178,7 +201,7 @@ pub(super) async fn alter(
 ) -> Result<(), SqlError> {
     let operation = DeltaOperation::SetTableProperties { properties: told.iter().cloned().collect() };
     // The library has no name for most of what can be altered.
-    let properties = CommitProperties::default().with_metadata([(OPERATION.to_owned(), called.into())]);
+    let properties = saying([(OPERATION.to_owned(), called.into())]);
     commit_alone(table, dir, redefinition(table, definition, dir)?, properties, operation).await
 }
 
@@ -245,7 +268,7 @@ async fn commit_beside(
         if *snapshot.metadata() != read {
             return Err(conflict::found(dir, &CommitConflictError::MetadataChanged));
         }
-        let properties = CommitProperties::default().with_metadata(told.iter().cloned());
+        let properties = saying(told.iter().cloned());
         let builder = CommitBuilder::from(properties).with_actions(actions.to_vec());
         let made = builder.build(Some(snapshot as &dyn TableReference), table.log_store(), operation.clone()).await;
         match made {

@@ -69,8 +69,10 @@ fn metrics(entry: &HistoryQuery, known: Option<Value>) -> Value {
         "rows_produced_count": entry.rows_produced,
         "result_from_cache": false,
     });
-    if let Some(bytes) = known.and_then(|known| known.get("read_bytes").cloned()) {
-        metrics["read_bytes"] = bytes;
+    for key in ["read_bytes", "write_remote_bytes"] {
+        if let Some(bytes) = known.as_ref().and_then(|known| known.get(key)) {
+            metrics[key] = bytes.clone();
+        }
     }
     metrics
 }

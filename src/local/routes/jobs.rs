@@ -9,7 +9,9 @@ use axum::{Json, Router};
 use super::super::error::ApiError;
 use super::super::server::App;
 use super::extract::{JsonBody, Params, page};
-use crate::databricks::wire::{Empty, Job, JobList, JobRef, JobRun, JobRunList, JobSettings, ResetJob, RunNow, RunRef};
+use crate::databricks::wire::{
+    Empty, Job, JobList, JobRef, JobRun, JobRunList, JobSettings, ResetJob, RunNow, RunRef, SubmitRun,
+};
 
 /// The page size that a client leaves out, and the largest.
 const DEFAULT_PAGE: usize = 20;
@@ -29,6 +31,7 @@ pub(super) fn router() -> Router<Arc<App>> {
             .route(&path("list"), get(list))
             .route(&path("delete"), post(delete))
             .route(&path("run-now"), post(run_now))
+            .route(&path("runs/submit"), post(submit))
             .route(&path("runs/get"), get(run))
             .route(&path("runs/list"), get(runs))
             .route(&path("runs/cancel"), post(cancel));
@@ -69,6 +72,10 @@ async fn delete(State(app): State<Arc<App>>, JsonBody(body): JsonBody<JobRef>) -
 
 async fn run_now(State(app): State<Arc<App>>, JsonBody(body): JsonBody<RunNow>) -> Result<Json<RunRef>, ApiError> {
     app.jobs.run_now(&app, body.job_id, body.idempotency_token).map(|run_id| Json(RunRef { run_id }))
+}
+
+async fn submit(State(app): State<Arc<App>>, JsonBody(body): JsonBody<SubmitRun>) -> Result<Json<RunRef>, ApiError> {
+    app.jobs.submit(&app, body).map(|run_id| Json(RunRef { run_id }))
 }
 
 async fn run(State(app): State<Arc<App>>, params: Params) -> Result<Json<JobRun>, ApiError> {

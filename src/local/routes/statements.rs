@@ -78,6 +78,7 @@ async fn submit(
             row_limit: limit("row_limit", body.row_limit)?,
             byte_limit: if linked { byte_limit } else { byte_limit.or(Some(INLINE_BYTES as u64)) },
             spool: linked,
+            statement_id: None,
         },
         format,
         byte_limit: byte_limit.and_then(|limit| usize::try_from(limit).ok()),

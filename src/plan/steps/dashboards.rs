@@ -45,6 +45,7 @@ impl Planner<'_> {
                 dashboard: dashboard.name.clone(),
                 title: dashboard.title.clone(),
                 folder: dashboard.folder.clone(),
+                timeout: dashboard.timeout,
                 content: dashboard.content.to_json(),
                 expected,
                 embed_credentials: dashboard.embed_credentials,
@@ -107,7 +108,12 @@ impl Planner<'_> {
         let reads_history = dashboard.reads_history;
         self.add(
             query.clone(),
-            Action::Query(QueryDashboard { dashboard: dashboard.name.clone(), statements, reads_history }),
+            Action::Query(QueryDashboard {
+                dashboard: dashboard.name.clone(),
+                timeout: dashboard.timeout,
+                statements,
+                reads_history,
+            }),
         );
         self.graph.need(query, publish_step(&dashboard.name));
     }

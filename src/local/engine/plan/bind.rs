@@ -13,7 +13,7 @@ use sqlparser::ast::{
 use sqlparser::tokenizer::Span;
 
 use super::ast;
-use crate::dialect::{self, DataType, Name, name_parts, parse_query};
+use crate::dialect::{self, DataType, HISTORY, Name, name_parts, parse_query};
 use crate::ids::TableName;
 use crate::local::engine::api::Parameter;
 use crate::local::engine::catalog::quoted;
@@ -178,6 +178,8 @@ pub(in crate::local::engine) enum Version {
     Time(String),
     /// `table_changes('t', from [, to])`: the rows that came and went, from one version or time to another.
     Changes(Box<Version>, Option<Box<Version>>),
+    /// What `DESCRIBE HISTORY` tells of it, as rows: see [`HISTORY`].
+    History,
     /// The rows that a statement of ours reads of the table that it changes: see [`TARGET`].
     Target,
 }
@@ -191,6 +193,7 @@ impl Version {
             Self::Changes(from, to) => {
                 format!("changes {} {}", from.tag(), to.as_ref().map(|to| to.tag()).unwrap_or_default())
             }
+            Self::History => HISTORY.to_owned(),
             Self::Target => TARGET.to_owned(),
         }
     }
@@ -360,6 +363,7 @@ impl Binder<'_> {
             }
             TableVersion::TimestampAsOf(expr) => match self.scope.constant(&expr).ok_or_else(unsupported)? {
                 text if text == TARGET => Ok(Version::Target),
+                text if text == HISTORY => Ok(Version::History),
                 text => Ok(Version::Time(text)),
             },
             _ => Err(unsupported()),

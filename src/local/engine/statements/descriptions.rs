@@ -1,6 +1,14 @@
 //! Statements that describe one thing: `DESCRIBE` and `EXPLAIN`.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType as ArrowType, Field, Schema};
+use datafusion::datasource::{MemTable, provider_as_source};
+use datafusion::logical_expr::TableSource;
+use deltalake::kernel::CommitInfo;
 
 use crate::dialect::{self, DataType, Name, Part};
 use crate::ids::TableName;
@@ -9,8 +17,8 @@ use crate::local::engine::catalog::{Key, Kind, quoted};
 use crate::local::engine::delta::{self, CLUSTERING};
 use crate::local::engine::error::SqlError;
 use crate::local::engine::plan::{self, Scope};
-use crate::local::engine::write::OPERATION;
-use crate::local::engine::{Engine, types};
+use crate::local::engine::write::{OPERATION, STATEMENT};
+use crate::local::engine::{Engine, types, write};
 
 fn column(name: &str, data_type: &str) -> Column {
     types::column(name, &DataType::parse(data_type).unwrap_or(DataType::String))
@@ -357,6 +365,26 @@ pub(super) async fn explain(engine: &Engine, scope: &Scope, query: &Part, extend
     Ok(answer("EXPLAIN", &texts(&["plan"]), vec![vec![Some(text)]]))
 }
 
+/// The columns of a table's history: those that Delta has everywhere, and last the one that the service adds.
+const HISTORY: [(&str, &str); 16] = [
+    ("version", "BIGINT"),
+    ("timestamp", "TIMESTAMP"),
+    ("userId", "STRING"),
+    ("userName", "STRING"),
+    ("operation", "STRING"),
+    ("operationParameters", "MAP<STRING, STRING>"),
+    ("job", "STRING"),
+    ("notebook", "STRING"),
+    ("clusterId", "STRING"),
+    ("readVersion", "BIGINT"),
+    ("isolationLevel", "STRING"),
+    ("isBlindAppend", "BOOLEAN"),
+    ("operationMetrics", "MAP<STRING, STRING>"),
+    ("userMetadata", "STRING"),
+    ("engineInfo", "STRING"),
+    ("queryHistoryStatementId", "STRING"),
+];
+
 /// `DESCRIBE HISTORY`
 pub(super) async fn history(
     engine: &Engine,
@@ -365,53 +393,66 @@ pub(super) async fn history(
     limit: Option<usize>,
 ) -> Result<Output, SqlError> {
     let name = table_only(engine, scope, written, "DESCRIBE HISTORY")?;
-    let table = engine.open_table(&name).await?;
-    let versions = delta::history(&table, &engine.table_dir(&name)).await?;
+    let mut rows: Vec<_> = history_rows(engine, &name).await?.into_iter().take(limit.unwrap_or(usize::MAX)).collect();
+    let columns = if write::is_known_by_id() { HISTORY.as_slice() } else { &HISTORY[..HISTORY.len() - 1] };
+    rows.iter_mut().for_each(|row| row.truncate(columns.len()));
+    Ok(answer("DESCRIBE", columns, rows))
+}
+
+/// The history of a table, as a query reads it that has `DESCRIBE HISTORY` for a subquery.
+pub(in crate::local::engine) async fn history_source(
+    engine: &Engine,
+    name: &TableName,
+) -> Result<Arc<dyn TableSource>, SqlError> {
+    let rows = history_rows(engine, name).await?;
+    let mut fields = Vec::new();
+    let mut arrays: Vec<ArrayRef> = Vec::new();
+    for (i, (column, type_text)) in HISTORY.into_iter().enumerate() {
+        let texts: ArrayRef = Arc::new(StringArray::from_iter(rows.iter().map(|row| row[i].as_deref())));
+        let kind = match type_text {
+            "BIGINT" => ArrowType::Int64,
+            "BOOLEAN" => ArrowType::Boolean,
+            "TIMESTAMP" => types::timestamp(),
+            _ => ArrowType::Utf8,
+        };
+        arrays.push(cast(&texts, &kind).map_err(|error| SqlError::io(format!("the history of {name}: {error}")))?);
+        fields.push(Field::new(column.to_lowercase(), kind, true));
+    }
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+        .map_err(|error| SqlError::io(format!("the history of {name}: {error}")))?;
+    let memory = MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(plan::explain)?;
+    Ok(provider_as_source(Arc::new(memory)))
+}
+
+async fn history_rows(engine: &Engine, name: &TableName) -> Result<Vec<Vec<Option<String>>>, SqlError> {
+    let table = engine.open_table(name).await?;
+    let versions = delta::history(&table, &engine.table_dir(name)).await?;
     let json = |value: serde_json::Value| (!value.is_null()).then(|| value.to_string());
-    let rows = versions
-        .into_iter()
-        .take(limit.unwrap_or(usize::MAX))
-        .map(|(version, info)| {
-            let timestamp = delta::time_of(&info).map(|t| t.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string());
-            let parameters = info.operation_parameters.map(|p| serde_json::json!(p)).unwrap_or_default();
-            let metrics = info.info.get("operationMetrics").cloned().unwrap_or_default();
-            vec![
-                Some(version.to_string()),
-                timestamp,
-                info.user_id,
-                info.user_name,
-                info.info.get(OPERATION).and_then(|name| name.as_str()).map(str::to_owned).or(info.operation),
-                json(parameters),
-                None,
-                None,
-                None,
-                info.read_version.map(|v| v.to_string()),
-                info.isolation_level.map(|level| format!("{level:?}")),
-                info.is_blind_append.map(|b| b.to_string()),
-                json(metrics),
-                info.user_metadata,
-                info.engine_info,
-            ]
-        })
-        .collect();
-    let columns = [
-        ("version", "BIGINT"),
-        ("timestamp", "TIMESTAMP"),
-        ("userId", "STRING"),
-        ("userName", "STRING"),
-        ("operation", "STRING"),
-        ("operationParameters", "MAP<STRING, STRING>"),
-        ("job", "STRING"),
-        ("notebook", "STRING"),
-        ("clusterId", "STRING"),
-        ("readVersion", "BIGINT"),
-        ("isolationLevel", "STRING"),
-        ("isBlindAppend", "BOOLEAN"),
-        ("operationMetrics", "MAP<STRING, STRING>"),
-        ("userMetadata", "STRING"),
-        ("engineInfo", "STRING"),
-    ];
-    Ok(answer("DESCRIBE", &columns, rows))
+    let row = |(version, info): (u64, CommitInfo)| {
+        let timestamp = delta::time_of(&info).map(|t| t.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string());
+        let parameters = info.operation_parameters.map(|p| serde_json::json!(p)).unwrap_or_default();
+        let metrics = info.info.get("operationMetrics").cloned().unwrap_or_default();
+        let told = |key: &str| info.info.get(key).and_then(|value| value.as_str()).map(str::to_owned);
+        vec![
+            Some(version.to_string()),
+            timestamp,
+            info.user_id,
+            info.user_name,
+            told(OPERATION).or(info.operation),
+            json(parameters),
+            None,
+            None,
+            None,
+            info.read_version.map(|v| v.to_string()),
+            info.isolation_level.map(|level| format!("{level:?}")),
+            info.is_blind_append.map(|b| b.to_string()),
+            json(metrics),
+            info.user_metadata,
+            info.engine_info,
+            told(STATEMENT),
+        ]
+    };
+    Ok(versions.into_iter().map(row).collect())
 }
 
 /// `DESCRIBE DETAIL`

@@ -194,7 +194,8 @@ async fn replacing(
                     return Err(super::alter::no_column(column, table));
                 }
             }
-            let pairs: Vec<_> = columns.iter().map(|c| format!("n.{0} <=> t.{0}", quoted(&[c]))).collect();
+            // Equal, and so never for NULL: what Databricks has `REPLACE ON … <=> …` for.
+            let pairs: Vec<_> = columns.iter().map(|c| format!("n.{0} = t.{0}", quoted(&[c]))).collect();
             (format!("EXISTS (SELECT 1 FROM {fresh} AS n WHERE {})", pairs.join(" AND ")), None)
         }
     };

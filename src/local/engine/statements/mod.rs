@@ -22,6 +22,7 @@ mod views;
 
 use tokio_util::sync::CancellationToken;
 
+pub(super) use descriptions::history_source;
 pub(super) use namespaces::schema_exists;
 
 use super::Engine;

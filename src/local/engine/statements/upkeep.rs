@@ -158,8 +158,12 @@ pub(super) async fn restore(
         return Err(late.at(scope.place(written)));
     }
     let before = sizes(&table, &dir).await?;
-    let (restored, _) =
-        table.restore().with_version_to_restore(wanted).await.map_err(|e| write::commit_error(&dir, &e))?;
+    let (restored, _) = table
+        .restore()
+        .with_version_to_restore(wanted)
+        .with_commit_properties(write::saying([]))
+        .await
+        .map_err(|e| write::commit_error(&dir, &e))?;
     let after = sizes(&restored, &dir).await?;
     let only = |these: &BTreeMap<String, i64>, others: &BTreeMap<String, i64>| {
         let sizes: Vec<i64> = these.iter().filter(|(file, _)| !others.contains_key(*file)).map(|(_, n)| *n).collect();

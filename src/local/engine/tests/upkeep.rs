@@ -94,6 +94,22 @@ async fn vacuum_removes_what_no_version_within_the_retention_needs() {
 }
 
 #[tokio::test]
+async fn the_history_of_a_table_is_a_subquery() {
+    let w = Warehouse::new().await;
+    w.run("CREATE TABLE t AS SELECT 1 AS a").await;
+    w.run("INSERT INTO t VALUES (2)").await;
+    let rows = "SELECT concat(version, ' ', operation) FROM (DESCRIBE HISTORY t) ORDER BY version";
+    assert_eq!(w.rows(rows).await, ["0 CREATE TABLE AS SELECT", "1 WRITE"]);
+    assert_eq!(w.rows("SELECT version FROM (DESC HISTORY main.default.t LIMIT 1)").await, ["1"]);
+    let joined = "SELECT h.version, t.a FROM (describe history `t`) AS h JOIN t ON t.a = h.version ORDER BY 1";
+    assert_eq!(w.run(joined).await.rows.len(), 1);
+    let both = "SELECT max(version) FROM (DESCRIBE HISTORY t LIMIT 5) WHERE queryHistoryStatementId = 'x' UNION ALL \
+                SELECT count(timestamp) FROM (DESCRIBE HISTORY t LIMIT 5) WHERE queryHistoryStatementId IS NULL";
+    assert_eq!(w.rows(both).await, ["NULL", "2"]);
+    assert_eq!(w.error("SELECT * FROM (DESCRIBE HISTORY nothing)").await.condition, "TABLE_OR_VIEW_NOT_FOUND");
+}
+
+#[tokio::test]
 async fn restore_brings_back_rows_and_columns_of_a_version() {
     let w = Warehouse::new().await;
     w.run("CREATE TABLE t AS SELECT 1 AS a").await;
