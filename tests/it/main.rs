@@ -104,4 +104,6 @@ mod unit_tests;
 #[cfg(feature = "local")]
 mod walk;
 #[cfg(feature = "local")]
+mod watch;
+#[cfg(feature = "local")]
 mod workspace;
