@@ -15,6 +15,8 @@ mod cohort_sql;
 #[cfg(feature = "local")]
 mod corpus_pages;
 #[cfg(feature = "local")]
+mod dashboard_estimates;
+#[cfg(feature = "local")]
 mod data_tests;
 mod databricks_client;
 #[cfg(feature = "local")]
@@ -65,6 +67,7 @@ mod login;
 mod measure;
 #[cfg(feature = "local")]
 mod midway;
+mod model_pack;
 #[cfg(feature = "local")]
 mod mutations;
 #[cfg(feature = "local")]

@@ -19,6 +19,7 @@ pub(super) fn draw(encodings: &Value, rows: &Rows<'_>, palette: &Palette) -> Res
         return Ok("<div class=\"counter\"><p class=\"value none\" title=\"no value\">–</p></div>".to_owned());
     };
     let shown = shown(rows, row, column, main);
+    let formatted = formatted(rows, row, column, main);
     let number = rows.number(row, column);
     let color = number.and_then(|number| color(main, number, raw, palette)).map(|color| format!("color:{color}"));
     let styles: Vec<String> = color.into_iter().chain(size(main)).collect();
@@ -29,7 +30,7 @@ pub(super) fn draw(encodings: &Value, rows: &Rows<'_>, palette: &Palette) -> Res
         "<div class=\"counter\"><p class=\"value{}\" title=\"{}\"{style}>{}</p>",
         if words { " words" } else { "" },
         escape(raw),
-        large(main, &shown)
+        large(main, &shown, &formatted)
     );
 
     if let Some(compared) = comparison(rows, main, target, column, row, order.as_deref()) {
@@ -84,13 +85,19 @@ fn find(rows: &Rows<'_>, encoding: &Value) -> Result<usize, String> {
     rows.column(name).ok_or_else(|| format!("the query did not return the field `{name}`"))
 }
 
-fn shown(rows: &Rows<'_>, row: usize, column: usize, encoding: &Value) -> String {
+/// The value in its format, without what a template puts round it.
+fn formatted(rows: &Rows<'_>, row: usize, column: usize, encoding: &Value) -> String {
     let raw = rows.text(row, column);
     // Without a format the product abbreviates what would not fit.
     let fallback = serde_json::json!({"type": "number-plain", "abbreviation": "compact"});
     let large = rows.number(row, column).is_some_and(|number| number.abs() >= 1e6);
     let format = if encoding["format"].is_null() && large { &fallback } else { &encoding["format"] };
-    let formatted = format::show(raw, format, rows.sql_type(column));
+    format::show(raw, format, rows.sql_type(column))
+}
+
+fn shown(rows: &Rows<'_>, row: usize, column: usize, encoding: &Value) -> String {
+    let raw = rows.text(row, column);
+    let formatted = formatted(rows, row, column, encoding);
     match encoding["formatTemplate"].as_str() {
         Some(pattern) => format::template(pattern, &formatted, raw.unwrap_or_default(), |name| {
             Some(rows.text(row, rows.column(name)?)?.to_owned())
@@ -100,13 +107,14 @@ fn shown(rows: &Rows<'_>, row: usize, column: usize, encoding: &Value) -> String
 }
 
 /// Writes the number large, and what its template puts round it beside it, as that is to be read second.
-fn large(encoding: &Value, shown: &str) -> String {
+fn large(encoding: &Value, shown: &str, formatted: &str) -> String {
     let ends = encoding["formatTemplate"].as_str().and_then(|pattern| {
-        let (_, after) = pattern.split_once("@formatted")?;
-        // What follows the number begins with text, which the rows have no part in.
-        let after = after.trim_start().strip_prefix("}}")?.split("{{").next()?;
-        let at = shown.find(after).filter(|_| after.trim().len() > 1)?;
-        Some(shown.split_at(at))
+        let (before, after) = pattern.split_once("@formatted")?;
+        // What stands before the number is text, so that it is known where the number ends.
+        let before = before.trim_end().strip_suffix("{{").filter(|before| !before.contains("{{"))?;
+        after.trim_start().strip_prefix("}}").filter(|after| after.trim().len() > 1)?;
+        let end = before.len() + formatted.len();
+        shown.is_char_boundary(end).then(|| shown.split_at(end))
     });
     match ends {
         Some((number, unit)) => format!("{}<small>{}</small>", escape(number), escape(unit)),
