@@ -10,6 +10,7 @@ import sys
 import pandas
 from lifelines import KaplanMeierFitter
 
+# Days between two points of a cohort's curve; that of all customers is told day by day.
 STEP = 21
 
 
@@ -50,7 +51,7 @@ def main(path):
     for segment in ["all customers", *sorted(cohort.unique())]:
         chosen = (cohort == segment) | (segment == "all customers")
         fitter = KaplanMeierFitter().fit(duration[chosen], came_back[chosen])
-        for day in range(0, int(duration[chosen].max()) + 1, STEP):
+        for day in range(0, int(duration[chosen].max()) + 1, 1 if segment == "all customers" else STEP):
             not_yet = fitter.survival_function_at_times(day).iloc[0]
             # The band of the last day at or before this one.
             band = fitter.confidence_interval_.loc[:day].iloc[-1]
