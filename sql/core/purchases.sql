@@ -27,6 +27,8 @@ main_items AS (
 valid_orders AS (
   SELECT
     orders.*,
+    -- Accounts that turned out to be one person's are one customer.
+    coalesce(merged_customers.merged_into, orders.customer_id) AS buyer_id,
     -- A retried checkout leaves several orders with one checkout_id: the earliest that is valid stands for all.
     row_number() OVER (
       PARTITION BY coalesce(orders.checkout_id, concat('order ', CAST(orders.order_id AS STRING)))
@@ -36,19 +38,20 @@ valid_orders AS (
     coalesce(try_divide(orders.total * kept_items.kept_value, kept_items.ordered_value), orders.total) AS kept_total
   FROM stg_orders AS orders
   LEFT JOIN kept_items ON kept_items.order_id = orders.order_id
+  LEFT JOIN merged_customers ON merged_customers.customer_id = orders.customer_id
   WHERE orders.customer_id IS NOT NULL
     AND orders.status NOT IN ('cancelled', 'returned')
     -- Everything sent back, though nobody has set the status yet. An order whose lines have not arrived counts.
     AND coalesce(kept_items.kept_quantity, 1) > 0
 {%- if customer_sample_percent < 100 %}
     -- Only some of the customers, but these with all their orders: see the environment's `customer_sample_percent`.
-    AND orders.customer_id % 100 < {{ customer_sample_percent }}
+    AND coalesce(merged_customers.merged_into, orders.customer_id) % 100 < {{ customer_sample_percent }}
 {%- endif %}
 )
 
 SELECT
   orders.order_id AS purchase_id,
-  orders.customer_id,
+  orders.buyer_id AS customer_id,
   orders.ordered_at AS purchased_at,
   orders.ordered_on AS purchased_on,
   coalesce(orders.channel, 'unknown') AS channel,

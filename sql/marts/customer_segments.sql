@@ -11,22 +11,11 @@ FROM customer_first_second AS customers
 LATERAL VIEW stack(
   8,
   'all', 'all customers',
-  'cohort', date_format(customers.cohort_month, 'yyyy-MM'),
-  'cohort quarter', concat(year(customers.cohort_month), '-Q', quarter(customers.cohort_month)),
+  'cohort', {{ <period_name period="month" start="customers.cohort_month" /> }},
+  'cohort quarter', {{ <period_name period="quarter" start="customers.cohort_month" /> }},
   'channel', customers.channel,
   'country', customers.country,
   'first category', customers.first_category,
-  'first order', CASE
-    WHEN customers.first_order_discounted THEN 'discounted'
-    WHEN NOT customers.first_order_discounted THEN 'full price'
-    ELSE 'unknown'
-  END,
-  'first basket', CASE
-    WHEN customers.first_revenue IS NULL THEN 'unknown'
-{%- for limit in basket_limits %}
-    WHEN customers.first_revenue < {{ limit }} THEN '
-    {%- if loop.first %}below {{ limit }}{% else %}{{ basket_limits[loop.index0 - 1] }} to {{ limit }}{% endif %}'
-{%- endfor %}
-    ELSE '{{ basket_limits | last }} and more'
-  END
+  'first order', {{ <first_order_kind discounted="customers.first_order_discounted" /> }},
+  'first basket', {{ <first_basket_size revenue="customers.first_revenue" /> }}
 ) segments AS dimension, segment

@@ -325,22 +325,13 @@ fn the_retention_dashboard_is_sound() {
             }
         }
     }
-    // Every dataset is drawn. Every filter of all pages acts on all that hold counts; an estimate cannot be added up again over
-    // a selection, and its pages say so; and how fresh the data are depends on no selection.
-    let estimates = [
-        "estimate",
-        "estimate_finding",
-        "quarter_curves",
-        "segment_curves",
-        "segment_findings",
-        "segments",
-        "opportunities",
-    ];
+    // Every dataset is drawn. Every filter of all pages acts on all of them, but for those that tell how fresh the data are, which
+    // depends on no selection.
     let of_the_data = ["as_of", "source_tables", "runs", "test_results"];
-    let are_counts = |name: &&str| !estimates.contains(name) && !of_the_data.contains(name);
-    let counts: Vec<&str> = dash.datasets.iter().map(|set| set.name.as_str()).filter(are_counts).collect();
+    let counts: Vec<&str> =
+        dash.datasets.iter().map(|set| set.name.as_str()).filter(|name| !of_the_data.contains(name)).collect();
     // Those of a page choose what it shows.
-    let choices = ["filter-period", "filter-segment", "filter-dimension"];
+    let choices = ["filter-period", "filter-segment", "filter-quarter", "filter-dimension"];
     let queries = widget_queries(&dash);
     for dataset in &dash.datasets {
         assert!(queries.iter().any(|query| query.dataset == dataset.name), "{}", dataset.name);

@@ -13,7 +13,7 @@ fn the_first_run_syncs_builds_publishes_and_shows_the_answer() {
         assert!(ran.stderr.contains(&format!("✓ {step}")), "{step} is not in:\n{}", ran.stderr);
     }
     assert!(
-        ran.stdout.contains("Median time to second purchase  ") && ran.stdout.contains(" days\n"),
+        ran.stdout.contains("Median time, of those back within a year  ") && ran.stdout.contains(" days\n"),
         "{}",
         ran.stdout
     );

@@ -15,6 +15,8 @@ mod cohort_sql;
 #[cfg(feature = "local")]
 mod corpus_pages;
 #[cfg(feature = "local")]
+mod dashboard_estimates;
+#[cfg(feature = "local")]
 mod data_tests;
 mod databricks_client;
 #[cfg(feature = "local")]
@@ -67,6 +69,7 @@ mod measure;
 mod metamorphic;
 #[cfg(feature = "local")]
 mod midway;
+mod model_pack;
 #[cfg(feature = "local")]
 mod mutations;
 #[cfg(feature = "local")]

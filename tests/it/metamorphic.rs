@@ -331,7 +331,7 @@ const COUNTS: [(&str, &[&str], &[&str]); 15] = [
     (
         "cohort_activity",
         &["cohort_month", "activity_month", "months_since", "channel", "country", "first_category"],
-        &["active_customers", "purchases", "revenue"],
+        &["active_customers", "purchases", "revenue", "repeat_revenue"],
     ),
     (
         "cohort_retention",
@@ -359,9 +359,9 @@ const COUNTS: [(&str, &[&str], &[&str]); 15] = [
         &["customers", "repeaters_cumulative"],
     ),
     (
-        "segment_repeat_rates",
-        &["channel", "country", "first_order_discounted", "window_days"],
-        &["customers", "repeaters"],
+        "repurchase_days",
+        &["cohort_month", "channel", "country", "first_category", "first_order", "first_basket", "days_since_first"],
+        &["leaving", "repeaters", "window_customers", "window_repeaters", "window_repeat_revenue"],
     ),
     (
         "cohort_value",

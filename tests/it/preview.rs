@@ -28,9 +28,10 @@ fn count(project: &Project, filter: &str) -> String {
     rows[0].clone()
 }
 
-/// The page's first figure: customers.
+/// The page's figure of customers.
 fn customers(html: &str) -> &str {
-    let (_, rest) = html.split_once("class=\"value\" title=\"").expect("the page has a figure");
+    let (_, tile) = html.split_once("aria-label=\"Customers\"").expect("the counter is on the page");
+    let (_, rest) = tile.split_once("class=\"value\" title=\"").expect("it has a figure");
     rest.split('"').next().unwrap_or_default()
 }
 
@@ -159,13 +160,16 @@ fn figures_stand_beside_those_of_the_period_before_as_counted_from_the_raw_rows(
             let [month, before] = months(days);
             let (now, then) = (figure(month), figure(before));
             let (value, period, change) = counter(&html, title);
-            assert!((value - now).abs() < 1e-9, "{title}, {channel:?}: {value} instead of {now}");
+            // Shares are shown in percent, and their change in points.
+            let scale = if in_percent { 1.0 } else { 100.0 };
+            assert!((value - scale * now).abs() < 1e-9, "{title}, {channel:?}: {value} instead of {now}");
             assert_eq!(period, month.format("%Y-%m").to_string(), "{title}");
             let wanted = if in_percent { (now - then) / then } else { now - then };
             let arrow = if wanted >= 0.0 { "▲" } else { "▼" };
             let said: f64 =
                 change.trim_start_matches(['▲', '▼', ' ']).trim_end_matches('%').parse().expect("a percentage");
             assert!(change.starts_with(arrow), "{title}: {change}, but it is {wanted}");
+            assert_eq!(change.contains('%'), in_percent, "{title}: {change}");
             assert!((said - wanted.abs() * 100.0).abs() <= 0.05 + 1e-9, "{title}: {change}, but it is {wanted}");
         }
     }

@@ -162,10 +162,14 @@ impl Drawing<'_> {
             self.gradient(&mut trace, series);
         }
         if encodings["label"]["show"].as_bool() == Some(true) {
-            let labels: Vec<&Value> =
-                trace["customdata"].as_array().into_iter().flatten().map(|pair| &pair[1]).collect();
-            let labels = json!(labels);
-            trace["text"] = labels;
+            // Another field may say what is written at a mark.
+            let other = encodings["label"]["text"]["fieldName"].as_str().and_then(|name| rows.column(name));
+            trace["text"] = match other {
+                Some(column) => {
+                    series.rows.iter().map(|row| plot_text(rows.text(*row, column).unwrap_or_default())).collect()
+                }
+                None => trace["customdata"].as_array().into_iter().flatten().map(|pair| pair[1].clone()).collect(),
+            };
             let bar = trace["type"] == "bar";
             trace["textposition"] = json!(if bar { "auto" } else { "top center" });
             trace["cliponaxis"] = json!(false);

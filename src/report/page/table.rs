@@ -120,7 +120,9 @@ fn column<'a>(encoding: &'a Value, rows: &Rows<'_>) -> Option<Column<'a>> {
     let ramp = (encoding["style"]["type"].as_str() == Some("color-scale")).then(|| {
         let values = (0..rows.len()).filter_map(|row| rows.number(row, index));
         let (low, high) = values.fold((f64::MAX, f64::MIN), |(low, high), v| (low.min(v), high.max(v)));
-        (Ramp::of(scale), low, high)
+        // Ends that the file states hold for whatever rows there are, so that the middle stays the middle.
+        let end = |key: &str, seen: f64| scale["domain"][key].as_f64().unwrap_or(seen);
+        (Ramp::of(scale), end("min", low), end("max", high))
     });
     Some(Column { encoding, index, title: title.unwrap_or(name), align, ramp })
 }

@@ -307,6 +307,12 @@ fn several_fields_two_axes_bins_and_slices_are_drawn() {
     assert_eq!((&chart["data"][0]["name"], &chart["data"][1]["name"]), (&json!("A"), &json!("B")));
     assert_eq!(chart["layout"]["barmode"], "group");
 
+    let label = json!({"show": true, "text": {"fieldName": "b"}});
+    let spec =
+        json!({"encodings": {"x": base, "y": {"fieldName": "a", "scale": {"type": "quantitative"}}, "label": label}});
+    let chart = charts(&drawn("bar", 3, spec, rows()))[0].clone();
+    assert_eq!((&chart["data"][0]["y"], &chart["data"][0]["text"]), (&json!([1.0, 2.0]), &json!(["10", "20"])));
+
     let side = |name: &str| json!({"fields": [field(name, name)], "scale": {"type": "quantitative"}});
     let spec = json!({"encodings": {"x": base, "y": {"primary": side("a"), "secondary": side("b")}}});
     let chart = charts(&drawn("combo", 1, spec, rows()))[0].clone();
@@ -404,6 +410,23 @@ fn tables_of_both_versions_are_drawn_with_their_formats() {
     let new = json!({"encodings": {"columns": [{"fieldName": "b", "displayName": "B", "contentAlignment": "center",
         "format": {"type": "number-currency", "currencyCode": "EUR"}}]}});
     assert!(drawn("table", 2, new, rows).contains("<td class=\"mid\">€1,234.5</td>"));
+}
+
+#[test]
+fn cells_are_coloured_between_the_ends_that_the_file_states() {
+    let scale = |domain: Value| {
+        let ramp =
+            json!({"mode": "custom-diverging", "colors": {"start": "#000000", "mid": "#808080", "end": "#ffffff"}});
+        let style = json!({"type": "color-scale", "backgroundColor": {"scale": {"domain": domain, "colorRamp": ramp}}});
+        let rows = result(&[("d", "DOUBLE")], &[&[Some("-1")], &[Some("0")], &[Some("9")]]);
+        drawn("table", 2, json!({"encodings": {"columns": [{"fieldName": "d", "style": style}]}}), rows)
+    };
+    let html = scale(json!({"min": -2, "mid": 0, "max": 2}));
+    // A half of the way down, the middle, and beyond the end.
+    for color in ["--c:#404040", "--c:#808080", "--c:#ffffff"] {
+        assert!(html.contains(color), "{color}: {html}");
+    }
+    assert!(!html.contains("--c:#000000") && scale(Value::Null).contains("--c:#000000"));
 }
 
 #[test]

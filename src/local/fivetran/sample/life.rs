@@ -46,6 +46,8 @@ pub(super) struct Actor {
     pub(super) opted_out: Option<i64>,
     /// When they had their account deleted.
     pub(super) deleted: Option<i64>,
+    /// When the account turned out to be somebody's second one, and the number of the one that it was merged into.
+    pub(super) merged: Option<(i64, u64)>,
     /// The first order; none for accounts that never bought.
     first: Option<i64>,
     rng: Rng,
@@ -126,7 +128,8 @@ impl Actor {
             7..17 => Some(created + rng.between(1, 20) * DAY + rng.between(0, 7_200)),
             _ => Some(created + rng.between(40, 400)),
         };
-        Self { number, created, country, channel, opted_in, opted_out, deleted, first, rng }
+        let merged = merge(seed, number, created);
+        Self { number, created, country, channel, opted_in, opted_out, deleted, merged, first, rng }
     }
 
     /// The guest of that number (from 0), who comes on that day and orders once.
@@ -144,6 +147,7 @@ impl Actor {
             opted_in: false,
             opted_out: None,
             deleted: None,
+            merged: None,
             first: Some(created),
             rng,
         }
@@ -217,6 +221,15 @@ impl Actor {
             orders.push(order);
         }
     }
+}
+
+/// Six accounts in a thousand turn out to be the second one of somebody who came not long before, whose second account may
+/// itself be merged. The shop's rows say so and change nothing else: orders stay with the account that placed them.
+fn merge(seed: u64, number: u64, created: i64) -> Option<(i64, u64)> {
+    let mut rng = Rng::of(seed, Kind::Merge, number);
+    let back = 1 + u64::from(rng.below(40));
+    let moment = created + rng.between(1, 240) * DAY + rng.between(0, 86_399);
+    (rng.chance(6) && back <= number).then(|| (moment, number - back))
 }
 
 /// Ids rise with time, as if one sequence gave them out, and are unique because nobody orders twice in a second but

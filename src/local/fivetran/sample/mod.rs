@@ -8,7 +8,8 @@
 //! - an order whose checkout was tried again is there twice, with one `checkout_id` (0.6 % of orders, some at the same second);
 //! - a fiftieth of the orders reaches the source half a day to six days after `ordered_at`;
 //! - guests' orders have no `customer_id`; some accounts never order; some people order twice in an evening;
-//! - a few customers have their account deleted: the row goes, their orders stay.
+//! - a few customers have their account deleted: the row goes, their orders stay;
+//! - a few accounts are the second one of somebody, and say from some day on which account they were merged into.
 
 mod calendar;
 mod life;
@@ -186,7 +187,8 @@ impl Batches {
             Rows::All => gone.is_none(),
             Rows::ChangedSince(since) => {
                 let opted_out = actor.opted_out.is_some_and(|out| (since..self.end).contains(&out));
-                gone.is_none() && (actor.created >= since || opted_out)
+                let merged = actor.merged.is_some_and(|(moment, _)| (since..self.end).contains(&moment));
+                gone.is_none() && (actor.created >= since || opted_out || merged)
             }
             Rows::DeletedSince(since) => actor.created < since && gone.is_some_and(|deleted| deleted >= since),
         };

@@ -14,6 +14,8 @@ pub(super) enum Kind {
     Customer = 1,
     Order = 2,
     Product = 3,
+    /// An account that is merged into another.
+    Merge = 4,
 }
 
 impl Rng {

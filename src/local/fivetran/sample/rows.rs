@@ -38,6 +38,7 @@ static SCHEMAS: LazyLock<[SchemaRef; 4]> = LazyLock::new(|| {
         field("country", Utf8),
         field("created_at", timestamp()),
         field("marketing_opt_in", Boolean),
+        field("merged_into", Int64),
     ];
     let orders = vec![
         field("id", Int64),
@@ -118,7 +119,7 @@ fn cents(values: Vec<i128>, precision: u8) -> ArrayRef {
 #[derive(Default)]
 pub(super) struct Builder {
     ids: Vec<i64>,
-    /// Customer, order, product ids.
+    /// Ids of customers, orders, products.
     foreign: [Vec<i64>; 2],
     known: Vec<bool>,
     texts: [Texts; 5],
@@ -146,6 +147,9 @@ impl Builder {
         self.texts[1].push(COUNTRIES[actor.country as usize]);
         self.times[0].push(actor.created);
         self.flags.push(actor.opted_in && actor.opted_out.is_none_or(|out| out >= end));
+        let merged = actor.merged.filter(|(moment, _)| *moment < end);
+        self.foreign[0].push(merged.map_or(0, |(_, number)| number as i64 + 1));
+        self.known.push(merged.is_some());
     }
 
     /// Adds an order as it is just before `end`.
@@ -221,7 +225,9 @@ impl Builder {
         let ids = longs(ids);
         let columns: Vec<ArrayRef> = match table {
             Table::Customers => {
-                vec![ids, a.finish(), b.finish(), times(early), Arc::new(BooleanArray::from(flags))]
+                let merged = Int64Array::new(ScalarBuffer::from(first), Some(NullBuffer::from(known)));
+                let flags = BooleanArray::from(flags);
+                vec![ids, a.finish(), b.finish(), times(early), Arc::new(flags), Arc::new(merged)]
             }
             Table::Orders => {
                 let customer = Int64Array::new(ScalarBuffer::from(first), Some(NullBuffer::from(known)));

@@ -104,6 +104,31 @@ fn the_shop_has_as_many_customers_as_asked_for_but_those_who_left() {
 }
 
 #[test]
+fn some_accounts_are_merged_into_older_ones_and_nothing_else_tells() {
+    let shop = Shop::new(7, 20_000);
+    let merges = |end: i64| {
+        let mut merges = BTreeMap::new();
+        for batch in shop.read(Table::Customers, Rows::All, end) {
+            let (ids, into) =
+                (batch.column(0).as_primitive::<Int64Type>(), batch.column(5).as_primitive::<Int64Type>());
+            for row in (0..batch.num_rows()).filter(|row| into.is_valid(*row)) {
+                merges.insert(ids.value(row), into.value(row));
+            }
+        }
+        merges
+    };
+    let (early, late) = (merges(horizon(0)), merges(horizon(20)));
+    // 6 in 1000, less those of whom it is not known yet.
+    assert!((70..140).contains(&early.len()), "{}", early.len());
+    assert!(early.iter().all(|(id, into)| 0 < *into && into < id && id - into <= 40));
+    assert!(late.len() > early.len(), "nobody is merged later");
+    assert!(late.values().any(|into| late.contains_key(into)), "no account is merged into one that is merged itself");
+    // Orders name the account that placed them.
+    let all = orders(shop, Rows::All, horizon(20));
+    assert!(all.iter().any(|order| order.customer.is_some_and(|customer| late.contains_key(&customer))));
+}
+
+#[test]
 fn every_oddity_of_a_shop_occurs() {
     let shop = Shop::new(7, 20_000);
     let (end, day) = (horizon(0), 86_400);
