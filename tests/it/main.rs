@@ -37,6 +37,8 @@ mod examples;
 mod fault_matrix;
 mod faults;
 #[cfg(feature = "local")]
+mod first_page;
+#[cfg(feature = "local")]
 mod first_run;
 mod fivetran_changes;
 mod fivetran_client;
@@ -66,6 +68,8 @@ mod login;
 #[cfg(feature = "local")]
 mod measure;
 #[cfg(feature = "local")]
+mod metamorphic;
+#[cfg(feature = "local")]
 mod midway;
 mod model_pack;
 #[cfg(feature = "local")]
@@ -88,7 +92,12 @@ mod runs;
 #[cfg(feature = "local")]
 mod scheduled_jobs;
 #[cfg(feature = "local")]
+mod segment_statistics;
+#[cfg(feature = "local")]
 mod selection;
+mod skipped;
+#[cfg(feature = "local")]
+mod spark_marts;
 mod spark_queries;
 #[cfg(feature = "local")]
 mod status;
