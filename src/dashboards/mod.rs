@@ -41,7 +41,7 @@ pub use model::{
 pub use pull::pulled;
 pub use relative::relative_date_in_words;
 pub use retarget::{Naming, Retargeted, as_written, retarget};
-pub use widget_sql::{WidgetQuery, dataset_sql, widget_queries};
+pub use widget_sql::{TOTALS_FIELD, WidgetQuery, dataset_sql, widget_queries};
 
 #[cfg(test)]
 mod resolve_tests;

@@ -46,7 +46,7 @@ pub fn widget_queries(dash: &LvDash) -> Vec<WidgetQuery> {
                 dataset: dataset.name.clone(),
                 catalog: dataset.catalog.clone(),
                 schema: dataset.schema.clone(),
-                sql: query_sql(dataset, query, &filters)?,
+                sql: query_sql(dataset, query, &filters, &totals(widget))?,
                 fields: query.fields.iter().flatten().map(|field| field.name.clone()).collect(),
             })
         })
@@ -55,7 +55,46 @@ pub fn widget_queries(dash: &LvDash) -> Vec<WidgetQuery> {
 
 /// Returns the query that a widget runs over a dataset, without filters.
 pub(super) fn widget_query(dataset: &Dataset, query: &Query) -> Option<String> {
-    query_sql(dataset, query, &[])
+    query_sql(dataset, query, &[], &Totals::default())
+}
+
+/// The column of a pivot's query that tells which fields a row is the total over: one bit for each, those of the rows first.
+pub const TOTALS_FIELD: &str = "kiln_totals";
+
+/// The totals that a pivot shows besides its cells.
+#[derive(Default)]
+pub(super) struct Totals {
+    /// The names of the fields of its rows, and then of its columns.
+    fields: Vec<String>,
+    /// The fields that are left in each set of rows, by their places: all, and fewer for each total.
+    sets: Vec<Vec<usize>>,
+}
+
+/// Reads which totals a widget shows.
+fn totals(widget: &Widget) -> Totals {
+    let WidgetKind::Visualization(spec) = &widget.kind else { return Totals::default() };
+    if spec.widget_type != "pivot" {
+        return Totals::default();
+    }
+    let mut fields = Vec::new();
+    let mut sides: Vec<Vec<Vec<usize>>> = Vec::new();
+    for key in ["rows", "columns"] {
+        let first = fields.len();
+        let encodings = spec.encodings()[key].as_array().map(Vec::as_slice).unwrap_or_default();
+        fields.extend(encodings.iter().map(|e| e["fieldName"].as_str().unwrap_or_default().to_owned()));
+        // The total over a field is one over those inside it too.
+        let shows = |e: &serde_json::Value| {
+            e["displayTotal"].as_bool() == Some(true) || e["total"]["show"].as_bool() == Some(true)
+        };
+        let ends = (0..encodings.len()).rev().filter(|place| shows(&encodings[*place]));
+        let sets = std::iter::once(encodings.len()).chain(ends).map(|end| (first..first + end).collect());
+        sides.push(sets.collect());
+    }
+    let sets: Vec<Vec<usize>> = sides[0]
+        .iter()
+        .flat_map(|rows| sides[1].iter().map(move |columns| [rows.as_slice(), columns].concat()))
+        .collect();
+    if sets.len() < 2 { Totals::default() } else { Totals { fields, sets } }
 }
 
 /// Values that are offered at a filter.
@@ -71,7 +110,7 @@ pub(super) fn choices_sql(dash: &LvDash, widget: &Widget) -> Option<String> {
         let field = query.fields.iter().flatten().find(|field| field.name == field_name)?;
         let alone =
             Query { fields: Some(vec![field.clone()]), orders: Vec::new(), disaggregated: false, ..query.clone() };
-        let sql = query_sql(dash.dataset(&query.dataset)?, &alone, &[])?;
+        let sql = query_sql(dash.dataset(&query.dataset)?, &alone, &[], &Totals::default())?;
         Some(format!("SELECT * FROM ({sql}) AS choices ORDER BY 1 LIMIT {MOST_CHOICES}"))
     })
 }
@@ -161,7 +200,7 @@ pub(super) struct Source {
     pub(super) calculations: Vec<Calculation>,
 }
 
-fn query_sql(dataset: &Dataset, query: &Query, filters: &[Active]) -> Option<String> {
+fn query_sql(dataset: &Dataset, query: &Query, filters: &[Active], totals: &Totals) -> Option<String> {
     let values = parameters(dataset, &query.parameter_values, filters);
     let view = match &dataset.source {
         DatasetSource::MetricView(config) => metric_view(config, dataset)?,
@@ -171,11 +210,15 @@ fn query_sql(dataset: &Dataset, query: &Query, filters: &[Active]) -> Option<Str
             calculations: dataset.calculations.clone(),
         },
     };
-    Some(query_over(&view, dataset, query, filters))
+    Some(query_with_totals(&view, dataset, query, filters, totals))
 }
 
 /// Writes a widget's query over what is given.
 pub(super) fn query_over(view: &Source, dataset: &Dataset, query: &Query, filters: &[Active]) -> String {
+    query_with_totals(view, dataset, query, filters, &Totals::default())
+}
+
+fn query_with_totals(view: &Source, dataset: &Dataset, query: &Query, filters: &[Active], totals: &Totals) -> String {
     let values = parameters(dataset, &query.parameter_values, filters);
     let (source, calculations) = (&view.from, view.calculations.as_slice());
     let Some(fields) = &query.fields else {
@@ -188,8 +231,23 @@ pub(super) fn query_over(view: &Source, dataset: &Dataset, query: &Query, filter
     let aggregates = !query.disaggregated && translated.iter().any(|(_, expression)| expression.aggregate);
     let distinct = !query.disaggregated && !aggregates;
 
-    let columns: Vec<String> =
+    // The keys that are totalled over, each with its place among the pivot's fields; none if one of them is no key.
+    let totalled: Option<Vec<&str>> = (aggregates && !totals.sets.is_empty())
+        .then(|| {
+            let key = |name: &String| {
+                let (_, e) = translated.iter().find(|(field, _)| field.name == *name)?;
+                (!e.aggregate && !e.constant).then_some(e.sql.as_str())
+            };
+            totals.fields.iter().map(key).collect()
+        })
+        .flatten();
+
+    let mut columns: Vec<String> =
         translated.iter().map(|(field, e)| format!("{} AS {}", e.sql, quote(&field.name))).collect();
+    if let Some(keys) = &totalled {
+        let bits = keys.iter().enumerate().map(|(place, key)| format!("GROUPING({key}) * {}", 1_u64 << place.min(62)));
+        columns.push(format!("{} AS {}", bits.collect::<Vec<_>>().join(" + "), quote(TOTALS_FIELD)));
+    }
     let columns = if columns.is_empty() { "*".to_owned() } else { columns.join(", ") };
     let mut sql = format!("SELECT {}{columns} FROM {source}", if distinct { "DISTINCT " } else { "" });
 
@@ -207,7 +265,15 @@ pub(super) fn query_over(view: &Source, dataset: &Dataset, query: &Query, filter
     if aggregates {
         let keys: Vec<&str> =
             translated.iter().filter(|(_, e)| !e.aggregate && !e.constant).map(|(_, e)| e.sql.as_str()).collect();
-        if !keys.is_empty() {
+        if let Some(totalled) = &totalled {
+            let others: Vec<&str> = keys.iter().copied().filter(|key| !totalled.contains(key)).collect();
+            let set = |set: &Vec<usize>| {
+                let own = set.iter().map(|place| totalled[*place]).chain(others.iter().copied());
+                format!("({})", own.collect::<Vec<_>>().join(", "))
+            };
+            let sets: Vec<String> = totals.sets.iter().map(set).collect();
+            sql.push_str(&format!(" GROUP BY GROUPING SETS ({})", sets.join(", ")));
+        } else if !keys.is_empty() {
             sql.push_str(&format!(" GROUP BY {}", keys.join(", ")));
         }
     }

@@ -106,6 +106,7 @@ impl Answer {
             dash: &shown.content,
             results: shown.results.clone(),
             choices: None,
+            awaited: false,
         });
         // What says how old the numbers are, and what did not go well, must not be looked for.
         let told = |(step, outcome, _): &&(StepId, Outcome, u64)| {

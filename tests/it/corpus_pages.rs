@@ -88,7 +88,7 @@ fn rendered(dashboards: &[(String, LvDash, Rows)]) -> String {
     };
     let dashboards = dashboards.iter().map(|shown| {
         let (title, results) = results(shown);
-        DashboardResults { title, dash: &shown.1, results, choices: None }
+        DashboardResults { title, dash: &shown.1, results, choices: None, awaited: false }
     });
     page::render(&PageInput {
         title: "Corpus".to_owned(),
@@ -100,6 +100,14 @@ fn rendered(dashboards: &[(String, LvDash, Rows)]) -> String {
         provenance: Vec::new(),
         steps: Vec::new(),
     })
+}
+
+/// Renders a dashboard's file over rows such as one would expect.
+pub(crate) fn page_of(file: &Path) -> String {
+    let name = file.file_name().expect("a file has a name").to_string_lossy().into_owned();
+    let text = std::fs::read_to_string(file).expect("the file can be read");
+    let dash = LvDash::parse(&SourceFile::new(&name, text)).expect("it is a dashboard");
+    rendered(&[(name, dash, Rows::Usual)])
 }
 
 /// What a browser makes of a page: how many charts it has drawn, of how many, and what its scripts complained of.

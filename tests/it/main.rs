@@ -82,6 +82,8 @@ mod other_clients;
 mod postgres;
 #[cfg(feature = "local")]
 mod preview;
+#[cfg(feature = "local")]
+mod preview_browser;
 mod result_stream;
 #[cfg(feature = "local")]
 mod resume;

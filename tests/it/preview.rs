@@ -11,27 +11,27 @@ use tokio::runtime::Runtime;
 use crate::support::{Project, Ran};
 use crate::tables::Tables;
 
-const DASHBOARD: &str = "dashboards/retention.lvdash.json";
+pub(crate) const DASHBOARD: &str = "dashboards/retention.lvdash.json";
 
 /// A project whose job has run.
-fn shop() -> Project {
+pub(crate) fn shop() -> Project {
     let project = Project::flagship(500);
     let _ = project.sync_and_refresh();
     project
 }
 
 /// Asks the tables themselves.
-fn count(project: &Project, filter: &str) -> String {
+pub(crate) fn count(project: &Project, filter: &str) -> String {
     let tables = Tables::open(project, "", "retention");
     let rows = tables.rows(&format!("SELECT count(*) FROM customer_first_second WHERE {filter}"));
     tables.close();
     rows[0].clone()
 }
 
-/// The page's figure of customers.
+/// The figure that counts customers.
 fn customers(html: &str) -> &str {
-    let (_, tile) = html.split_once("aria-label=\"Customers\"").expect("the counter is on the page");
-    let (_, rest) = tile.split_once("class=\"value\" title=\"").expect("it has a figure");
+    let (_, tile) = html.split_once("data-widget=\"customers\"").expect("the page has the counter");
+    let (_, rest) = tile.split_once("class=\"value\" title=\"").expect("the counter has a figure");
     rest.split('"').next().unwrap_or_default()
 }
 
@@ -92,8 +92,8 @@ fn by_customer(project: &Project) -> (NaiveDate, Vec<Vec<Purchase>>) {
     (newest - Days::new(7), customers.into_values().collect())
 }
 
-/// What a counter of the page shows: its number, what it is of, and the change.
-fn counter<'a>(html: &'a str, title: &str) -> (f64, &'a str, &'a str) {
+/// What a counter of the page shows: its number, what it is of, and the change, up or down.
+fn counter<'a>(html: &'a str, title: &str) -> (f64, &'a str, &'a str, &'a str) {
     let (_, tile) = html.split_once(&format!("aria-label=\"{title}\"")).expect("the counter is on the page");
     let (tile, _) = tile.split_once("</article>").expect("a tile ends");
     let (_, value) = tile.split_once("class=\"value\" title=\"").expect("it has a value");
@@ -101,8 +101,9 @@ fn counter<'a>(html: &'a str, title: &str) -> (f64, &'a str, &'a str) {
     let (shown, rest) = rest.split_once("</p>").expect("it is shown");
     let (_, period) = shown.trim_end_matches("</small>").rsplit_once(" in ").expect("it says its period");
     let (_, change) = rest.split_once("<p class=\"target\">").expect("it is compared");
-    let (_, change) = change.split_once('>').expect("the change is marked");
-    (raw.parse().expect("a number"), period, change.split("</span>").next().unwrap_or_default())
+    let (_, change) = change.split_once("class=\"hidden\">").expect("its direction is said");
+    let (direction, change) = change.split_once(" by </span>").expect("its direction is said");
+    (raw.parse().expect("a number"), period, direction, change.split("</span>").next().unwrap_or_default())
 }
 
 #[test]
@@ -159,20 +160,57 @@ fn figures_stand_beside_those_of_the_period_before_as_counted_from_the_raw_rows(
         for (title, days, figure, in_percent) in figures {
             let [month, before] = months(days);
             let (now, then) = (figure(month), figure(before));
-            let (value, period, change) = counter(&html, title);
+            let (value, period, direction, change) = counter(&html, title);
             // Shares are shown in percent, and their change in points.
             let scale = if in_percent { 1.0 } else { 100.0 };
             assert!((value - scale * now).abs() < 1e-9, "{title}, {channel:?}: {value} instead of {now}");
             assert_eq!(period, month.format("%Y-%m").to_string(), "{title}");
             let wanted = if in_percent { (now - then) / then } else { now - then };
-            let arrow = if wanted >= 0.0 { "▲" } else { "▼" };
-            let said: f64 =
-                change.trim_start_matches(['▲', '▼', ' ']).trim_end_matches('%').parse().expect("a percentage");
-            assert!(change.starts_with(arrow), "{title}: {change}, but it is {wanted}");
+            let said: f64 = change.trim_end_matches('%').parse().expect("a percentage");
+            assert_eq!(direction, if wanted >= 0.0 { "up" } else { "down" }, "{title}: it is {wanted}");
             assert_eq!(change.contains('%'), in_percent, "{title}: {change}");
             assert!((said - wanted.abs() * 100.0).abs() <= 0.05 + 1e-9, "{title}: {change}, but it is {wanted}");
         }
     }
+}
+
+#[test]
+fn a_pivot_shows_totals_that_the_workspace_has_computed_from_all_rows() {
+    let project = Project::tiny();
+    let mut jobs = project.read("jobs.yaml");
+    jobs.push_str("dashboards:\n  pivot: {file: dashboards/pivot.lvdash.json, folder: /Shared}\n");
+    project.write("jobs.yaml", &jobs);
+    let field = |name: &str, expression: &str| serde_json::json!({"name": name, "expression": expression});
+    let widget = serde_json::json!({"name": "w", "queries": [{"name": "main_query", "query": {"datasetName": "d", "disaggregated": false,
+        "fields": [field("c", "`c`"), field("w", "`w`"), field("avg(x)", "AVG(`x`)")],
+        "cubeGroupingSets": {"sets": [{"fieldNames": ["c"]}, {"fieldNames": ["w"]}]}}}],
+        "spec": {"version": 3, "widgetType": "pivot", "frame": {"showTitle": true, "title": "Means"}, "encodings": {
+            "rows": [{"fieldName": "c", "displayName": "C", "displayTotal": true}],
+            "columns": [{"fieldName": "w", "displayName": "W", "displayTotal": true}],
+            "cell": {"type": "multi-cell", "fields": [{"fieldName": "avg(x)", "displayName": "X"}]}}}});
+    let dash = serde_json::json!({
+        "datasets": [{"name": "d", "displayName": "d", "queryLines":
+            ["SELECT * FROM VALUES ('a', 1, 2), ('a', 1, 4), ('a', 2, 10), ('b', 2, 20), (NULL, 2, 39) AS t(c, w, x)"]}],
+        "pages": [{"name": "p", "displayName": "P", "pageType": "PAGE_TYPE_CANVAS", "layout":
+            [{"widget": widget, "position": {"x": 0, "y": 0, "width": 6, "height": 6}}]}]
+    });
+    project.write("dashboards/pivot.lvdash.json", &dash.to_string());
+    let ran = project.kiln(&["dashboard", "preview", "--export", "p.html"]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let html = project.read("p.html");
+    let (_, table) = html.split_once("<tbody>").expect("there is a table");
+    let lines = table.split("</tbody>").next().unwrap_or_default().split("<tr").skip(1);
+    // Of what stands between tags, that which ends with a cell.
+    fn cell(part: &str) -> Option<&str> {
+        part.split_once("</t").filter(|(_, end)| !end.starts_with('r')).map(|(text, _)| text)
+    }
+    let cells = lines.map(|line| {
+        let texts = line.split('>').filter_map(cell);
+        texts.collect::<Vec<_>>().join(" ")
+    });
+    // Means of the rows themselves: 16 / 3 of a, 69 / 3 of 2, 75 / 5 of all. A row without a name is no total.
+    let expected = ["a 3 10 5.33", "b  20 20", "–  39 39", "Total 3 23 15"];
+    assert_eq!(cells.collect::<Vec<_>>(), expected);
 }
 
 #[test]
@@ -245,15 +283,19 @@ fn each_page_becomes_a_picture_as_tall_as_it_is() {
 }
 
 /// A running `kiln dashboard preview`; ended when it is dropped.
-struct Preview {
+pub(crate) struct Preview {
     runtime: Runtime,
-    url: String,
+    pub(crate) url: String,
     process: Child,
 }
 
 impl Preview {
-    fn start(project: &Project) -> Self {
-        let mut command = project.command(&["--output", "json", "dashboard", "preview"]);
+    pub(crate) fn start(project: &Project) -> Self {
+        Self::of(project.command(&["--output", "json", "dashboard", "preview"]))
+    }
+
+    /// Starts it by a command.
+    pub(crate) fn of(mut command: Command) -> Self {
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().expect("it is piped")).read_line(&mut line).expect("it says where");
@@ -262,7 +304,7 @@ impl Preview {
         Self { runtime: Runtime::new().expect("a runtime"), url, process }
     }
 
-    fn ask(&self, path: &str, host: Option<&str>) -> (StatusCode, String) {
+    pub(crate) fn ask(&self, path: &str, host: Option<&str>) -> (StatusCode, String) {
         self.runtime.block_on(async {
             let mut request = reqwest::Client::new().get(format!("{}{path}", self.url));
             if let Some(host) = host {
@@ -273,14 +315,22 @@ impl Preview {
         })
     }
 
-    fn page(&self, path: &str) -> String {
-        let (status, html) = self.ask(path, None);
+    /// What a page shows of the dashboard when all its answers are there: its tiles and filters.
+    fn page(&self, choices: &str) -> String {
+        let (status, html) = self.ask(choices, None);
         assert_eq!(status, StatusCode::OK, "{html}");
-        html
+        self.answers(&format!("answers{choices}")).iter().filter_map(|line| line["html"].as_str()).collect()
+    }
+
+    /// What the server sends for a page, line by line.
+    pub(crate) fn answers(&self, path: &str) -> Vec<serde_json::Value> {
+        let (status, lines) = self.ask(path, None);
+        assert_eq!(status, StatusCode::OK, "{lines}");
+        lines.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
     }
 
     /// Listens for changes, does something, and waits for the word that the page is no longer right.
-    fn hears_of(&self, act: impl FnOnce()) {
+    pub(crate) fn hears_of(&self, act: impl FnOnce()) {
         self.runtime.block_on(async {
             let mut changes =
                 reqwest::Client::new().get(format!("{}changes", self.url)).send().await.expect("it answers");
@@ -341,7 +391,7 @@ fn the_served_page_answers_choices_and_follows_files_and_runs() {
 
     let good = std::fs::read_to_string(project.path().join(DASHBOARD)).expect("the file is there");
     preview.hears_of(|| project.write(DASHBOARD, &good.replace("Do customers come back", "Who comes back")));
-    assert!(preview.page("").contains("Who comes back, and how soon?"));
+    assert!(preview.ask("", None).1.contains("Who comes back, and how soon?"));
     preview.hears_of(|| project.write(DASHBOARD, &good[..good.len() / 2]));
     let (status, body) = preview.ask("", None);
     assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);

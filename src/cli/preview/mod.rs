@@ -1,7 +1,10 @@
 //! `kiln dashboard preview`: a dashboard's file as a page, with what the workspace answers now.
 
+mod answers;
+mod behind;
 mod export;
 mod server;
+mod workspace;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,7 +23,7 @@ use crate::dashboards::{Control, ControlKind, LvDash, PageKind, Selection, widge
 use crate::databricks::{Progress, Statement};
 use crate::diag::did_you_mean;
 use crate::event::QueryResult;
-use crate::manifest::CompiledDashboard;
+use crate::manifest::{CompiledDashboard, Manifest};
 use crate::report::page::{self, DashboardResults, PageInput};
 
 /// Queries that are asked at once; the warehouse's own limit holds besides.
@@ -54,10 +57,10 @@ pub(super) struct PreviewArgs {
 pub(super) async fn run(args: &PreviewArgs, output: &Output) -> Result<Status, Error> {
     let Some(file) = &args.export else { return server::run(args, output).await };
     let form = export::Form::of(file)?;
-    let subject = Subject::compile(args, output)?;
+    let subject = Subject::compile(args, 0, output)?;
     let chosen = wanted(&subject.dashboard.content, &args.filters)?;
     let only = args.page.as_deref().map(|page| only(&subject.dashboard.content, page)).transpose()?;
-    let shown = Shown::ask(&subject, &chosen, only.as_deref(), false, output).await?;
+    let shown = Shown::ask(&subject, &chosen, only.as_deref(), output).await?;
     let canvases = shown.dash.pages.iter().filter(|page| page.kind == PageKind::Canvas);
     let titles: Vec<&str> = canvases.map(|page| page.display_name.as_str()).collect();
     for file in export::write(file, form, &shown.page(&subject, Utc::now()), &titles).await? {
@@ -69,18 +72,18 @@ pub(super) async fn run(args: &PreviewArgs, output: &Output) -> Result<Status, E
     Ok(if shown.broken().next().is_some() { Status::StepFailed } else { Status::Done })
 }
 
-/// A dashboard of a project.
+/// A dashboard of a project, at one state of its files.
 struct Subject {
     project: Project,
-    /// Defaults of the names in its queries.
-    catalog: String,
-    schema: String,
+    manifest: Manifest,
     dashboard: CompiledDashboard,
+    /// Which state that is, counted from the start.
+    state: u64,
 }
 
 impl Subject {
     /// Reads the project, and picks the dashboard.
-    fn compile(args: &PreviewArgs, output: &Output) -> Result<Self, Error> {
+    fn compile(args: &PreviewArgs, state: u64, output: &Output) -> Result<Self, Error> {
         let (project, manifest) = args.project.compile(output)?;
         let dashboard = match dashboard::chosen(&manifest, args.dashboard.as_deref())?.as_slice() {
             [one] => (*one).clone(),
@@ -91,7 +94,21 @@ impl Subject {
                     .with_help(format!("Name one of {}.", names.join(", "))));
             }
         };
-        Ok(Self { catalog: manifest.catalog.to_string(), schema: manifest.schema.to_string(), project, dashboard })
+        Ok(Self { project, manifest, dashboard, state })
+    }
+
+    /// Renders the page; some results may be still to come.
+    fn page(&self, shown: DashboardResults<'_>, now: DateTime<Utc>) -> String {
+        page::render(&PageInput {
+            title: self.dashboard.title.clone(),
+            project: self.project.name.clone(),
+            environment: self.project.environment.name.to_string(),
+            run: None,
+            generated_at: now.format("%Y-%m-%d %H:%M UTC").to_string(),
+            dashboards: vec![shown],
+            provenance: Vec::new(),
+            steps: Vec::new(),
+        })
     }
 }
 
@@ -151,49 +168,38 @@ struct Shown {
     /// The dashboard's content with the choices in place.
     dash: LvDash,
     results: BTreeMap<String, Result<QueryResult, String>>,
-    choices: Option<BTreeMap<String, Vec<String>>>,
 }
 
 impl Shown {
-    /// Asks the workspace for all that is shown, `only` one page or all; for the choices at the filters too if it is `live`.
-    ///
-    /// The environment is let go of at once: the embedded workspace serves one process at a time, and a run shall be possible
-    /// while the page is open.
+    /// Asks the workspace for all that is shown, `only` one page or all; what several widgets ask alike, once.
     async fn ask(
         subject: &Subject,
         chosen: &BTreeMap<String, Selection>,
         only: Option<&str>,
-        live: bool,
         output: &Output,
     ) -> Result<Self, Error> {
         let mut dash = subject.dashboard.content.with_selections(chosen)?;
         dash.pages.retain(|page| page.kind != PageKind::Canvas || only.is_none_or(|only| page.name == only));
         let environment = Environment::connect(&subject.project, output).await?;
-        let drawn = widget_queries(&dash).into_iter().map(|query| (false, query.path, query.sql));
-        let controls = if live { dash.controls() } else { Vec::new() };
-        let offered = controls.into_iter().filter_map(|control| Some((true, control.widget, control.choices?)));
-        let statements: Vec<_> = drawn.chain(offered).collect();
-        let answers: Vec<_> = stream::iter(statements)
-            .map(|(offered, key, sql)| {
-                let environment = &environment;
-                async move { (offered, key, ask(environment, subject, sql).await) }
+        let mut alike: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for query in widget_queries(&dash) {
+            alike.entry(query.sql).or_default().push(query.path);
+        }
+        let never = CancellationToken::new();
+        let results = stream::iter(alike)
+            .map(|(sql, paths)| {
+                let (environment, never) = (&environment, &never);
+                async move {
+                    let answer = ask(environment, subject, sql, never).await;
+                    stream::iter(paths.into_iter().map(move |path| (path, answer.clone())))
+                }
             })
             .buffered(AT_ONCE)
+            .flatten()
             .collect()
             .await;
         environment.close().await;
-        let mut results = BTreeMap::new();
-        let mut choices = BTreeMap::new();
-        for (offered, key, answer) in answers {
-            if offered {
-                // A filter without choices is seen; why it has none is said by the widgets, which read the same dataset.
-                let rows = answer.map(|answer| answer.rows).unwrap_or_default();
-                choices.insert(key, rows.into_iter().filter_map(|row| row.into_iter().next()?).collect());
-            } else {
-                results.insert(key, answer);
-            }
-        }
-        Ok(Self { dash, results, choices: live.then_some(choices) })
+        Ok(Self { dash, results })
     }
 
     /// Returns the widgets whose queries failed, with the reasons.
@@ -205,30 +211,23 @@ impl Shown {
     }
 
     fn page(&self, subject: &Subject, now: DateTime<Utc>) -> String {
-        page::render(&PageInput {
-            title: subject.dashboard.title.clone(),
-            project: subject.project.name.clone(),
-            environment: subject.project.environment.name.to_string(),
-            run: None,
-            generated_at: now.format("%Y-%m-%d %H:%M UTC").to_string(),
-            dashboards: vec![DashboardResults {
-                title: subject.dashboard.title.clone(),
-                dash: &self.dash,
-                results: self.results.clone(),
-                choices: self.choices.clone(),
-            }],
-            provenance: Vec::new(),
-            steps: Vec::new(),
-        })
+        let title = subject.dashboard.title.clone();
+        let results = self.results.clone();
+        subject.page(DashboardResults { title, dash: &self.dash, results, choices: None, awaited: false }, now)
     }
 }
 
-async fn ask(environment: &Environment, subject: &Subject, sql: String) -> Result<QueryResult, String> {
+async fn ask(
+    environment: &Environment,
+    subject: &Subject,
+    sql: String,
+    cancel: &CancellationToken,
+) -> Result<QueryResult, String> {
     let connected = &environment.connected;
-    let (catalog, schema) = (Some(subject.catalog.clone()), Some(subject.schema.clone()));
+    let (catalog, schema) = (Some(subject.manifest.catalog.clone()), Some(subject.manifest.schema.clone()));
     let statement = Statement { catalog, schema, read_only: true, ..Statement::new(sql, connected.warehouse.clone()) };
-    let (statements, never) = (connected.databricks.statements(), CancellationToken::new());
-    let result = statements.execute(&statement, &never, &mut |_: Progress| {}).await;
+    let statements = connected.databricks.statements();
+    let result = statements.execute(&statement, cancel, &mut |_: Progress| {}).await;
     let result = result.map_err(|error| error.to_string())?;
     Ok(QueryResult {
         columns: result.columns.into_iter().map(|column| (column.name, column.type_text)).collect(),

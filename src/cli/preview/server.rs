@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
@@ -16,23 +17,30 @@ use axum::routing::get;
 use chrono::Utc;
 use futures::stream::{self, Stream};
 use tokio::net::TcpListener;
-use tokio::sync::Mutex;
+use tokio::sync::mpsc;
 
-use super::{Changes, PreviewArgs, Shown, Subject, wanted};
+use super::answers::{Looked, send};
+use super::workspace::Workspace;
+use super::{AT_ONCE, Changes, PreviewArgs, Subject, wanted};
 use crate::cli::Status;
 use crate::cli::connect::kiln_dir;
 use crate::cli::error::Error;
 use crate::cli::output::{Format, Output};
 use crate::cli::watch::Watch;
 use crate::dashboards::{LvDash, Selection};
+use crate::report::page::DashboardResults;
+
+/// The name by which the page says which of its pages is shown. No widget is called so: names have no dots.
+const PAGE: &str = "kiln.page";
 
 /// What the routes share.
 struct Preview {
     args: PreviewArgs,
     output: Output,
     changes: Changes,
-    /// The embedded workspace opens for one at a time.
-    asking: Mutex<()>,
+    workspace: Arc<Workspace>,
+    /// The project as it was read last.
+    subject: Mutex<Option<Arc<Subject>>>,
     /// Who may ask: this machine by its own names. A page of somebody else's that found the port out has another.
     hosts: [String; 2],
 }
@@ -40,7 +48,7 @@ struct Preview {
 /// Serves the page until it is told to end.
 pub(super) async fn run(args: &PreviewArgs, output: &Output) -> Result<Status, Error> {
     // What is wrong from the start is said here; what breaks later, on the page.
-    let subject = Subject::compile(args, output)?;
+    let subject = Subject::compile(args, 0, output)?;
     wanted(&subject.dashboard.content, &args.filters)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port.unwrap_or(0))).await;
     let listener = listener.map_err(|error| {
@@ -55,11 +63,13 @@ pub(super) async fn run(args: &PreviewArgs, output: &Output) -> Result<Status, E
         args: args.clone(),
         output: output.clone(),
         changes,
-        asking: Mutex::new(()),
+        workspace: Arc::new(Workspace::new(output.clone())),
+        subject: Mutex::default(),
         hosts: [address.to_string(), format!("localhost:{}", address.port())],
     });
     let routes = Router::new()
         .route("/", get(page))
+        .route("/answers", get(answers))
         .route("/changes", get(changed))
         .layer(middleware::from_fn_with_state(Arc::clone(&preview), gate))
         .with_state(preview);
@@ -94,13 +104,16 @@ fn announce(folders: BTreeSet<PathBuf>, changes: &Changes) -> Result<(), Error> 
     Ok(())
 }
 
-/// Where the files are that the page depends on. A run that ends writes its page, and so says that the tables are new.
+/// Where the files are that the page depends on: the models' and macros' too, since it says of tables that are not built as these
+/// are. A run that ends writes its page, and so says that the tables are new.
 fn folders(subject: &Subject) -> Result<BTreeSet<PathBuf>, Error> {
-    let pages = kiln_dir(&subject.project).join("pages");
+    let project = &subject.project;
+    let pages = kiln_dir(project).join("pages");
     fs_err::create_dir_all(&pages).map_err(|error| Error::refused(error.to_string()))?;
-    let file = subject.project.root.join(&subject.dashboard.file.path);
-    let beside = file.parent().map(PathBuf::from).unwrap_or_default();
-    Ok(BTreeSet::from([subject.project.root.clone(), beside, pages]))
+    let models = project.models.values().map(|model| &model.path);
+    let files = [&subject.dashboard.file.path].into_iter().chain(models).chain(project.macros.values());
+    let beside = files.filter_map(|file| Some(project.root.join(file).parent()?.to_owned()));
+    Ok([project.root.clone(), pages].into_iter().chain(beside).collect())
 }
 
 async fn gate(State(preview): State<Arc<Preview>>, request: Request, next: Next) -> Response {
@@ -111,23 +124,66 @@ async fn gate(State(preview): State<Arc<Preview>>, request: Request, next: Next)
     (StatusCode::FORBIDDEN, "this page is for the browser on this machine").into_response()
 }
 
+/// The page without any answers: these it asks for itself.
 async fn page(State(preview): State<Arc<Preview>>, Query(pairs): Query<Vec<(String, String)>>) -> Response {
-    let _alone = preview.asking.lock().await;
-    match shown(&preview, &pairs).await {
-        Ok(html) => Html(html).into_response(),
-        Err(error) => {
-            preview.output.error(&error);
-            (StatusCode::INTERNAL_SERVER_ERROR, Html(refusal(&preview.output.text_of(&error)))).into_response()
-        }
-    }
+    preview.workspace.forget();
+    let page = preview.compile().and_then(|subject| {
+        let dash = preview.with_choices(&subject, &pairs)?;
+        let (title, choices) = (subject.dashboard.title.clone(), Some(BTreeMap::new()));
+        let shown = DashboardResults { title, dash: &dash, results: BTreeMap::new(), choices, awaited: true };
+        Ok(subject.page(shown, Utc::now()))
+    });
+    page.map_or_else(|error| preview.refuse(&error), |html| Html(html).into_response())
 }
 
-async fn shown(preview: &Preview, pairs: &[(String, String)]) -> Result<String, Error> {
-    let subject = Subject::compile(&preview.args, &preview.output)?;
-    let mut chosen = wanted(&subject.dashboard.content, &preview.args.filters)?;
-    chosen.extend(selections(&subject.dashboard.content, pairs));
-    let shown = Shown::ask(&subject, &chosen, None, true, &preview.output).await?;
-    Ok(shown.page(&subject, Utc::now()))
+/// The answers of one page, those first that come first.
+async fn answers(State(preview): State<Arc<Preview>>, Query(pairs): Query<Vec<(String, String)>>) -> Response {
+    let page = pairs.iter().rev().find_map(|(name, value)| (name == PAGE).then(|| value.parse::<usize>().ok())?);
+    let looked = preview.subject().and_then(|subject| {
+        let dash = preview.with_choices(&subject, &pairs)?;
+        Ok(Looked { subject, dash, page: page.unwrap_or(1).saturating_sub(1) })
+    });
+    let looked = match looked {
+        Ok(looked) => looked,
+        Err(error) => return preview.refuse(&error),
+    };
+    let (lines, sent) = mpsc::channel(AT_ONCE);
+    tokio::spawn(send(looked, Arc::clone(&preview.workspace), lines));
+    let lines = stream::unfold(sent, |mut sent| async { Some((Ok::<_, Infallible>(sent.recv().await?), sent)) });
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response()
+}
+
+impl Preview {
+    /// Returns the project as its files are now.
+    fn subject(&self) -> Result<Arc<Subject>, Error> {
+        let state = *self.changes.borrow();
+        let known = self.subject.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match known.filter(|subject| subject.state == state) {
+            Some(subject) => Ok(subject),
+            None => self.compile(),
+        }
+    }
+
+    /// Reads the project.
+    fn compile(&self) -> Result<Arc<Subject>, Error> {
+        let state = *self.changes.borrow();
+        let subject = Arc::new(Subject::compile(&self.args, state, &self.output)?);
+        *self.subject.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&subject));
+        Ok(subject)
+    }
+
+    /// Puts what was chosen into the dashboard.
+    fn with_choices(&self, subject: &Subject, pairs: &[(String, String)]) -> Result<LvDash, Error> {
+        let content = &subject.dashboard.content;
+        let mut chosen = wanted(content, &self.args.filters)?;
+        chosen.extend(selections(content, pairs));
+        Ok(content.with_selections(&chosen)?)
+    }
+
+    fn refuse(&self, error: &Error) -> Response {
+        self.output.error(error);
+        (StatusCode::INTERNAL_SERVER_ERROR, Html(refusal(&self.output.text_of(error)))).into_response()
+    }
 }
 
 /// Reads what was chosen on the page, by the names of the widgets.

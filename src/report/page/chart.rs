@@ -396,7 +396,7 @@ pub(super) fn pie(source: &Source<'_>) -> Result<Chart, String> {
         _ => {}
     }
     // Colours go by the values' natural order, so that they stay when the numbers change.
-    let places = by.map(|by| rows.sorted(by)).unwrap_or_default();
+    let places = by.map(|by| source.whole.sorted(by)).unwrap_or_default();
     let (mut labels, mut values, mut colors, mut hover) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for row in order {
         let raw = by.and_then(|by| rows.text(row, by));

@@ -9,6 +9,9 @@ const PALETTE: [&str; 10] =
 /// What a tile is drawn on in the dark.
 const DARK_CARD: &str = "#1a2732";
 
+/// What texts stand on in the dark, as `style.css` has it.
+const TILE_IN_THE_DARK: &str = "#162029";
+
 /// The colours of a dashboard.
 pub(super) struct Palette(Vec<String>);
 
@@ -157,11 +160,43 @@ fn css(color: Rgb) -> String {
     format!("#{r:02x}{g:02x}{b:02x}")
 }
 
-/// Chooses dark or light text by the brightness of what is behind it.
+/// Chooses dark or light text by the brightness of what is behind it, so that it can be read on any ground.
 fn ink(behind: Rgb) -> &'static str {
-    let linear = behind.map(|part| (part / 255.0).powf(2.2));
-    let luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
-    if luminance > 0.3 { "#10212e" } else { "#ffffff" }
+    match luminance(behind) {
+        // Between these, only black is far enough from the ground.
+        light if light > 0.238 => "#10212e",
+        middle if middle > 0.179 => "#000000",
+        _ => "#ffffff",
+    }
+}
+
+/// Returns the colour of a text on a ground of this colour.
+pub(super) fn ink_on(ground: &str) -> &'static str {
+    ink(rgb(ground))
+}
+
+/// The least contrast of a text, by WCAG 2.1's level AA.
+const LEAST_CONTRAST: f64 = 4.5;
+
+/// Returns a text colour that somebody chose for a light page as CSS that can be read on a dark one too: there it is made lighter, as
+/// far as it takes.
+pub(super) fn for_text(color: &str) -> String {
+    let (own, card) = (rgb(color), rgb(TILE_IN_THE_DARK));
+    let readable = |color: Rgb| (luminance(color) + 0.05) / (luminance(card) + 0.05) >= LEAST_CONTRAST;
+    if readable(own) {
+        return color.to_owned();
+    }
+    let lighter = (1..=20).map(|step| blend(&[own, [255.0; 3]], f64::from(step) / 20.0)).find(|color| readable(*color));
+    format!("light-dark({color},{})", css(lighter.unwrap_or([255.0; 3])))
+}
+
+/// How light a colour is, by WCAG 2.1: from 0, black, to 1, white.
+fn luminance(color: Rgb) -> f64 {
+    let linear = color.map(|part| {
+        let part = part / 255.0;
+        if part <= 0.040_45 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+    });
+    0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 }
 
 #[cfg(test)]
@@ -183,6 +218,29 @@ mod tests {
             Some("#00A972".into())
         );
         assert_eq!(palette.resolve(&json!({"hex": "#fff"})), Some("#fff".into()));
+    }
+
+    #[test]
+    fn texts_can_be_read_on_any_ground() {
+        assert!(include_str!("style.css").contains(&format!("--card: {TILE_IN_THE_DARK};")));
+        // Ratios of WCAG: black on white has 21, and grey 767676 on white is the palest that has 4.5.
+        let ratio = |a: &str, b: &str| {
+            let (a, b) = (luminance(rgb(a)) + 0.05, luminance(rgb(b)) + 0.05);
+            a.max(b) / a.min(b)
+        };
+        assert!((ratio("#000", "#fff") - 21.0).abs() < 1e-9);
+        assert!(ratio("#767676", "#ffffff") >= 4.5 && ratio("#777777", "#ffffff") < 4.5);
+        for grey in 0..=255_u32 {
+            for ground in
+                [format!("#{grey:02x}{grey:02x}{grey:02x}"), format!("#{grey:02x}00ff"), format!("#ff{grey:02x}00")]
+            {
+                assert!(ratio(ink_on(&ground), &ground) >= 4.5, "{ground}");
+            }
+        }
+        assert_eq!(for_text("#FFAB00"), "#FFAB00");
+        let both = for_text("#C5221F");
+        let dark = both.strip_prefix("light-dark(#C5221F,").and_then(|rest| rest.strip_suffix(')')).unwrap();
+        assert!(ratio(dark, TILE_IN_THE_DARK) >= 4.5, "{both}");
     }
 
     #[test]

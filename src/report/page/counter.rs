@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::color::Palette;
+use super::color::{Palette, for_text};
 use super::format;
 use super::rows::Rows;
 use super::text::escape;
@@ -21,7 +21,8 @@ pub(super) fn draw(encodings: &Value, rows: &Rows<'_>, palette: &Palette) -> Res
     let shown = shown(rows, row, column, main);
     let formatted = formatted(rows, row, column, main);
     let number = rows.number(row, column);
-    let color = number.and_then(|number| color(main, number, raw, palette)).map(|color| format!("color:{color}"));
+    let color = number.and_then(|number| color(main, number, raw, palette));
+    let color = color.map(|color| format!("color:{}", for_text(&color)));
     let styles: Vec<String> = color.into_iter().chain(size(main)).collect();
     let style = if styles.is_empty() { String::new() } else { format!(" style=\"{}\"", styles.join(";")) };
     // A sentence is read, not looked at: it has no use for the looks of a number.
@@ -154,11 +155,14 @@ fn comparison(
         } else {
             main["format"].clone()
         };
-        let class = if change >= 0.0 { "up" } else { "down" };
-        let arrow = if change >= 0.0 { "▲" } else { "▼" };
+        // An arrow is nothing to a screen reader.
+        let (class, arrow, said) = if change >= 0.0 { ("up", "▲", "up by") } else { ("down", "▼", "down by") };
         let words = if label.is_empty() { "against the period before" } else { label };
         let change = escape(&format::number(change.abs(), &format));
-        return Some(format!("<span class=\"{class}\">{arrow} {change}</span> {}", escape(words)));
+        return Some(format!(
+            "<span class=\"{class}\"><span aria-hidden=\"true\">{arrow}</span> <span class=\"hidden\">{said} </span>{change}</span> {}",
+            escape(words)
+        ));
     }
     let value = escape(&shown(rows, before, other, target));
     Some(if label.is_empty() { value } else { format!("{} <b>{value}</b>", escape(label)) })

@@ -73,7 +73,7 @@ fn live(control: &Control, choices: &[String]) -> String {
         }
     };
     format!(
-        "<details class=\"filter live\"><summary><span>{}</span> <b>{}</b></summary><div class=\"choices\">{inputs}</div></details>",
+        "<details class=\"filter live\" data-filter=\"{name}\"><summary><span>{0}</span> <b>{1}</b></summary><div class=\"choices\" role=\"group\" aria-label=\"{0}\">{inputs}</div></details>",
         escape(&control.title),
         escape(&in_words(&control.selection))
     )

@@ -38,6 +38,8 @@ pub struct DashboardResults<'a> {
     /// What can be chosen at the filters, by widget: then a server stands behind the page that answers choices. None if the
     /// page is a file.
     pub choices: Option<BTreeMap<String, Vec<String>>>,
+    /// Whether the results are still to come: the page is there before them.
+    pub awaited: bool,
 }
 
 /// A line on where the numbers come from: a source with its date, a step of the run.

@@ -1,37 +1,164 @@
 (() => {
   "use strict";
   // Choices are kept in the address, so that a page can be bookmarked and sent around. They are applied when a filter's box
-  // closes, so that several can be chosen at once.
+  // closes, so that several can be chosen at once; Escape takes them back.
+  const says = document.querySelector(".says");
+  const behind = document.querySelector(".behind");
+  const pages = [...document.querySelectorAll(".page")];
+  const shown = () => pages.find((page) => !page.hidden);
+  const inputs = (box) => [...box.querySelectorAll("input")];
   const read = (box) => {
-    const inputs = [...box.querySelectorAll("input")];
-    const picked = inputs.filter((input) => !["checkbox", "radio"].includes(input.type) || input.checked);
-    return picked.map((input) => input.value);
+    const picked = inputs(box).filter((input) => !["checkbox", "radio"].includes(input.type) || input.checked);
+    return picked.map((input) => input.value).join("\u0000");
   };
-  const boxes = [...document.querySelectorAll("details.live")];
-  const before = new Map(boxes.map((box) => [box, read(box).join("\u0000")]));
+  const summary = (box) => box.querySelector("summary");
+
+  // What a box says when it opens: applied is what differs from it when it closes.
+  const before = new WeakMap();
+  const note = (box) => before.set(box, { was: read(box), inputs: inputs(box).map((input) => [input, input.checked, input.value]) });
+  const take_back = (box) => {
+    for (const [input, checked, value] of before.get(box).inputs) Object.assign(input, { checked, value });
+  };
+  // A page that is out of date waits until nobody chooses.
+  let stale = false;
   const apply = (box) => {
-    const values = read(box);
-    if (values.join("\u0000") === before.get(box)) return;
-    const name = box.querySelector("input").name;
-    const address = new URL(location.href);
-    address.searchParams.delete(name);
-    // An empty first value says that nothing is chosen, which is not the same as the file's default.
-    (values.length ? values : [""]).forEach((value) => address.searchParams.append(name, value));
-    document.body.style.cursor = "progress";
-    location.assign(address);
+    const [name, now] = [box.dataset.filter, read(box)];
+    if (before.has(box) && before.get(box).was !== now) {
+      const address = new URL(location.href);
+      address.searchParams.delete(name);
+      // An empty first value says that nothing is chosen, which is not the same as the file's default.
+      now.split("\u0000").forEach((value) => address.searchParams.append(name, value));
+      history.pushState(null, "", address);
+      if (!stale) ask(name);
+    }
+    before.delete(box);
+    if (stale) location.reload();
   };
-  boxes.forEach((box) => {
-    box.addEventListener("toggle", () => (box.open ? boxes.forEach((other) => other !== box && (other.open = false)) : apply(box)));
-    box.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && event.target.tagName === "INPUT") box.open = false;
-      if (event.key === "Escape") {
-        box.open = false;
-        box.querySelector("summary").focus();
+
+  // Tiles are put in the place of those that are there; who stands in one with the focus stays there.
+  const drawn = new Map();
+  const replace = (page, { tile, html, charts }) => {
+    const key = `${page.id} ${tile}`;
+    const content = html + JSON.stringify(charts);
+    const old = [...page.querySelectorAll("[data-widget]")].find((own) => own.dataset.widget === tile);
+    if (!old || drawn.get(key) === content) return false;
+    drawn.set(key, content);
+    const holder = document.createElement("template");
+    holder.innerHTML = html;
+    const fresh = holder.content.firstElementChild;
+    fresh.querySelectorAll(".plot").forEach((plot, index) => { plot.chart = charts[index]; });
+    const stops = (within) => [...within.querySelectorAll("summary, a, button, [tabindex]")];
+    const at = stops(old).indexOf(document.activeElement);
+    const data = fresh.querySelector("details.data");
+    if (data) data.open = old.querySelector("details.data")?.open ?? false;
+    old.querySelectorAll(".plot").forEach((plot) => Plotly.purge(plot));
+    old.replaceWith(fresh);
+    if (at >= 0) (stops(fresh)[at] ?? stops(fresh)[0])?.focus({ preventScroll: true });
+    document.dispatchEvent(new CustomEvent("replaced"));
+    return true;
+  };
+  const boxes = () => [...document.querySelectorAll("details.live")];
+  const refill = ({ filter, html }) => {
+    const holder = document.createElement("template");
+    holder.innerHTML = html;
+    const fresh = holder.content.firstElementChild;
+    for (const box of boxes().filter((own) => own.dataset.filter === filter)) {
+      summary(box).innerHTML = summary(fresh).innerHTML;
+      // Nobody's choice is taken out of their hands.
+      if (box.open && inputs(box).length) continue;
+      box.querySelector(".choices").innerHTML = fresh.querySelector(".choices").innerHTML;
+      if (box.open) note(box);
+    }
+  };
+
+  // What was asked for a page, and with which choices.
+  const answered = new Map();
+  let asking;
+  const ask = async (filter) => {
+    const page = shown();
+    const search = location.search;
+    if (asking) {
+      asking.stop.abort();
+      asking.page.removeAttribute("aria-busy");
+      answered.delete(asking.page);
+    }
+    const mine = { page, stop: new AbortController() };
+    asking = mine;
+    answered.set(page, search);
+    page.setAttribute("aria-busy", "true");
+    const address = new URL("/answers", location.href);
+    address.search = search;
+    address.searchParams.append("kiln.page", String(pages.indexOf(page) + 1));
+    let [count, failed] = [0, 0];
+    const hear = (line) => {
+      if (line.refused !== undefined) throw new Error(line.refused);
+      if (line.behind !== undefined) {
+        behind.textContent = line.behind;
+        behind.hidden = line.behind === "";
+      } else if (line.filter !== undefined) {
+        refill(line);
+      } else if (line.tile !== undefined) {
+        count += replace(page, line);
+        failed += line.failed;
       }
-    });
+    };
+    try {
+      const answer = await fetch(address, { signal: mine.stop.signal });
+      // The page in place of this one says what is wrong.
+      if (!answer.ok) return location.reload();
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      let text = "";
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done) break;
+        const lines = (text + value).split("\n");
+        text = lines.pop();
+        lines.forEach((line) => hear(JSON.parse(line)));
+      }
+      const wrong = failed ? `${failed} ${failed === 1 ? "tile" : "tiles"} failed.` : "";
+      const chosen = boxes().find((box) => box.dataset.filter === filter);
+      const what = chosen ? `${summary(chosen).innerText.trim().replace(/\s+/, ": ")}. ` : "";
+      // Whoever has just opened a page hears its title.
+      says.textContent = filter === undefined ? wrong : `${what}${count} ${count === 1 ? "tile has" : "tiles have"} changed. ${wrong}`;
+      says.classList.remove("wrong");
+    } catch (error) {
+      if (asking !== mine) return;
+      answered.delete(page);
+      says.classList.add("wrong");
+      says.textContent = error instanceof TypeError ? "The preview does not answer any more: start it again." : error.message;
+    }
+    asking = undefined;
+    page.removeAttribute("aria-busy");
+  };
+  const ask_if_needed = () => {
+    if (answered.get(shown()) !== location.search) ask();
+  };
+
+  document.addEventListener("toggle", (event) => {
+    const box = event.target;
+    if (!box.matches?.("details.live")) return;
+    if (!box.open) return apply(box);
+    note(box);
+    boxes().forEach((other) => other !== box && (other.open = false));
+  }, true);
+  document.addEventListener("keydown", (event) => {
+    const box = event.target.closest?.("details.live");
+    if (!box?.open) return;
+    const enter = event.key === "Enter" && event.target.tagName === "INPUT";
+    if (!enter && event.key !== "Escape") return;
+    event.preventDefault();
+    if (!enter) take_back(box);
+    summary(box).focus();
+    box.open = false;
   });
   document.addEventListener("click", (event) => {
-    boxes.filter((box) => box.open && !box.contains(event.target)).forEach((box) => (box.open = false));
+    boxes().filter((box) => box.open && !box.contains(event.target)).forEach((box) => (box.open = false));
   });
-  new EventSource("/changes").addEventListener("message", () => location.reload());
+  document.addEventListener("opened", ask_if_needed);
+  addEventListener("popstate", () => ask(""));
+  new EventSource("/changes").addEventListener("message", () => {
+    stale = true;
+    if (!boxes().some((box) => box.open)) location.reload();
+  });
+  ask();
 })();

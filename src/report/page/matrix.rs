@@ -8,11 +8,29 @@ use super::color::{Palette, Ramp};
 use super::format;
 use super::rows::{Rows, natural};
 use super::text::escape;
+use crate::dashboards::TOTALS_FIELD;
 
 /// Cells beyond which a matrix is not drawn: nobody could read it, and the page would grow without end.
 const CELLS: usize = 40_000;
 
-type Key<'a> = Vec<Option<&'a str>>;
+/// A row's or a column's place: a value for each field, and no value where it is the total over a field.
+type Key<'a> = Vec<Part<'a>>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Part<'a> {
+    Value(Option<&'a str>),
+    Total,
+}
+
+impl Part<'_> {
+    /// Compares values as they are, and puts totals behind them.
+    fn natural(self, other: Self) -> std::cmp::Ordering {
+        match (self, other) {
+            (Self::Value(a), Self::Value(b)) => natural(a, b),
+            _ => (self == Self::Total).cmp(&(other == Self::Total)),
+        }
+    }
+}
 
 /// Draws a heatmap.
 pub(super) fn heatmap(encodings: &Value, rows: &Rows<'_>, palette: &Palette, caption: &str) -> Result<String, String> {
@@ -166,7 +184,7 @@ fn ordered<'a>(rows: &Rows<'a>, column: usize, encoding: &Value, measure: usize)
 }
 
 /// Draws a pivot.
-pub(super) fn pivot(encodings: &Value, rows: &Rows<'_>, caption: &str) -> Result<String, String> {
+pub(super) fn pivot<'a>(encodings: &Value, rows: &Rows<'a>, caption: &str) -> Result<String, String> {
     let list = |key: &str| -> Vec<(&Value, usize)> {
         let written = encodings[key].as_array().map(Vec::as_slice).unwrap_or_default();
         written.iter().filter_map(|e| Some((e, rows.column(e["fieldName"].as_str()?)?))).collect()
@@ -181,42 +199,61 @@ pub(super) fn pivot(encodings: &Value, rows: &Rows<'_>, caption: &str) -> Result
         return Err("the pivot has no fields that its query returned".to_owned());
     }
 
-    let key = |row: usize, fields: &[(&Value, usize)]| -> Key<'_> {
-        fields.iter().map(|(_, column)| rows.text(row, *column)).collect()
+    // The query says by one bit for each field, those of the rows first, what a row is the total over.
+    let totals = rows.column(TOTALS_FIELD);
+    let over = |row: usize| totals.and_then(|column| rows.number(row, column)).map_or(0, |bits| bits as u64);
+    let key = |row: usize, fields: &[(&Value, usize)], first: usize| -> Key<'a> {
+        let parts = fields.iter().enumerate().map(|(place, (_, column))| {
+            let total = over(row) >> (first + place).min(63) & 1 == 1;
+            if total { Part::Total } else { Part::Value(rows.text(row, *column)) }
+        });
+        parts.collect()
     };
-    let keys = |fields: &[(&Value, usize)]| {
-        let mut keys: Vec<Key<'_>> = (0..rows.len()).map(|row| key(row, fields)).collect();
+    let row_key = |row: usize| key(row, &row_fields, 0);
+    let column_key = |row: usize| key(row, &column_fields, row_fields.len());
+    let keys = |fields: &[(&Value, usize)], key: &dyn Fn(usize) -> Key<'a>| {
+        let mut keys: Vec<Key<'a>> = (0..rows.len()).map(key).collect();
+        let sort = fields.first().and_then(|(e, _)| e["scale"]["sort"]["by"].as_str()).unwrap_or_default();
+        let mut sums: HashMap<Part<'a>, f64> = HashMap::new();
+        if sort == "cell" || sort == "cell-reversed" {
+            for row in (0..rows.len()).filter(|row| over(*row) == 0) {
+                let first = key(row).first().copied().unwrap_or(Part::Total);
+                *sums.entry(first).or_default() += rows.number(row, measures[0].1).unwrap_or(0.0);
+            }
+        }
+        let sum = |part: Part<'_>| sums.get(&part).copied().unwrap_or(0.0);
+        // What is outermost is sorted as its field wants it; totals stay behind it.
+        let order = |place: usize, a: Part<'_>, b: Part<'_>| {
+            if place > 0 || a == Part::Total || b == Part::Total {
+                return a.natural(b);
+            }
+            let order = sum(a).total_cmp(&sum(b)).then(a.natural(b));
+            if sort.ends_with("-reversed") { order.reverse() } else { order }
+        };
         keys.sort_by(|a, b| {
-            let pairs = a.iter().zip(b);
-            pairs.map(|(a, b)| natural(*a, *b)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+            let mut orders = a.iter().zip(b).enumerate().map(|(place, (a, b))| order(place, *a, *b));
+            orders.find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
         });
         keys.dedup();
-        let sort = fields.first().and_then(|(e, _)| e["scale"]["sort"]["by"].as_str()).unwrap_or_default();
-        if sort == "cell" || sort == "cell-reversed" {
-            let mut totals: HashMap<Key<'_>, f64> = HashMap::new();
-            for row in 0..rows.len() {
-                *totals.entry(key(row, fields)).or_default() += rows.number(row, measures[0].1).unwrap_or(0.0);
-            }
-            keys.sort_by(|a, b| totals[a].total_cmp(&totals[b]));
-        }
-        if sort.ends_with("-reversed") {
-            keys.reverse();
-        }
         keys
     };
-    let (row_keys, column_keys) = (keys(&row_fields), keys(&column_fields));
+    let (row_keys, column_keys) = (keys(&row_fields, &row_key), keys(&column_fields, &column_key));
     if row_keys.len().saturating_mul(column_keys.len()) > CELLS {
         return Err(format!("{} by {} cells are too many to draw; see the data", row_keys.len(), column_keys.len()));
     }
-    let cells: HashMap<_, _> =
-        (0..rows.len()).map(|row| ((key(row, &row_fields), key(row, &column_fields)), row)).collect();
-    let ramps: Vec<_> = measures.iter().map(|(encoding, column)| ramp(encoding, rows, *column)).collect();
+    let cells: HashMap<_, _> = (0..rows.len()).map(|row| ((row_key(row), column_key(row)), row)).collect();
+    // Totals would make everything else pale.
+    let single: Vec<usize> = (0..rows.len()).filter(|row| over(*row) == 0).collect();
+    let ramps: Vec<_> = measures.iter().map(|(encoding, column)| ramp(encoding, rows, *column, &single)).collect();
     let label = |encoding: &Value| {
         let name = encoding["displayName"].as_str().or_else(|| encoding["fieldName"].as_str());
         escape(name.unwrap_or_default())
     };
-    let header = |key: &Key<'_>, fields: &[(&Value, usize)]| -> String {
-        let parts = key.iter().zip(fields).map(|(value, (encoding, column))| {
+    let header = |key: &Key<'a>, fields: &[(&Value, usize)]| -> String {
+        let total = |part: &Part<'_>| *part == Part::Total;
+        let said = key.iter().position(total).map_or(key.len(), |first| first + 1);
+        let parts = key.iter().take(said).zip(fields).map(|(part, (encoding, column))| {
+            let Part::Value(value) = part else { return "Total".to_owned() };
             let shown = format::show(*value, &encoding["format"], rows.sql_type(*column));
             let raw = value.unwrap_or_default();
             match encoding["formatTemplate"].as_str() {
@@ -261,9 +298,12 @@ pub(super) fn pivot(encodings: &Value, rows: &Rows<'_>, caption: &str) -> Result
     }
     html.push_str("</tr></thead><tbody>");
     for row_key in &row_keys {
-        html.push_str("<tr>");
-        for (value, field) in row_key.iter().zip(&row_fields) {
-            let shown = header(&vec![*value], std::slice::from_ref(field));
+        let total = row_key.contains(&Part::Total);
+        html.push_str(if total { "<tr class=\"total\">" } else { "<tr>" });
+        let mut said = false;
+        for (part, field) in row_key.iter().zip(&row_fields) {
+            let shown = if said { String::new() } else { header(&vec![*part], std::slice::from_ref(field)) };
+            said |= *part == Part::Total;
             html.push_str(&format!("<th scope=\"row\">{}</th>", escape(&shown)));
         }
         if row_fields.is_empty() {
@@ -279,11 +319,13 @@ pub(super) fn pivot(encodings: &Value, rows: &Rows<'_>, caption: &str) -> Result
                 };
                 let shown = format::show(Some(raw), &encoding["format"], rows.sql_type(*column));
                 let number = row.and_then(|row| rows.number(row, *column));
+                let total = total || column_key.contains(&Part::Total);
                 match (ramp, number) {
-                    (Some((ramp, low, high)), Some(number)) => {
+                    (Some((ramp, low, high)), Some(number)) if !total => {
                         let style = ramp.cell_style(share(number, *low, *high));
                         html.push_str(&format!("<td class=\"ramp\" style=\"{style}\">{}</td>", escape(&shown)));
                     }
+                    _ if total => html.push_str(&format!("<td class=\"total\">{}</td>", escape(&shown))),
                     _ => html.push_str(&format!("<td>{}</td>", escape(&shown))),
                 }
             }
@@ -294,11 +336,11 @@ pub(super) fn pivot(encodings: &Value, rows: &Rows<'_>, caption: &str) -> Result
     Ok(html)
 }
 
-fn ramp(encoding: &Value, rows: &Rows<'_>, column: usize) -> Option<(Ramp, f64, f64)> {
+fn ramp(encoding: &Value, rows: &Rows<'_>, column: usize, of: &[usize]) -> Option<(Ramp, f64, f64)> {
     let scale = &encoding["style"]["backgroundColor"]["scale"];
     if encoding["style"]["type"].as_str() != Some("color-scale") {
         return None;
     }
-    let (low, high) = domain(scale, (0..rows.len()).filter_map(|row| rows.number(row, column)));
+    let (low, high) = domain(scale, of.iter().filter_map(|row| rows.number(*row, column)));
     Some((Ramp::of(scale), low, high))
 }

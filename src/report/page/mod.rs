@@ -7,6 +7,7 @@
 mod chart;
 mod color;
 pub(super) mod counter;
+mod facet;
 mod filter;
 pub(super) mod format;
 mod input;
@@ -25,7 +26,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use crate::dashboards::{Page, PageKind, WidgetKind};
+use crate::dashboards::{Page, PageKind, Widget, WidgetKind};
 use color::Palette;
 pub use input::{DashboardResults, PageInput, Provenance, Standing};
 pub(super) use text::{escape, script_json};
@@ -38,11 +39,8 @@ const LIVE: &str = include_str!("live.js");
 
 /// Renders the page as one HTML document.
 pub fn render(input: &PageInput<'_>) -> String {
-    let mut charts = Vec::new();
-    let mut tabs = Vec::new();
-    let mut sections = String::new();
+    let mut shown: Vec<(&DashboardResults<'_>, &Page, String)> = Vec::new();
     for dashboard in &input.dashboards {
-        let palette = Palette::of(dashboard.dash.json());
         let canvases: Vec<&Page> = dashboard.dash.pages.iter().filter(|page| page.kind == PageKind::Canvas).collect();
         for page in &canvases {
             let title = match (input.dashboards.len(), canvases.len()) {
@@ -50,10 +48,22 @@ pub fn render(input: &PageInput<'_>) -> String {
                 (_, 1) => dashboard.title.clone(),
                 _ => format!("{} · {}", dashboard.title, page.display_name),
             };
-            sections.push_str(&section(dashboard, page, &palette, tabs.len(), &title, &mut charts));
-            tabs.push(title);
+            shown.push((dashboard, page, title));
         }
     }
+    let mut charts = Vec::new();
+    let mut sections = String::new();
+    for (index, (dashboard, page, title)) in shown.iter().enumerate() {
+        // Where there are tabs, a page is called what its tab is.
+        let label = if shown.len() > 1 {
+            format!("aria-labelledby=\"tab-{index}\"")
+        } else {
+            format!("aria-label=\"{}\"", escape(title))
+        };
+        let head = format!("<section class=\"page\" id=\"page-{index}\" {label}>\n<h2>{}</h2>\n", escape(title));
+        sections.push_str(&section(&head, dashboard, page, &mut charts));
+    }
+    let tabs: Vec<&str> = shown.iter().map(|(_, _, title)| title.as_str()).collect();
 
     let plotly = plotly_js();
     let live = input.dashboards.iter().any(|dashboard| dashboard.choices.is_some());
@@ -71,6 +81,10 @@ pub fn render(input: &PageInput<'_>) -> String {
     html.push_str(&format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n"));
     html.push_str(&format!("<title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n", escape(&input.title)));
     html.push_str(&head(input));
+    if live {
+        // What has changed is said there, and what the page cannot show as it should be.
+        html.push_str("<p class=\"says\" role=\"status\"></p>\n<p class=\"behind\" role=\"status\" hidden></p>\n");
+    }
     html.push_str(&tab_list(&tabs));
     html.push_str(&format!("<main>\n{sections}</main>\n"));
     let run = input.run.as_ref().map_or_else(|| "preview".to_owned(), |run| format!("run {}", escape(run)));
@@ -155,7 +169,7 @@ fn provenance(lines: &[Provenance], label: &str) -> String {
     html
 }
 
-fn tab_list(tabs: &[String]) -> String {
+fn tab_list(tabs: &[&str]) -> String {
     if tabs.len() < 2 {
         return String::new();
     }
@@ -171,38 +185,74 @@ fn tab_list(tabs: &[String]) -> String {
     html
 }
 
-fn section(
-    dashboard: &DashboardResults<'_>,
-    page: &Page,
-    palette: &Palette,
-    index: usize,
-    title: &str,
-    charts: &mut Vec<serde_json::Value>,
-) -> String {
-    let mut html =
-        format!("<section class=\"page\" id=\"page-{index}\" aria-label=\"{0}\">\n<h2>{0}</h2>\n", escape(title));
+fn section(head: &str, dashboard: &DashboardResults<'_>, page: &Page, charts: &mut Vec<serde_json::Value>) -> String {
+    let palette = Palette::of(dashboard.dash.json());
+    let mut html = head.to_owned();
     html.push_str(&filters(dashboard));
     let mut widgets: Vec<_> = page.widgets.iter().collect();
     // On a narrow screen the widgets stand below each other, in the order in which one would read them.
     widgets.sort_by_key(|widget| (widget.position.y, widget.position.x));
-    let columns = widgets.iter().map(|w| w.position.x.saturating_add(w.position.width)).max().unwrap_or(0);
-    let columns = columns.clamp(page.columns, 24);
-    html.push_str(&format!("<div class=\"grid\" style=\"--columns:{columns}\">\n"));
+    html.push_str(&format!("<div class=\"grid\" style=\"--columns:{}\">\n", columns(page)));
     for widget in widgets {
-        let place = widget.position;
-        let x = place.x.min(columns - 1);
-        let width = place.width.clamp(1, columns - x);
-        let Drawn { class, label, inside } = widget::draw(widget, dashboard, palette, charts);
-        html.push_str(&format!(
-            "<article class=\"widget {class}\" style=\"grid-area:{}/{}/span {}/span {width}\"{}>\n{inside}</article>\n",
-            place.y.min(5_000) + 1,
-            x + 1,
-            place.height.clamp(1, 100),
-            if label.is_empty() { String::new() } else { format!(" aria-label=\"{}\"", escape(&label)) },
-        ));
+        html.push_str(&article(dashboard, page, widget, &palette, charts));
     }
     html.push_str("</div>\n</section>\n");
     html
+}
+
+/// Returns the width of a page's grid.
+fn columns(page: &Page) -> u32 {
+    let needed = page.widgets.iter().map(|w| w.position.x.saturating_add(w.position.width)).max().unwrap_or(0);
+    needed.clamp(page.columns, 24)
+}
+
+/// Draws a tile of the grid.
+fn article(
+    dashboard: &DashboardResults<'_>,
+    page: &Page,
+    widget: &Widget,
+    palette: &Palette,
+    charts: &mut Vec<serde_json::Value>,
+) -> String {
+    let (place, columns) = (widget.position, columns(page));
+    let x = place.x.min(columns - 1);
+    let width = place.width.clamp(1, columns - x);
+    let Drawn { class, label, inside } = widget::draw(widget, dashboard, palette, charts);
+    format!(
+        "<article class=\"widget {class}\" data-widget=\"{}\" style=\"grid-area:{}/{}/span {}/span {width}\"{}>\n{inside}</article>\n",
+        escape(&widget.name),
+        place.y.min(5_000) + 1,
+        x + 1,
+        place.height.clamp(1, 100),
+        if label.is_empty() { String::new() } else { format!(" aria-label=\"{}\"", escape(&label)) },
+    )
+}
+
+/// A tile for a page that is open already.
+#[derive(Clone, Debug)]
+pub struct Tile {
+    /// The whole tile.
+    pub html: String,
+    /// Its charts, in the order in which they stand in it.
+    pub charts: Vec<serde_json::Value>,
+}
+
+/// Draws one tile anew; none if the page has no such widget.
+pub fn tile(dashboard: &DashboardResults<'_>, page: &str, widget: &str) -> Option<Tile> {
+    let page = dashboard.dash.pages.iter().find(|own| own.name == page)?;
+    let widget = page.widgets.iter().find(|own| own.name == widget)?;
+    let mut charts = Vec::new();
+    let html = article(dashboard, page, widget, &Palette::of(dashboard.dash.json()), &mut charts);
+    Some(Tile { html, charts })
+}
+
+/// Draws one filter anew; none if the dashboard has no such widget.
+pub fn control(dashboard: &DashboardResults<'_>, widget: &str) -> Option<String> {
+    let (_, widget) = dashboard.dash.widgets().find(|(_, own)| own.name == widget)?;
+    match &widget.kind {
+        WidgetKind::Filter(spec) => Some(filter::draw(widget, spec, dashboard)),
+        _ => None,
+    }
 }
 
 /// Shows the filters that act on every page.

@@ -2,7 +2,7 @@
   "use strict";
   const root = document.documentElement;
   const charts = JSON.parse(document.getElementById("charts").textContent);
-  const plots = [...document.querySelectorAll(".plot")];
+  const plots = () => [...document.querySelectorAll(".plot")];
   const shade = (name) => getComputedStyle(root).getPropertyValue(name).trim();
 
   // A picture cannot be scrolled: tiles are as tall there as what is in them.
@@ -27,19 +27,22 @@
       axis.tickfont = { size: 12, color: soft };
       if (axis.title) axis.title = { ...axis.title, standoff: 10, font: { size: 12, color: soft } };
       if (axis.type === "category" && name.startsWith("x") && narrow) axis.tickangle ??= -45;
-      if (name.startsWith("x") && axis.type !== "category") axis.nticks = narrow ? 5 : 12;
+      const share = axis.domain ? axis.domain[1] - axis.domain[0] : 1;
+      if (name.startsWith("x") && axis.type !== "category") axis.nticks = Math.max(2, Math.floor((narrow ? 5 : 12) * (share < 1 ? share * 0.8 : 1)));
+      if (share < 1 && axis.type === "date") axis.tickangle ??= 0;
     }
     const legend = { ...(layout.legend ?? {}), font: { size: 12, color: text }, bgcolor: "rgba(0,0,0,0)" };
     layout.legend = narrow ? { ...legend, orientation: "h", x: 0, xanchor: "left", y: -0.25, yanchor: "top" } : legend;
     return layout;
   };
   const draw = (box) => {
-    const chart = charts[Number(box.dataset.chart)];
+    // A chart that came later stands at its box.
+    const chart = box.chart ?? charts[Number(box.dataset.chart)];
     box.dataset.drawn = "yes";
     return Plotly.react(box, structuredClone(chart.data), dress(chart, box), { displayModeBar: false, responsive: true });
   };
-  const drawShown = () => plots.filter((box) => !box.closest("[hidden]")).forEach((box) => draw(box));
-  const redraw = () => plots.filter((box) => box.dataset.drawn).forEach((box) => draw(box));
+  const drawShown = () => plots().filter((box) => !box.closest("[hidden]")).forEach((box) => draw(box));
+  const redraw = () => plots().filter((box) => box.dataset.drawn).forEach((box) => draw(box));
 
   const tabs = [...document.querySelectorAll("[role=tab]")];
   const pages = [...document.querySelectorAll(".page")];
@@ -53,18 +56,23 @@
     // Where it is narrow, the row of tabs is longer than the screen.
     tabs[index].scrollIntoView({ block: "nearest", inline: "nearest" });
     drawShown();
+    document.dispatchEvent(new CustomEvent("opened"));
   };
   if (tabs.length > 1) {
     document.body.classList.add("tabbed");
     tabs.forEach((tab, index) => {
       pages[index].setAttribute("role", "tabpanel");
-      tab.addEventListener("click", () => {
-        open(index);
-        history.replaceState(null, "", `#${index + 1}`);
-      });
+      const go = (to, focus) => {
+        history.replaceState(null, "", `#${to + 1}`);
+        open(to, focus);
+      };
+      tab.addEventListener("click", () => go(index));
       tab.addEventListener("keydown", (event) => {
-        const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-        if (step) open((index + step + tabs.length) % tabs.length, true);
+        const last = tabs.length - 1;
+        const to = { ArrowRight: index === last ? 0 : index + 1, ArrowLeft: index === 0 ? last : index - 1, Home: 0, End: last }[event.key];
+        if (to === undefined) return;
+        event.preventDefault();
+        go(to, true);
       });
     });
     const wanted = Number(/^#(\d+)(-whole)?$/.exec(location.hash)?.[1] ?? 1) - 1;
@@ -72,6 +80,25 @@
   } else {
     drawShown();
   }
+
+  // A table is sorted by the column whose title is pressed, upwards and then downwards; empty cells stay last.
+  document.addEventListener("click", (event) => {
+    const header = event.target.closest?.(".sort")?.closest("th");
+    if (!header) return;
+    const descending = header.getAttribute("aria-sort") === "ascending";
+    for (const other of header.parentElement.cells) other.removeAttribute("aria-sort");
+    header.setAttribute("aria-sort", descending ? "descending" : "ascending");
+    const body = header.closest("table").tBodies[0];
+    const value = (row) => row.cells[header.cellIndex].dataset.sort ?? row.cells[header.cellIndex].textContent;
+    const keyed = [...body.rows].map((row) => [value(row), Number(value(row)), row]);
+    keyed.sort(([a, x], [b, y]) => {
+      if (a === "" || b === "") return (a === "") - (b === "");
+      const order = Number.isNaN(x) || Number.isNaN(y) ? a.localeCompare(b) : x - y;
+      return descending ? -order : order;
+    });
+    body.append(...keyed.map(([, , row]) => row));
+    body.querySelectorAll(".place").forEach((cell, index) => { cell.textContent = index + 1; });
+  });
 
   // Whoever takes pictures of the pages asks first how tall they are.
   if (location.hash === "#measure") {
@@ -82,12 +109,13 @@
     root.dataset.heights = pages.map(height).join(" ");
   }
 
+  document.addEventListener("replaced", drawShown);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   // Paper is light, and has all the pages.
   addEventListener("beforeprint", () => {
     root.dataset.theme = "light";
     pages.forEach((page) => { page.dataset.wasHidden = String(page.hidden); page.hidden = false; });
-    plots.forEach((box) => draw(box));
+    plots().forEach((box) => draw(box));
   });
   addEventListener("afterprint", () => {
     delete root.dataset.theme;

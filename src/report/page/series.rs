@@ -12,6 +12,8 @@ use super::rows::{Rows, natural};
 pub(super) struct Source<'a> {
     pub(super) spec: &'a Value,
     pub(super) rows: &'a Rows<'a>,
+    /// All rows of the widget, of which `rows` may be a part: a series has the same colour in each part.
+    pub(super) whole: &'a Rows<'a>,
     pub(super) palette: &'a Palette,
     /// Width of a histogram's bins, which only its query's expression tells.
     pub(super) bin_width: Option<f64>,
@@ -95,7 +97,7 @@ pub(super) fn series<'a>(
         return series.collect();
     };
 
-    let mut values = rows.sorted(by);
+    let mut values = source.whole.sorted(by);
     let sort = &encoding["scale"]["sort"];
     match sort["by"].as_str() {
         Some("natural-order-reversed") => values.reverse(),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::chart::Chart;
 use super::format;
-use super::series::{Source, color, field, name_of, shown};
+use super::series::{Series, Source, categories, color, field, measures, name_of, shown};
 use super::text::plot_text;
 
 /// Nodes beyond which a flow is not drawn: nobody could follow it.
@@ -86,6 +86,69 @@ pub(super) fn boxes(source: &Source<'_>) -> Result<Chart, String> {
         "yaxis": {"separatethousands": true},
     });
     Ok(json!({"data": [trace], "layout": layout}))
+}
+
+/// Draws how many are left at each stage: the stages one below the other, and each beside the first.
+pub(super) fn funnel(source: &Source<'_>) -> Result<Chart, String> {
+    let (names, values, hover) = stages(source)?;
+    let trace = json!({
+        "type": "funnel", "orientation": "h", "y": names, "x": values, "customdata": hover,
+        "texttemplate": "%{customdata}<br>%{percentInitial}", "textposition": "auto",
+        "marker": {"color": source.palette.series(0)}, "connector": {"line": {"width": 0}},
+        "hovertemplate": "%{y}<br><b>%{customdata}</b> (%{percentInitial} of the first, %{percentPrevious} of the one before)<extra></extra>",
+    });
+    let layout = json!({
+        "showlegend": false, "xaxis": {"visible": false},
+        "yaxis": {"type": "category", "categoryorder": "array", "categoryarray": names, "autorange": "reversed", "showgrid": false},
+    });
+    Ok(json!({"data": [trace], "layout": layout}))
+}
+
+/// Draws what each step adds or takes away, one after the other.
+pub(super) fn waterfall(source: &Source<'_>) -> Result<Chart, String> {
+    let encodings = &source.spec["encodings"];
+    let (names, values, hover) = stages(source)?;
+    let up = json!({"marker": {"color": source.palette.series(2)}});
+    let down = json!({"marker": {"color": source.palette.series(3)}});
+    let trace = json!({
+        "type": "waterfall", "orientation": "v", "x": names, "y": values, "customdata": hover,
+        "measure": vec!["relative"; names.len()], "text": hover, "textposition": "outside", "cliponaxis": false,
+        "increasing": up, "decreasing": down, "connector": {"line": {"color": "#919191", "width": 1}},
+        "hovertemplate": "%{x}<br><b>%{customdata}</b><extra></extra>",
+    });
+    let layout = json!({
+        "showlegend": false, "yaxis": {"title": {"text": plot_text(&name_of(&encodings["y"]))}, "separatethousands": true},
+        "xaxis": {"type": "category", "categoryorder": "array", "categoryarray": names, "showgrid": false},
+    });
+    Ok(json!({"data": [trace], "layout": layout}))
+}
+
+/// The stages of a funnel or steps of a waterfall: names, values, and what the values look like.
+type Stages = (Vec<String>, Vec<Option<f64>>, Vec<String>);
+
+/// Reads `x` as stages and `y` as their values: in the data's order, unless the scale says another.
+fn stages(source: &Source<'_>) -> Result<Stages, String> {
+    let (rows, encodings) = (source.rows, &source.spec["encodings"]);
+    let stage = field(rows, &encodings["x"])?;
+    let measures = measures(rows, &encodings["y"])?;
+    let [measure] = measures.as_slice() else { return Err("it has one value for each stage".to_owned()) };
+    let all = Series { name: String::new(), rows: (0..rows.len()).collect(), measure, color: String::new() };
+    let names = categories(source, "line", &encodings["x"], stage, &[all], false);
+    let mut values: HashMap<String, (f64, bool)> = HashMap::new();
+    for row in 0..rows.len() {
+        // Rows of one stage, split by a colour, are added up.
+        let sum = values.entry(shown(rows, rows.text(row, stage), &encodings["x"], stage)).or_default();
+        if let Some(value) = rows.number(row, measure.column) {
+            *sum = (sum.0 + value, true);
+        }
+    }
+    let value = |name: &String| values.get(name).filter(|(_, known)| *known).map(|(sum, _)| *sum);
+    let numbers: Vec<Option<f64>> = names.iter().map(value).collect();
+    let looks = |number: &Option<f64>| {
+        number.map_or("–".to_owned(), |number| format::number(number, &encodings["y"]["format"]))
+    };
+    let hover = numbers.iter().map(|number| plot_text(&looks(number))).collect();
+    Ok((names.iter().map(|name| plot_text(name)).collect(), numbers, hover))
 }
 
 /// Draws how much flows from stage to stage.
@@ -173,7 +236,7 @@ pub(super) fn why_not(kind: &str) -> String {
     let because = match kind {
         "choropleth-map" => "a map of regions: this page loads nothing, and the outlines of regions are not in it",
         "custom-vega-viz" => "a drawing in Vega-Lite, for which this page has no interpreter",
-        "funnel" | "waterfall" | "word-cloud" | "details" => "of a type that is drawn in the workspace, and not here",
+        "word-cloud" | "details" => "of a type that is drawn in the workspace, and not here",
         "bar-chart" | "choropleth" | "gauge" | "filter" | "markdown" | "text" => {
             "of a type that no workspace has: there it shows nothing"
         }

@@ -2,15 +2,17 @@
 
 use serde_json::Value;
 
-use super::color::{Palette, Ramp};
+use super::color::{Palette, Ramp, for_text, ink_on};
 use super::counter::holds;
 use super::format;
 use super::rows::Rows;
 use super::text::{escape, safe_link};
 use crate::event::QueryResult;
 
-/// Rows shown of a table widget.
-const SHOWN: usize = 200;
+/// Rows of a table widget on a screen, where it is scrolled.
+const SHOWN: usize = 2_000;
+/// Rows of it on paper and in pictures, as `style.css` has it.
+const PRINTED: usize = 200;
 /// Rows shown of the data behind a chart.
 const BEHIND: usize = 500;
 
@@ -42,6 +44,7 @@ fn more(rows: usize, shown: usize) -> String {
         return String::new();
     }
     let rows = format::number(rows as f64, &Value::Null);
+    let shown = format::number(shown as f64, &Value::Null);
     format!("<p class=\"more\">The first {shown} of {rows} rows.</p>")
 }
 
@@ -69,14 +72,19 @@ pub(super) fn draw(spec: &Value, rows: &Rows<'_>, palette: &Palette, caption: &s
     }
     let numbered = ["displayRowNumbers", "withRowNumber"].iter().any(|key| spec[*key].as_bool() == Some(true));
     let mut order: Vec<usize> = (0..rows.len()).collect();
-    if let Some(by) = spec["encodings"]["rowOrder"].as_array().and_then(|orders| orders.first())
-        && let Some(column) = by["field"]["index"].as_u64().and_then(|i| columns.get(usize::try_from(i).ok()?))
-    {
-        order.sort_by(|a, b| super::rows::natural(rows.text(*a, column.index), rows.text(*b, column.index)));
-        if by["by"].as_str() == Some("column-reversed") {
-            order.reverse();
-        }
-    }
+    let by = spec["encodings"]["rowOrder"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let by = by.iter().filter_map(|by| {
+        let column = columns.get(usize::try_from(by["field"]["index"].as_u64()?).ok()?)?;
+        Some((column.index, by["by"].as_str() == Some("column-reversed")))
+    });
+    let by: Vec<(usize, bool)> = by.collect();
+    order.sort_by(|a, b| {
+        let mut keys = by.iter().map(|(column, reversed)| {
+            let order = super::rows::natural(rows.text(*a, *column), rows.text(*b, *column));
+            if *reversed { order.reverse() } else { order }
+        });
+        keys.find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+    });
 
     let mut html = format!(
         "<div class=\"scroll\" tabindex=\"0\"><table><caption class=\"hidden\">{}</caption><thead><tr>",
@@ -86,13 +94,17 @@ pub(super) fn draw(spec: &Value, rows: &Rows<'_>, palette: &Palette, caption: &s
         html.push_str("<th scope=\"col\" class=\"num\">#</th>");
     }
     for column in &columns {
-        html.push_str(&format!("<th scope=\"col\" class=\"{}\">{}</th>", column.align, escape(column.title)));
+        html.push_str(&format!(
+            "<th scope=\"col\" class=\"{}\"><button class=\"sort\">{}</button></th>",
+            column.align,
+            escape(column.title)
+        ));
     }
     html.push_str("</tr></thead><tbody>");
     for (place, row) in order.iter().copied().enumerate().take(SHOWN) {
         html.push_str("<tr>");
         if numbered {
-            html.push_str(&format!("<td class=\"num\">{}</td>", place + 1));
+            html.push_str(&format!("<td class=\"num place\">{}</td>", place + 1));
         }
         for column in &columns {
             html.push_str(&cell(column, rows, row, palette));
@@ -100,6 +112,9 @@ pub(super) fn draw(spec: &Value, rows: &Rows<'_>, palette: &Palette, caption: &s
         html.push_str("</tr>");
     }
     html.push_str("</tbody></table></div>");
+    if rows.len() > PRINTED {
+        html.push_str(&format!("<div class=\"printed\">{}</div>", more(rows.len(), PRINTED)));
+    }
     html.push_str(&more(rows.len(), SHOWN));
     Ok(html)
 }
@@ -139,7 +154,7 @@ fn cell(column: &Column<'_>, rows: &Rows<'_>, row: usize, palette: &Palette) -> 
     let number = rows.number(row, column.index);
     let mut shown = match (encoding["numberFormat"].as_str(), encoding["dateTimeFormat"].as_str(), number) {
         (Some(pattern), _, Some(number)) if !pattern.is_empty() && rows.is_numeric(column.index) => {
-            format::numeral(number, pattern)
+            format::numeral(number, pattern, encoding["scalePercentBy100"].as_bool() != Some(false))
         }
         (_, Some(pattern), _) if !pattern.is_empty() && format::is_temporal(sql_type) => {
             format::show(Some(raw), &serde_json::json!({"type": "moment.js", "format": pattern}), sql_type)
@@ -163,11 +178,13 @@ fn cell(column: &Column<'_>, rows: &Rows<'_>, row: usize, palette: &Palette) -> 
     let rule = rules.iter().find(|rule| holds(&rule["condition"], number.unwrap_or(f64::NAN), raw));
     let own =
         |key: &str| rule.and_then(|r| palette.resolve(&r[key])).or_else(|| palette.resolve(&encoding["style"][key]));
-    if let Some(color) = own("backgroundColor") {
-        // A colour that somebody chose for a light page keeps its dark text everywhere.
-        style.push_str(&format!("background:{color};color:#10212e;"));
+    let ground = own("backgroundColor");
+    if let Some(color) = &ground {
+        style.push_str(&format!("background:{color};color:{};", ink_on(color)));
     }
     if let Some(color) = own("foregroundColor").or_else(|| old_rule(encoding, rows, row, palette)) {
+        // What somebody chose for a ground of their own stays as it is.
+        let color = if ground.is_some() || column.ramp.is_some() { color } else { for_text(&color) };
         style.push_str(&format!("color:{color};"));
     }
     if rule.is_some_and(|rule| rule["bold"].as_bool() == Some(true))
@@ -189,7 +206,9 @@ fn cell(column: &Column<'_>, rows: &Rows<'_>, row: usize, palette: &Palette) -> 
     // A date or a word or two are not broken.
     let short = if column.align.is_empty() && shown.chars().count() <= SHORT { "short" } else { "" };
     let style = if style.is_empty() { String::new() } else { format!(" style=\"{style}\"") };
-    format!("<td class=\"{}{short}{ramp}\"{style}>{content}</td>", column.align)
+    // What is sorted by is the value, not what it looks like.
+    let sort = if shown == raw { String::new() } else { format!(" data-sort=\"{}\"", escape(raw)) };
+    format!("<td class=\"{}{short}{ramp}\"{sort}{style}>{content}</td>", column.align)
 }
 
 /// Returns the text colour that the old editor's rules give a cell.

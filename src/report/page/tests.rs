@@ -29,7 +29,13 @@ fn page(dash: &LvDash, results: BTreeMap<String, Result<QueryResult, String>>, e
         environment: format!("local {evil}"),
         run: Some(format!("r1 {evil}")),
         generated_at: format!("2026-11-23 {evil}"),
-        dashboards: vec![DashboardResults { title: format!("Retention {evil}"), dash, results, choices: None }],
+        dashboards: vec![DashboardResults {
+            title: format!("Retention {evil}"),
+            dash,
+            results,
+            choices: None,
+            awaited: false,
+        }],
         provenance: vec![Provenance {
             label: format!("shop {evil}"),
             text: evil.to_owned(),
@@ -116,6 +122,8 @@ fn nothing_that_comes_from_data_is_markup() {
         "scatter",
         "histogram",
         "combo",
+        "funnel",
+        "waterfall",
         "pie",
         "counter",
         "table",
@@ -199,7 +207,8 @@ fn a_counter_shows_its_number_as_it_is_meant() {
     let rows = result(&[("r", "DOUBLE")], &[&[Some("0.3299")]]);
     assert_eq!(counter::text(&spec["encodings"], &rows).as_deref(), Some("33% of all"), "in the terminal");
     let html = drawn("counter", 2, spec, rows);
-    assert!(html.contains("style=\"color:#C8321F\">33%<small> of all</small></p>"), "{html}");
+    assert!(html.contains("style=\"color:light-dark(#C8321F,#"), "readable in the dark too: {html}");
+    assert!(html.contains("\">33%<small> of all</small></p>"), "{html}");
 
     let spec = json!({"encodings": {"value": {"fieldName": "n"}, "period": {"fieldName": "m"},
         "target": {"fieldName": "n", "period": {"type": "relative-to-value-period", "offset": -1}, "change": {"type": "percent"}}}});
@@ -209,7 +218,10 @@ fn a_counter_shows_its_number_as_it_is_meant() {
     );
     let html = drawn("counter", 2, spec, rows);
     assert!(html.contains(">120</p>"), "the latest period is the headline");
-    assert!(html.contains("▼ 20%"), "against the period before");
+    assert!(
+        html.contains("<span aria-hidden=\"true\">▼</span> <span class=\"hidden\">down by </span>20%"),
+        "against the period before, in words too"
+    );
     assert!(html.contains("M0.0 28.0L50.0 2.0L100.0 17.6"), "the course of all periods, in their order");
 }
 
@@ -402,14 +414,14 @@ fn tables_of_both_versions_are_drawn_with_their_formats() {
         {"fieldName": "b", "title": "B", "order": 2, "numberFormat": "0,0.00", "visible": true},
         {"fieldName": "a", "title": "A", "order": 1, "displayAs": "link", "linkUrlTemplate": "{{ @ }}"}]}});
     let html = drawn("table", 1, old, rows.clone());
-    let (a, b) = (html.find(">A</th>").unwrap(), html.find(">B</th>").unwrap());
+    let (a, b) = (html.find(">A</button></th>").unwrap(), html.find(">B</button></th>").unwrap());
     assert!(a < b, "columns are in the order that they name");
-    assert!(html.contains("<td class=\"num\">1,234.50</td>"));
+    assert!(html.contains("<td class=\"num\" data-sort=\"1234.5\">1,234.50</td>"));
     assert!(html.contains("<td class=\"\">javascript:alert(1)</td>"), "no link to a script");
     assert!(html.contains("<a href=\"https://example.com\" rel=\"noopener noreferrer\">https://example.com</a>"));
     let new = json!({"encodings": {"columns": [{"fieldName": "b", "displayName": "B", "contentAlignment": "center",
         "format": {"type": "number-currency", "currencyCode": "EUR"}}]}});
-    assert!(drawn("table", 2, new, rows).contains("<td class=\"mid\">€1,234.5</td>"));
+    assert!(drawn("table", 2, new, rows).contains("<td class=\"mid\" data-sort=\"1234.5\">€1,234.5</td>"));
 }
 
 #[test]
@@ -457,6 +469,170 @@ fn a_pivot_is_drawn_with_its_colours_and_a_stranger_as_a_table() {
     assert!(
         html.contains("Not drawn: the query did not return the field `gone`.") && html.contains("<td>2025-01</td>")
     );
+}
+
+#[test]
+fn a_pivot_shows_the_totals_that_its_query_returned() {
+    // Rates of 1 of 2 and 3 of 8: the total is 4 of 10, and neither their sum nor their mean.
+    let rows = result(
+        &[("c", "STRING"), ("w", "INT"), ("r", "DOUBLE"), ("kiln_totals", "INT")],
+        &[
+            &[Some("b"), Some("1"), Some("0.5"), Some("0")],
+            &[Some("a"), Some("1"), Some("0.375"), Some("0")],
+            &[None, Some("1"), Some("0.4"), Some("1")],
+            &[Some("a"), None, Some("0.375"), Some("2")],
+            &[Some("b"), None, Some("0.5"), Some("2")],
+            &[None, None, Some("0.4"), Some("3")],
+        ],
+    );
+    let spec = json!({"encodings": {
+        "rows": [{"fieldName": "c", "displayTotal": true, "scale": {"sort": {"by": "natural-order-reversed"}}}],
+        "columns": [{"fieldName": "w", "displayTotal": true}],
+        "cell": {"type": "multi-cell", "fields": [{"fieldName": "r", "format": {"type": "number-percent"}}]}}});
+    let dash = one_widget("pivot", 3, spec.clone(), &["c", "w", "r"]);
+    let mut json = dash.json().clone();
+    json["pages"][0]["layout"][0]["widget"]["queries"][0]["query"]["fields"][2]["expression"] = json!("AVG(`x`)");
+    let sql = widget_queries(&self::dash(&json))[0].sql.clone();
+    assert!(sql.contains("GROUPING(`c`) * 1 + GROUPING(`w`) * 2 AS `kiln_totals`"), "{sql}");
+    assert!(sql.ends_with("GROUP BY GROUPING SETS ((`c`, `w`), (`c`), (`w`), ())"), "{sql}");
+
+    let html = drawn("pivot", 3, spec, rows);
+    let head = html.split("<thead>").nth(1).unwrap().split("</thead>").next().unwrap();
+    assert!(head.contains("<th scope=\"col\">1</th><th scope=\"col\">Total</th>"), "{head}");
+    let body = html.split("<tbody>").nth(1).unwrap().split("</tbody>").next().unwrap();
+    // Of what stands between tags, that which ends with a cell.
+    fn cell(part: &str) -> Option<&str> {
+        part.split_once("</t").filter(|(_, end)| !end.starts_with('r')).map(|(text, _)| text)
+    }
+    let lines: Vec<Vec<&str>> =
+        body.split("<tr").skip(1).map(|line| line.split('>').filter_map(cell).collect()).collect();
+    assert_eq!(lines, [["b", "50%", "50%"], ["a", "37.5%", "37.5%"], ["Total", "40%", "40%"]]);
+}
+
+#[test]
+fn funnels_and_waterfalls_keep_the_order_of_their_stages() {
+    let rows = || {
+        result(
+            &[("stage", "STRING"), ("n", "BIGINT")],
+            &[&[Some("visited"), Some("1000")], &[Some("bought"), Some("250")], &[Some("again"), Some("-50")]],
+        )
+    };
+    let spec = json!({"encodings": {"x": {"fieldName": "stage", "scale": {"type": "categorical"}},
+        "y": {"fieldName": "n", "scale": {"type": "quantitative"}}}});
+    let chart = charts(&drawn("funnel", 1, spec.clone(), rows()))[0].clone();
+    assert_eq!(chart["data"][0]["type"], "funnel");
+    assert_eq!(chart["data"][0]["y"], json!(["visited", "bought", "again"]));
+    assert_eq!(chart["data"][0]["x"], json!([1000.0, 250.0, -50.0]));
+    assert_eq!(chart["data"][0]["customdata"], json!(["1,000", "250", "−50"]));
+    let chart = charts(&drawn("waterfall", 1, spec, rows()))[0].clone();
+    assert_eq!(chart["data"][0]["type"], "waterfall");
+    assert_eq!(chart["data"][0]["measure"], json!(["relative", "relative", "relative"]));
+    assert_eq!(chart["layout"]["xaxis"]["categoryarray"], json!(["visited", "bought", "again"]));
+    let split =
+        json!({"encodings": {"x": {"fieldName": "stage"}, "y": {"fields": [{"fieldName": "n"}, {"fieldName": "n"}]}}});
+    assert!(drawn("funnel", 1, split, rows()).contains("Not drawn: it has one value for each stage."));
+}
+
+#[test]
+fn small_multiples_share_their_scales_and_colours() {
+    let rows = result(
+        &[("d", "DATE"), ("n", "INT"), ("c", "STRING"), ("f", "STRING")],
+        &[
+            &[Some("2025-01-01"), Some("1"), Some("u"), Some("north")],
+            &[Some("2025-01-01"), Some("9"), Some("v"), Some("south")],
+            &[Some("2025-02-01"), Some("7"), Some("v"), Some("south")],
+        ],
+    );
+    let spec = json!({"facet": {"type": "wrap", "fieldName": "f", "layout": {"row": {"type": "count", "value": 2}, "column": {"type": "count", "value": 1}}},
+        "encodings": {"x": {"fieldName": "d", "scale": {"type": "temporal"}}, "y": {"fieldName": "n", "scale": {"type": "quantitative"}},
+        "color": {"fieldName": "c", "scale": {"type": "categorical"}}}});
+    let html = drawn("line", 3, spec, rows.clone());
+    let chart = charts(&html)[0].clone();
+    let of = |axis: &str, name: &str| {
+        let traces = chart["data"].as_array().unwrap().iter();
+        traces.clone().find(|t| t["xaxis"] == axis && t["name"] == name).unwrap().clone()
+    };
+    assert_eq!(of("x", "u")["y"], json!([1.0]));
+    assert_eq!(of("x2", "v")["y"], json!([9.0, 7.0]));
+    assert_eq!(of("x2", "v")["line"]["color"], of("x", "v")["line"]["color"], "although the first has no row of it");
+    assert_ne!(of("x2", "v")["line"]["color"], of("x", "u")["line"]["color"]);
+    assert_eq!(
+        (&chart["layout"]["xaxis2"]["matches"], &chart["layout"]["yaxis2"]["matches"]),
+        (&json!("x"), &json!("y"))
+    );
+    let below = |name: &str| chart["layout"][name]["domain"][1].as_f64().unwrap();
+    assert!(below("yaxis2") < chart["layout"]["yaxis"]["domain"][0].as_f64().unwrap(), "one column, two lines");
+    let titles: Vec<&str> =
+        chart["layout"]["annotations"].as_array().unwrap().iter().filter_map(|a| a["text"].as_str()).collect();
+    assert_eq!(titles, ["<b>north</b>", "<b>south</b>"]);
+
+    let spec = json!({"facet": {"type": "wrap", "fieldName": "f"}, "encodings": {"x": {"fieldName": "d"}, "y": {"fieldName": "c"},
+        "color": {"fieldName": "n", "scale": {"type": "quantitative", "colorRamp": {"scheme": "blues"}}}}});
+    let html = drawn("heatmap", 3, spec, rows);
+    assert_eq!(html.matches("<table class=\"matrix heat").count(), 2);
+    assert!(html.contains("<h4>north</h4>") && html.contains("<h4>south</h4>"));
+    assert_eq!(
+        html.matches("--c:#08306b").count() - html.matches("<i style=\"--c:#08306b").count(),
+        1,
+        "9 is the largest of both"
+    );
+}
+
+#[test]
+fn tables_are_ordered_by_all_their_keys_and_show_what_a_screen_can_scroll() {
+    let rows = result(
+        &[("a", "STRING"), ("n", "INT")],
+        &[&[Some("x"), Some("9")], &[Some("y"), Some("10")], &[Some("x"), Some("10")], &[Some("y"), Some("2")]],
+    );
+    let columns = json!([{"fieldName": "a", "displayName": "A"}, {"fieldName": "n", "displayName": "N"}]);
+    let order = json!([{"by": "column", "field": {"index": 0}}, {"by": "column-reversed", "field": {"index": 1}}]);
+    let spec = json!({"encodings": {"columns": columns, "rowOrder": order}, "displayRowNumbers": true});
+    let html = drawn("table", 2, spec, rows);
+    let body = html.split("<tbody>").nth(1).unwrap().split("</tbody>").next().unwrap();
+    let text: String =
+        body.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text).collect::<Vec<_>>().join(" ");
+    assert_eq!(text.split_whitespace().collect::<Vec<_>>().join(" "), "1 x 10 2 x 9 3 y 10 4 y 2");
+
+    let cells: Vec<String> = (0..2_500).map(|n| n.to_string()).collect();
+    let many: Vec<Vec<Option<String>>> = cells.iter().map(|cell| vec![Some(cell.clone())]).collect();
+    let many = QueryResult { columns: vec![("n".into(), "INT".into())], rows: many, truncated: false };
+    let html = drawn("table", 2, json!({"encodings": {"columns": [{"fieldName": "n"}]}}), many);
+    assert_eq!(html.matches("<td class=\"num\"").count(), 2_000);
+    assert!(html.contains("The first 2,000 of 2,500 rows.") && html.contains("The first 200 of 2,500 rows."));
+    let style = include_str!("style.css");
+    assert!(style.matches("tr:nth-child(n + 201)").count() == 2, "on paper and in pictures");
+}
+
+#[test]
+fn percentages_of_old_tables_are_scaled_as_the_column_says() {
+    let rows = result(&[("r", "DOUBLE")], &[&[Some("0.125")]]);
+    let spec = |scaled: bool| json!({"encodings": {"columns": [{"fieldName": "r", "numberFormat": "0.0%", "scalePercentBy100": scaled}]}});
+    assert!(drawn("table", 1, spec(true), rows.clone()).contains(">12.5%</td>"));
+    assert!(drawn("table", 1, spec(false), rows).contains(">0.1%</td>"));
+}
+
+#[test]
+fn screen_readers_are_told_what_is_what() {
+    let widget = |name: &str| {
+        let spec = json!({"version": 3, "widgetType": "bar", "frame": {"showTitle": true, "title": format!("Chart {name}")},
+            "encodings": {"x": {"fieldName": "c"}, "y": {"fieldName": "n"}}});
+        let fields = json!([{"name": "c", "expression": "`c`"}, {"name": "n", "expression": "`n`"}]);
+        json!({"position": {"x": 0, "y": 0, "width": 6, "height": 4}, "widget": {"name": name, "spec": spec,
+            "queries": [{"name": "main_query", "query": {"datasetName": "d", "fields": fields}}]}})
+    };
+    let dash = dash(&json!({"datasets": [{"name": "d", "queryLines": ["SELECT 1"]}], "pages": [
+        {"name": "p", "displayName": "First", "layout": [widget("a")]},
+        {"name": "q", "displayName": "Second", "layout": [widget("b")]}]}));
+    let rows = result(&[("c", "STRING"), ("n", "INT")], &[&[Some("x"), Some("1")]]);
+    let results = widget_queries(&dash).into_iter().map(|query| (query.path, Ok(rows.clone()))).collect();
+    let html = without_library(&page(&dash, results, ""));
+    for name in ["Chart a", "Chart b"] {
+        assert!(html.contains(&format!("<summary>Data<span class=\"hidden\"> of {name}</span></summary>")), "{name}");
+    }
+    for index in 0..2 {
+        assert!(html.contains(&format!("id=\"page-{index}\" aria-labelledby=\"tab-{index}\"")));
+        assert!(html.contains(&format!("id=\"tab-{index}\" aria-controls=\"page-{index}\"")));
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::input::DashboardResults;
 use super::rows::Rows;
 use super::series::Source;
 use super::text::escape;
-use super::{chart, counter, filter, markdown, matrix, special, table};
+use super::{chart, counter, facet, filter, markdown, matrix, special, table};
 use crate::dashboards::{Spec, Widget, WidgetKind};
 use crate::event::QueryResult;
 
@@ -69,6 +69,7 @@ fn visualization(
     let query = widget.queries.first();
     let result = query.and_then(|query| dashboard.results.get(&query.path));
     let (class, body) = match result {
+        None if dashboard.awaited => ("awaited", note("Asking…")),
         None => ("odd", note("This widget has not been queried.")),
         Some(Err(error)) => (
             "failed",
@@ -97,7 +98,8 @@ fn drawing(
     charts: &mut Vec<Value>,
 ) -> (&'static str, String) {
     let rows = Rows::new(result);
-    let source = Source { spec: &spec.json, rows: &rows, palette, bin_width };
+    let source = Source { spec: &spec.json, rows: &rows, whole: &rows, palette, bin_width };
+    let facet = facet::column(&source);
     let kind = match spec.widget_type.as_str() {
         // Generated dashboards write these; what is meant is plain.
         "bar-chart" => "bar",
@@ -110,11 +112,20 @@ fn drawing(
     let drawn = match kind {
         "counter" => counter::draw(spec.encodings(), &rows, palette).map(|html| ("kpi", html)),
         "table" => table::draw(&spec.json, &rows, palette, label).map(|html| ("table", html)),
-        "heatmap" => matrix::heatmap(spec.encodings(), &rows, palette, label).map(|html| ("table", html)),
+        "heatmap" => match facet {
+            Some(facet) => facet::heatmaps(&source, facet, label).map(|html| ("table facets", html)),
+            None => matrix::heatmap(spec.encodings(), &rows, palette, label).map(|html| ("table", html)),
+        },
         "pivot" => matrix::pivot(spec.encodings(), &rows, label).map(|html| ("table", html)),
         "bar" | "line" | "area" | "scatter" | "histogram" | "combo" => {
-            chart::axes(kind, &source).map(|chart| ("chart", plot(label, chart, charts)))
+            let chart = match facet {
+                Some(facet) => facet::axes(kind, &source, facet),
+                None => chart::axes(kind, &source),
+            };
+            chart.map(|chart| ("chart", plot(label, chart, charts)))
         }
+        "funnel" => special::funnel(&source).map(|chart| ("chart", plot(label, chart, charts))),
+        "waterfall" => special::waterfall(&source).map(|chart| ("chart", plot(label, chart, charts))),
         "pie" => chart::pie(&source).map(|chart| ("chart", plot(label, chart, charts))),
         "forecast-line" => special::forecast(&source).map(|chart| ("chart", plot(label, chart, charts))),
         "box" => special::boxes(&source).map(|chart| ("chart", plot(label, chart, charts))),
@@ -153,7 +164,11 @@ fn cut(rows: usize) -> String {
 
 /// The rows behind a chart, for those who cannot see it or want the numbers.
 fn behind(result: &QueryResult, label: &str) -> String {
-    format!("<details class=\"data\"><summary>Data</summary>{}</details>\n", rows_as_table(result, label))
+    format!(
+        "<details class=\"data\"><summary>Data<span class=\"hidden\"> of {}</span></summary>{}</details>\n",
+        escape(label),
+        rows_as_table(result, label)
+    )
 }
 
 /// Reads the width of a histogram's bins from its query: ``BIN_FLOOR(`x`, 7)``.

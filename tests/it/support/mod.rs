@@ -1,5 +1,7 @@
 //! What the end-to-end tests share: projects in temporary folders, and the binary run in them.
 
+#[cfg(feature = "local")]
+pub(crate) mod chrome;
 pub(crate) mod killer;
 
 use std::collections::BTreeMap;
