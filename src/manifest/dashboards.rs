@@ -164,7 +164,7 @@ fn first_of(problems: Diagnostics, file: &Arc<SourceFile>) -> Diagnostics {
     kept
 }
 
-fn read_dashboard(project: &Project, dashboard: &Dashboard) -> Result<Arc<SourceFile>, Diagnostic> {
+fn read_dashboard(project: &Project, dashboard: &Dashboard) -> Result<Arc<SourceFile>, Box<Diagnostic>> {
     let unreadable = |message: String| {
         Diagnostic::error("unreadable-file", message)
             .at(dashboard.span.clone())
@@ -173,11 +173,11 @@ fn read_dashboard(project: &Project, dashboard: &Dashboard) -> Result<Arc<Source
     let path = project.root.join(&dashboard.file);
     let mut text = String::new();
     let most = MAX_DASHBOARD_BYTES as u64 + 1;
-    Err(match fs_err::File::open(&path).and_then(|file| file.take(most).read_to_string(&mut text)) {
+    Err(Box::new(match fs_err::File::open(&path).and_then(|file| file.take(most).read_to_string(&mut text)) {
         Ok(_) if text.len() <= MAX_DASHBOARD_BYTES => return Ok(SourceFile::new(&dashboard.file, text)),
         // A text that is cut within a character is no UTF-8, and too long all the same.
         Err(error) if fs_err::metadata(&path).is_ok_and(|file| file.len() < most) => unreadable(error.to_string()),
         _ => unreadable(format!("{} is larger than {} MiB", dashboard.file.display(), MAX_DASHBOARD_BYTES >> 20))
             .help("Is it the right file? The largest dashboards are a tenth of that."),
-    })
+    }))
 }

@@ -22,7 +22,7 @@ fn every_column_is_described_and_of_every_mart_it_is_tested_what_a_row_is() {
         if model.config.description.is_none() {
             missing.push(format!("{name}: no description"));
         }
-        for column in model.columns.as_ref().expect("its columns are known") {
+        for column in model.columns.as_ref().expect("its columns are known").iter() {
             let described = model.config.columns.get(&column.name).and_then(|column| column.description.as_deref());
             if described.is_none_or(|words| words.trim().is_empty()) {
                 missing.push(format!("{name}.{}: no description", column.name));
