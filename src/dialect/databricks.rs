@@ -55,36 +55,41 @@ impl Dialect for Databricks {
             parser.advance_token();
             return Some(Ok(number));
         }
-        let [word, open] = [0, 1].map(|n| parser.peek_nth_token(n).token);
-        let Token::Word(Word { value, quote_style: None, .. }) = &word else { return None };
-        if let (true, Token::SingleQuotedString(_)) = (value.eq_ignore_ascii_case("timestamp_ltz"), &open) {
-            return Some(timestamp_with_zone(parser));
+        let [first, next] = [0, 1].map(|n| &parser.peek_nth_token_ref(n).token);
+        if matches!(first, Token::Number(..) | Token::SingleQuotedString(_)) {
+            return Some(parser.parse_value().map(Expr::Value));
         }
-        if value.eq_ignore_ascii_case("not") && is_word(&open, &["exists"]) && !begins_query(parser) {
-            // The function of arrays, not the test of a subquery.
-            parser.advance_token();
-            let of = parser.parse_subexpr(self.prec_value(Precedence::UnaryNot));
-            return Some(of.map(|expr| Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expr) }));
-        }
-        if value.eq_ignore_ascii_case("interval") {
-            return interval_of_units(parser).map(Ok);
-        }
-        if open != Token::LParen {
-            return None;
-        }
-        match value.to_ascii_lowercase().as_str() {
-            "identifier" => Some(named_call(parser)),
-            "struct" if is_starred(parser) => {
-                Some(parser.parse_object_name(false).and_then(|name| parser.parse_function(name)))
+        let Token::Word(Word { value, quote_style, .. }) = first else { return None };
+        if quote_style.is_none() {
+            let is = |word: &str| value.eq_ignore_ascii_case(word);
+            if is("timestamp_ltz") && matches!(next, Token::SingleQuotedString(_)) {
+                return Some(timestamp_with_zone(parser));
             }
-            _ => None,
+            if is("not") && is_word(next, &["exists"]) && !begins_query(parser) {
+                // The function of arrays, not the test of a subquery.
+                parser.advance_token();
+                let of = parser.parse_subexpr(self.prec_value(Precedence::UnaryNot));
+                return Some(of.map(|expr| Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expr) }));
+            }
+            if is("interval") {
+                return interval_of_units(parser).map(Ok);
+            }
+            if *next == Token::LParen {
+                if is("identifier") {
+                    return Some(named_call(parser));
+                }
+                if is("struct") && is_starred(parser) {
+                    return Some(parser.parse_object_name(false).and_then(|name| parser.parse_function(name)));
+                }
+            }
         }
+        plain_name(parser)
     }
 
     /// `a DIV b`, integer division.
     fn parse_infix(&self, parser: &mut Parser, expr: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
         // `a >>> b`: the parser's tokens are `>>` and `>`.
-        let [first, second, third] = [0, 1, 2].map(|n| parser.peek_nth_token(n));
+        let [first, second, third] = [0, 1, 2].map(|n| parser.peek_nth_token_ref(n));
         if first.token == Token::ShiftRight && second.token == Token::Gt && first.span.end == second.span.start {
             parser.advance_token();
             parser.advance_token();
@@ -268,7 +273,7 @@ fn interval_of_units(parser: &mut Parser) -> Option<Expr> {
     let (mut at, mut units, mut text) = (1, 0, String::new());
     loop {
         let mut ahead = at;
-        let sign = match parser.peek_nth_token(ahead).token {
+        let sign = match &parser.peek_nth_token_ref(ahead).token {
             Token::Minus => "-",
             Token::Plus => "+",
             _ => "",
@@ -307,6 +312,68 @@ fn is_unit(word: &str) -> bool {
     let units = ["year", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond"];
     units.contains(&word.strip_suffix('s').unwrap_or(&word))
 }
+
+/// A column, or the call of a function, whose name means nothing else to the parser. Left to itself, it would first read each
+/// as the type of a string that may follow (`DATE '2020-01-01'`), and put the refusal into words, for which it takes longer
+/// than for all the rest.
+fn plain_name(parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+    let [first, next, third] = [0, 1, 2].map(|n| parser.peek_nth_token_ref(n));
+    let Token::Word(word) = &first.token else { return None };
+    if word.keyword != Keyword::NoKeyword && !MERE_NAMES.contains(&word.keyword) {
+        return None;
+    }
+    let name = word.to_ident(first.span);
+    match &next.token {
+        // `a(+)` is a join of Oracle's, `a -> …` and `a INT -> …` are lambdas.
+        Token::LParen if third.token == Token::Plus => None,
+        Token::LParen => {
+            parser.advance_token();
+            Some(parser.parse_function(ObjectName::from(vec![name])))
+        }
+        Token::SingleQuotedString(_) | Token::DoubleQuotedString(_) | Token::HexStringLiteral(_) | Token::Arrow => None,
+        Token::Word(_) if third.token == Token::Arrow => None,
+        _ => {
+            parser.advance_token();
+            Some(Ok(Expr::Identifier(name)))
+        }
+    }
+}
+
+/// Keywords that are names wherever an expression begins: of functions, and of columns as people call them.
+const MERE_NAMES: [Keyword; 32] = [
+    Keyword::ABS,
+    Keyword::AVG,
+    Keyword::CHANNEL,
+    Keyword::COALESCE,
+    Keyword::COUNT,
+    Keyword::DAY,
+    Keyword::DENSE_RANK,
+    Keyword::FIRST_VALUE,
+    Keyword::HOUR,
+    Keyword::ID,
+    Keyword::LAG,
+    Keyword::LAST_VALUE,
+    Keyword::LEAD,
+    Keyword::LOWER,
+    Keyword::MAX,
+    Keyword::MIN,
+    Keyword::MINUTE,
+    Keyword::MONTH,
+    Keyword::NAME,
+    Keyword::NULLIF,
+    Keyword::QUARTER,
+    Keyword::RANK,
+    Keyword::REGION,
+    Keyword::ROW_NUMBER,
+    Keyword::SOURCE,
+    Keyword::STATUS,
+    Keyword::SUM,
+    Keyword::UPPER,
+    Keyword::VALUE,
+    Keyword::VERSION,
+    Keyword::WEEK,
+    Keyword::YEAR,
+];
 
 fn is_word(token: &Token, words: &[&str]) -> bool {
     matches!(token, Token::Word(Word { value, quote_style: None, .. })
@@ -374,12 +441,13 @@ fn named_call(parser: &mut Parser) -> Result<Expr, ParserError> {
 fn suffixed(parser: &Parser) -> Option<Expr> {
     let token = parser.peek_token_ref();
     let Token::Word(Word { value, quote_style: None, .. }) = &token.token else { return None };
+    if !value.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return None;
+    }
     let upper = value.to_ascii_uppercase();
     let (digits, suffix) = split_number(&upper);
     let mantissa = digits.split('E').next().unwrap_or_default();
-    let is_number = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-        && digits.parse::<f64>().is_ok()
-        && mantissa.bytes().any(|b| b.is_ascii_digit());
+    let is_number = digits.parse::<f64>().is_ok() && mantissa.bytes().any(|b| b.is_ascii_digit());
     let number = match suffix {
         "L" => Value::Number(digits.to_owned(), true),
         "D" | "F" | "S" | "Y" | "BD" => Value::Number(upper.clone(), false),
