@@ -1,9 +1,8 @@
 //! Where things stand in a JSON text: byte ranges by path, and strings that remember where their characters came from.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::config::pointer::child;
+use crate::config::pointer::key_of;
 
 /// A text put together from one or more JSON strings, which knows for each of its bytes where it stands in the JSON.
 ///
@@ -26,13 +25,11 @@ impl Located {
         let quoted = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
         let (body, start) = quoted.map_or((raw, offset), |inside| (inside, offset + 1));
         self.marks.push((self.text.len(), start));
-        let mut chars = body.char_indices();
-        while let Some((at, c)) = chars.next() {
-            if c != '\\' {
-                self.text.push(c);
-                continue;
-            }
-            match chars.next().map_or('\\', |(_, escaped)| escaped) {
+        let mut rest = 0;
+        while let Some(at) = body[rest..].find('\\').map(|found| rest + found) {
+            self.text.push_str(&body[rest..at]);
+            let mut chars = body[at + 1..].chars();
+            match chars.next().unwrap_or('\\') {
                 'n' => self.text.push('\n'),
                 'r' => self.text.push('\r'),
                 't' => self.text.push('\t'),
@@ -48,9 +45,10 @@ impl Located {
                 }
                 other => self.text.push(other),
             }
-            let next = chars.clone().next().map_or(body.len(), |(i, _)| i);
-            self.marks.push((self.text.len(), start + next));
+            rest = body.len() - chars.as_str().len();
+            self.marks.push((self.text.len(), start + rest));
         }
+        self.text.push_str(&body[rest..]);
     }
 
     /// Appends another text, which keeps its places.
@@ -121,47 +119,80 @@ fn unicode_escape(text: &str) -> (char, usize) {
 /// The most values that a dashboard may have.
 pub(super) const MOST_VALUES: usize = 1_000_000;
 
-/// The byte range of every value of a JSON text, by JSON pointer.
+/// The byte range of every value of a JSON text, to be found by JSON pointer.
 #[derive(Clone, Debug, Default)]
-pub(super) struct JsonMap(HashMap<String, Range<usize>>);
+pub(super) struct JsonMap {
+    whole: Place,
+    count: usize,
+}
+
+/// Where a value stands, and the values in it.
+#[derive(Clone, Debug, Default)]
+struct Place {
+    range: Range<usize>,
+    within: Within,
+}
+
+#[derive(Clone, Debug, Default)]
+enum Within {
+    #[default]
+    Nothing,
+    Items(Vec<Place>),
+    Members(Vec<(Box<str>, Place)>),
+}
+
+impl Place {
+    /// Finds a value in this one by a part of a pointer.
+    fn child(&self, part: &str) -> Option<&Self> {
+        match &self.within {
+            Within::Nothing => None,
+            Within::Items(items) => items.get(part.parse::<usize>().ok()?),
+            // Of a key that comes twice, the last one counts.
+            Within::Members(members) => {
+                let key = key_of(part);
+                members.iter().rev().find(|(own, _)| **own == *key).map(|(_, place)| place)
+            }
+        }
+    }
+}
 
 impl JsonMap {
     /// Scans a text that a JSON parser has accepted; of any other text it maps as much as it can.
     pub(super) fn scan(text: &str) -> Self {
-        let mut scanner = Scanner { text, at: 0, ranges: HashMap::new() };
-        scanner.value(&mut String::new());
-        Self(scanner.ranges)
+        let mut scanner = Scanner { text, at: 0, count: 0 };
+        let whole = scanner.value();
+        Self { whole, count: scanner.count }
     }
 
     /// Tells whether the text has more values than a dashboard may have.
     pub(super) fn is_too_large(&self) -> bool {
-        self.0.len() > MOST_VALUES
+        self.count > MOST_VALUES
     }
 
     /// Returns the range of the value at `pointer`, or of the nearest value around it.
     pub(super) fn range(&self, pointer: &str) -> Range<usize> {
-        let mut pointer = pointer;
-        loop {
-            if let Some(range) = self.0.get(pointer) {
-                return range.clone();
-            }
-            match pointer.rfind('/') {
-                Some(slash) => pointer = &pointer[..slash],
-                None => return 0..0,
+        let mut place = &self.whole;
+        for part in pointer.split('/').skip(1) {
+            match place.child(part) {
+                Some(child) => place = child,
+                None => break,
             }
         }
+        place.range.clone()
     }
 
     /// Returns the range of the value at `pointer` if there is one.
     pub(super) fn exact(&self, pointer: &str) -> Option<Range<usize>> {
-        self.0.get(pointer).cloned()
+        let place = pointer.split('/').skip(1).try_fold(&self.whole, |place, part| place.child(part))?;
+        Some(place.range.clone())
     }
 }
 
 struct Scanner<'a> {
     text: &'a str,
     at: usize,
-    ranges: HashMap<String, Range<usize>>,
+    /// Values so far.
+    count: usize,
 }
 
 impl Scanner<'_> {
@@ -191,68 +222,78 @@ impl Scanner<'_> {
         start..end
     }
 
-    fn value(&mut self, path: &mut String) {
+    fn value(&mut self) -> Place {
         self.space();
         let start = self.at;
-        match self.peek() {
-            Some(b'{') => self.members(path, b'}'),
-            Some(b'[') => self.members(path, b']'),
+        self.count += 1;
+        let within = match self.peek() {
+            Some(b'{') => Within::Members(self.members()),
+            Some(b'[') => Within::Items(self.items()),
             Some(b'"') => {
                 self.string();
+                Within::Nothing
             }
             _ => {
                 while self.peek().is_some_and(|b| !b.is_ascii_whitespace() && !matches!(b, b',' | b']' | b'}')) {
                     self.at += 1;
                 }
+                Within::Nothing
             }
-        }
-        if self.ranges.len() <= MOST_VALUES {
-            self.ranges.insert(path.clone(), start..self.at);
-        }
+        };
+        Place { range: start..self.at, within }
     }
 
-    fn members(&mut self, path: &mut String, close: u8) {
+    fn items(&mut self) -> Vec<Place> {
+        let mut items = Vec::new();
         self.at += 1;
-        for index in 0.. {
-            self.space();
-            match self.peek() {
-                Some(b',') => {
-                    self.at += 1;
-                    self.space();
-                }
-                Some(b) if b == close => {
-                    self.at += 1;
-                    return;
-                }
-                None => return,
-                _ => {}
-            }
-            if self.peek() == Some(close) {
-                continue;
-            }
-            let length = path.len();
-            if close == b'}' {
-                if self.peek() != Some(b'"') {
-                    return;
-                }
-                let range = self.string();
-                let mut key = Located::default();
-                key.push_literal(&self.text[range], 0);
-                *path = child(path, key.text());
-                self.space();
-                if self.peek() == Some(b':') {
-                    self.at += 1;
-                }
-            } else {
-                *path = format!("{path}/{index}");
-            }
+        while self.comes_another(b']') {
             let before = self.at;
-            self.value(path);
-            path.truncate(length);
+            let item = self.value();
+            if self.count <= MOST_VALUES {
+                items.push(item);
+            }
             if self.at == before {
-                return;
+                break;
             }
         }
+        items
+    }
+
+    fn members(&mut self) -> Vec<(Box<str>, Place)> {
+        let mut members = Vec::new();
+        self.at += 1;
+        while self.comes_another(b'}') && self.peek() == Some(b'"') {
+            let range = self.string();
+            let mut key = Located::default();
+            key.push_literal(&self.text[range], 0);
+            self.space();
+            if self.peek() == Some(b':') {
+                self.at += 1;
+            }
+            let before = self.at;
+            let member = self.value();
+            if self.count <= MOST_VALUES {
+                members.push((key.text.into_boxed_str(), member));
+            }
+            if self.at == before {
+                break;
+            }
+        }
+        members
+    }
+
+    /// Passes over blanks and commas up to the next value; tells whether there is one before the end, which is passed too.
+    fn comes_another(&mut self, close: u8) -> bool {
+        self.space();
+        while self.peek() == Some(b',') {
+            self.at += 1;
+            self.space();
+        }
+        if self.peek() == Some(close) {
+            self.at += 1;
+            return false;
+        }
+        self.peek().is_some()
     }
 }
 
