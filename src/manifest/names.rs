@@ -21,27 +21,37 @@ pub(super) enum Target<'a> {
 /// Finds what a table name stands for; none if the project knows nothing of that name.
 pub(super) fn target<'a>(project: &'a Project, parts: &[String]) -> Option<Target<'a>> {
     let environment = &project.environment;
-    let lower: Vec<String> = parts.iter().map(|part| part.to_lowercase()).collect();
-    let (catalog, schema, name) = match lower.as_slice() {
+    let (catalog, schema, name) = match parts {
         [name] => (None, None, name),
-        [schema, name] => (None, Some(schema.as_str()), name),
-        [catalog, schema, name] => (Some(catalog.as_str()), Some(schema.as_str()), name),
+        [schema, name] => (None, Some(schema), name),
+        [catalog, schema, name] => (Some(catalog), Some(schema), name),
         _ => return None,
     };
-    if catalog == Some("system") || schema == Some("information_schema") {
+    if catalog.is_some_and(|c| same(c, "system")) || schema.is_some_and(|s| same(s, "information_schema")) {
         return Some(Target::System);
     }
-    let own_catalog = environment.catalog.to_lowercase();
-    let in_own_catalog = catalog.is_none_or(|c| c == own_catalog);
-    if in_own_catalog && schema.is_none_or(|s| s == environment.schema.to_lowercase()) {
-        return project.models.get_key_value(name.as_str()).map(|(name, _)| Target::Model(name));
+    let in_own_catalog = catalog.is_none_or(|c| same(c, &environment.catalog));
+    if in_own_catalog && schema.is_none_or(|s| same(s, &environment.schema)) {
+        let is_lower = !name.contains(|c: char| !c.is_ascii() || c.is_ascii_uppercase());
+        let name = if is_lower { Cow::Borrowed(name.as_str()) } else { Cow::Owned(name.to_lowercase()) };
+        return project.models.get_key_value(&*name).map(|(name, _)| Target::Model(name));
     }
-    let (schema_name, source) = project.sources.iter().find(|(s, _)| Some(s.to_lowercase().as_str()) == schema)?;
-    if catalog.is_some_and(|c| c != source.catalog.as_deref().unwrap_or(&environment.catalog).to_lowercase()) {
+    let (schema_name, source) = project.sources.iter().find(|(own, _)| schema.is_some_and(|s| same(s, own)))?;
+    if catalog.is_some_and(|c| !same(c, source.catalog.as_deref().unwrap_or(&environment.catalog))) {
         return None;
     }
-    let table = source.tables.iter().find(|(t, _)| t.to_lowercase() == *name);
-    table.map(|(_, table)| Target::Source(schema_name, Some(table)))
+    // Most write a name as it is declared.
+    let table = source.tables.get(name).or_else(|| {
+        let found = source.tables.iter().find(|(own, _)| same(own, name));
+        found.map(|(_, table)| table)
+    });
+    table.map(|table| Target::Source(schema_name, Some(table)))
+}
+
+/// Names are the same in any case.
+fn same(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+        || (!(one.is_ascii() && other.is_ascii()) && one.to_lowercase() == other.to_lowercase())
 }
 
 /// Finds which table of this environment a name means that a dashboard writes with the catalog or schema of another one, as
