@@ -6,7 +6,8 @@
 //! cargo bench --no-default-features --bench check -- --write FOLDER 1000
 //! ```
 //!
-//! First whole processes; then the phases, one after the other on one thread, to see where the time goes. Linux only.
+//! First whole processes; then the phases, one after the other on one thread, to see where the time goes; then a second check
+//! in the same process, as `kiln check --watch` makes them. Linux only.
 
 #[path = "../measured/mod.rs"]
 mod measured;
@@ -15,11 +16,12 @@ mod project;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use kiln::analysis;
 use kiln::config::{self, LoadOptions};
 use kiln::dashboards::LvDash;
 use kiln::diag::SourceFile;
+use kiln::manifest::{self, Memory};
 use kiln::template::Templates;
-use kiln::{analysis, manifest};
 
 use measured::{head, median, run};
 
@@ -49,6 +51,37 @@ fn main() {
     for (models, folder) in &projects {
         phases(*models, folder.path());
     }
+    println!("\n{:<44} {:>9}", "second check, of five the middle one", "ms");
+    for (models, folder) in &projects {
+        second(*models, folder.path());
+    }
+}
+
+/// Checks again after one file has changed: one that other models rest on, first in a comment, then in its columns.
+fn second(models: usize, root: &Path) {
+    let options = LoadOptions { environment: None, overrides: &[], env: &|_| None };
+    let mut memory = Memory::default();
+    let mut check = || {
+        let (project, _) = config::load(root, &options).expect("the project can be read");
+        manifest::compile_with(&mut memory, &project).expect("it compiles")
+    };
+    check();
+    let file = root.join("sql/layer0/m00000.sql");
+    let text = std::fs::read_to_string(&file).expect("the model can be read");
+    for (what, edit) in [
+        ("a comment changed", (|round, text| format!("{text}\n-- {round}\n")) as fn(usize, &str) -> String),
+        ("a column came", |round, text| text.replacen("SELECT", &format!("SELECT\n  {round} AS round_{round},"), 1)),
+    ] {
+        let mut times: Vec<Duration> = (0..5)
+            .map(|round| {
+                std::fs::write(&file, edit(round, &text)).expect("the model can be written");
+                time(&mut check).1
+            })
+            .collect();
+        times.sort();
+        println!("{:<44} {:>9.1}", format!("{models} models: {what}"), times[2].as_secs_f64() * 1e3);
+    }
+    std::fs::write(&file, text).expect("the model can be written");
 }
 
 /// Does what `kiln check` does step by step.

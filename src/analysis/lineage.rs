@@ -361,7 +361,7 @@ impl Resolver<'_> {
     pub(super) fn offered(&mut self, parts: &[String], relation: Relation) -> Output {
         let mut output = match relation {
             Relation::Known(columns) => {
-                Output { columns: columns.into_iter().map(Offered::from).collect(), ..Output::default() }
+                Output { columns: columns.iter().cloned().map(Offered::from).collect(), ..Output::default() }
             }
             Relation::Unknown => Output::unknown(),
         };

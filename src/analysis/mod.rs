@@ -28,6 +28,8 @@ pub use parsed::{Parsed, ReadPlace, TableRead, is_query, parse, parse_model, par
 pub use resolve::{columns_of_sql, resolve};
 pub use table::check_table_columns;
 
+use std::sync::Arc;
+
 /// A column of a relation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
@@ -40,8 +42,8 @@ pub struct Column {
 /// What is known of a table or view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Relation {
-    /// It has exactly these columns, in this order.
-    Known(Vec<Column>),
+    /// It has exactly these columns, in this order. Whoever reads it shares them.
+    Known(Arc<[Column]>),
     /// It exists (or may exist), and its columns are not known: nothing read from it is checked.
     Unknown,
 }

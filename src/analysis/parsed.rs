@@ -108,8 +108,8 @@ pub fn parse_sql(
 }
 
 /// Parses a rendered model, and tells what of it decides whether its rows are the same again.
-pub fn parse_model(rendered: &Rendered) -> Result<(Parsed, Summary), Diagnostics> {
-    let map = rendered.clone();
+pub fn parse_model(rendered: &Arc<Rendered>) -> Result<(Parsed, Summary), Diagnostics> {
+    let map = Arc::clone(rendered);
     parse_summed(&rendered.text, move |range| map.origin(range))
 }
 

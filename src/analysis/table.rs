@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn names_that_cannot_be_columns_are_found_at_their_place() {
-        let table = Relation::Known(["id", "a"].map(|name| Column { name: name.to_owned(), data_type: None }).to_vec());
+        let table = Relation::Known(["id", "a"].map(|name| Column { name: name.to_owned(), data_type: None }).into());
         for (sql, expected) in [
             ("select id, a from t", ""),
             ("select id, a as ID from t", "m.sql:1:17 error: two columns of the query are named `ID`"),

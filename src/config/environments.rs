@@ -430,6 +430,7 @@ fn override_value(name: &str, text: &str, known: &[String]) -> Result<Value, Box
         problems: crate::diag::Diagnostics::new(),
         resolving: false,
         unset: std::collections::HashSet::new(),
+        looked_at: std::collections::BTreeSet::new(),
     };
     let value = walk.json(&node, "the value");
     match (value, walk.problems.iter().next()) {

@@ -46,7 +46,9 @@ pub(super) fn relative(walk: &mut Walk<'_>, text: &str, range: &Range<usize>) ->
 
 /// Checks that a file is there and can be read.
 pub(super) fn check(walk: &mut Walk<'_>, root: &Path, text: &str, range: &Range<usize>, kind: &str) -> Option<()> {
-    let path = root.join(normalize(text));
+    let path = normalize(text);
+    walk.looked_at.insert(path.clone());
+    let path = root.join(path);
     // Only a regular file is opened: a pipe would keep us waiting for ever.
     let found = fs::metadata(&path).and_then(|metadata| match metadata.is_file() {
         true => fs::File::open(&path)?.metadata(),
@@ -71,6 +73,7 @@ fn is_missing(error: &io::Error) -> bool {
 /// Reports a path at which there is nothing, with the nearest name that is there.
 pub(super) fn missing(walk: &mut Walk<'_>, root: &Path, text: &str, range: &Range<usize>, kind: &str) {
     let path = normalize(text);
+    walk.looked_at.insert(path.clone());
     let mut diagnostic = Diagnostic::error("missing-file", format!("there is no {kind} `{text}`"));
     let (folder, name) =
         (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default().to_string_lossy());
@@ -101,6 +104,7 @@ pub(super) fn find(
     extensions: &[&str],
     range: &Range<usize>,
 ) -> Vec<PathBuf> {
+    walk.looked_at.insert(folder.to_path_buf());
     let mut found = Vec::new();
     let mut above = Vec::new();
     let mut search = Search { root, extensions, range, found: &mut found, above: &mut above };

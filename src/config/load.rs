@@ -1,8 +1,9 @@
 //! Reads `jobs.yaml` and makes the typed project of one environment from it.
 
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
@@ -13,6 +14,7 @@ use super::{
     Levels, Project, connections, dashboards, environments, lints, lock, models, secrets, sources, unit_tests,
 };
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span};
+use crate::ids::Fingerprint;
 
 /// The project's file, in its root folder.
 const FILE: &str = "jobs.yaml";
@@ -49,6 +51,20 @@ pub struct LoadOptions<'a> {
 ///
 /// Returns the project with its warnings, or all the mistakes that were found, each with its place.
 pub fn load(root: &Path, options: &LoadOptions<'_>) -> Result<(Project, Diagnostics), Diagnostics> {
+    load_noting(root, options, &mut BTreeSet::new())
+}
+
+/// Reads a project as [`load`] does, and notes the files and folders that were looked for, relative to `root`, whether they
+/// are there or not: with nothing new at any of them, the project is the same.
+///
+/// # Errors
+/// All the mistakes that were found.
+pub fn load_noting(
+    root: &Path,
+    options: &LoadOptions<'_>,
+    looked_at: &mut BTreeSet<PathBuf>,
+) -> Result<(Project, Diagnostics), Diagnostics> {
+    looked_at.extend([FILE, lock::LOCK_FILE].map(PathBuf::from));
     let text = read(root)?;
     let tree = yaml::parse(&text).map_err(|error| {
         let file = SourceFile::new(FILE, secrets::redact_lines(&text));
@@ -63,25 +79,45 @@ pub fn load(root: &Path, options: &LoadOptions<'_>) -> Result<(Project, Diagnost
             .help("It needs at least `version: 1`, `project` and `environments`.")
             .into());
     };
+    let looked_up = RefCell::new(BTreeMap::new());
+    let env = |name: &str| {
+        let value = (options.env)(name);
+        looked_up.borrow_mut().insert(name.to_owned(), value.clone());
+        value
+    };
     let mut walk = Walk {
         file: SourceFile::new(FILE, secrets::redact(&text, &tree)),
-        env: options.env,
+        env: &env,
         problems: Diagnostics::new(),
         resolving: true,
         unset: HashSet::new(),
+        looked_at: BTreeSet::new(),
     };
     let lock = lock::read(root).unwrap_or_else(|problems| {
         walk.problems.extend(problems);
         None
     });
     let project = project(&mut walk, root, &tree, lock.as_ref(), options);
+    looked_at.append(&mut walk.looked_at);
     match project {
-        Some(project) => {
+        Some(mut project) => {
+            project.written = written(&text, lock.as_ref(), options, &looked_up.borrow());
             project.lints.apply(&mut walk.problems);
             walk.problems.into_result(project)
         }
         None => Err(walk.problems),
     }
+}
+
+/// Takes the fingerprint of all that decides what a project says.
+fn written(
+    text: &str,
+    lock: Option<&Lock>,
+    options: &LoadOptions<'_>,
+    looked_up: &BTreeMap<String, Option<String>>,
+) -> Fingerprint {
+    let added = format!("{:?} {:?} {looked_up:?}", options.environment, options.overrides);
+    Fingerprint::of(&[text, lock.map_or("", Lock::text), &added])
 }
 
 fn read(root: &Path) -> Result<String, Diagnostics> {
@@ -209,6 +245,7 @@ fn project(
     let unit_tests = fields.get("unit_tests").map(|node| unit_tests::read(walk, root, node)).unwrap_or_default();
     Some(Project {
         root: root.to_owned(),
+        written: Fingerprint::of(&[]),
         name: name?,
         variables: variables?,
         macros,

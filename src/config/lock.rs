@@ -3,10 +3,11 @@
 //! It stands beside `jobs.yaml`, is written by `kiln check --refresh-sources`, and is committed. What `jobs.yaml` declares of
 //! a table wins. Catalogs are not in it: environments differ by them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 use std::{fs, io};
 
 use indexmap::IndexMap;
@@ -58,6 +59,7 @@ fn scalar(text: &str) -> String {
 
 /// The lock file as read.
 pub(super) struct Lock {
+    file: Arc<SourceFile>,
     /// Schema and table in lower case → the columns.
     tables: BTreeMap<(String, String), LockedTable>,
 }
@@ -89,7 +91,14 @@ pub(super) fn read(root: &Path) -> Result<Option<Lock>, Diagnostics> {
             .help("`kiln check --refresh-sources` writes it anew, once it is deleted.")
     })?;
     let Some(tree) = tree else { return Ok(None) };
-    let mut walk = Walk { file, env: &|_| None, problems: Diagnostics::new(), resolving: false, unset: HashSet::new() };
+    let mut walk = Walk {
+        file,
+        env: &|_| None,
+        problems: Diagnostics::new(),
+        resolving: false,
+        unset: HashSet::new(),
+        looked_at: BTreeSet::new(),
+    };
     let mut tables = BTreeMap::new();
     if let Some(fields) = walk.fields(&tree, LOCK_FILE, &["version", "sources"]) {
         if let Some(node) = walk.require(&fields, "version") {
@@ -113,10 +122,15 @@ pub(super) fn read(root: &Path) -> Result<Option<Lock>, Diagnostics> {
             }
         }
     }
-    if walk.problems.has_errors() { Err(walk.problems) } else { Ok(Some(Lock { tables })) }
+    if walk.problems.has_errors() { Err(walk.problems) } else { Ok(Some(Lock { file: walk.file, tables })) }
 }
 
 impl Lock {
+    /// Returns the file's text.
+    pub(super) fn text(&self) -> &str {
+        &self.file.text
+    }
+
     pub(super) fn table(&self, schema: &str, table: &str) -> Option<&LockedTable> {
         self.tables.get(&(schema.to_lowercase(), table.to_lowercase()))
     }

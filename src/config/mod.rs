@@ -35,7 +35,7 @@ mod yaml;
 
 pub use kept::{ColumnWish, ColumnWishes, ConnectionConfig, Exclude, Kept};
 pub use lints::Levels;
-pub use load::{LoadOptions, load};
+pub use load::{LoadOptions, load, load_noting};
 pub use lock::{LOCK_FILE, LockedSources, is_landed_as, lands_as, lock_text};
 pub use project::{
     Cell, CellValue, Connection, Constraints, Dashboard, DashboardSchedule, DataTest, DataTestRule, Environment,

@@ -203,6 +203,7 @@ fn is_incremental(node: &Node) -> bool {
 fn locate(walk: &mut Walk<'_>, root: &Path, key: &Key) -> Option<(PathBuf, bool)> {
     let path = files::relative(walk, &key.text, &key.range)?;
     let full = root.join(&path);
+    walk.looked_at.insert(path.clone());
     if full.is_dir() {
         return Some((path, false));
     }
@@ -215,7 +216,9 @@ fn locate(walk: &mut Walk<'_>, root: &Path, key: &Key) -> Option<(PathBuf, bool)
     }
     for extension in ["sql", "SQL"] {
         let path = PathBuf::from(format!("{}.{extension}", path.display()));
-        if root.join(&path).is_file() {
+        let there = root.join(&path).is_file();
+        walk.looked_at.insert(path.clone());
+        if there {
             return Some((path, true));
         }
     }

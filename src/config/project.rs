@@ -11,13 +11,16 @@ use serde_json::Value;
 use super::Levels;
 use super::kept::{ColumnWishes, Kept};
 use crate::diag::{Span, Spanned};
-use crate::ids::{ConnectionName, DashboardName, JobName, ModelName, Principal};
+use crate::ids::{ConnectionName, DashboardName, Fingerprint, JobName, ModelName, Principal};
 
 /// A project as one environment sees it: read, typed, with defaults filled in and `${NAME}` resolved.
 #[derive(Clone, Debug)]
 pub struct Project {
     /// The folder that holds `jobs.yaml`; all paths below are relative to it.
     pub root: PathBuf,
+    /// What was read here besides the contents of the files that the project names: `jobs.yaml`, the lock file, and what the
+    /// command line and the process add. With the same, and the same files there, a project is the same.
+    pub written: Fingerprint,
     /// `project`: the name under which runs and objects are marked.
     pub name: String,
     /// `variables`, with the environment's own and the command line's `--var` on top; what Tera sees.

@@ -60,6 +60,7 @@ fn file(
         // What stands here are data: `${NAME}` in them is a text.
         resolving: false,
         unset: std::collections::HashSet::new(),
+        looked_at: std::collections::BTreeSet::new(),
     };
     let tests = tests(&mut walk, path, &tree).unwrap_or_default();
     walk.problems.into_result(tests)

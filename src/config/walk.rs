@@ -2,8 +2,9 @@
 //!
 //! Each reader returns `None` after it has reported what is wrong, so that callers go on with the rest.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ pub(super) struct Walk<'a> {
     pub(super) resolving: bool,
     /// Names of variables that have been reported as unset: once is enough.
     pub(super) unset: HashSet<String>,
+    /// Files and folders that were looked for, relative to the project's, whether they are there or not.
+    pub(super) looked_at: BTreeSet<PathBuf>,
 }
 
 /// The entries of a mapping whose keys are known.

@@ -180,7 +180,7 @@ impl Resolver<'_> {
         }
         let broken = relation.is_none();
         let columns = match relation {
-            Some(Relation::Known(columns)) => Some(columns),
+            Some(Relation::Known(columns)) => Some(columns.to_vec()),
             _ => None,
         };
         let reads = vec![TableRead { parts, span }];
@@ -244,7 +244,8 @@ impl Resolver<'_> {
         let named = |calculation: &Calculation| Column { name: calculation.name.clone(), data_type: None };
         let within: Vec<Column> = columns.iter().cloned().chain(dataset.calculations.iter().map(named)).collect();
         let expressions: Vec<&Located> = dataset.calculations.iter().map(|c| &c.expression).collect();
-        let (types, found) = self.select(&expressions, &[], &[], &dataset.display_name, &Relation::Known(within));
+        let (types, found) =
+            self.select(&expressions, &[], &[], &dataset.display_name, &Relation::Known(within.into()));
         for mut problem in found {
             problem.message = format!("dataset `{}`: {}", dataset.display_name, problem.message);
             self.problems.push(problem);

@@ -78,7 +78,7 @@ fn drawn(sql: &str, calculations: Value, fields: Value, more: Value, spec: Value
         name: name.to_owned(),
         data_type: crate::analysis::DataType::parse(data_type),
     });
-    let relation = |parts: &[String]| (parts == ["sales"]).then(|| Relation::Known(columns.to_vec()));
+    let relation = |parts: &[String]| (parts == ["sales"]).then(|| Relation::Known(columns.to_vec().into()));
     let known = ["sales".to_owned()];
     let tables = Tables { relation: &relation, known: &known, shorter: &|_| None };
     let mut problems = dash.check();

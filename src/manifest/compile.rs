@@ -1,20 +1,21 @@
 //! From a project's files to its manifest.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::data_tests::{self, FoundTest, FoundTests};
 use super::lints::{self, Lints};
+use super::memory::{Asked, Changed, Memory};
 use super::names::{Target, here, known_names, source_columns, table_name, target};
-use super::parse::{Form, ParsedModel, levels, order_models, parse_models};
+use super::parse::{Form, ParsedModel, ParsedModels, levels, order_models, parse_models};
 use super::{
-    CompiledIncrement, CompiledModel, CompiledTest, Manifest, Place, ReadFrom, Reads, SourceRead, data_tests, keys,
-    parallel, unit_tests,
+    CompiledIncrement, CompiledModel, Manifest, Place, ReadFrom, Reads, SourceRead, keys, parallel, unit_tests,
 };
 use crate::analysis::{self, Column, Examined, Known, Parsed, ReadPlace, Relation, Surroundings, TableRead};
-use crate::config::{Materialization, Model, Project, Strategy};
+use crate::config::{DataTest, Materialization, Model, Project, Strategy};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span, did_you_mean};
 use crate::ids::{Fingerprint, ModelName, TableName};
 use crate::template::Templates;
@@ -24,45 +25,84 @@ use crate::template::Templates;
 /// # Errors
 /// All that is wrong with its templates, queries and dashboards.
 pub fn compile(project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics> {
+    compile_with(&mut Memory::default(), project)
+}
+
+/// Compiles a project, and takes over from the last time what cannot be other than it was then.
+///
+/// # Errors
+/// All that is wrong with its templates, queries and dashboards.
+pub fn compile_with(memory: &mut Memory, project: &Project) -> Result<(Manifest, Diagnostics), Diagnostics> {
     let mut diagnostics = Diagnostics::new();
-    let parsed = parse_models(project, &mut diagnostics);
+    let mut now = Memory::for_project(project);
+    let mut before = std::mem::take(memory).trimmed_to(&now);
+    let templates = match before.templates.take().filter(|templates| templates.is_current(project)) {
+        Some(templates) => Ok(templates),
+        // Whatever is rendered may use the library.
+        None => {
+            before = Memory::default();
+            Templates::new(project).map(Arc::new)
+        }
+    };
+    let parsed = match &templates {
+        Ok(templates) => parse_models(project, templates, &before.parsed, &mut diagnostics),
+        Err(found) => {
+            diagnostics.extend(found.clone());
+            ParsedModels::new()
+        }
+    };
     let order = order_models(project, &parsed, &mut diagnostics);
-    let mut compiler = Compiler { project, columns: HashMap::new(), rows: HashMap::new(), known: known_names(project) };
-    let mut models: IndexMap<ModelName, CompiledModel> = IndexMap::new();
+    let levels = levels(project, &parsed, &order);
+    let mut compiler =
+        Compiler { project, found: HashMap::new(), changed: Changed::default(), known: known_names(project) };
+    compiler.changed.note_missing(&before, levels.iter().flatten().map(|(model, _)| &model.name));
     // What a level reads is known when those below it are.
-    let mut found: HashMap<&ModelName, FoundModel> = HashMap::new();
-    for level in levels(project, &parsed, &order) {
-        let of_level = parallel::map(&level, 16, |(model, parsed)| compiler.model(model, parsed));
+    for level in levels {
+        let of_level = parallel::map(&level, 16, |(model, parsed)| compiler.model(model, parsed, &before));
         for ((model, _), one) in level.into_iter().zip(of_level) {
-            compiler.columns.insert(model.name.clone(), one.compiled.columns.clone());
-            compiler.rows.insert(model.name.clone(), one.rows.clone());
-            found.insert(&model.name, one);
+            if before.models.get(&model.name).is_none_or(|was| !was.offers_the_same(&one)) {
+                compiler.changed.note(&model.name);
+            }
+            compiler.found.insert(model.name.clone(), one);
         }
     }
+    let mut models: IndexMap<ModelName, CompiledModel> = IndexMap::new();
     let mut lints = Lints::default();
     for name in &order {
-        let Some(FoundModel { mut compiled, problems, examined, lint, .. }) = found.remove(name) else { continue };
-        diagnostics.extend(problems);
-        lints.take_model(&compiled.config, examined, lint);
+        let Some(found) = compiler.found.get(name) else { continue };
+        diagnostics.extend(found.problems.clone());
+        lints.take_model(&found.compiled.config, &found.examined, found.lint.as_ref());
+        let mut compiled = found.compiled.clone();
         compiled.fingerprint = fingerprint(&compiled, &models);
         models.insert(name.clone(), compiled);
     }
     // After all models, for a test may read models that come later.
-    compiler.tests(&mut models, &mut diagnostics);
+    if let Ok(templates) = &templates {
+        now.tests = compiler.tests(&mut models, templates, &before, &mut diagnostics);
+    }
     keys::compile(&mut models, &mut diagnostics);
     unit_tests::check(project, &models, &mut diagnostics);
     let dashboards: Vec<_> = project.dashboards.iter().collect();
-    let dashboards = parallel::map(&dashboards, 2, |(name, dashboard)| compiler.dashboard(name, dashboard));
-    let dashboards = dashboards.into_iter().filter_map(|found| {
-        diagnostics.extend(found.problems);
-        for (name, examined) in found.datasets {
-            lints.take_dataset(&name, examined);
-        }
-        found.compiled.map(|dashboard| (dashboard.name.clone(), dashboard))
+    let found = parallel::map(&dashboards, 2, |(name, dashboard)| {
+        compiler.dashboard(name, dashboard, before.dashboards.get(*name))
     });
-    let dashboards = dashboards.collect();
+    now.dashboards = project.dashboards.keys().cloned().zip(found.iter().cloned()).collect();
+    let mut dashboards = IndexMap::new();
+    for found in found {
+        diagnostics.extend(found.problems.clone());
+        for (name, examined) in &found.datasets {
+            lints.take_dataset(name, examined);
+        }
+        if let Some(dashboard) = &found.compiled {
+            dashboards.insert(dashboard.name.clone(), dashboard.clone());
+        }
+    }
     diagnostics.extend(lints.finish(project));
     project.lints.apply(&mut diagnostics);
+    now.templates = templates.ok();
+    now.parsed = parsed.into_iter().collect();
+    now.models = compiler.found;
+    *memory = now;
     diagnostics.into_result(Manifest {
         project: project.name.clone(),
         environment: project.environment.name.clone(),
@@ -105,16 +145,20 @@ fn fingerprint(model: &CompiledModel, earlier: &IndexMap<ModelName, CompiledMode
 
 pub(super) struct Compiler<'a> {
     pub(super) project: &'a Project,
-    /// Columns of the models compiled so far; `None` where they could not be told.
-    columns: HashMap<ModelName, Option<Vec<Column>>>,
-    /// What is known of their rows.
-    rows: HashMap<ModelName, Known>,
+    /// The models compiled so far.
+    found: HashMap<ModelName, Arc<FoundModel>>,
+    /// Those of which something else is known than the last time.
+    pub(super) changed: Changed,
     /// Names of all models and sources, to suggest.
     pub(super) known: Vec<String>,
 }
 
 /// A model, and what was found in its query.
-struct FoundModel {
+#[derive(Debug)]
+pub(super) struct FoundModel {
+    /// What it was made from.
+    parsed: Arc<ParsedModel>,
+    /// Without its tests, its keys, and what it rests on.
     compiled: CompiledModel,
     problems: Diagnostics,
     rows: Known,
@@ -122,13 +166,31 @@ struct FoundModel {
     examined: Vec<Examined>,
     /// What is wrong with it as a whole.
     lint: Option<Diagnostic>,
+    /// What it asked about.
+    asked: BTreeSet<ModelName>,
+}
+
+impl FoundModel {
+    /// Tells whether those who read it cannot tell it from another form of it.
+    fn offers_the_same(&self, other: &Self) -> bool {
+        self.compiled.columns == other.compiled.columns && self.rows == other.rows
+    }
 }
 
 impl Compiler<'_> {
-    fn model(&self, model: &Model, parsed: &ParsedModel) -> FoundModel {
+    /// Compiles a model, unless it is as it was `before`.
+    fn model(&self, model: &Model, parsed: &Arc<ParsedModel>, before: &Memory) -> Arc<FoundModel> {
+        match before.models.get(&model.name) {
+            Some(was) if Arc::ptr_eq(&was.parsed, parsed) && !self.changed.touches(&was.asked) => Arc::clone(was),
+            _ => Arc::new(self.compile_model(model, parsed)),
+        }
+    }
+
+    fn compile_model(&self, model: &Model, parsed: &Arc<ParsedModel>) -> FoundModel {
+        let asked = Asked::default();
         let Form { rendered: query, parsed: whole, summary } = &parsed.whole;
-        let mut examined = vec![self.examine(whole, Some(model))];
-        let columns = examined[0].columns.clone();
+        let mut examined = vec![self.examine(whole, Some(model), &asked)];
+        let columns: Option<Arc<[Column]>> = examined[0].columns.take().map(Arc::from);
         let rows = lints::tested(model, std::mem::take(&mut examined[0].rows));
         let mut diagnostics = Diagnostics::new();
         diagnostics.extend(named(model, examined[0].problems.clone()));
@@ -138,7 +200,7 @@ impl Compiler<'_> {
         }
         let mut lint = None;
         if let Some(increment) = &parsed.increment {
-            let increment = self.examine(&increment.parsed, Some(model));
+            let increment = self.examine(&increment.parsed, Some(model), &asked);
             check_increment(model, &increment, columns.as_deref(), &mut diagnostics);
             examined.push(increment);
             lint = appended(model, parsed);
@@ -169,72 +231,97 @@ impl Compiler<'_> {
             fingerprint: definition.clone(),
             definition,
         };
-        FoundModel { compiled, problems: diagnostics, rows, examined, lint }
+        FoundModel {
+            parsed: Arc::clone(parsed),
+            compiled,
+            problems: diagnostics,
+            rows,
+            examined,
+            lint,
+            asked: asked.models(),
+        }
     }
 
-    /// Compiles the data tests of all models.
-    fn tests(&self, models: &mut IndexMap<ModelName, CompiledModel>, diagnostics: &mut Diagnostics) {
-        if models.values().all(|model| model.config.tests.is_empty()) {
-            return;
-        }
-        // What is wrong with the macros has been told with the models.
-        let Ok(templates) = Templates::new(self.project) else { return };
-        let tested: Vec<&CompiledModel> = models.values().filter(|model| !model.config.tests.is_empty()).collect();
-        let compiled = parallel::map(&tested, 16, |model| self.tests_of(model, models, &templates));
-        let names: Vec<ModelName> = tested.iter().map(|model| model.config.name.clone()).collect();
-        for (name, (tests, found)) in names.iter().zip(compiled) {
-            diagnostics.extend(found);
-            if let Some(model) = models.get_mut(name) {
+    /// Compiles the data tests of all models; returns what was made.
+    fn tests(
+        &self,
+        models: &mut IndexMap<ModelName, CompiledModel>,
+        templates: &Templates,
+        before: &Memory,
+        diagnostics: &mut Diagnostics,
+    ) -> HashMap<ModelName, Arc<FoundTests>> {
+        let is_tested = |(_, model): &(&ModelName, &CompiledModel)| !model.config.tests.is_empty();
+        let tested: Vec<&ModelName> = models.iter().filter(is_tested).map(|(name, _)| name).collect();
+        let tested: Vec<&Arc<FoundModel>> = tested.into_iter().filter_map(|name| self.found.get(name)).collect();
+        let found = parallel::map(&tested, 16, |model| {
+            let name = &model.compiled.config.name;
+            let kept = before.tests.get(name).filter(|kept| self.are_current(kept, model, templates));
+            kept.map_or_else(|| Arc::new(self.tests_of(model, templates)), Arc::clone)
+        });
+        let mut made = HashMap::new();
+        for (model, found) in tested.into_iter().zip(found) {
+            let config = &model.compiled.config;
+            let mut tests = Vec::new();
+            for (test, one) in config.tests.iter().zip(&found.tests) {
+                diagnostics.extend(one.problems.clone());
+                let Some(compiled) = &one.compiled else { continue };
+                match compiled.reads.models.iter().find(|read| models_below(models, read).contains(&config.name)) {
+                    Some(later) => diagnostics.push(late(test, &config.name, later)),
+                    None => tests.push(compiled.clone()),
+                }
+            }
+            if let Some(model) = models.get_mut(&config.name) {
                 model.tests = tests;
             }
+            made.insert(config.name.clone(), found);
         }
+        made
     }
 
-    fn tests_of(
-        &self,
-        model: &CompiledModel,
-        models: &IndexMap<ModelName, CompiledModel>,
-        templates: &Templates,
-    ) -> (Vec<CompiledTest>, Diagnostics) {
-        let own = &model.config.name;
-        let (mut tests, mut diagnostics) = (Vec::new(), Diagnostics::new());
-        for test in &model.config.tests {
-            let (mut compiled, parsed) =
-                match data_tests::compile(&model.config, &model.table, model.columns.as_deref(), test, templates) {
-                    Ok(compiled) => compiled,
-                    Err(found) => {
-                        diagnostics.extend(found);
-                        continue;
-                    }
-                };
-            diagnostics.extend(self.resolve(&parsed).1);
-            compiled.reads = self.reads(parsed.reads());
-            compiled.reads.models.retain(|read| read != own);
-            if let Some(later) = compiled.reads.models.iter().find(|read| models_below(models, read).contains(own)) {
-                let message = format!("this test of `{own}` reads `{later}`, which is built from `{own}`");
-                let help = "A model is tested before anything is built from it. Test the other model instead.";
-                diagnostics.push(Diagnostic::error("late-test", message).at(test.span.clone()).help(help));
-                continue;
+    /// Tells whether the tests of a model are still what they were.
+    fn are_current(&self, kept: &FoundTests, model: &Arc<FoundModel>, templates: &Templates) -> bool {
+        let same_file = |(test, one): (&DataTest, &FoundTest)| match data_tests::file(test, templates) {
+            Some(Ok(file)) => one.file.as_ref() == Some(&file),
+            Some(Err(_)) => false,
+            None => true,
+        };
+        Arc::ptr_eq(&kept.model, model)
+            && !self.changed.touches(&kept.asked)
+            && model.compiled.config.tests.iter().zip(&kept.tests).all(same_file)
+    }
+
+    fn tests_of(&self, model: &Arc<FoundModel>, templates: &Templates) -> FoundTests {
+        let asked = Asked::default();
+        let CompiledModel { config, table, columns, .. } = &model.compiled;
+        let one = |test: &DataTest| {
+            let file = match data_tests::file(test, templates).transpose() {
+                Ok(file) => file,
+                Err(problems) => return FoundTest { file: None, compiled: None, problems },
+            };
+            match data_tests::compile(config, table, columns.as_deref(), test, file.as_ref(), templates) {
+                Ok((mut compiled, parsed)) => {
+                    let (_, problems) = analysis::resolve(&parsed, &|parts| self.relation(parts, &asked), &self.known);
+                    compiled.reads = self.reads(parsed.reads());
+                    compiled.reads.models.retain(|read| *read != config.name);
+                    FoundTest { file, compiled: Some(compiled), problems }
+                }
+                Err(problems) => FoundTest { file, compiled: None, problems },
             }
-            tests.push(compiled);
-        }
-        (tests, diagnostics)
-    }
-
-    fn resolve(&self, parsed: &Parsed) -> (Option<Vec<Column>>, Diagnostics) {
-        analysis::resolve(parsed, &|parts| self.relation(parts), &self.known)
+        };
+        let tests = config.tests.iter().map(one).collect();
+        FoundTests { model: Arc::clone(model), tests, asked: asked.models() }
     }
 
     /// Resolves a query and looks for lints. `model` is whose query it is; none for a dashboard's.
-    pub(super) fn examine(&self, parsed: &Parsed, model: Option<&Model>) -> Examined {
+    pub(super) fn examine(&self, parsed: &Parsed, model: Option<&Model>, asked: &Asked) -> Examined {
         let around = Surroundings {
             is_model: model.is_some(),
             is_table: model.is_some_and(|model| model.materialized == Materialization::Table),
             is_staging: model.is_some_and(lints::is_staging),
             time_zone: lints::time_zone(self.project),
-            facts: &|parts| self.facts(&self.meant(parts, model)),
+            facts: &|parts| self.facts(&self.meant(parts, model), asked),
         };
-        analysis::examine(parsed, &|parts| self.relation(&self.meant(parts, model)), &self.known, &around)
+        analysis::examine(parsed, &|parts| self.relation(&self.meant(parts, model), asked), &self.known, &around)
     }
 
     /// Returns a name as it means a table here: a dashboard, unlike a model, may name it as it is in another environment.
@@ -243,14 +330,15 @@ impl Compiler<'_> {
     }
 
     /// What is known of a table's rows.
-    fn facts(&self, parts: &[String]) -> Known {
+    fn facts(&self, parts: &[String], asked: &Asked) -> Known {
         match target(self.project, parts) {
-            Some(Target::Model(name)) => self
-                .rows
-                .get(name)
-                .cloned()
-                .or_else(|| Some(lints::tested(self.project.models.get(name)?, Known::default())))
-                .unwrap_or_default(),
+            Some(Target::Model(name)) => {
+                asked.note(name);
+                let found = self.found.get(name).map(|found| found.rows.clone());
+                found
+                    .or_else(|| Some(lints::tested(self.project.models.get(name)?, Known::default())))
+                    .unwrap_or_default()
+            }
             Some(Target::Source(schema, _)) => {
                 let replicated = self.project.sources.get(schema).is_some_and(|source| source.connection.is_some());
                 Known { is_source: true, soft_deletes: replicated, ..Known::default() }
@@ -259,13 +347,17 @@ impl Compiler<'_> {
         }
     }
 
-    pub(super) fn relation(&self, parts: &[String]) -> Option<Relation> {
+    /// What is known of a table's columns.
+    pub(super) fn relation(&self, parts: &[String], asked: &Asked) -> Option<Relation> {
         Some(match target(self.project, parts)? {
-            Target::Model(name) => match self.columns.get(name) {
-                Some(Some(columns)) => Relation::Known(columns.clone()),
-                _ => Relation::Unknown,
-            },
-            Target::Source(_, Some(table)) if !table.columns.is_empty() => Relation::Known(source_columns(table)),
+            Target::Model(name) => {
+                asked.note(name);
+                let columns = self.found.get(name).and_then(|found| found.compiled.columns.as_ref());
+                columns.map_or(Relation::Unknown, |columns| Relation::Known(Arc::clone(columns)))
+            }
+            Target::Source(_, Some(table)) if !table.columns.is_empty() => {
+                Relation::Known(source_columns(table).into())
+            }
             Target::Source(..) | Target::System => Relation::Unknown,
         })
     }
@@ -306,6 +398,13 @@ impl Compiler<'_> {
         }
         reads
     }
+}
+
+/// What is said of a test that reads a model which is built only after it.
+fn late(test: &DataTest, own: &ModelName, later: &ModelName) -> Diagnostic {
+    let message = format!("this test of `{own}` reads `{later}`, which is built from `{own}`");
+    let help = "A model is tested before anything is built from it. Test the other model instead.";
+    Diagnostic::error("late-test", message).at(test.span.clone()).help(help)
 }
 
 /// Checks the query for what is new, beyond what was said of the whole one already.

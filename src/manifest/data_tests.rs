@@ -1,11 +1,15 @@
 //! Data tests as queries: each returns the rows that fail it.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::Reads;
+use super::compile::FoundModel;
 use crate::analysis::{self, Column, Parsed};
 use crate::config::{DataTest, DataTestRule, Model};
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostics, SourceFile};
 use crate::dialect;
-use crate::ids::{TableName, quote_identifier, string_literal};
+use crate::ids::{ModelName, TableName, quote_identifier, string_literal};
 use crate::template::Templates;
 
 /// A data test of a model, compiled.
@@ -23,21 +27,51 @@ pub struct CompiledTest {
     pub before: Option<Vec<String>>,
 }
 
+/// The data tests of a model, compiled, and what they were made from.
+#[derive(Debug)]
+pub(super) struct FoundTests {
+    /// The model.
+    pub(super) model: Arc<FoundModel>,
+    /// Its tests, in order.
+    pub(super) tests: Vec<FoundTest>,
+    /// What they asked about.
+    pub(super) asked: BTreeSet<ModelName>,
+}
+
+/// A data test, compiled.
+#[derive(Debug)]
+pub(super) struct FoundTest {
+    /// The file that its query stands in, if it has one.
+    pub(super) file: Option<Arc<SourceFile>>,
+    /// None if it cannot be compiled.
+    pub(super) compiled: Option<CompiledTest>,
+    pub(super) problems: Diagnostics,
+}
+
+/// Returns the file that the query of a test stands in; none if it has none.
+pub(super) fn file(test: &DataTest, templates: &Templates) -> Option<Result<Arc<SourceFile>, Diagnostics>> {
+    match &test.rule {
+        DataTestRule::NoRows(path) => Some(templates.read(path)),
+        _ => None,
+    }
+}
+
 /// Compiles a test: writes or renders its query, and parses it.
 pub(super) fn compile(
     model: &Model,
     table: &TableName,
     columns: Option<&[Column]>,
     test: &DataTest,
+    file: Option<&Arc<SourceFile>>,
     templates: &Templates,
 ) -> Result<(CompiledTest, Parsed), Diagnostics> {
-    let (name, parsed, failing) = match &test.rule {
-        DataTestRule::NoRows(path) => {
-            let rendered = templates.render(path)?;
+    let (name, parsed, failing) = match (&test.rule, file) {
+        (DataTestRule::NoRows(path), Some(file)) => {
+            let rendered = templates.render_source(file)?;
             let parsed = analysis::parse(&rendered)?;
             (format!("no_rows {}", path.display()), parsed, rendered.text.trim().to_owned())
         }
-        rule => {
+        (rule, _) => {
             let (name, sql) = query(model, table, rule);
             let place = test.span.clone();
             let parsed = analysis::parse_sql(&sql, move |_| place.clone())?;

@@ -31,15 +31,15 @@ pub(super) struct Lints {
 
 impl Lints {
     /// Takes what was found in the forms of a model's query, and what is wrong with it as a whole.
-    pub(super) fn take_model(&mut self, model: &Model, examined: Vec<Examined>, lint: Option<Diagnostic>) {
+    pub(super) fn take_model(&mut self, model: &Model, examined: &[Examined], lint: Option<&Diagnostic>) {
         let (mut unknown, mut broken) = (Vec::new(), false);
-        for (i, mut one) in examined.into_iter().enumerate() {
+        for (i, one) in examined.iter().enumerate() {
             broken |= i == 0 && one.problems.has_errors();
-            unknown.append(&mut one.unknown);
-            self.take(Some(model), &mut one);
+            unknown.extend_from_slice(&one.unknown);
+            self.take(Some(model), one);
         }
         if let Some(lint) = lint {
-            self.whole(model, lint);
+            self.whole(model, lint.clone());
         }
         if !broken {
             self.unknown(&format!("`{}`", model.name), unknown);
@@ -47,27 +47,25 @@ impl Lints {
     }
 
     /// Takes what was found in a dataset that is not broken.
-    pub(super) fn take_dataset(&mut self, label: &str, mut examined: Examined) {
-        let unknown = std::mem::take(&mut examined.unknown);
-        self.take(None, &mut examined);
-        self.unknown(&format!("the dataset `{label}`"), unknown);
+    pub(super) fn take_dataset(&mut self, label: &str, examined: &Examined) {
+        self.take(None, examined);
+        self.unknown(&format!("the dataset `{label}`"), examined.unknown.clone());
     }
 
     /// Takes what was found in one form of a query. What follows from a mistake is left out.
-    fn take(&mut self, model: Option<&Model>, examined: &mut Examined) {
+    fn take(&mut self, model: Option<&Model>, examined: &Examined) {
         let broken = examined.problems.has_errors();
-        for mut allow in examined.allows.drain(..) {
-            allow.used |= broken;
+        for allow in &examined.allows {
+            let used = allow.used | broken;
             match self.allows.iter_mut().find(|known| place(&known.span) == place(&allow.span)) {
-                Some(known) => known.used |= allow.used,
-                None => self.allows.push(allow),
+                Some(known) => known.used |= used,
+                None => self.allows.push(Allow { used, ..allow.clone() }),
             }
         }
-        let found = std::mem::take(&mut examined.lints);
-        for lint in found {
+        for lint in &examined.lints {
             let allowed = self.allowed(model, lint.code);
             if !broken && !allowed {
-                self.push(lint);
+                self.push(lint.clone());
             }
         }
         if broken && let Some(model) = model {

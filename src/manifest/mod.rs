@@ -11,6 +11,9 @@ mod history;
 mod keys;
 pub mod lineage;
 mod lints;
+mod memory;
+#[cfg(test)]
+mod memory_tests;
 mod names;
 mod parallel;
 mod parse;
@@ -29,10 +32,11 @@ use crate::diag::{SourceFile, Span};
 use crate::ids::{ConnectionName, DashboardName, Fingerprint, JobName, ModelName, Principal, TableName};
 use crate::template::Rendered;
 
-pub use compile::compile;
+pub use compile::{compile, compile_with};
 pub use data_tests::CompiledTest;
 pub use history::{HISTORY_COLUMNS, HISTORY_TABLE};
 pub use keys::primary_key_name;
+pub use memory::Memory;
 pub use unit_tests::{Input, OWN_TABLE, inputs};
 
 /// A project, compiled for one environment.
@@ -109,7 +113,7 @@ pub struct CompiledModel {
     /// The query for what is new, where its table is not replaced as a whole.
     pub increment: Option<CompiledIncrement>,
     /// The columns it yields, where they could be told.
-    pub columns: Option<Vec<Column>>,
+    pub columns: Option<Arc<[Column]>>,
     /// What must hold of its rows.
     pub tests: Vec<CompiledTest>,
     /// Its foreign keys.
@@ -164,7 +168,7 @@ pub struct CompiledDashboard {
     /// The file.
     pub file: Arc<SourceFile>,
     /// Its content as it is deployed: with the names that tables have in this environment.
-    pub content: LvDash,
+    pub content: Arc<LvDash>,
     /// The names that the file writes in another way, as they are in another environment.
     pub retargeted: Vec<Retargeted>,
     /// What its datasets read.

@@ -9,7 +9,7 @@ use super::names::{Target, table_name, target};
 use super::parallel;
 use crate::analysis::{self, Parsed, TableRead};
 use crate::config::{Model, Project};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics, SourceFile};
 use crate::dialect::Summary;
 use crate::graph::Graph;
 use crate::ids::ModelName;
@@ -18,9 +18,10 @@ use crate::template::{Rendered, Templates, Wanted};
 /// So many models are rendered together.
 const SHARE: usize = 32;
 
-pub(super) type ParsedModels = IndexMap<ModelName, ParsedModel>;
+pub(super) type ParsedModels = IndexMap<ModelName, Arc<ParsedModel>>;
 
 /// A model's query, rendered and parsed.
+#[derive(Debug)]
 pub(super) struct ParsedModel {
     /// All of it.
     pub(super) whole: Form,
@@ -29,6 +30,7 @@ pub(super) struct ParsedModel {
 }
 
 /// A form of a model's query.
+#[derive(Debug)]
 pub(super) struct Form {
     pub(super) rendered: Arc<Rendered>,
     pub(super) parsed: Parsed,
@@ -45,18 +47,17 @@ impl ParsedModel {
     }
 }
 
-pub(super) fn parse_models(project: &Project, diagnostics: &mut Diagnostics) -> ParsedModels {
-    let templates = match Templates::new(project) {
-        Ok(templates) => templates,
-        Err(found) => {
-            diagnostics.extend(found);
-            return ParsedModels::new();
-        }
-    };
+/// Renders and parses all models; `before` has those of earlier, of which each is taken over whose file is as it was.
+pub(super) fn parse_models(
+    project: &Project,
+    templates: &Templates,
+    before: &HashMap<ModelName, Arc<ParsedModel>>,
+    diagnostics: &mut Diagnostics,
+) -> ParsedModels {
     let mut models = ParsedModels::new();
     let all: Vec<&Model> = project.models.values().collect();
     let shares: Vec<&[&Model]> = all.chunks(SHARE).collect();
-    let parsed = parallel::map(&shares, 1, |models| parse_share(project, models, &templates));
+    let parsed = parallel::map(&shares, 1, |models| parse_share(project, models, templates, before));
     for (model, parsed) in all.iter().zip(parsed.into_iter().flatten()) {
         match parsed {
             Ok(parsed) => {
@@ -69,29 +70,45 @@ pub(super) fn parse_models(project: &Project, diagnostics: &mut Diagnostics) -> 
 }
 
 /// Renders and parses some models, the incremental ones in both forms.
-fn parse_share(project: &Project, models: &[&Model], templates: &Templates) -> Vec<Result<ParsedModel, Diagnostics>> {
+fn parse_share(
+    project: &Project,
+    models: &[&Model],
+    templates: &Templates,
+    before: &HashMap<ModelName, Arc<ParsedModel>>,
+) -> Vec<Result<Arc<ParsedModel>, Diagnostics>> {
+    let files: Vec<_> = models.iter().map(|model| templates.read(&model.path)).collect();
+    let kept = |(model, file): (&&Model, &Result<Arc<SourceFile>, _>)| {
+        before.get(&model.name).filter(|parsed| file.as_ref().is_ok_and(|file| *file == parsed.whole.rendered.file))
+    };
+    let kept: Vec<Option<&Arc<ParsedModel>>> = models.iter().zip(&files).map(kept).collect();
     let tables: Vec<String> = models.iter().map(|model| table_name(project, model).to_sql()).collect();
     let mut wanted = Vec::new();
-    for (model, this) in models.iter().zip(&tables) {
-        wanted.push(Wanted { path: &model.path, this, incremental: false });
-        if model.incremental.is_some() {
-            wanted.push(Wanted { path: &model.path, this, incremental: true });
+    for (((model, file), this), kept) in models.iter().zip(&files).zip(&tables).zip(&kept) {
+        if let (Ok(file), None) = (file, kept) {
+            wanted.push(Wanted { file, this, incremental: false });
+            if model.incremental.is_some() {
+                wanted.push(Wanted { file, this, incremental: true });
+            }
         }
     }
     let mut forms = templates.render_models(&wanted).into_iter().map(|rendered| {
-        let rendered = rendered?;
+        let rendered = Arc::new(rendered?);
         let (parsed, summary) = analysis::parse_model(&rendered)?;
-        Ok::<_, Diagnostics>(Form { rendered: Arc::new(rendered), parsed, summary })
+        Ok::<_, Diagnostics>(Form { rendered, parsed, summary })
     });
     let mut next = || forms.next().unwrap_or_else(|| Err(Diagnostics::new()));
-    let both = |model: &&Model| {
+    let both = |((model, file), kept): ((&&Model, Result<_, Diagnostics>), Option<&Arc<ParsedModel>>)| {
+        file?;
+        if let Some(kept) = kept {
+            return Ok(Arc::clone(kept));
+        }
         let whole = next();
         let increment = model.incremental.as_ref().map(|_| next()).transpose();
         // What is wrong with both forms is told once.
         let whole = whole?;
-        Ok(ParsedModel { whole, increment: increment? })
+        Ok(Arc::new(ParsedModel { whole, increment: increment? }))
     };
-    models.iter().map(both).collect()
+    models.iter().zip(files.iter().map(|file| file.as_ref().map_err(Clone::clone))).zip(kept).map(both).collect()
 }
 
 /// Returns the models, each after those that it reads; reports a cycle at each of its reads.
@@ -119,9 +136,9 @@ pub(super) fn levels<'a>(
     project: &'a Project,
     parsed: &'a ParsedModels,
     order: &[ModelName],
-) -> Vec<Vec<(&'a Model, &'a ParsedModel)>> {
+) -> Vec<Vec<(&'a Model, &'a Arc<ParsedModel>)>> {
     let mut level_of: HashMap<&ModelName, usize> = HashMap::new();
-    let mut levels: Vec<Vec<(&Model, &ParsedModel)>> = Vec::new();
+    let mut levels: Vec<Vec<(&Model, &Arc<ParsedModel>)>> = Vec::new();
     for name in order {
         let (Some(model), Some((own, parsed))) = (project.models.get(name), parsed.get_key_value(name)) else {
             continue;

@@ -7,6 +7,7 @@ use crate::config::{Cell, Project, UnitTest};
 use crate::diag::{Diagnostic, Diagnostics, Spanned, did_you_mean};
 use crate::ids::{ModelName, TableName};
 use indexmap::IndexMap;
+use std::sync::Arc;
 
 /// The name under which a unit test gives the rows that an incremental model's own table has already.
 pub const OWN_TABLE: &str = "this";
@@ -19,7 +20,7 @@ pub struct Input {
     /// Names by which a test may give its rows.
     pub names: Vec<String>,
     /// Its columns; none if they are not known.
-    pub columns: Option<Vec<Column>>,
+    pub columns: Option<Arc<[Column]>>,
 }
 
 /// Lists the tables that a model reads, be it all of it or for what is new.
@@ -38,7 +39,7 @@ pub fn inputs(project: &Project, models: &IndexMap<ModelName, CompiledModel>, mo
                 let names = vec![format!("{}.{}", table.schema, table.name), table.to_string()];
                 let columns = match target(project, &[table.schema.clone(), table.name.clone()]) {
                     Some(Target::Source(_, Some(declared))) if !declared.columns.is_empty() => {
-                        Some(source_columns(declared))
+                        Some(source_columns(declared).into())
                     }
                     _ => None,
                 };

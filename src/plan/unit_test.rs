@@ -58,7 +58,7 @@ fn input_statement(table: &TableName, columns: Option<&[Column]>, rows: &[Vec<Ce
 
 /// Writes the query for the rows that differ, compared in the columns that the test names.
 fn differences(model: &CompiledModel, query: &str, expect: &[Vec<Cell>]) -> String {
-    let known = model.columns.clone().unwrap_or_else(|| named(expect));
+    let known = model.columns.clone().unwrap_or_else(|| named(expect).into());
     let is_named = |column: &&Column| {
         expect.is_empty() || expect.iter().flatten().any(|cell| cell.column.value.eq_ignore_ascii_case(&column.name))
     };

@@ -118,6 +118,18 @@ impl Templates {
         Ok(Self { root: project.root.clone(), library, plain, marked, scope })
     }
 
+    /// Tells whether the library is still as it was read.
+    pub fn is_current(&self, project: &Project) -> bool {
+        let same =
+            |(path, part): (&PathBuf, &Instrumented)| read(&project.root, path).is_ok_and(|file| file == part.file);
+        project.macros.len() == self.library.len() && project.macros.values().zip(&self.library).all(same)
+    }
+
+    /// Reads one SQL file, given by its path relative to the project's root.
+    pub fn read(&self, path: &Path) -> Result<Arc<SourceFile>, Diagnostics> {
+        read(&self.root, path)
+    }
+
     /// Renders one SQL file, given by its path relative to the project's root.
     ///
     /// The file sees the project's variables, `environment` (`name`, `catalog`, `schema`), `project` (its name) and
@@ -140,14 +152,9 @@ impl Templates {
 
     /// Renders models' SQL files, each as [`Self::render_model`] would, in less time than one by one.
     pub fn render_models(&self, wanted: &[Wanted<'_>]) -> Vec<Result<Rendered, Diagnostics>> {
-        let mut files: HashMap<&Path, Result<Arc<SourceFile>, Diagnostics>> = HashMap::new();
-        for Wanted { path, .. } in wanted {
-            files.entry(path).or_insert_with(|| read(&self.root, path));
-        }
-        let mut engines = self.engines(files.values().flatten());
-        let rendered = wanted.iter().map(|Wanted { path, this, incremental }| {
+        let mut engines = self.engines(wanted.iter().map(|wanted| wanted.file));
+        let rendered = wanted.iter().map(|Wanted { file, this, incremental }| {
             let more = [("this", json!(this)), ("incremental", json!(incremental))];
-            let file = files[path].as_ref().map_err(Clone::clone)?;
             match engines.prepared.get(&file.path).cloned() {
                 Some(prepared) => self.render_prepared(&mut engines, &prepared, &more),
                 None => self.render_with(file, &more),
@@ -165,6 +172,10 @@ impl Templates {
         };
         let mut prepared = HashMap::new();
         for file in files.filter(|file| scan::is_template(&file.text)) {
+            // Both forms of an incremental model come from one file.
+            if prepared.contains_key(&file.path) {
+                continue;
+            }
             let one = self.prepare(file);
             if !alone(&one.template) {
                 prepared.insert(file.path.clone(), Arc::new(one));
@@ -245,8 +256,8 @@ impl Templates {
 /// A model's file to render, and what it sees besides what all files see: see [`Templates::render_model`].
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
-    /// The file, relative to the project's root.
-    pub path: &'a Path,
+    /// The file.
+    pub file: &'a Arc<SourceFile>,
     /// The full name of the model's table.
     pub this: &'a str,
     /// Whether only what is new is wanted.

@@ -27,6 +27,7 @@ fn project(root: &Path, macros: &[(&str, &str)]) -> Project {
     let jobs = SourceFile::new("jobs.yaml", "");
     Project {
         root: root.to_owned(),
+        written: crate::ids::Fingerprint::of(&[]),
         name: "shop".into(),
         variables,
         macros: macros.iter().map(|(name, _)| ((*name).to_owned(), name.into())).collect(),

@@ -48,7 +48,8 @@ fn sources(project: &Project) -> HashMap<String, Relation> {
             {
                 columns.push(Column { name: name.to_owned(), data_type: Some(data_type) });
             }
-            let relation = if declared.columns.is_empty() { Relation::Unknown } else { Relation::Known(columns) };
+            let relation =
+                if declared.columns.is_empty() { Relation::Unknown } else { Relation::Known(columns.into()) };
             found.insert(format!("{schema}.{table}"), relation);
         }
     }
@@ -81,7 +82,7 @@ fn model_columns(folder: &Path) -> HashMap<String, Vec<Column>> {
         let (found, problems) = resolve(&parsed, &|parts| relations.get(&parts.join(".").to_lowercase()).cloned(), &[]);
         assert!(problems.is_empty(), "{name}: {}", shown(&problems).join("\n"));
         let found = found.unwrap_or_else(|| panic!("the columns of {name} are not known"));
-        relations.insert(name.clone(), Relation::Known(found.clone()));
+        relations.insert(name.clone(), Relation::Known(found.clone().into()));
         columns.insert(name, found);
     }
     columns

@@ -53,7 +53,7 @@ impl Tables {
     fn put(&self, name: &Name, columns: Option<Vec<Column>>) {
         let Name::Parts { parts, .. } = name else { return };
         let name = parts.last().map(|name| name.to_lowercase()).unwrap_or_default();
-        self.0.borrow_mut().insert(name, columns.map_or(Relation::Unknown, Relation::Known));
+        self.0.borrow_mut().insert(name, columns.map_or(Relation::Unknown, |columns| Relation::Known(columns.into())));
     }
 
     /// Notes what a statement does to the tables.

@@ -26,13 +26,16 @@ fn facts(parts: &[String]) -> Known {
 fn relation_or_raw(parts: &[String]) -> Option<Relation> {
     let column = |name: &str, t: &str| Column { name: name.to_owned(), data_type: DataType::parse(t) };
     match parts.join(".").to_lowercase().as_str() {
-        "raw.orders" => Some(Relation::Known(vec![
-            column("id", "BIGINT"),
-            column("at", "TIMESTAMP"),
-            column("clock", "TIMESTAMP_NTZ"),
-            column("_fivetran_deleted", "BOOLEAN"),
-        ])),
-        "one" => Some(Relation::Known(vec![column("last_day", "DATE")])),
+        "raw.orders" => Some(Relation::Known(
+            [
+                column("id", "BIGINT"),
+                column("at", "TIMESTAMP"),
+                column("clock", "TIMESTAMP_NTZ"),
+                column("_fivetran_deleted", "BOOLEAN"),
+            ]
+            .into(),
+        )),
+        "one" => Some(Relation::Known([column("last_day", "DATE")].into())),
         _ => relation(parts),
     }
 }

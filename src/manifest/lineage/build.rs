@@ -283,7 +283,7 @@ impl Builder<'_> {
                 known.push(Column { name: field.name.clone(), data_type: field.data_type.clone() });
             }
         }
-        Relation::Known(known)
+        Relation::Known(known.into())
     }
 
     fn key(&self, parts: &[String]) -> Key {

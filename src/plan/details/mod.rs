@@ -156,7 +156,7 @@ pub(super) fn after(model: &CompiledModel, before: Before<'_>) -> Vec<String> {
 
 /// Returns the names of which something was said and no longer is, where what was said may be left.
 fn left(aspect: Aspect, model: &CompiledModel, noted: Option<&Noted>, wanted: &Said) -> Said {
-    let columns = model.columns.iter().flatten().map(|column| column.name.to_lowercase());
+    let columns = model.columns.as_deref().unwrap_or_default().iter().map(|column| column.name.to_lowercase());
     let columns: BTreeSet<String> = columns.collect();
     let may_be_left = |name: &&String| match aspect {
         Aspect::Columns => columns.contains(*name),
