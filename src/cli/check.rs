@@ -1,14 +1,20 @@
 //! `kiln check`.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
 use super::error::Error;
 use super::output::{Format, Output};
+use super::running::termination;
+use super::watch::{Sources, Watch};
 use super::{ProjectArgs, Status};
 use super::{refresh, revision};
 use crate::config::Project;
-use crate::diag::Severity;
+use crate::diag::{Diagnostics, Severity};
 use crate::manifest::changes::{State, changes};
 use crate::manifest::lineage::Lineage;
-use crate::manifest::{self, Manifest};
+use crate::manifest::{self, Manifest, Memory};
 use crate::report::impact::{self, Since};
 
 /// Check the project without any network: config, templates, SQL, columns, lints, dashboards
@@ -25,6 +31,16 @@ pub(super) struct Args {
     /// Take warnings and notes for errors
     #[arg(long)]
     strict: bool,
+    /// Check again whenever a file of the project changes, until Ctrl-C
+    #[arg(long)]
+    watch: bool,
+}
+
+impl Args {
+    /// Tells whether it goes on until it is told to end.
+    pub(super) fn is_endless(&self) -> bool {
+        self.watch
+    }
 }
 
 pub(super) fn run(args: &Args, output: &Output) -> Result<Status, Error> {
@@ -32,24 +48,113 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<Status, Error> {
         let project = args.project.load_quietly(output)?;
         super::to_the_end(async { refresh::refresh(&project, output).await.map(|()| Status::Done) })?;
     }
-    let (project, manifest, mut found) = args.project.examine(output)?;
-    if args.strict && !found.is_empty() {
-        found.make_errors();
-        return Err(found.into());
+    let root = args.project.root()?;
+    output.set_folder(&root);
+    if args.watch {
+        return super::to_the_end(watch(args, &root, output));
     }
-    output.diagnostics(&found);
-    if let Some(revision) = &args.changed_since {
-        changed_since(args, revision, &project, &manifest, output)?;
+    let loaded = args.project.load_from(&root);
+    Checked::new(args, loaded, &mut Memory::default()).report(args, output)
+}
+
+/// Checks whenever a file of the project has changed, until it is told to end.
+async fn watch(args: &Args, root: &Path, output: &Output) -> Result<Status, Error> {
+    let mut watch = Watch::start()?;
+    let mut memory = Memory::default();
+    let mut told_to_end = std::pin::pin!(termination());
+    loop {
+        let begin = Instant::now();
+        let mut looked_at = BTreeSet::new();
+        let loaded = args.project.load_noting(root, &mut looked_at);
+        let sources = Sources::new(root, looked_at);
+        // What was written before a folder was watched went unnoticed, so it is read once more.
+        if watch.follow(sources.folders())? {
+            continue;
+        }
+        let checked = Checked::new(args, loaded, &mut memory);
+        let took = begin.elapsed();
+        // What goes wrong beside the check, such as reading the state to compare with, may do so no more the next time.
+        if let Err(error) = checked.report(args, output) {
+            output.error(&error);
+        }
+        checked.tell_time(took, output);
+        if output.is_unread() {
+            return Ok(Status::Done);
+        }
+        tokio::select! {
+            () = watch.written(|path| sources.contain(path)) => {}
+            () = &mut told_to_end => return Ok(Status::Done),
+        }
     }
-    output.status(&format!(
-        "checked {} for `{}`: {}, {}, {}",
-        project.name,
-        project.environment.name,
-        count(manifest.models.len(), "model"),
-        count(manifest.dashboards.len(), "dashboard"),
-        count(manifest.jobs.len(), "job"),
-    ));
-    Ok(Status::Done)
+}
+
+/// What a check came to.
+struct Checked {
+    /// The project, if it is right.
+    right: Option<(Project, Manifest)>,
+    /// All that is said of it.
+    found: Diagnostics,
+}
+
+impl Checked {
+    fn new(args: &Args, loaded: Result<(Project, Diagnostics), Diagnostics>, memory: &mut Memory) -> Self {
+        let (right, mut found) = match loaded {
+            Ok((project, mut found)) => match manifest::compile_with(memory, &project) {
+                Ok((manifest, more)) => {
+                    found.extend(more);
+                    (Some((project, manifest)), found)
+                }
+                Err(more) => {
+                    found.extend(more);
+                    (None, found)
+                }
+            },
+            Err(found) => (None, found),
+        };
+        if args.strict && !found.is_empty() {
+            found.make_errors();
+            return Self { right: None, found };
+        }
+        Self { right, found }
+    }
+
+    /// Prints what was found.
+    fn report(&self, args: &Args, output: &Output) -> Result<Status, Error> {
+        output.diagnostics(&self.found);
+        let Some((project, manifest)) = &self.right else { return Ok(Status::ProjectWrong) };
+        if let Some(revision) = &args.changed_since {
+            changed_since(args, revision, project, manifest, output)?;
+        }
+        output.status(&format!(
+            "checked {} for `{}`: {}, {}, {}",
+            project.name,
+            project.environment.name,
+            count(manifest.models.len(), "model"),
+            count(manifest.dashboards.len(), "dashboard"),
+            count(manifest.jobs.len(), "job"),
+        ));
+        Ok(Status::Done)
+    }
+
+    /// Says how long it took, which is also how readers see where one check ends.
+    fn tell_time(&self, took: Duration, output: &Output) {
+        let milliseconds = took.as_millis();
+        if output.format != Format::Json {
+            output.status(&format!("took {milliseconds} ms; checks again when a file changes, Ctrl-C ends this"));
+            return;
+        }
+        let count = |severity| self.found.iter().filter(|problem| problem.severity == severity).count();
+        output.data(
+            &serde_json::json!({
+                "event": "checked",
+                "milliseconds": u64::try_from(milliseconds).unwrap_or(u64::MAX),
+                "errors": count(Severity::Error),
+                "warnings": count(Severity::Warning),
+                "notes": count(Severity::Note),
+            })
+            .to_string(),
+        );
+    }
 }
 
 /// Compiles the project as it was, and prints what is other now.

@@ -46,6 +46,7 @@ mod sync_and_refresh;
 mod telemetry;
 #[cfg(feature = "local")]
 mod unit_test;
+mod watch;
 mod webhook;
 
 use std::process::ExitCode;
@@ -138,10 +139,13 @@ pub fn main() -> ExitCode {
 
 /// Returns why a command cannot report in a form.
 fn refused_form(form: output::Format, command: &Command) -> Option<Error> {
-    (form == output::Format::Sarif && !matches!(command, Command::Check(_))).then(|| {
-        Error::usage("only `kiln check` has results in the form of SARIF")
-            .with_help("Use `--output json` here, which every command has.")
-    })
+    let message = match command {
+        _ if form != output::Format::Sarif => return None,
+        Command::Check(args) if args.is_endless() => "SARIF is one document, and a check that watches has no end",
+        Command::Check(_) => return None,
+        _ => "only `kiln check` has results in the form of SARIF",
+    };
+    Some(Error::usage(message).with_help("Use `--output json` here, which every command has."))
 }
 
 fn run(command: Command, output: &Output) -> Result<Status, Error> {

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::error::Error;
@@ -43,6 +44,8 @@ pub(super) struct Output {
     folder: OnceLock<PathBuf>,
     /// All that was wrong so far, for a form that is written as a whole at the end.
     problems: Arc<Mutex<Diagnostics>>,
+    /// Whether somebody has closed a pipe that was written to.
+    unread: Arc<AtomicBool>,
 }
 
 impl Output {
@@ -61,6 +64,7 @@ impl Output {
             interactive: terminal && format == Format::Text,
             folder: OnceLock::new(),
             problems: Arc::default(),
+            unread: Arc::default(),
         }
     }
 
@@ -78,10 +82,19 @@ impl Output {
     /// Prints data, for the next program or for reading.
     pub(super) fn data(&self, text: &str) {
         let mut out = io::stdout().lock();
+        let end: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };
         // A closed pipe is the reader's way to say that it has seen enough.
-        let _ = out.write_all(text.as_bytes());
-        if !text.ends_with('\n') {
-            let _ = out.write_all(b"\n");
+        self.heard(out.write_all(text.as_bytes()).and_then(|()| out.write_all(end)));
+    }
+
+    /// Tells whether whoever read what is written here has gone.
+    pub(super) fn is_unread(&self) -> bool {
+        self.unread.load(Ordering::Relaxed)
+    }
+
+    fn heard(&self, written: io::Result<()>) {
+        if written.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+            self.unread.store(true, Ordering::Relaxed);
         }
     }
 
@@ -165,7 +178,7 @@ impl Output {
     }
 
     fn stderr(&self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        self.heard(writeln!(io::stderr().lock(), "{text}"));
     }
 }
 

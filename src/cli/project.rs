@@ -1,5 +1,6 @@
 //! Options of the commands that work on a project, and finding it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::connect::kiln_dir_of;
@@ -72,9 +73,18 @@ impl ProjectArgs {
 
     /// Reads the project in another folder, for the same environment.
     pub(super) fn load_from(&self, root: &Path) -> Result<(Project, Diagnostics), Diagnostics> {
+        self.load_noting(root, &mut BTreeSet::new())
+    }
+
+    /// Reads the project in a folder, and notes the files and folders that were looked for.
+    pub(super) fn load_noting(
+        &self,
+        root: &Path,
+        looked_at: &mut BTreeSet<PathBuf>,
+    ) -> Result<(Project, Diagnostics), Diagnostics> {
         let options =
             LoadOptions { environment: self.env.as_deref(), overrides: &self.vars, env: &|name| lookup::env(name) };
-        config::load(root, &options)
+        config::load_noting(root, &options, looked_at)
     }
 
     /// Reads and compiles the project. Notes are left to `kiln check`.
@@ -89,21 +99,6 @@ impl ProjectArgs {
         Ok((project, manifest))
     }
 
-    /// Reads and compiles the project, and returns all that can be said of it; nothing is shown yet.
-    pub(super) fn examine(&self, output: &Output) -> Result<(Project, Manifest, Diagnostics), Error> {
-        let (project, mut found) = self.read(output)?;
-        match manifest::compile(&project) {
-            Ok((manifest, more)) => {
-                found.extend(more);
-                Ok((project, manifest, found))
-            }
-            Err(more) => {
-                found.extend(more);
-                Err(found.into())
-            }
-        }
-    }
-
     fn read(&self, output: &Output) -> Result<(Project, Diagnostics), Error> {
         let root = self.root()?;
         output.set_folder(&root);
@@ -116,7 +111,8 @@ impl ProjectArgs {
         self.project.is_some()
     }
 
-    fn root(&self) -> Result<PathBuf, Error> {
+    /// Finds the project's folder.
+    pub(super) fn root(&self) -> Result<PathBuf, Error> {
         if let Some(dir) = &self.project {
             return Ok(dir.clone());
         }

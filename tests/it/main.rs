@@ -101,4 +101,6 @@ mod unit_tests;
 #[cfg(feature = "local")]
 mod walk;
 #[cfg(feature = "local")]
+mod watch;
+#[cfg(feature = "local")]
 mod workspace;

@@ -2,7 +2,6 @@
 
 mod export;
 mod server;
-mod watch;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

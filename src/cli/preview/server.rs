@@ -1,6 +1,6 @@
 //! The page as a server on this machine, with filters that work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -18,12 +18,12 @@ use futures::stream::{self, Stream};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
-use super::watch::watch;
 use super::{Changes, PreviewArgs, Shown, Subject, wanted};
 use crate::cli::Status;
 use crate::cli::connect::kiln_dir;
 use crate::cli::error::Error;
 use crate::cli::output::{Format, Output};
+use crate::cli::watch::Watch;
 use crate::dashboards::{LvDash, Selection};
 
 /// What the routes share.
@@ -50,7 +50,7 @@ pub(super) async fn run(args: &PreviewArgs, output: &Output) -> Result<Status, E
     })?;
     let address = listener.local_addr().map_err(|error| Error::refused(format!("cannot listen: {error}")))?;
     let changes = Changes::new(tokio::sync::watch::Sender::new(0));
-    let _watcher = watch(&folders(&subject)?, &changes)?;
+    announce(folders(&subject)?, &changes)?;
     let preview = Arc::new(Preview {
         args: args.clone(),
         output: output.clone(),
@@ -80,16 +80,27 @@ pub(super) async fn run(args: &PreviewArgs, output: &Output) -> Result<Status, E
     Ok(Status::Done)
 }
 
+/// Counts the changes up whenever a file in one of these folders was written.
+fn announce(folders: BTreeSet<PathBuf>, changes: &Changes) -> Result<(), Error> {
+    let mut watch = Watch::start()?;
+    watch.follow(folders)?;
+    let changes = Changes::clone(changes);
+    tokio::spawn(async move {
+        loop {
+            watch.written(|_| true).await;
+            changes.send_modify(|count| *count += 1);
+        }
+    });
+    Ok(())
+}
+
 /// Where the files are that the page depends on. A run that ends writes its page, and so says that the tables are new.
-fn folders(subject: &Subject) -> Result<Vec<PathBuf>, Error> {
+fn folders(subject: &Subject) -> Result<BTreeSet<PathBuf>, Error> {
     let pages = kiln_dir(&subject.project).join("pages");
     fs_err::create_dir_all(&pages).map_err(|error| Error::refused(error.to_string()))?;
     let file = subject.project.root.join(&subject.dashboard.file.path);
     let beside = file.parent().map(PathBuf::from).unwrap_or_default();
-    let mut folders = vec![subject.project.root.clone(), beside, pages];
-    folders.sort();
-    folders.dedup();
-    Ok(folders)
+    Ok(BTreeSet::from([subject.project.root.clone(), beside, pages]))
 }
 
 async fn gate(State(preview): State<Arc<Preview>>, request: Request, next: Next) -> Response {
