@@ -55,7 +55,7 @@ impl Compiler<'_> {
         };
         let file = match read_dashboard(self.project, dashboard) {
             Ok(file) => file,
-            Err(found) => return unreadable(None, found.into()),
+            Err(found) => return unreadable(None, (*found).into()),
         };
         if let Some(before) = before
             && before.file.as_ref() == Some(&file)
