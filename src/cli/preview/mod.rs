@@ -31,8 +31,9 @@ const AT_ONCE: usize = 8;
 
 /// Show a dashboard's file as a page, with what the workspace answers now
 ///
-/// The page is served on 127.0.0.1 until Ctrl-C: its filters work, and it is shown anew when the dashboard's file or jobs.yaml
-/// changes and when a run of this folder ends. Nothing is published and no table is built: it shows the tables that are there.
+/// The page is served on 127.0.0.1 until Ctrl-C: its filters work, and it is shown anew when the dashboard's file, jobs.yaml or a
+/// model changes and when a run of this folder ends. Nothing is published and no table is built: it shows the tables that are there,
+/// and says which models have changed since these were built.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct PreviewArgs {
     /// The dashboard [default: the only one of the project]

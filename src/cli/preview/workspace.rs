@@ -72,10 +72,11 @@ impl Workspace {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets all answers: somebody loads the page to see what there is now.
+    /// Forgets all answers: somebody loads the page to see what there is now. What is being asked right now is just that.
     pub(super) fn forget(&self) {
         let mut known = self.known();
-        *known = Known { state: known.state, ..Known::default() };
+        known.answered.clear();
+        known.rows = 0;
     }
 
     /// Connects, or joins those who are connected. Whoever enters leaves again.

@@ -117,7 +117,7 @@
       }
       const wrong = failed ? `${failed} ${failed === 1 ? "tile" : "tiles"} failed.` : "";
       const chosen = boxes().find((box) => box.dataset.filter === filter);
-      const what = chosen ? `${summary(chosen).innerText.trim().replace(/\s+/, ": ")}. ` : "";
+      const what = chosen ? `${[...summary(chosen).children].map((part) => part.textContent).join(": ")}. ` : "";
       // Whoever has just opened a page hears its title.
       says.textContent = filter === undefined ? wrong : `${what}${count} ${count === 1 ? "tile has" : "tiles have"} changed. ${wrong}`;
       says.classList.remove("wrong");
