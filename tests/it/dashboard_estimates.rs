@@ -21,7 +21,6 @@ struct Customer {
     category: String,
     order: &'static str,
     basket: &'static str,
-    first: NaiveDate,
     /// Days to the second purchase.
     wait: Option<i64>,
     observed: i64,
@@ -59,7 +58,6 @@ fn customers(tables: &Tables) -> Vec<Customer> {
                 ..200.0 => "100 to 200",
                 _ => "200 and more",
             },
-            first: parts[7].parse().expect("a day"),
             wait: parts[9].parse().ok(),
             observed: parts[8].parse().expect("days"),
             repeat_revenue: spent.get(parts[0]).copied().unwrap_or(0.0),

@@ -137,7 +137,7 @@ fn pages_are_opened_by_keys_and_asked_for_when_they_are_opened() {
 
     // A press on a column's title sorts by it, as numbers where it has numbers.
     chrome.press("ArrowRight");
-    chrome.wait(&format!("{}", found("#page-2 [data-widget=segments-table] .sort")));
+    chrome.wait(&found("#page-2 [data-widget=segments-table] .sort"));
     let column = "[...document.querySelectorAll('[data-widget=segments-table] tbody tr')].map((row) => row.cells[2].dataset.sort ?? row.cells[2].textContent)";
     let header = "#page-2 [data-widget=segments-table] th:nth-child(3)";
     for (direction, sign) in [("ascending", 1), ("descending", -1)] {
