@@ -104,7 +104,7 @@ fn the_projects_models_resolve_to_columns_with_types() {
 #[test]
 fn the_examples_models_resolve_to_columns() {
     if !root().join("../shared/data").is_dir() {
-        println!("skipped: there is no ../shared/data");
+        crate::skipped::skipped("there is no ../shared/data");
         return;
     }
     for example in ["cdnow", "online-retail"] {
@@ -123,7 +123,7 @@ fn sql_of(dataset: &serde_json::Value) -> Option<String> {
 #[test]
 fn datasets_of_published_dashboards_are_read() {
     let Ok(entries) = std::fs::read_dir(root().join("../shared/lvdash-corpus")) else {
-        println!("skipped: there is no ../shared/lvdash-corpus");
+        crate::skipped::skipped("there is no ../shared/lvdash-corpus");
         return;
     };
     let (mut all, mut refused) = (0, Vec::new());
@@ -158,7 +158,7 @@ const JUDGED: [(&str, usize); 1] = [("unordered-rank", 4)];
 #[test]
 fn lints_of_published_dashboards_were_judged() {
     let Ok(entries) = std::fs::read_dir(root().join("../shared/lvdash-corpus")) else {
-        println!("skipped: there is no ../shared/lvdash-corpus");
+        crate::skipped::skipped("there is no ../shared/lvdash-corpus");
         return;
     };
     let mut paths: Vec<_> = entries.map(|e| e.expect("the folder can be listed").path()).collect();

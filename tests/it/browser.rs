@@ -16,7 +16,7 @@ pub(crate) fn browser() -> Option<&'static str> {
             .is_ok_and(|s| s.success())
     });
     if found.is_none() {
-        eprintln!("skipped: no Chromium is here");
+        crate::skipped::skipped("no Chromium is here");
     }
     found
 }

@@ -105,12 +105,12 @@ fn the_schema_is_one_and_the_repositorys_project_fits_it() {
                   jsonschema.Draft202012Validator.check_schema(json.load(sys.stdin))";
     let started = Command::new("python3").args(["-c", script]).stdin(Stdio::piped()).spawn();
     let Ok(mut python) = started else {
-        println!("skipped: there is no python3");
+        crate::skipped::skipped("there is no python3");
         return;
     };
     python.stdin.take().expect("its input").write_all(ran.stdout.as_bytes()).expect("it reads");
     match python.wait().expect("it ends").code() {
-        Some(77) => println!("skipped: python3 has no jsonschema"),
+        Some(77) => crate::skipped::skipped("python3 has no jsonschema"),
         code => assert_eq!(code, Some(0)),
     }
 }

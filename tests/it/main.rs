@@ -87,6 +87,7 @@ mod runs;
 mod scheduled_jobs;
 #[cfg(feature = "local")]
 mod selection;
+mod skipped;
 mod spark_queries;
 #[cfg(feature = "local")]
 mod status;

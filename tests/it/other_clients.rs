@@ -10,7 +10,7 @@ fn python(modules: &str) -> Option<String> {
     let has = Command::new(&python).args(["-c", &format!("import {modules}; print('there')")]).output();
     let has = has.is_ok_and(|output| output.stdout.starts_with(b"there"));
     if !has {
-        eprintln!("skipped: no Python with {modules}; install it and set KILN_TEST_PYTHON");
+        crate::skipped::skipped(&format!("no Python with {modules}; install it and set KILN_TEST_PYTHON"));
     }
     has.then_some(python)
 }

@@ -30,7 +30,7 @@ fn programs() -> Option<PathBuf> {
 impl Postgres {
     fn start() -> Option<Self> {
         let Some(bin) = programs() else {
-            eprintln!("skipped: there is no PostgreSQL server here (Debian's package is `postgresql`)");
+            crate::skipped::skipped("there is no PostgreSQL server here (Debian's package is `postgresql`)");
             return None;
         };
         let dir = tempfile::tempdir().expect("a temporary folder");

@@ -200,7 +200,7 @@ fn a_pdf_is_printed_by_the_browser_that_is_here() {
     project.kiln(&["dashboard", "preview", "--export", "board.doc"]).fails_with(2, &["as .html, .pdf or .png"]);
     let path = std::env::var("PATH").expect("there is a path");
     if !std::env::split_paths(&path).any(|folder| folder.join("chromium").exists()) {
-        eprintln!("skipped: no Chromium is here");
+        crate::skipped::skipped("no Chromium is here");
         return;
     }
     let ran = export(&path);

@@ -114,10 +114,10 @@ async fn tables_from(whole: &[(u16, Value)]) -> (Vec<String>, usize) {
     let pages =
         [json!({"tables": [{"name": "a"}], "next_page_token": "p2"}), json!({"tables": [], "next_page_token": "p3"})];
     let pages = pages.into_iter().chain([json!({"tables": [{"name": "b"}]})]).map(|page| (200, page));
-    let of = |matcher| Mock::given(path(list)).and(query_param("schema_name", "s")).and(matcher);
+    let asked = || Mock::given(path(list)).and(query_param("schema_name", "s"));
     let whole = in_turn(whole.iter().cloned());
-    of(Box::new(query_param_is_missing("max_results")) as Box<dyn Match>).respond_with(whole).mount(&server).await;
-    of(Box::new(query_param("max_results", "0"))).respond_with(in_turn(pages)).mount(&server).await;
+    asked().and(query_param_is_missing("max_results")).respond_with(whole).mount(&server).await;
+    asked().and(query_param("max_results", "0")).respond_with(in_turn(pages)).mount(&server).await;
     let tables = client(&server.uri()).0.unity().tables("c", "s").await.unwrap();
     (tables.into_iter().map(|table| table.name).collect(), requests(&server).await.len())
 }
@@ -126,7 +126,7 @@ async fn tables_from(whole: &[(u16, Value)]) -> (Vec<String>, usize) {
 async fn a_schemas_tables_are_listed_by_one_request_or_in_pages_where_that_is_refused() {
     let names = |names: [&str; 2]| names.map(str::to_owned).to_vec();
     let all = (200, json!({"tables": [{"name": "b"}, {"name": "c"}]}));
-    assert_eq!(tables_from(&[all.clone()]).await, (names(["b", "c"]), 1));
+    assert_eq!(tables_from(std::slice::from_ref(&all)).await, (names(["b", "c"]), 1));
     // Pages that nobody asked for are read all the same.
     let first = (200, json!({"tables": [{"name": "a"}], "next_page_token": "p2"}));
     assert_eq!(tables_from(&[first, all]).await, (vec!["a".to_owned(), "b".to_owned(), "c".to_owned()], 2));

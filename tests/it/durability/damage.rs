@@ -113,7 +113,7 @@ impl<'a> Disk<'a> {
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(Self(at));
         }
-        eprintln!("skipped: no disk can be mounted here");
+        crate::skipped::skipped("no disk can be mounted here");
         None
     }
 }

@@ -193,7 +193,7 @@ pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    eprintln!("skipped: {} is not here", path.display());
+    crate::skipped::skipped(&format!("{} is not here", path.display()));
     None
 }
 
