@@ -37,6 +37,8 @@ mod examples;
 mod fault_matrix;
 mod faults;
 #[cfg(feature = "local")]
+mod first_page;
+#[cfg(feature = "local")]
 mod first_run;
 mod fivetran_changes;
 mod fivetran_client;
