@@ -88,6 +88,8 @@ mod runs;
 #[cfg(feature = "local")]
 mod scheduled_jobs;
 #[cfg(feature = "local")]
+mod segment_statistics;
+#[cfg(feature = "local")]
 mod selection;
 mod skipped;
 mod spark_queries;
