@@ -11,6 +11,7 @@ import sys
 import pandas
 from lifelines import KaplanMeierFitter
 
+# Days between two points of a cohort's curve; that of all customers is told day by day.
 STEP = 21
 
 
@@ -60,7 +61,7 @@ def main(path, medians):
         if medians:
             print(f"{segment},{chosen.sum()},{quantile(fitter, 0.25)},{quantile(fitter, 0.5)}")
             continue
-        for day in range(0, int(duration[chosen].max()) + 1, STEP):
+        for day in range(0, int(duration[chosen].max()) + 1, 1 if segment == "all customers" else STEP):
             not_yet = fitter.survival_function_at_times(day).iloc[0]
             # The band of the last day at or before this one.
             band = fitter.confidence_interval_.loc[:day].iloc[-1]
