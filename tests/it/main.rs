@@ -66,6 +66,8 @@ mod login;
 #[cfg(feature = "local")]
 mod measure;
 #[cfg(feature = "local")]
+mod metamorphic;
+#[cfg(feature = "local")]
 mod midway;
 mod model_pack;
 #[cfg(feature = "local")]
