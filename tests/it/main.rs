@@ -94,6 +94,8 @@ mod segment_statistics;
 #[cfg(feature = "local")]
 mod selection;
 mod skipped;
+#[cfg(feature = "local")]
+mod spark_marts;
 mod spark_queries;
 #[cfg(feature = "local")]
 mod status;

@@ -10,7 +10,7 @@ use kiln::diag::{Severity, SourceFile, Span};
 use kiln::dialect::{Name, Statement, parse_statement};
 
 #[path = "../spark/script.rs"]
-mod script;
+pub(crate) mod script;
 
 fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/spark").join(folder);

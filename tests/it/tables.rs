@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::Utc;
-use kiln::local::engine::{Engine, Request};
+use kiln::local::engine::{Engine, Output, Request};
 use kiln::local::{Server, Settings};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,14 @@ pub(crate) struct Tables {
     engine: Engine,
     schema: &'static str,
     server: Server,
+}
+
+/// What a query gave.
+pub(crate) struct Answer {
+    /// Name and type (`BIGINT`, `DECIMAL(12,2)`) of each column.
+    pub(crate) columns: Vec<(String, String)>,
+    /// Each cell as `CAST(… AS STRING)` shows it.
+    pub(crate) rows: Vec<Vec<Option<String>>>,
 }
 
 impl Tables {
@@ -37,12 +45,7 @@ impl Tables {
     /// Runs a query and returns each row as one text: the cells with a blank between them, NULL as `-`.
     #[track_caller]
     pub(crate) fn rows(&self, sql: &str) -> Vec<String> {
-        let request =
-            Request { catalog: Some("main".to_owned()), schema: Some(self.schema.to_owned()), ..Request::new(sql) };
-        let output = self
-            .runtime
-            .block_on(self.engine.execute(request, CancellationToken::new()))
-            .unwrap_or_else(|error| panic!("{error}\n{sql}"));
+        let output = self.execute(sql);
         let text = |row: &Vec<Option<String>>| {
             row.iter().map(|cell| cell.as_deref().unwrap_or("-")).collect::<Vec<_>>().join(" ")
         };
@@ -64,5 +67,26 @@ impl Tables {
             }
         }
         lines.into_iter().map(|(key, numbers)| format!("{key}: {numbers}")).collect()
+    }
+
+    /// Runs a query and returns its columns, and its rows cell by cell.
+    #[track_caller]
+    pub(crate) fn answer(&self, sql: &str) -> Answer {
+        let columns = self.execute(sql).columns.into_iter().map(|column| (column.name, column.type_text));
+        let columns: Vec<(String, String)> = columns.collect();
+        let names: Vec<String> = (0..columns.len()).map(|place| format!("c{place}")).collect();
+        let shown: Vec<String> = names.iter().map(|name| format!("CAST({name} AS STRING)")).collect();
+        let (shown, names) = (shown.join(", "), names.join(", "));
+        let rows = self.execute(&format!("SELECT {shown} FROM (\n{sql}\n) AS answer({names})")).rows;
+        Answer { columns, rows }
+    }
+
+    #[track_caller]
+    fn execute(&self, sql: &str) -> Output {
+        let request =
+            Request { catalog: Some("main".to_owned()), schema: Some(self.schema.to_owned()), ..Request::new(sql) };
+        self.runtime
+            .block_on(self.engine.execute(request, CancellationToken::new()))
+            .unwrap_or_else(|error| panic!("{error}\n{sql}"))
     }
 }
