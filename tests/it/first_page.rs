@@ -614,7 +614,9 @@ impl<'a> Page<'a> {
         for (title, wanted) in plain {
             let (raw, shown) = self.counter(title);
             let place = format!("{title}, {choice}");
-            near(raw.parse().expect("a number"), wanted, &place);
+            // A quotient of decimals has six digits.
+            let have: f64 = raw.parse().expect("a number");
+            assert!((have - wanted).abs() < 5.1e-7, "{place}: {have} instead of {wanted}");
             is_written(shown, wanted, &place);
         }
         for course in &figures.courses {
@@ -663,11 +665,11 @@ impl<'a> Page<'a> {
         let place = format!("{}, {choice}", course.title);
         let [.., (_, before), (name, now)] = course.periods.as_slice() else { panic!("{place}: too short a time") };
         let (raw, shown) = self.counter(course.title);
-        let (shown, period) = shown.split_once("<small>").expect("it says the period");
-        assert!(period.trim_end_matches("</small>").ends_with(&format!(" in {name}")), "{place}: {period}");
+        let shown = shown.replace("<small>", "").replace("</small>", "");
+        assert!(shown.ends_with(&format!(" in {name}")), "{place}: {shown}");
         let (now, before) = (now.expect("somebody came"), before.expect("somebody came before"));
         near(raw.parse().expect("a number"), now, &place);
-        is_written(shown, now, &place);
+        is_written(&shown, now, &place);
         let change = if course.in_percent { (now - before) / before } else { now - before };
         let (_, said) = self.tile(course.title).split_once("<p class=\"target\">").expect("it is compared");
         let (_, said) = said.split_once('>').expect("the change is marked");
@@ -765,10 +767,12 @@ fn is_written(shown: &str, wanted: f64, place: &str) {
     // Before it may stand a currency.
     let number = shown.trim_start_matches(|c: char| !c.is_ascii_digit());
     let digits: String = number.chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ',')).collect();
+    let is_share = number[digits.len()..].starts_with('%');
     let digits = digits.replace(',', "");
     let decimals = digits.split_once('.').map_or(0, |(_, decimals)| decimals.len());
     let said: f64 = digits.parse().unwrap_or_else(|_| panic!("{place}: {shown}"));
-    let wanted = if shown.contains('%') { 100.0 * wanted } else { wanted };
+    // A share is followed by its sign at once; a figure that is in percent itself, by a blank.
+    let wanted = if is_share { 100.0 * wanted } else { wanted };
     let half = 0.5 * 0.1_f64.powi(i32::try_from(decimals).expect("a few digits"));
     assert!((said - wanted).abs() <= half + 1e-9, "{place}: {shown} instead of {wanted}");
 }

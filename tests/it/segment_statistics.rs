@@ -42,7 +42,9 @@ fn fill(project: &Project, groups: &[Group<'_>]) {
         for place in 0..group.customers {
             customer += 1;
             let second = if place < group.back { "2024-01-20" } else { "2024-03-20" };
-            for (id, day, price) in [(customer, "2024-01-10", *price), (10_000 + customer, second, ",0.00,20.00")] {
+            // Not the ids of the orders that the hand-made shop has lines of.
+            let (first_id, second_id) = (1_000 + customer, 10_000 + customer);
+            for (id, day, price) in [(first_id, "2024-01-10", *price), (second_id, second, ",0.00,20.00")] {
                 writeln!(orders, "{id},c{id},{customer},{day} 12:00:00,completed,{channel},{country},{price}")
                     .expect("memory takes it");
             }
@@ -202,7 +204,7 @@ fn half_are_back_on_a_day_though_fewer_than_half_have_been_seen_to_come_back() {
         // The last purchase of all is a third one, so that the data reach up to 29 April.
         let third = (customer == 1).then_some("2024-04-30");
         for (place, day) in [Some(first), days.get(customer - 1).copied(), third].into_iter().flatten().enumerate() {
-            let id = customer * 10 + place;
+            let id = 1_000 + customer * 10 + place;
             writeln!(orders, "{id},c{id},{customer},{day} 12:00:00,completed,web,DE,,0.00,20.00")
                 .expect("memory takes it");
         }
