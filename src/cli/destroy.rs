@@ -36,20 +36,26 @@ pub(super) struct Args {
 pub(super) async fn run(args: &Args, output: &Output) -> Result<Status, Error> {
     let (project, manifest) = args.project.compile(output)?;
     let environment = Environment::connect(&project, output).await?;
-    let plan = async || {
+    let look = async || {
         let mut observed = environment.deployed(&manifest).await?;
         if args.connections {
             observed.connections = environment.connections(&plan::to_remove(&manifest)).await?;
         }
-        Ok(plan::destroy(&manifest, &observed))
+        Ok::<_, Error>((observed.schema_exists, plan::destroy(&manifest, &observed)))
     };
-    let first = plan().await?;
+    let (has_schema, first) = look().await?;
+    let again = async || {
+        let (_, mut again) = look().await?;
+        // Where there was none, it is there for the lock alone, and goes with it.
+        again.changes.retain(|change| has_schema || change.kind != Kind::Schema);
+        Ok(again)
+    };
     show(&first, output);
     let status = if first.acts() {
         guard::pass(&project, args.yes, "destroy all of this in").await?;
         let destroy = Attempt { act: "destroy", locking: &args.locking, run: &args.run };
-        let drops_schema = first.changes.iter().any(|change| change.kind == Kind::Schema);
-        let status = under_lock(first, plan, &destroy, &environment, &project, output).await?;
+        let drops_schema = !has_schema || first.changes.iter().any(|change| change.kind == Kind::Schema);
+        let status = under_lock(first, again, &destroy, &environment, &project, output).await?;
         if drops_schema && matches!(status, Status::Done) {
             drop_schema(&environment, &manifest, output).await?;
         }

@@ -278,7 +278,7 @@ fn a_right_that_is_missing_is_named_and_the_rest_stands() {
     let server = Project::tiny();
     let served = server.serve(&[]);
     let project = Project::tiny();
-    let url = refusing(&served, "CREATE OR REPLACE TABLE `main`.`tiny`.`totals`");
+    let url = refusing(&served, "CREATE OR REPLACE TABLE main.tiny.totals");
     project.point_to(&url, "tiny");
     project.write("sql/after.sql", "SELECT count(*) AS n FROM totals\n");
     project.write("sql/apart.sql", "SELECT count(*) AS n FROM stg_orders\n");

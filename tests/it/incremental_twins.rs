@@ -200,7 +200,7 @@ fn whatever_arrives(seed: u64) {
 #[test]
 fn whatever_arrives_every_strategy_gives_what_a_whole_build_gives() {
     std::thread::scope(|scope| {
-        for seeds in [[11, 12, 13], [21, 22, 23]] {
+        for seeds in [[11], [21]] {
             scope.spawn(move || seeds.into_iter().for_each(whatever_arrives));
         }
     });
