@@ -186,7 +186,7 @@ fn the_workspace_writes_of_a_run_that_ends_as_ours_did() {
     project.replace(
         "jobs.yaml",
         "{sync: shop}, {build: sql/**}]",
-        "{sync: shop}, {build: sql/**}], notify: [{email: board@example.com, when: failure}]",
+        "{sync: shop}, {build: sql/**}], notify: [{email: [board@example.com], when: failure}]",
     );
     let good = run(&project, &served, None, &["sync-and-refresh"]);
     assert_eq!(good.status, 0, "{}", good.stderr);
@@ -293,8 +293,8 @@ fn whom_to_tell_is_said_once_an_entry() {
     let jobs = project.read("jobs.yaml");
     for (notify, text) in [
         ("{when: failure}", "`notify` needs `webhook` or `email`"),
-        ("{webhook: \"${HOOK}\", email: a@example.com}", "write an entry for each"),
-        ("{email: board}", "`board` is not an e-mail address"),
+        ("{webhook: \"${HOOK}\", email: [a@example.com]}", "write an entry for each"),
+        ("{email: [board]}", "`board` is not an e-mail address"),
     ] {
         project.replace(
             "jobs.yaml",

@@ -279,7 +279,7 @@ fn each_page_becomes_a_picture_as_tall_as_it_is() {
     // Rows of 48 and gaps of 14 pixels, twice as many in the picture, and the head above; taller where a table is.
     let least = |rows: u32| 2 * (rows * 62 - 14);
     assert!(heights[1] > least(41) && heights[1] < 2 * least(41), "{heights:?}");
-    assert!(heights[2] < heights[1] && alone.1 < heights[1], "{heights:?}, alone {alone:?}");
+    assert!(heights[2] < heights[1] && alone.1.abs_diff(heights[1]) < heights[1] / 10, "{heights:?}, alone {alone:?}");
 }
 
 /// A running `kiln dashboard preview`; ended when it is dropped.
