@@ -285,7 +285,7 @@ fn a_right_that_is_missing_is_named_and_the_rest_stands() {
     let ran = kiln_at(&project, &served, &["deploy"]);
     ran.fails_with(
         6,
-        &["CREATE TABLE on Schema 'main.tiny'", "ask whoever owns the object for the right", "- build after"],
+        &["CREATE TABLE on Schema 'main.tiny'", "sk whoever owns the object for the right", "- build after"],
     );
     assert_eq!(served.sql("SELECT n FROM main.tiny.apart"), json!([["3"]]), "what does not need it is there");
     project.replace("jobs.yaml", &url, &served.url);

@@ -208,7 +208,7 @@ fn the_workspace_writes_of_a_run_that_ends_as_ours_did() {
     assert!(told[0].0.starts_with("daily on prod works again. After "), "{told:?}");
     let (_, files) = served.get("/api/2.0/workspace/list?path=/Shared/kiln");
     let files: Vec<_> = files["objects"].as_array().unwrap().iter().map(|file| file["path"].clone()).collect();
-    assert_eq!(files, ["/Shared/kiln/kiln-run-failed.sql", "/Shared/kiln/kiln-run-succeeded.sql"]);
+    assert_eq!(files, ["/Workspace/Shared/kiln/kiln-run-failed.sql", "/Workspace/Shared/kiln/kiln-run-succeeded.sql"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
