@@ -1,0 +1,512 @@
+-- The marts of a shop, as Spark makes them; see marts.py. This is `hand_made`.
+SELECT * FROM analysis_settings ORDER BY ALL;
+--> headline_window int	estimate_days int	estimate_min_at_risk int	segment_min_customers int	confidence_z double	significance double	currency string
+--> 30	70	3	2	1.95996398454	0.05	EUR
+SELECT * FROM cohort_activity ORDER BY ALL;
+--> cohort_month date	activity_month date	months_since int	channel string	country string	first_category string	active_customers bigint	purchases bigint	revenue decimal(22,2)	repeat_revenue decimal(22,2)
+--> 2024-01-01	2024-01-01	0	app	AT	unknown	1	1	20.00	0.00
+--> 2024-01-01	2024-01-01	0	web	DE	Coffee	1	1	20.00	0.00
+--> 2024-01-01	2024-02-01	1	web	DE	Coffee	1	1	20.00	20.00
+--> 2024-01-01	2024-03-01	2	app	AT	unknown	1	1	20.00	20.00
+--> 2024-01-01	2024-03-01	2	web	DE	Coffee	1	1	20.00	20.00
+--> 2024-02-01	2024-02-01	0	app	AT	unknown	1	2	40.00	0.00
+--> 2024-02-01	2024-02-01	0	web	DE	unknown	3	4	80.00	0.00
+--> 2024-02-01	2024-03-01	1	web	DE	unknown	1	1	20.00	20.00
+--> 2024-03-01	2024-03-01	0	web	DE	unknown	1	1	20.00	0.00
+--> 2024-03-01	2024-03-01	0	web	unknown	Coffee	1	1	20.00	0.00
+--> 2024-03-01	2024-04-01	1	web	DE	unknown	1	1	20.00	20.00
+--> 2024-04-01	2024-04-01	0	web	DE	unknown	1	1	20.00	0.00
+SELECT * FROM cohort_matrix ORDER BY ALL;
+--> period string	cohort_start date	cohort string	periods_since int	cohort_month date	channel string	country string	first_category string	cohort_size bigint	active_customers bigint
+--> month	2024-01-01	2024-01	0	2024-01-01	app	AT	unknown	1	1
+--> month	2024-01-01	2024-01	0	2024-01-01	web	DE	Coffee	1	1
+--> month	2024-01-01	2024-01	1	2024-01-01	app	AT	unknown	1	0
+--> month	2024-01-01	2024-01	1	2024-01-01	web	DE	Coffee	1	1
+--> month	2024-01-01	2024-01	2	2024-01-01	app	AT	unknown	1	1
+--> month	2024-01-01	2024-01	2	2024-01-01	web	DE	Coffee	1	1
+--> month	2024-02-01	2024-02	0	2024-02-01	app	AT	unknown	1	1
+--> month	2024-02-01	2024-02	0	2024-02-01	web	DE	unknown	3	3
+--> month	2024-02-01	2024-02	1	2024-02-01	app	AT	unknown	1	0
+--> month	2024-02-01	2024-02	1	2024-02-01	web	DE	unknown	3	1
+--> month	2024-03-01	2024-03	0	2024-03-01	web	DE	unknown	1	1
+--> month	2024-03-01	2024-03	0	2024-03-01	web	unknown	Coffee	1	1
+--> quarter	2024-01-01	2024-Q1	0	2024-01-01	app	AT	unknown	1	1
+--> quarter	2024-01-01	2024-Q1	0	2024-01-01	web	DE	Coffee	1	1
+--> quarter	2024-01-01	2024-Q1	0	2024-02-01	app	AT	unknown	1	1
+--> quarter	2024-01-01	2024-Q1	0	2024-02-01	web	DE	unknown	3	3
+--> quarter	2024-01-01	2024-Q1	0	2024-03-01	web	DE	unknown	1	1
+--> quarter	2024-01-01	2024-Q1	0	2024-03-01	web	unknown	Coffee	1	1
+--> week	2024-01-29	2024-W05	0	2024-02-01	web	DE	unknown	1	1
+--> week	2024-01-29	2024-W05	1	2024-02-01	web	DE	unknown	1	0
+--> week	2024-01-29	2024-W05	2	2024-02-01	web	DE	unknown	1	0
+--> week	2024-01-29	2024-W05	3	2024-02-01	web	DE	unknown	1	0
+--> week	2024-01-29	2024-W05	4	2024-02-01	web	DE	unknown	1	1
+--> week	2024-01-29	2024-W05	5	2024-02-01	web	DE	unknown	1	0
+--> week	2024-01-29	2024-W05	6	2024-02-01	web	DE	unknown	1	0
+--> week	2024-01-29	2024-W05	7	2024-02-01	web	DE	unknown	1	0
+--> week	2024-01-29	2024-W05	8	2024-02-01	web	DE	unknown	1	0
+--> week	2024-01-29	2024-W05	9	2024-02-01	web	DE	unknown	1	0
+--> week	2024-01-29	2024-W05	10	2024-02-01	web	DE	unknown	1	0
+--> week	2024-01-29	2024-W05	11	2024-02-01	web	DE	unknown	1	0
+--> week	2024-01-29	2024-W05	12	2024-02-01	web	DE	unknown	1	0
+--> week	2024-02-05	2024-W06	0	2024-02-01	web	DE	unknown	1	1
+--> week	2024-02-05	2024-W06	1	2024-02-01	web	DE	unknown	1	0
+--> week	2024-02-05	2024-W06	2	2024-02-01	web	DE	unknown	1	0
+--> week	2024-02-05	2024-W06	3	2024-02-01	web	DE	unknown	1	0
+--> week	2024-02-05	2024-W06	4	2024-02-01	web	DE	unknown	1	0
+--> week	2024-02-05	2024-W06	5	2024-02-01	web	DE	unknown	1	0
+--> week	2024-02-05	2024-W06	6	2024-02-01	web	DE	unknown	1	0
+--> week	2024-02-05	2024-W06	7	2024-02-01	web	DE	unknown	1	0
+--> week	2024-02-05	2024-W06	8	2024-02-01	web	DE	unknown	1	0
+--> week	2024-02-05	2024-W06	9	2024-02-01	web	DE	unknown	1	0
+--> week	2024-02-05	2024-W06	10	2024-02-01	web	DE	unknown	1	0
+--> week	2024-02-05	2024-W06	11	2024-02-01	web	DE	unknown	1	0
+--> week	2024-02-12	2024-W07	0	2024-02-01	app	AT	unknown	1	1
+--> week	2024-02-12	2024-W07	1	2024-02-01	app	AT	unknown	1	0
+--> week	2024-02-12	2024-W07	2	2024-02-01	app	AT	unknown	1	0
+--> week	2024-02-12	2024-W07	3	2024-02-01	app	AT	unknown	1	0
+--> week	2024-02-12	2024-W07	4	2024-02-01	app	AT	unknown	1	0
+--> week	2024-02-12	2024-W07	5	2024-02-01	app	AT	unknown	1	0
+--> week	2024-02-12	2024-W07	6	2024-02-01	app	AT	unknown	1	0
+--> week	2024-02-12	2024-W07	7	2024-02-01	app	AT	unknown	1	0
+--> week	2024-02-12	2024-W07	8	2024-02-01	app	AT	unknown	1	0
+--> week	2024-02-12	2024-W07	9	2024-02-01	app	AT	unknown	1	0
+--> week	2024-02-12	2024-W07	10	2024-02-01	app	AT	unknown	1	0
+--> week	2024-02-19	2024-W08	0	2024-02-01	web	DE	unknown	1	1
+--> week	2024-02-19	2024-W08	1	2024-02-01	web	DE	unknown	1	0
+--> week	2024-02-19	2024-W08	2	2024-02-01	web	DE	unknown	1	0
+--> week	2024-02-19	2024-W08	3	2024-02-01	web	DE	unknown	1	0
+--> week	2024-02-19	2024-W08	4	2024-02-01	web	DE	unknown	1	0
+--> week	2024-02-19	2024-W08	5	2024-02-01	web	DE	unknown	1	0
+--> week	2024-02-19	2024-W08	6	2024-02-01	web	DE	unknown	1	0
+--> week	2024-02-19	2024-W08	7	2024-02-01	web	DE	unknown	1	0
+--> week	2024-02-19	2024-W08	8	2024-02-01	web	DE	unknown	1	0
+--> week	2024-02-19	2024-W08	9	2024-02-01	web	DE	unknown	1	0
+--> week	2024-03-04	2024-W10	0	2024-03-01	web	DE	unknown	1	1
+--> week	2024-03-04	2024-W10	0	2024-03-01	web	unknown	Coffee	1	1
+--> week	2024-03-04	2024-W10	1	2024-03-01	web	DE	unknown	1	0
+--> week	2024-03-04	2024-W10	1	2024-03-01	web	unknown	Coffee	1	0
+--> week	2024-03-04	2024-W10	2	2024-03-01	web	DE	unknown	1	0
+--> week	2024-03-04	2024-W10	2	2024-03-01	web	unknown	Coffee	1	0
+--> week	2024-03-04	2024-W10	3	2024-03-01	web	DE	unknown	1	0
+--> week	2024-03-04	2024-W10	3	2024-03-01	web	unknown	Coffee	1	0
+--> week	2024-03-04	2024-W10	4	2024-03-01	web	DE	unknown	1	0
+--> week	2024-03-04	2024-W10	4	2024-03-01	web	unknown	Coffee	1	0
+--> week	2024-03-04	2024-W10	5	2024-03-01	web	DE	unknown	1	0
+--> week	2024-03-04	2024-W10	5	2024-03-01	web	unknown	Coffee	1	0
+--> week	2024-03-04	2024-W10	6	2024-03-01	web	DE	unknown	1	0
+--> week	2024-03-04	2024-W10	6	2024-03-01	web	unknown	Coffee	1	0
+--> week	2024-03-04	2024-W10	7	2024-03-01	web	DE	unknown	1	0
+--> week	2024-03-04	2024-W10	7	2024-03-01	web	unknown	Coffee	1	0
+--> week	2024-04-01	2024-W14	0	2024-04-01	web	DE	unknown	1	1
+--> week	2024-04-01	2024-W14	1	2024-04-01	web	DE	unknown	1	0
+--> week	2024-04-01	2024-W14	2	2024-04-01	web	DE	unknown	1	0
+--> week	2024-04-01	2024-W14	3	2024-04-01	web	DE	unknown	1	0
+SELECT * FROM cohort_periods ORDER BY ALL;
+--> period string	period_start date	period_name string	cohort_month date	channel string	country string	first_category string	customers bigint	observed_30d bigint	repeaters_30d bigint	observed_60d bigint	repeaters_60d bigint	observed_90d bigint	repeaters_90d bigint	revenue_30d decimal(38,2)
+--> month	2024-02-01	2024-02	2024-02-01	app	AT	unknown	1	1	0	1	0	NULL	NULL	40.00
+--> month	2024-02-01	2024-02	2024-02-01	web	DE	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-02-01	2024-02	2024-02-01	web	DE	unknown	3	3	1	3	1	NULL	NULL	100.00
+--> month	2024-02-01	2024-02	2024-02-01	web	unknown	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-03-01	2024-03	2024-03-01	app	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-03-01	2024-03	2024-03-01	web	DE	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-03-01	2024-03	2024-03-01	web	DE	unknown	1	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-03-01	2024-03	2024-03-01	web	unknown	Coffee	1	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-01-29	2024-W05	2024-01-01	app	AT	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-01-29	2024-W05	2024-01-01	web	DE	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-01-29	2024-W05	2024-01-01	web	DE	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-01-29	2024-W05	2024-01-01	web	unknown	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-01-29	2024-W05	2024-02-01	app	AT	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-01-29	2024-W05	2024-02-01	web	DE	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-01-29	2024-W05	2024-02-01	web	DE	unknown	1	1	1	1	1	NULL	NULL	60.00
+--> week	2024-01-29	2024-W05	2024-02-01	web	unknown	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-02-05	2024-W06	2024-02-01	app	AT	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-02-05	2024-W06	2024-02-01	web	DE	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-02-05	2024-W06	2024-02-01	web	DE	unknown	1	1	0	1	0	NULL	NULL	20.00
+--> week	2024-02-05	2024-W06	2024-02-01	web	unknown	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-02-12	2024-W07	2024-02-01	app	AT	unknown	1	1	0	1	0	NULL	NULL	40.00
+--> week	2024-02-12	2024-W07	2024-02-01	web	DE	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-02-12	2024-W07	2024-02-01	web	DE	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-02-12	2024-W07	2024-02-01	web	unknown	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-02-19	2024-W08	2024-02-01	app	AT	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-02-19	2024-W08	2024-02-01	web	DE	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-02-19	2024-W08	2024-02-01	web	DE	unknown	1	1	0	1	0	NULL	NULL	20.00
+--> week	2024-02-19	2024-W08	2024-02-01	web	unknown	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-02-26	2024-W09	2024-02-01	app	AT	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-02-26	2024-W09	2024-02-01	web	DE	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-02-26	2024-W09	2024-02-01	web	DE	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-02-26	2024-W09	2024-02-01	web	unknown	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-02-26	2024-W09	2024-03-01	app	AT	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-02-26	2024-W09	2024-03-01	web	DE	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-02-26	2024-W09	2024-03-01	web	DE	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-02-26	2024-W09	2024-03-01	web	unknown	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-03-04	2024-W10	2024-03-01	app	AT	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-03-04	2024-W10	2024-03-01	web	DE	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-03-04	2024-W10	2024-03-01	web	DE	unknown	1	1	0	NULL	NULL	NULL	NULL	20.00
+--> week	2024-03-04	2024-W10	2024-03-01	web	unknown	Coffee	1	1	0	NULL	NULL	NULL	NULL	20.00
+--> week	2024-03-11	2024-W11	2024-03-01	app	AT	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-03-11	2024-W11	2024-03-01	web	DE	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-03-11	2024-W11	2024-03-01	web	DE	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-03-11	2024-W11	2024-03-01	web	unknown	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-03-18	2024-W12	2024-03-01	app	AT	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-03-18	2024-W12	2024-03-01	web	DE	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-03-18	2024-W12	2024-03-01	web	DE	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-03-18	2024-W12	2024-03-01	web	unknown	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	app	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-03-25	2024-W13	2024-03-01	web	DE	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-03-25	2024-W13	2024-03-01	web	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-03-25	2024-W13	2024-03-01	web	unknown	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-04-01	2024-W14	2024-04-01	app	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-04-01	2024-W14	2024-04-01	web	DE	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-04-01	2024-W14	2024-04-01	web	DE	unknown	1	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-04-01	2024-W14	2024-04-01	web	unknown	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-04-08	2024-W15	2024-04-01	app	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-04-08	2024-W15	2024-04-01	web	DE	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-04-08	2024-W15	2024-04-01	web	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-04-08	2024-W15	2024-04-01	web	unknown	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-04-15	2024-W16	2024-04-01	app	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-04-15	2024-W16	2024-04-01	web	DE	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-04-15	2024-W16	2024-04-01	web	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-04-15	2024-W16	2024-04-01	web	unknown	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-04-22	2024-W17	2024-04-01	app	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-04-22	2024-W17	2024-04-01	web	DE	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-04-22	2024-W17	2024-04-01	web	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-04-22	2024-W17	2024-04-01	web	unknown	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+SELECT * FROM cohort_retention ORDER BY ALL;
+--> cohort_month date	months_since int	activity_month date	channel string	country string	first_category string	cohort_size bigint	active_customers bigint
+--> 2024-01-01	0	2024-01-01	app	AT	unknown	1	1
+--> 2024-01-01	0	2024-01-01	web	DE	Coffee	1	1
+--> 2024-01-01	1	2024-02-01	app	AT	unknown	1	0
+--> 2024-01-01	1	2024-02-01	web	DE	Coffee	1	1
+--> 2024-01-01	2	2024-03-01	app	AT	unknown	1	1
+--> 2024-01-01	2	2024-03-01	web	DE	Coffee	1	1
+--> 2024-02-01	0	2024-02-01	app	AT	unknown	1	1
+--> 2024-02-01	0	2024-02-01	web	DE	unknown	3	3
+--> 2024-02-01	1	2024-03-01	app	AT	unknown	1	0
+--> 2024-02-01	1	2024-03-01	web	DE	unknown	3	1
+--> 2024-03-01	0	2024-03-01	web	DE	unknown	1	1
+--> 2024-03-01	0	2024-03-01	web	unknown	Coffee	1	1
+SELECT * FROM cohort_summary ORDER BY ALL;
+--> cohort_month date	cohort_size bigint	repeaters_so_far bigint	repeat_rate_30d double	repeat_rate_60d double	repeat_rate_90d double	median_days_to_second double	days_until_half int
+--> 2024-01-01	2	2	0.5	0.5	NULL	26	26
+--> 2024-02-01	4	1	0.25	0.25	NULL	30	NULL
+--> 2024-03-01	2	1	NULL	NULL	NULL	NULL	NULL
+--> 2024-04-01	1	0	NULL	NULL	NULL	NULL	NULL
+SELECT * FROM cohort_value ORDER BY ALL;
+--> cohort_month date	months_since int	activity_month date	channel string	country string	first_category string	cohort_size bigint	active_customers bigint	purchases bigint	revenue decimal(22,2)	purchases_cumulative bigint	revenue_cumulative decimal(32,2)
+--> 2024-01-01	0	2024-01-01	app	AT	unknown	1	1	1	20.00	1	20.00
+--> 2024-01-01	0	2024-01-01	web	DE	Coffee	1	1	1	20.00	1	20.00
+--> 2024-01-01	1	2024-02-01	app	AT	unknown	1	0	0	0.00	1	20.00
+--> 2024-01-01	1	2024-02-01	web	DE	Coffee	1	1	1	20.00	2	40.00
+--> 2024-01-01	2	2024-03-01	app	AT	unknown	1	1	1	20.00	2	40.00
+--> 2024-01-01	2	2024-03-01	web	DE	Coffee	1	1	1	20.00	3	60.00
+--> 2024-02-01	0	2024-02-01	app	AT	unknown	1	1	2	40.00	2	40.00
+--> 2024-02-01	0	2024-02-01	web	DE	unknown	3	3	4	80.00	4	80.00
+--> 2024-02-01	1	2024-03-01	app	AT	unknown	1	0	0	0.00	2	40.00
+--> 2024-02-01	1	2024-03-01	web	DE	unknown	3	1	1	20.00	5	100.00
+--> 2024-03-01	0	2024-03-01	web	DE	unknown	1	1	1	20.00	1	20.00
+--> 2024-03-01	0	2024-03-01	web	unknown	Coffee	1	1	1	20.00	1	20.00
+SELECT * FROM customer_first_second ORDER BY ALL;
+--> customer_id bigint	cohort_month date	first_purchased_at timestamp	first_purchased_on date	second_purchased_at timestamp	second_purchased_on date	days_to_second int	channel string	country string	first_category string	first_revenue decimal(12,2)	first_order_discounted boolean	purchases bigint	purchase_days int	observed_days int
+--> 1	2024-01-01	2024-01-10 09:00:00	2024-01-10	2024-02-05 09:00:00	2024-02-05	26	web	DE	Coffee	20.00	false	3	3	110
+--> 2	2024-01-01	2024-01-15 12:00:00	2024-01-15	2024-03-20 12:00:00	2024-03-20	65	app	AT	unknown	20.00	false	2	2	105
+--> 3	2024-02-01	2024-01-31 23:30:00	2024-02-01	2024-03-02 10:00:00	2024-03-02	30	web	DE	unknown	20.00	false	3	2	88
+--> 4	2024-02-01	2024-02-10 10:00:00	2024-02-10	NULL	NULL	NULL	web	DE	unknown	20.00	false	1	1	79
+--> 5	2024-02-01	2024-02-12 12:00:00	2024-02-12	NULL	NULL	NULL	app	AT	unknown	20.00	false	2	1	77
+--> 7	2024-04-01	2024-03-31 22:30:00	2024-04-01	NULL	NULL	NULL	web	DE	unknown	20.00	false	1	1	28
+--> 9	2024-02-01	2024-02-20 12:00:00	2024-02-20	NULL	NULL	NULL	web	DE	unknown	20.00	false	1	1	69
+--> 10	2024-03-01	2024-03-05 12:00:00	2024-03-05	2024-04-30 12:00:00	2024-04-30	56	web	DE	unknown	20.00	false	2	2	55
+--> 11	2024-03-01	2024-03-10 11:05:00	2024-03-10	NULL	NULL	NULL	web	unknown	Coffee	20.00	true	1	1	50
+SELECT * FROM customer_segments ORDER BY ALL;
+--> customer_id bigint	dimension string	segment string	cohort_month date	days_to_second int	observed_days int
+--> 1	all	all customers	2024-01-01	26	110
+--> 1	channel	web	2024-01-01	26	110
+--> 1	cohort	2024-01	2024-01-01	26	110
+--> 1	cohort quarter	2024-Q1	2024-01-01	26	110
+--> 1	country	DE	2024-01-01	26	110
+--> 1	first basket	15 to 30	2024-01-01	26	110
+--> 1	first category	Coffee	2024-01-01	26	110
+--> 1	first order	full price	2024-01-01	26	110
+--> 2	all	all customers	2024-01-01	65	105
+--> 2	channel	app	2024-01-01	65	105
+--> 2	cohort	2024-01	2024-01-01	65	105
+--> 2	cohort quarter	2024-Q1	2024-01-01	65	105
+--> 2	country	AT	2024-01-01	65	105
+--> 2	first basket	15 to 30	2024-01-01	65	105
+--> 2	first category	unknown	2024-01-01	65	105
+--> 2	first order	full price	2024-01-01	65	105
+--> 3	all	all customers	2024-02-01	30	88
+--> 3	channel	web	2024-02-01	30	88
+--> 3	cohort	2024-02	2024-02-01	30	88
+--> 3	cohort quarter	2024-Q1	2024-02-01	30	88
+--> 3	country	DE	2024-02-01	30	88
+--> 3	first basket	15 to 30	2024-02-01	30	88
+--> 3	first category	unknown	2024-02-01	30	88
+--> 3	first order	full price	2024-02-01	30	88
+--> 4	all	all customers	2024-02-01	NULL	79
+--> 4	channel	web	2024-02-01	NULL	79
+--> 4	cohort	2024-02	2024-02-01	NULL	79
+--> 4	cohort quarter	2024-Q1	2024-02-01	NULL	79
+--> 4	country	DE	2024-02-01	NULL	79
+--> 4	first basket	15 to 30	2024-02-01	NULL	79
+--> 4	first category	unknown	2024-02-01	NULL	79
+--> 4	first order	full price	2024-02-01	NULL	79
+--> 5	all	all customers	2024-02-01	NULL	77
+--> 5	channel	app	2024-02-01	NULL	77
+--> 5	cohort	2024-02	2024-02-01	NULL	77
+--> 5	cohort quarter	2024-Q1	2024-02-01	NULL	77
+--> 5	country	AT	2024-02-01	NULL	77
+--> 5	first basket	15 to 30	2024-02-01	NULL	77
+--> 5	first category	unknown	2024-02-01	NULL	77
+--> 5	first order	full price	2024-02-01	NULL	77
+--> 7	all	all customers	2024-04-01	NULL	28
+--> 7	channel	web	2024-04-01	NULL	28
+--> 7	cohort	2024-04	2024-04-01	NULL	28
+--> 7	cohort quarter	2024-Q2	2024-04-01	NULL	28
+--> 7	country	DE	2024-04-01	NULL	28
+--> 7	first basket	15 to 30	2024-04-01	NULL	28
+--> 7	first category	unknown	2024-04-01	NULL	28
+--> 7	first order	full price	2024-04-01	NULL	28
+--> 9	all	all customers	2024-02-01	NULL	69
+--> 9	channel	web	2024-02-01	NULL	69
+--> 9	cohort	2024-02	2024-02-01	NULL	69
+--> 9	cohort quarter	2024-Q1	2024-02-01	NULL	69
+--> 9	country	DE	2024-02-01	NULL	69
+--> 9	first basket	15 to 30	2024-02-01	NULL	69
+--> 9	first category	unknown	2024-02-01	NULL	69
+--> 9	first order	full price	2024-02-01	NULL	69
+--> 10	all	all customers	2024-03-01	56	55
+--> 10	channel	web	2024-03-01	56	55
+--> 10	cohort	2024-03	2024-03-01	56	55
+--> 10	cohort quarter	2024-Q1	2024-03-01	56	55
+--> 10	country	DE	2024-03-01	56	55
+--> 10	first basket	15 to 30	2024-03-01	56	55
+--> 10	first category	unknown	2024-03-01	56	55
+--> 10	first order	full price	2024-03-01	56	55
+--> 11	all	all customers	2024-03-01	NULL	50
+--> 11	channel	web	2024-03-01	NULL	50
+--> 11	cohort	2024-03	2024-03-01	NULL	50
+--> 11	cohort quarter	2024-Q1	2024-03-01	NULL	50
+--> 11	country	unknown	2024-03-01	NULL	50
+--> 11	first basket	15 to 30	2024-03-01	NULL	50
+--> 11	first category	Coffee	2024-03-01	NULL	50
+--> 11	first order	discounted	2024-03-01	NULL	50
+SELECT * FROM loyalty_opportunities ORDER BY ALL;
+--> dimension string	segment string	customers bigint	repeaters bigint	repeat_rate double	rest_customers bigint	rest_repeaters bigint	rest_rate double	difference double	difference_lower double	difference_upper double	is_judged boolean	p_value double	corrected_p_value double	verdict string	is_opportunity boolean	customers_at_stake bigint	revenue_at_stake decimal(18,2)
+--> channel	app	2	0	0	4	2	0.5	-0.5	-0.849961010848	0.244940584401	true	0.220671489661	0.882685958645	within chance	false	1	20.00
+--> channel	web	4	2	0.5	2	0	0	0.5	-0.244940584401	0.849961010848	true	0.220671489661	0.882685958645	within chance	false	0	0.00
+--> country	AT	2	0	0	4	2	0.5	-0.5	-0.849961010848	0.244940584401	true	0.220671489661	0.882685958645	within chance	false	1	20.00
+--> country	DE	4	2	0.5	2	0	0	0.5	-0.244940584401	0.849961010848	true	0.220671489661	0.882685958645	within chance	false	0	0.00
+SELECT * FROM observation ORDER BY ALL;
+--> first_day date	last_full_day date
+--> 2024-01-10	2024-04-29
+SELECT * FROM purchases ORDER BY ALL;
+--> purchase_id bigint	customer_id bigint	purchased_at timestamp	purchased_on date	channel string	country string	category string	revenue decimal(12,2)	discounted boolean
+--> 10	1	2024-01-10 09:00:00	2024-01-10	web	DE	Coffee	20.00	false
+--> 11	1	2024-02-05 09:00:00	2024-02-05	app	DE	unknown	20.00	false
+--> 12	1	2024-03-15 09:00:00	2024-03-15	web	DE	unknown	20.00	false
+--> 20	2	2024-01-15 12:00:00	2024-01-15	app	AT	unknown	20.00	false
+--> 22	2	2024-03-20 12:00:00	2024-03-20	app	AT	unknown	20.00	false
+--> 30	3	2024-01-31 23:30:00	2024-02-01	web	DE	unknown	20.00	false
+--> 31	3	2024-02-01 20:00:00	2024-02-01	web	DE	unknown	20.00	false
+--> 32	3	2024-03-02 10:00:00	2024-03-02	web	DE	unknown	20.00	false
+--> 40	4	2024-02-10 10:00:00	2024-02-10	web	DE	unknown	20.00	false
+--> 50	5	2024-02-12 12:00:00	2024-02-12	app	AT	unknown	20.00	false
+--> 51	5	2024-02-12 12:00:00	2024-02-12	web	DE	unknown	20.00	true
+--> 71	7	2024-03-31 22:30:00	2024-04-01	web	DE	unknown	20.00	false
+--> 91	9	2024-02-20 12:00:00	2024-02-20	web	DE	unknown	20.00	false
+--> 100	10	2024-03-05 12:00:00	2024-03-05	web	DE	unknown	20.00	false
+--> 101	10	2024-04-30 12:00:00	2024-04-30	web	DE	unknown	20.00	false
+--> 111	11	2024-03-10 11:05:00	2024-03-10	web	unknown	Coffee	20.00	true
+SELECT * FROM repeat_rates ORDER BY ALL;
+--> cohort_month date	window_days int	channel string	country string	first_category string	cohort_size bigint	observed_customers bigint	repeaters bigint	repeat_rate double
+--> 2024-01-01	30	app	AT	unknown	1	1	0	0
+--> 2024-01-01	30	web	DE	Coffee	1	1	1	1
+--> 2024-01-01	60	app	AT	unknown	1	1	0	0
+--> 2024-01-01	60	web	DE	Coffee	1	1	1	1
+--> 2024-01-01	90	app	AT	unknown	1	NULL	NULL	NULL
+--> 2024-01-01	90	web	DE	Coffee	1	NULL	NULL	NULL
+--> 2024-02-01	30	app	AT	unknown	1	1	0	0
+--> 2024-02-01	30	web	DE	unknown	3	3	1	0.333333333333
+--> 2024-02-01	60	app	AT	unknown	1	1	0	0
+--> 2024-02-01	60	web	DE	unknown	3	3	1	0.333333333333
+--> 2024-02-01	90	app	AT	unknown	1	NULL	NULL	NULL
+--> 2024-02-01	90	web	DE	unknown	3	NULL	NULL	NULL
+--> 2024-03-01	30	web	DE	unknown	1	NULL	NULL	NULL
+--> 2024-03-01	30	web	unknown	Coffee	1	NULL	NULL	NULL
+--> 2024-03-01	60	web	DE	unknown	1	NULL	NULL	NULL
+--> 2024-03-01	60	web	unknown	Coffee	1	NULL	NULL	NULL
+--> 2024-03-01	90	web	DE	unknown	1	NULL	NULL	NULL
+--> 2024-03-01	90	web	unknown	Coffee	1	NULL	NULL	NULL
+--> 2024-04-01	30	web	DE	unknown	1	NULL	NULL	NULL
+--> 2024-04-01	60	web	DE	unknown	1	NULL	NULL	NULL
+--> 2024-04-01	90	web	DE	unknown	1	NULL	NULL	NULL
+SELECT * FROM repurchase_curves WHERE repeaters > 0 OR days_since_first % 35 = 0 ORDER BY ALL;
+--> dimension string	segment string	days_since_first int	customers bigint	at_risk bigint	repeaters bigint	share double	share_lower double	share_upper double	naive_share double	is_reliable boolean
+--> all	all customers	0	9	9	0	0	NULL	NULL	0	true
+--> all	all customers	26	9	9	1	0.111111111111	0.0164359714744	0.567034909774	0.111111111111	true
+--> all	all customers	30	9	7	1	0.238095238095	0.0648957513028	0.667827486361	0.222222222222	true
+--> all	all customers	35	9	6	0	0.238095238095	0.0648957513028	0.667827486361	0.222222222222	true
+--> all	all customers	65	9	4	1	0.428571428571	0.152506163805	0.849318707191	0.333333333333	true
+--> all	all customers	70	9	2	0	0.428571428571	0.152506163805	0.849318707191	0.333333333333	false
+--> channel	app	0	2	2	0	0	NULL	NULL	0	false
+--> channel	app	35	2	2	0	0	NULL	NULL	0	false
+--> channel	app	65	2	2	1	0.5	0.0895899151633	0.994016912361	0.5	false
+--> channel	app	70	2	1	0	0.5	0.0895899151633	0.994016912361	0.5	false
+--> channel	web	0	7	7	0	0	NULL	NULL	0	true
+--> channel	web	26	7	7	1	0.142857142857	0.0214389414738	0.665946120708	0.142857142857	true
+--> channel	web	30	7	5	1	0.314285714286	0.0878882387946	0.787202594571	0.285714285714	true
+--> channel	web	35	7	4	0	0.314285714286	0.0878882387946	0.787202594571	0.285714285714	true
+--> channel	web	70	7	1	0	0.314285714286	0.0878882387946	0.787202594571	0.285714285714	false
+--> cohort	2024-01	0	2	2	0	0	NULL	NULL	0	false
+--> cohort	2024-01	26	2	2	1	0.5	0.0895899151633	0.994016912361	0.5	false
+--> cohort	2024-01	35	2	1	0	0.5	0.0895899151633	0.994016912361	0.5	false
+--> cohort	2024-01	65	2	1	1	1	NULL	NULL	1	false
+--> cohort	2024-02	0	4	4	0	0	NULL	NULL	0	true
+--> cohort	2024-02	30	4	4	1	0.25	0.0394513577149	0.872053082405	0.25	true
+--> cohort	2024-02	35	4	3	0	0.25	0.0394513577149	0.872053082405	0.25	true
+--> cohort	2024-02	70	4	2	0	0.25	0.0394513577149	0.872053082405	0.25	false
+--> cohort	2024-03	0	2	2	0	0	NULL	NULL	0	false
+--> cohort	2024-03	35	2	2	0	0	NULL	NULL	0	false
+--> cohort	2024-04	0	1	1	0	0	NULL	NULL	0	false
+--> cohort quarter	2024-Q1	0	8	8	0	0	NULL	NULL	0	true
+--> cohort quarter	2024-Q1	26	8	8	1	0.125	0.018607034121	0.612999985968	0.125	true
+--> cohort quarter	2024-Q1	30	8	7	1	0.25	0.0691016829094	0.685192886294	0.25	true
+--> cohort quarter	2024-Q1	35	8	6	0	0.25	0.0691016829094	0.685192886294	0.25	true
+--> cohort quarter	2024-Q1	65	8	4	1	0.4375	0.158475809108	0.853194162538	0.375	true
+--> cohort quarter	2024-Q1	70	8	2	0	0.4375	0.158475809108	0.853194162538	0.375	false
+--> cohort quarter	2024-Q2	0	1	1	0	0	NULL	NULL	0	false
+--> country	AT	0	2	2	0	0	NULL	NULL	0	false
+--> country	AT	35	2	2	0	0	NULL	NULL	0	false
+--> country	AT	65	2	2	1	0.5	0.0895899151633	0.994016912361	0.5	false
+--> country	AT	70	2	1	0	0.5	0.0895899151633	0.994016912361	0.5	false
+--> country	DE	0	6	6	0	0	NULL	NULL	0	true
+--> country	DE	26	6	6	1	0.166666666667	0.0252875733091	0.726877150072	0.166666666667	true
+--> country	DE	30	6	4	1	0.375	0.106949395501	0.858146610068	0.333333333333	true
+--> country	DE	35	6	3	0	0.375	0.106949395501	0.858146610068	0.333333333333	true
+--> country	DE	70	6	1	0	0.375	0.106949395501	0.858146610068	0.333333333333	false
+--> country	unknown	0	1	1	0	0	NULL	NULL	0	false
+--> country	unknown	35	1	1	0	0	NULL	NULL	0	false
+--> first basket	15 to 30	0	9	9	0	0	NULL	NULL	0	true
+--> first basket	15 to 30	26	9	9	1	0.111111111111	0.0164359714744	0.567034909774	0.111111111111	true
+--> first basket	15 to 30	30	9	7	1	0.238095238095	0.0648957513028	0.667827486361	0.222222222222	true
+--> first basket	15 to 30	35	9	6	0	0.238095238095	0.0648957513028	0.667827486361	0.222222222222	true
+--> first basket	15 to 30	65	9	4	1	0.428571428571	0.152506163805	0.849318707191	0.333333333333	true
+--> first basket	15 to 30	70	9	2	0	0.428571428571	0.152506163805	0.849318707191	0.333333333333	false
+--> first category	Coffee	0	2	2	0	0	NULL	NULL	0	false
+--> first category	Coffee	26	2	2	1	0.5	0.0895899151633	0.994016912361	0.5	false
+--> first category	Coffee	35	2	1	0	0.5	0.0895899151633	0.994016912361	0.5	false
+--> first category	unknown	0	7	7	0	0	NULL	NULL	0	true
+--> first category	unknown	30	7	6	1	0.166666666667	0.0252875733091	0.726877150072	0.142857142857	true
+--> first category	unknown	35	7	5	0	0.166666666667	0.0252875733091	0.726877150072	0.142857142857	true
+--> first category	unknown	65	7	4	1	0.375	0.106949395501	0.858146610068	0.285714285714	true
+--> first category	unknown	70	7	2	0	0.375	0.106949395501	0.858146610068	0.285714285714	false
+--> first order	discounted	0	1	1	0	0	NULL	NULL	0	false
+--> first order	discounted	35	1	1	0	0	NULL	NULL	0	false
+--> first order	full price	0	8	8	0	0	NULL	NULL	0	true
+--> first order	full price	26	8	8	1	0.125	0.018607034121	0.612999985968	0.125	true
+--> first order	full price	30	8	6	1	0.270833333333	0.0746468187428	0.723609779664	0.25	true
+--> first order	full price	35	8	5	0	0.270833333333	0.0746468187428	0.723609779664	0.25	true
+--> first order	full price	65	8	4	1	0.453125	0.167571422888	0.862761579959	0.375	true
+--> first order	full price	70	8	2	0	0.453125	0.167571422888	0.862761579959	0.375	false
+SELECT * FROM repurchase_days ORDER BY ALL;
+--> cohort_month date	channel string	country string	first_category string	first_order string	first_basket string	days_since_first int	leaving bigint	repeaters bigint	window_customers bigint	window_repeaters bigint	window_repeat_revenue decimal(22,2)
+--> 2024-01-01	app	AT	unknown	full price	15 to 30	65	1	1	1	0	0.00
+--> 2024-01-01	web	DE	Coffee	full price	15 to 30	26	1	1	1	1	20.00
+--> 2024-02-01	app	AT	unknown	full price	15 to 30	77	1	0	1	0	0.00
+--> 2024-02-01	web	DE	unknown	full price	15 to 30	30	1	1	1	1	20.00
+--> 2024-02-01	web	DE	unknown	full price	15 to 30	69	1	0	1	0	0.00
+--> 2024-02-01	web	DE	unknown	full price	15 to 30	79	1	0	1	0	0.00
+--> 2024-03-01	web	DE	unknown	full price	15 to 30	55	1	0	0	0	0.00
+--> 2024-03-01	web	unknown	Coffee	discounted	15 to 30	50	1	0	0	0	0.00
+--> 2024-04-01	web	DE	unknown	full price	15 to 30	28	1	0	0	0	0.00
+SELECT * FROM repurchase_summary ORDER BY ALL;
+--> dimension string	segment string	customers bigint	repeaters_so_far bigint	reliable_until_day int	share_reached double	share_30d double	share_60d double	share_90d double	share_30d_lower double	share_30d_upper double	naive_share_30d double	days_until_quarter int	days_until_half int
+--> all	all customers	9	3	69	0.428571428571	0.238095238095	0.238095238095	NULL	0.0648957513028	0.667827486361	0.222222222222	65	NULL
+--> channel	app	2	1	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> channel	web	7	2	55	0.314285714286	0.314285714286	NULL	NULL	0.0878882387946	0.787202594571	0.285714285714	30	NULL
+--> cohort	2024-01	2	2	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> cohort	2024-02	4	1	69	0.25	0.25	0.25	NULL	0.0394513577149	0.872053082405	0.25	30	NULL
+--> cohort	2024-03	2	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> cohort	2024-04	1	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> cohort quarter	2024-Q1	8	3	69	0.4375	0.25	0.25	NULL	0.0691016829094	0.685192886294	0.25	30	NULL
+--> cohort quarter	2024-Q2	1	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> country	AT	2	1	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> country	DE	6	2	55	0.375	0.375	NULL	NULL	0.106949395501	0.858146610068	0.333333333333	30	NULL
+--> country	unknown	1	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> first basket	15 to 30	9	3	69	0.428571428571	0.238095238095	0.238095238095	NULL	0.0648957513028	0.667827486361	0.222222222222	65	NULL
+--> first category	Coffee	2	1	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> first category	unknown	7	2	69	0.375	0.166666666667	0.166666666667	NULL	0.0252875733091	0.726877150072	0.142857142857	65	NULL
+--> first order	discounted	1	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> first order	full price	8	3	69	0.453125	0.270833333333	0.270833333333	NULL	0.0746468187428	0.723609779664	0.25	30	NULL
+SELECT * FROM retention_kpis ORDER BY ALL;
+--> first_day date	last_full_day date	customers bigint	purchases bigint	revenue decimal(22,2)	repeat_customers bigint	repeat_window_days int	observed_customers bigint	repeat_rate double	median_within_days int	median_days_to_second double
+--> 2024-01-10	2024-04-29	9	16	320.00	4	30	6	0.333333333333	60	28
+SELECT * FROM time_to_second_purchase ORDER BY ALL;
+--> cohort_month date	cohort_quarter date	days_since_first int	channel string	country string	first_category string	customers bigint	repeaters_cumulative bigint	share double
+--> 2024-01-01	2024-01-01	0	app	AT	unknown	1	0	0
+--> 2024-01-01	2024-01-01	0	web	DE	Coffee	1	0	0
+--> 2024-01-01	2024-01-01	5	app	AT	unknown	1	0	0
+--> 2024-01-01	2024-01-01	5	web	DE	Coffee	1	0	0
+--> 2024-01-01	2024-01-01	10	app	AT	unknown	1	0	0
+--> 2024-01-01	2024-01-01	10	web	DE	Coffee	1	0	0
+--> 2024-01-01	2024-01-01	15	app	AT	unknown	1	0	0
+--> 2024-01-01	2024-01-01	15	web	DE	Coffee	1	0	0
+--> 2024-01-01	2024-01-01	20	app	AT	unknown	1	0	0
+--> 2024-01-01	2024-01-01	20	web	DE	Coffee	1	0	0
+--> 2024-01-01	2024-01-01	25	app	AT	unknown	1	0	0
+--> 2024-01-01	2024-01-01	25	web	DE	Coffee	1	0	0
+--> 2024-01-01	2024-01-01	30	app	AT	unknown	1	0	0
+--> 2024-01-01	2024-01-01	30	web	DE	Coffee	1	1	1
+--> 2024-01-01	2024-01-01	35	app	AT	unknown	1	0	0
+--> 2024-01-01	2024-01-01	35	web	DE	Coffee	1	1	1
+--> 2024-01-01	2024-01-01	40	app	AT	unknown	1	0	0
+--> 2024-01-01	2024-01-01	40	web	DE	Coffee	1	1	1
+--> 2024-01-01	2024-01-01	45	app	AT	unknown	1	0	0
+--> 2024-01-01	2024-01-01	45	web	DE	Coffee	1	1	1
+--> 2024-01-01	2024-01-01	50	app	AT	unknown	1	0	0
+--> 2024-01-01	2024-01-01	50	web	DE	Coffee	1	1	1
+--> 2024-01-01	2024-01-01	55	app	AT	unknown	1	0	0
+--> 2024-01-01	2024-01-01	55	web	DE	Coffee	1	1	1
+--> 2024-01-01	2024-01-01	60	app	AT	unknown	1	0	0
+--> 2024-01-01	2024-01-01	60	web	DE	Coffee	1	1	1
+--> 2024-01-01	2024-01-01	65	app	AT	unknown	1	1	1
+--> 2024-01-01	2024-01-01	65	web	DE	Coffee	1	1	1
+--> 2024-02-01	2024-01-01	0	app	AT	unknown	1	0	0
+--> 2024-02-01	2024-01-01	0	web	DE	unknown	3	0	0
+--> 2024-02-01	2024-01-01	5	app	AT	unknown	1	0	0
+--> 2024-02-01	2024-01-01	5	web	DE	unknown	3	0	0
+--> 2024-02-01	2024-01-01	10	app	AT	unknown	1	0	0
+--> 2024-02-01	2024-01-01	10	web	DE	unknown	3	0	0
+--> 2024-02-01	2024-01-01	15	app	AT	unknown	1	0	0
+--> 2024-02-01	2024-01-01	15	web	DE	unknown	3	0	0
+--> 2024-02-01	2024-01-01	20	app	AT	unknown	1	0	0
+--> 2024-02-01	2024-01-01	20	web	DE	unknown	3	0	0
+--> 2024-02-01	2024-01-01	25	app	AT	unknown	1	0	0
+--> 2024-02-01	2024-01-01	25	web	DE	unknown	3	0	0
+--> 2024-02-01	2024-01-01	30	app	AT	unknown	1	0	0
+--> 2024-02-01	2024-01-01	30	web	DE	unknown	3	1	0.333333333333
+--> 2024-02-01	2024-01-01	35	app	AT	unknown	1	0	0
+--> 2024-02-01	2024-01-01	35	web	DE	unknown	3	1	0.333333333333
+--> 2024-02-01	2024-01-01	40	app	AT	unknown	1	0	0
+--> 2024-02-01	2024-01-01	40	web	DE	unknown	3	1	0.333333333333
+--> 2024-02-01	2024-01-01	45	app	AT	unknown	1	0	0
+--> 2024-02-01	2024-01-01	45	web	DE	unknown	3	1	0.333333333333
+--> 2024-02-01	2024-01-01	50	app	AT	unknown	1	0	0
+--> 2024-02-01	2024-01-01	50	web	DE	unknown	3	1	0.333333333333
+--> 2024-02-01	2024-01-01	55	app	AT	unknown	1	0	0
+--> 2024-02-01	2024-01-01	55	web	DE	unknown	3	1	0.333333333333
+--> 2024-02-01	2024-01-01	60	app	AT	unknown	1	0	0
+--> 2024-02-01	2024-01-01	60	web	DE	unknown	3	1	0.333333333333
+--> 2024-03-01	2024-01-01	0	web	DE	unknown	1	0	0
+--> 2024-03-01	2024-01-01	0	web	unknown	Coffee	1	0	0
+--> 2024-03-01	2024-01-01	5	web	DE	unknown	1	0	0
+--> 2024-03-01	2024-01-01	5	web	unknown	Coffee	1	0	0
+--> 2024-03-01	2024-01-01	10	web	DE	unknown	1	0	0
+--> 2024-03-01	2024-01-01	10	web	unknown	Coffee	1	0	0
+--> 2024-03-01	2024-01-01	15	web	DE	unknown	1	0	0
+--> 2024-03-01	2024-01-01	15	web	unknown	Coffee	1	0	0
+--> 2024-03-01	2024-01-01	20	web	DE	unknown	1	0	0
+--> 2024-03-01	2024-01-01	20	web	unknown	Coffee	1	0	0
+--> 2024-03-01	2024-01-01	25	web	DE	unknown	1	0	0
+--> 2024-03-01	2024-01-01	25	web	unknown	Coffee	1	0	0

@@ -1,0 +1,3336 @@
+-- The marts of a shop, as Spark makes them; see marts.py. This is `made_up`.
+SELECT * FROM analysis_settings ORDER BY ALL;
+--> headline_window int	estimate_days int	estimate_min_at_risk int	segment_min_customers int	confidence_z double	significance double	currency string
+--> 30	70	3	2	1.95996398454	0.05	EUR
+SELECT * FROM cohort_activity ORDER BY ALL;
+--> cohort_month date	activity_month date	months_since int	channel string	country string	first_category string	active_customers bigint	purchases bigint	revenue decimal(22,2)	repeat_revenue decimal(22,2)
+--> 2023-01-01	2023-01-01	0	web	DE	Tea	1	1	11.46	0.00
+--> 2023-01-01	2023-01-01	0	web	DE	unknown	1	1	44.82	0.00
+--> 2023-01-01	2024-06-01	17	web	DE	unknown	1	1	55.11	55.11
+--> 2023-02-01	2023-02-01	0	app	AT	Coffee	1	3	123.02	93.57
+--> 2023-02-01	2023-02-01	0	web	AT	unknown	1	1	23.59	0.00
+--> 2023-02-01	2023-04-01	2	app	AT	Coffee	1	1	34.52	34.52
+--> 2023-02-01	2023-04-01	2	web	AT	unknown	1	2	55.63	55.63
+--> 2023-02-01	2023-07-01	5	app	AT	Coffee	1	1	53.00	53.00
+--> 2023-02-01	2023-08-01	6	app	AT	Coffee	1	1	43.01	43.01
+--> 2023-02-01	2023-09-01	7	web	AT	unknown	1	1	64.00	64.00
+--> 2023-02-01	2024-03-01	13	web	AT	unknown	1	1	61.23	61.23
+--> 2023-03-01	2023-03-01	0	web	AT	Tea	1	1	26.86	0.00
+--> 2023-04-01	2023-04-01	0	app	AT	unknown	1	1	41.89	0.00
+--> 2023-04-01	2023-04-01	0	email	DE	unknown	2	2	39.42	0.00
+--> 2023-04-01	2023-05-01	1	email	DE	unknown	1	1	25.12	25.12
+--> 2023-04-01	2023-10-01	6	email	DE	unknown	1	1	39.46	39.46
+--> 2023-05-01	2023-05-01	0	email	DE	Coffee	1	1	42.27	0.00
+--> 2023-05-01	2023-05-01	0	email	DE	Tea	1	1	56.66	0.00
+--> 2023-05-01	2023-05-01	0	web	CH	unknown	1	2	106.75	0.00
+--> 2023-06-01	2023-06-01	0	web	DE	unknown	1	1	12.36	0.00
+--> 2023-06-01	2023-09-01	3	web	DE	unknown	1	1	31.72	31.72
+--> 2023-06-01	2023-10-01	4	web	DE	unknown	1	1	54.85	54.85
+--> 2023-08-01	2023-08-01	0	app	DE	Cups	1	1	58.89	0.00
+--> 2023-09-01	2023-09-01	0	web	CH	Coffee	1	2	61.29	15.94
+--> 2023-09-01	2023-09-01	0	web	CH	unknown	1	1	39.51	0.00
+--> 2023-09-01	2023-09-01	0	web	DE	unknown	1	1	3.25	0.00
+--> 2023-09-01	2023-10-01	1	web	CH	Coffee	1	1	45.58	45.58
+--> 2023-09-01	2023-12-01	3	web	DE	unknown	1	1	7.31	7.31
+--> 2023-10-01	2023-10-01	0	app	CH	unknown	1	1	52.76	0.00
+--> 2023-10-01	2023-10-01	0	app	DE	Coffee	1	1	24.88	0.00
+--> 2023-10-01	2023-10-01	0	email	DE	Cups	1	2	69.09	37.88
+--> 2023-10-01	2023-10-01	0	web	DE	Tea	1	2	89.33	48.43
+--> 2023-10-01	2023-11-01	1	app	CH	unknown	1	1	24.74	24.74
+--> 2023-10-01	2023-11-01	1	web	DE	Tea	1	1	28.79	28.79
+--> 2023-10-01	2024-03-01	5	web	DE	Tea	1	1	10.10	10.10
+--> 2023-10-01	2024-04-01	6	web	DE	Tea	1	1	29.05	29.05
+--> 2023-10-01	2024-05-01	7	app	DE	Coffee	1	1	9.65	9.65
+--> 2023-11-01	2023-11-01	0	app	AT	unknown	1	2	80.27	0.00
+--> 2023-11-01	2023-11-01	0	app	DE	Cups	1	3	118.72	58.89
+--> 2023-11-01	2023-11-01	0	email	DE	unknown	1	4	128.71	104.74
+--> 2023-11-01	2024-03-01	4	app	AT	unknown	1	1	36.02	36.02
+--> 2023-11-01	2024-03-01	4	app	DE	Cups	1	1	32.35	32.35
+--> 2023-11-01	2024-04-01	5	app	DE	Cups	1	1	14.21	14.21
+--> 2023-12-01	2023-12-01	0	app	DE	Tea	1	1	60.21	0.00
+--> 2023-12-01	2023-12-01	0	app	DE	unknown	1	1	40.42	0.00
+--> 2023-12-01	2023-12-01	0	email	AT	unknown	1	1	31.25	0.00
+--> 2024-02-01	2024-02-01	0	app	DE	unknown	1	1	20.82	0.00
+--> 2024-02-01	2024-02-01	0	email	DE	unknown	1	1	37.20	0.00
+--> 2024-02-01	2024-02-01	0	unknown	DE	Tea	1	1	30.59	0.00
+--> 2024-02-01	2024-02-01	0	web	CH	unknown	1	1	28.48	0.00
+--> 2024-02-01	2024-02-01	0	web	DE	unknown	1	1	8.22	0.00
+--> 2024-02-01	2024-04-01	2	web	CH	unknown	1	1	6.76	6.76
+--> 2024-02-01	2024-05-01	3	app	DE	unknown	1	1	39.21	39.21
+--> 2024-02-01	2024-06-01	4	email	DE	unknown	1	1	30.53	30.53
+--> 2024-03-01	2024-03-01	0	email	CH	unknown	1	1	47.75	0.00
+--> 2024-03-01	2024-03-01	0	email	DE	unknown	1	2	53.99	9.08
+--> 2024-04-01	2024-04-01	0	app	DE	unknown	1	1	60.26	0.00
+--> 2024-04-01	2024-04-01	0	web	CH	unknown	2	2	79.77	0.00
+--> 2024-04-01	2024-05-01	1	app	DE	unknown	1	1	17.92	17.92
+--> 2024-04-01	2024-06-01	2	web	CH	unknown	1	3	89.35	89.35
+--> 2024-05-01	2024-05-01	0	app	AT	unknown	1	1	21.46	0.00
+--> 2024-05-01	2024-05-01	0	email	AT	Cups	1	1	4.44	0.00
+--> 2024-05-01	2024-05-01	0	web	DE	unknown	1	2	47.55	0.00
+--> 2024-05-01	2024-06-01	1	email	AT	Cups	1	1	54.33	54.33
+SELECT * FROM cohort_matrix ORDER BY ALL;
+--> period string	cohort_start date	cohort string	periods_since int	cohort_month date	channel string	country string	first_category string	cohort_size bigint	active_customers bigint
+--> month	2023-01-01	2023-01	0	2023-01-01	web	DE	Tea	1	1
+--> month	2023-01-01	2023-01	0	2023-01-01	web	DE	unknown	1	1
+--> month	2023-01-01	2023-01	1	2023-01-01	web	DE	Tea	1	0
+--> month	2023-01-01	2023-01	1	2023-01-01	web	DE	unknown	1	0
+--> month	2023-01-01	2023-01	2	2023-01-01	web	DE	Tea	1	0
+--> month	2023-01-01	2023-01	2	2023-01-01	web	DE	unknown	1	0
+--> month	2023-01-01	2023-01	3	2023-01-01	web	DE	Tea	1	0
+--> month	2023-01-01	2023-01	3	2023-01-01	web	DE	unknown	1	0
+--> month	2023-01-01	2023-01	4	2023-01-01	web	DE	Tea	1	0
+--> month	2023-01-01	2023-01	4	2023-01-01	web	DE	unknown	1	0
+--> month	2023-01-01	2023-01	5	2023-01-01	web	DE	Tea	1	0
+--> month	2023-01-01	2023-01	5	2023-01-01	web	DE	unknown	1	0
+--> month	2023-01-01	2023-01	6	2023-01-01	web	DE	Tea	1	0
+--> month	2023-01-01	2023-01	6	2023-01-01	web	DE	unknown	1	0
+--> month	2023-01-01	2023-01	7	2023-01-01	web	DE	Tea	1	0
+--> month	2023-01-01	2023-01	7	2023-01-01	web	DE	unknown	1	0
+--> month	2023-01-01	2023-01	8	2023-01-01	web	DE	Tea	1	0
+--> month	2023-01-01	2023-01	8	2023-01-01	web	DE	unknown	1	0
+--> month	2023-01-01	2023-01	9	2023-01-01	web	DE	Tea	1	0
+--> month	2023-01-01	2023-01	9	2023-01-01	web	DE	unknown	1	0
+--> month	2023-01-01	2023-01	10	2023-01-01	web	DE	Tea	1	0
+--> month	2023-01-01	2023-01	10	2023-01-01	web	DE	unknown	1	0
+--> month	2023-01-01	2023-01	11	2023-01-01	web	DE	Tea	1	0
+--> month	2023-01-01	2023-01	11	2023-01-01	web	DE	unknown	1	0
+--> month	2023-01-01	2023-01	12	2023-01-01	web	DE	Tea	1	0
+--> month	2023-01-01	2023-01	12	2023-01-01	web	DE	unknown	1	0
+--> month	2023-02-01	2023-02	0	2023-02-01	app	AT	Coffee	1	1
+--> month	2023-02-01	2023-02	0	2023-02-01	web	AT	unknown	1	1
+--> month	2023-02-01	2023-02	1	2023-02-01	app	AT	Coffee	1	0
+--> month	2023-02-01	2023-02	1	2023-02-01	web	AT	unknown	1	0
+--> month	2023-02-01	2023-02	2	2023-02-01	app	AT	Coffee	1	1
+--> month	2023-02-01	2023-02	2	2023-02-01	web	AT	unknown	1	1
+--> month	2023-02-01	2023-02	3	2023-02-01	app	AT	Coffee	1	0
+--> month	2023-02-01	2023-02	3	2023-02-01	web	AT	unknown	1	0
+--> month	2023-02-01	2023-02	4	2023-02-01	app	AT	Coffee	1	0
+--> month	2023-02-01	2023-02	4	2023-02-01	web	AT	unknown	1	0
+--> month	2023-02-01	2023-02	5	2023-02-01	app	AT	Coffee	1	1
+--> month	2023-02-01	2023-02	5	2023-02-01	web	AT	unknown	1	0
+--> month	2023-02-01	2023-02	6	2023-02-01	app	AT	Coffee	1	1
+--> month	2023-02-01	2023-02	6	2023-02-01	web	AT	unknown	1	0
+--> month	2023-02-01	2023-02	7	2023-02-01	app	AT	Coffee	1	0
+--> month	2023-02-01	2023-02	7	2023-02-01	web	AT	unknown	1	1
+--> month	2023-02-01	2023-02	8	2023-02-01	app	AT	Coffee	1	0
+--> month	2023-02-01	2023-02	8	2023-02-01	web	AT	unknown	1	0
+--> month	2023-02-01	2023-02	9	2023-02-01	app	AT	Coffee	1	0
+--> month	2023-02-01	2023-02	9	2023-02-01	web	AT	unknown	1	0
+--> month	2023-02-01	2023-02	10	2023-02-01	app	AT	Coffee	1	0
+--> month	2023-02-01	2023-02	10	2023-02-01	web	AT	unknown	1	0
+--> month	2023-02-01	2023-02	11	2023-02-01	app	AT	Coffee	1	0
+--> month	2023-02-01	2023-02	11	2023-02-01	web	AT	unknown	1	0
+--> month	2023-02-01	2023-02	12	2023-02-01	app	AT	Coffee	1	0
+--> month	2023-02-01	2023-02	12	2023-02-01	web	AT	unknown	1	0
+--> month	2023-03-01	2023-03	0	2023-03-01	web	AT	Tea	1	1
+--> month	2023-03-01	2023-03	1	2023-03-01	web	AT	Tea	1	0
+--> month	2023-03-01	2023-03	2	2023-03-01	web	AT	Tea	1	0
+--> month	2023-03-01	2023-03	3	2023-03-01	web	AT	Tea	1	0
+--> month	2023-03-01	2023-03	4	2023-03-01	web	AT	Tea	1	0
+--> month	2023-03-01	2023-03	5	2023-03-01	web	AT	Tea	1	0
+--> month	2023-03-01	2023-03	6	2023-03-01	web	AT	Tea	1	0
+--> month	2023-03-01	2023-03	7	2023-03-01	web	AT	Tea	1	0
+--> month	2023-03-01	2023-03	8	2023-03-01	web	AT	Tea	1	0
+--> month	2023-03-01	2023-03	9	2023-03-01	web	AT	Tea	1	0
+--> month	2023-03-01	2023-03	10	2023-03-01	web	AT	Tea	1	0
+--> month	2023-03-01	2023-03	11	2023-03-01	web	AT	Tea	1	0
+--> month	2023-03-01	2023-03	12	2023-03-01	web	AT	Tea	1	0
+--> month	2023-04-01	2023-04	0	2023-04-01	app	AT	unknown	1	1
+--> month	2023-04-01	2023-04	0	2023-04-01	email	DE	unknown	2	2
+--> month	2023-04-01	2023-04	1	2023-04-01	app	AT	unknown	1	0
+--> month	2023-04-01	2023-04	1	2023-04-01	email	DE	unknown	2	1
+--> month	2023-04-01	2023-04	2	2023-04-01	app	AT	unknown	1	0
+--> month	2023-04-01	2023-04	2	2023-04-01	email	DE	unknown	2	0
+--> month	2023-04-01	2023-04	3	2023-04-01	app	AT	unknown	1	0
+--> month	2023-04-01	2023-04	3	2023-04-01	email	DE	unknown	2	0
+--> month	2023-04-01	2023-04	4	2023-04-01	app	AT	unknown	1	0
+--> month	2023-04-01	2023-04	4	2023-04-01	email	DE	unknown	2	0
+--> month	2023-04-01	2023-04	5	2023-04-01	app	AT	unknown	1	0
+--> month	2023-04-01	2023-04	5	2023-04-01	email	DE	unknown	2	0
+--> month	2023-04-01	2023-04	6	2023-04-01	app	AT	unknown	1	0
+--> month	2023-04-01	2023-04	6	2023-04-01	email	DE	unknown	2	1
+--> month	2023-04-01	2023-04	7	2023-04-01	app	AT	unknown	1	0
+--> month	2023-04-01	2023-04	7	2023-04-01	email	DE	unknown	2	0
+--> month	2023-04-01	2023-04	8	2023-04-01	app	AT	unknown	1	0
+--> month	2023-04-01	2023-04	8	2023-04-01	email	DE	unknown	2	0
+--> month	2023-04-01	2023-04	9	2023-04-01	app	AT	unknown	1	0
+--> month	2023-04-01	2023-04	9	2023-04-01	email	DE	unknown	2	0
+--> month	2023-04-01	2023-04	10	2023-04-01	app	AT	unknown	1	0
+--> month	2023-04-01	2023-04	10	2023-04-01	email	DE	unknown	2	0
+--> month	2023-04-01	2023-04	11	2023-04-01	app	AT	unknown	1	0
+--> month	2023-04-01	2023-04	11	2023-04-01	email	DE	unknown	2	0
+--> month	2023-04-01	2023-04	12	2023-04-01	app	AT	unknown	1	0
+--> month	2023-04-01	2023-04	12	2023-04-01	email	DE	unknown	2	0
+--> month	2023-05-01	2023-05	0	2023-05-01	email	DE	Coffee	1	1
+--> month	2023-05-01	2023-05	0	2023-05-01	email	DE	Tea	1	1
+--> month	2023-05-01	2023-05	0	2023-05-01	web	CH	unknown	1	1
+--> month	2023-05-01	2023-05	1	2023-05-01	email	DE	Coffee	1	0
+--> month	2023-05-01	2023-05	1	2023-05-01	email	DE	Tea	1	0
+--> month	2023-05-01	2023-05	1	2023-05-01	web	CH	unknown	1	0
+--> month	2023-05-01	2023-05	2	2023-05-01	email	DE	Coffee	1	0
+--> month	2023-05-01	2023-05	2	2023-05-01	email	DE	Tea	1	0
+--> month	2023-05-01	2023-05	2	2023-05-01	web	CH	unknown	1	0
+--> month	2023-05-01	2023-05	3	2023-05-01	email	DE	Coffee	1	0
+--> month	2023-05-01	2023-05	3	2023-05-01	email	DE	Tea	1	0
+--> month	2023-05-01	2023-05	3	2023-05-01	web	CH	unknown	1	0
+--> month	2023-05-01	2023-05	4	2023-05-01	email	DE	Coffee	1	0
+--> month	2023-05-01	2023-05	4	2023-05-01	email	DE	Tea	1	0
+--> month	2023-05-01	2023-05	4	2023-05-01	web	CH	unknown	1	0
+--> month	2023-05-01	2023-05	5	2023-05-01	email	DE	Coffee	1	0
+--> month	2023-05-01	2023-05	5	2023-05-01	email	DE	Tea	1	0
+--> month	2023-05-01	2023-05	5	2023-05-01	web	CH	unknown	1	0
+--> month	2023-05-01	2023-05	6	2023-05-01	email	DE	Coffee	1	0
+--> month	2023-05-01	2023-05	6	2023-05-01	email	DE	Tea	1	0
+--> month	2023-05-01	2023-05	6	2023-05-01	web	CH	unknown	1	0
+--> month	2023-05-01	2023-05	7	2023-05-01	email	DE	Coffee	1	0
+--> month	2023-05-01	2023-05	7	2023-05-01	email	DE	Tea	1	0
+--> month	2023-05-01	2023-05	7	2023-05-01	web	CH	unknown	1	0
+--> month	2023-05-01	2023-05	8	2023-05-01	email	DE	Coffee	1	0
+--> month	2023-05-01	2023-05	8	2023-05-01	email	DE	Tea	1	0
+--> month	2023-05-01	2023-05	8	2023-05-01	web	CH	unknown	1	0
+--> month	2023-05-01	2023-05	9	2023-05-01	email	DE	Coffee	1	0
+--> month	2023-05-01	2023-05	9	2023-05-01	email	DE	Tea	1	0
+--> month	2023-05-01	2023-05	9	2023-05-01	web	CH	unknown	1	0
+--> month	2023-05-01	2023-05	10	2023-05-01	email	DE	Coffee	1	0
+--> month	2023-05-01	2023-05	10	2023-05-01	email	DE	Tea	1	0
+--> month	2023-05-01	2023-05	10	2023-05-01	web	CH	unknown	1	0
+--> month	2023-05-01	2023-05	11	2023-05-01	email	DE	Coffee	1	0
+--> month	2023-05-01	2023-05	11	2023-05-01	email	DE	Tea	1	0
+--> month	2023-05-01	2023-05	11	2023-05-01	web	CH	unknown	1	0
+--> month	2023-05-01	2023-05	12	2023-05-01	email	DE	Coffee	1	0
+--> month	2023-05-01	2023-05	12	2023-05-01	email	DE	Tea	1	0
+--> month	2023-05-01	2023-05	12	2023-05-01	web	CH	unknown	1	0
+--> month	2023-06-01	2023-06	0	2023-06-01	web	DE	unknown	1	1
+--> month	2023-06-01	2023-06	1	2023-06-01	web	DE	unknown	1	0
+--> month	2023-06-01	2023-06	2	2023-06-01	web	DE	unknown	1	0
+--> month	2023-06-01	2023-06	3	2023-06-01	web	DE	unknown	1	1
+--> month	2023-06-01	2023-06	4	2023-06-01	web	DE	unknown	1	1
+--> month	2023-06-01	2023-06	5	2023-06-01	web	DE	unknown	1	0
+--> month	2023-06-01	2023-06	6	2023-06-01	web	DE	unknown	1	0
+--> month	2023-06-01	2023-06	7	2023-06-01	web	DE	unknown	1	0
+--> month	2023-06-01	2023-06	8	2023-06-01	web	DE	unknown	1	0
+--> month	2023-06-01	2023-06	9	2023-06-01	web	DE	unknown	1	0
+--> month	2023-06-01	2023-06	10	2023-06-01	web	DE	unknown	1	0
+--> month	2023-06-01	2023-06	11	2023-06-01	web	DE	unknown	1	0
+--> month	2023-08-01	2023-08	0	2023-08-01	app	DE	Cups	1	1
+--> month	2023-08-01	2023-08	1	2023-08-01	app	DE	Cups	1	0
+--> month	2023-08-01	2023-08	2	2023-08-01	app	DE	Cups	1	0
+--> month	2023-08-01	2023-08	3	2023-08-01	app	DE	Cups	1	0
+--> month	2023-08-01	2023-08	4	2023-08-01	app	DE	Cups	1	0
+--> month	2023-08-01	2023-08	5	2023-08-01	app	DE	Cups	1	0
+--> month	2023-08-01	2023-08	6	2023-08-01	app	DE	Cups	1	0
+--> month	2023-08-01	2023-08	7	2023-08-01	app	DE	Cups	1	0
+--> month	2023-08-01	2023-08	8	2023-08-01	app	DE	Cups	1	0
+--> month	2023-08-01	2023-08	9	2023-08-01	app	DE	Cups	1	0
+--> month	2023-09-01	2023-09	0	2023-09-01	web	CH	Coffee	1	1
+--> month	2023-09-01	2023-09	0	2023-09-01	web	CH	unknown	1	1
+--> month	2023-09-01	2023-09	0	2023-09-01	web	DE	unknown	1	1
+--> month	2023-09-01	2023-09	1	2023-09-01	web	CH	Coffee	1	1
+--> month	2023-09-01	2023-09	1	2023-09-01	web	CH	unknown	1	0
+--> month	2023-09-01	2023-09	1	2023-09-01	web	DE	unknown	1	0
+--> month	2023-09-01	2023-09	2	2023-09-01	web	CH	Coffee	1	0
+--> month	2023-09-01	2023-09	2	2023-09-01	web	CH	unknown	1	0
+--> month	2023-09-01	2023-09	2	2023-09-01	web	DE	unknown	1	0
+--> month	2023-09-01	2023-09	3	2023-09-01	web	CH	Coffee	1	0
+--> month	2023-09-01	2023-09	3	2023-09-01	web	CH	unknown	1	0
+--> month	2023-09-01	2023-09	3	2023-09-01	web	DE	unknown	1	1
+--> month	2023-09-01	2023-09	4	2023-09-01	web	CH	Coffee	1	0
+--> month	2023-09-01	2023-09	4	2023-09-01	web	CH	unknown	1	0
+--> month	2023-09-01	2023-09	4	2023-09-01	web	DE	unknown	1	0
+--> month	2023-09-01	2023-09	5	2023-09-01	web	CH	Coffee	1	0
+--> month	2023-09-01	2023-09	5	2023-09-01	web	CH	unknown	1	0
+--> month	2023-09-01	2023-09	5	2023-09-01	web	DE	unknown	1	0
+--> month	2023-09-01	2023-09	6	2023-09-01	web	CH	Coffee	1	0
+--> month	2023-09-01	2023-09	6	2023-09-01	web	CH	unknown	1	0
+--> month	2023-09-01	2023-09	6	2023-09-01	web	DE	unknown	1	0
+--> month	2023-09-01	2023-09	7	2023-09-01	web	CH	Coffee	1	0
+--> month	2023-09-01	2023-09	7	2023-09-01	web	CH	unknown	1	0
+--> month	2023-09-01	2023-09	7	2023-09-01	web	DE	unknown	1	0
+--> month	2023-09-01	2023-09	8	2023-09-01	web	CH	Coffee	1	0
+--> month	2023-09-01	2023-09	8	2023-09-01	web	CH	unknown	1	0
+--> month	2023-09-01	2023-09	8	2023-09-01	web	DE	unknown	1	0
+--> month	2023-10-01	2023-10	0	2023-10-01	app	CH	unknown	1	1
+--> month	2023-10-01	2023-10	0	2023-10-01	app	DE	Coffee	1	1
+--> month	2023-10-01	2023-10	0	2023-10-01	email	DE	Cups	1	1
+--> month	2023-10-01	2023-10	0	2023-10-01	web	DE	Tea	1	1
+--> month	2023-10-01	2023-10	1	2023-10-01	app	CH	unknown	1	1
+--> month	2023-10-01	2023-10	1	2023-10-01	app	DE	Coffee	1	0
+--> month	2023-10-01	2023-10	1	2023-10-01	email	DE	Cups	1	0
+--> month	2023-10-01	2023-10	1	2023-10-01	web	DE	Tea	1	1
+--> month	2023-10-01	2023-10	2	2023-10-01	app	CH	unknown	1	0
+--> month	2023-10-01	2023-10	2	2023-10-01	app	DE	Coffee	1	0
+--> month	2023-10-01	2023-10	2	2023-10-01	email	DE	Cups	1	0
+--> month	2023-10-01	2023-10	2	2023-10-01	web	DE	Tea	1	0
+--> month	2023-10-01	2023-10	3	2023-10-01	app	CH	unknown	1	0
+--> month	2023-10-01	2023-10	3	2023-10-01	app	DE	Coffee	1	0
+--> month	2023-10-01	2023-10	3	2023-10-01	email	DE	Cups	1	0
+--> month	2023-10-01	2023-10	3	2023-10-01	web	DE	Tea	1	0
+--> month	2023-10-01	2023-10	4	2023-10-01	app	CH	unknown	1	0
+--> month	2023-10-01	2023-10	4	2023-10-01	app	DE	Coffee	1	0
+--> month	2023-10-01	2023-10	4	2023-10-01	email	DE	Cups	1	0
+--> month	2023-10-01	2023-10	4	2023-10-01	web	DE	Tea	1	0
+--> month	2023-10-01	2023-10	5	2023-10-01	app	CH	unknown	1	0
+--> month	2023-10-01	2023-10	5	2023-10-01	app	DE	Coffee	1	0
+--> month	2023-10-01	2023-10	5	2023-10-01	email	DE	Cups	1	0
+--> month	2023-10-01	2023-10	5	2023-10-01	web	DE	Tea	1	1
+--> month	2023-10-01	2023-10	6	2023-10-01	app	CH	unknown	1	0
+--> month	2023-10-01	2023-10	6	2023-10-01	app	DE	Coffee	1	0
+--> month	2023-10-01	2023-10	6	2023-10-01	email	DE	Cups	1	0
+--> month	2023-10-01	2023-10	6	2023-10-01	web	DE	Tea	1	1
+--> month	2023-10-01	2023-10	7	2023-10-01	app	CH	unknown	1	0
+--> month	2023-10-01	2023-10	7	2023-10-01	app	DE	Coffee	1	1
+--> month	2023-10-01	2023-10	7	2023-10-01	email	DE	Cups	1	0
+--> month	2023-10-01	2023-10	7	2023-10-01	web	DE	Tea	1	0
+--> month	2023-11-01	2023-11	0	2023-11-01	app	AT	unknown	1	1
+--> month	2023-11-01	2023-11	0	2023-11-01	app	DE	Cups	1	1
+--> month	2023-11-01	2023-11	0	2023-11-01	email	DE	unknown	1	1
+--> month	2023-11-01	2023-11	1	2023-11-01	app	AT	unknown	1	0
+--> month	2023-11-01	2023-11	1	2023-11-01	app	DE	Cups	1	0
+--> month	2023-11-01	2023-11	1	2023-11-01	email	DE	unknown	1	0
+--> month	2023-11-01	2023-11	2	2023-11-01	app	AT	unknown	1	0
+--> month	2023-11-01	2023-11	2	2023-11-01	app	DE	Cups	1	0
+--> month	2023-11-01	2023-11	2	2023-11-01	email	DE	unknown	1	0
+--> month	2023-11-01	2023-11	3	2023-11-01	app	AT	unknown	1	0
+--> month	2023-11-01	2023-11	3	2023-11-01	app	DE	Cups	1	0
+--> month	2023-11-01	2023-11	3	2023-11-01	email	DE	unknown	1	0
+--> month	2023-11-01	2023-11	4	2023-11-01	app	AT	unknown	1	1
+--> month	2023-11-01	2023-11	4	2023-11-01	app	DE	Cups	1	1
+--> month	2023-11-01	2023-11	4	2023-11-01	email	DE	unknown	1	0
+--> month	2023-11-01	2023-11	5	2023-11-01	app	AT	unknown	1	0
+--> month	2023-11-01	2023-11	5	2023-11-01	app	DE	Cups	1	1
+--> month	2023-11-01	2023-11	5	2023-11-01	email	DE	unknown	1	0
+--> month	2023-11-01	2023-11	6	2023-11-01	app	AT	unknown	1	0
+--> month	2023-11-01	2023-11	6	2023-11-01	app	DE	Cups	1	0
+--> month	2023-11-01	2023-11	6	2023-11-01	email	DE	unknown	1	0
+--> month	2023-12-01	2023-12	0	2023-12-01	app	DE	Tea	1	1
+--> month	2023-12-01	2023-12	0	2023-12-01	app	DE	unknown	1	1
+--> month	2023-12-01	2023-12	0	2023-12-01	email	AT	unknown	1	1
+--> month	2023-12-01	2023-12	1	2023-12-01	app	DE	Tea	1	0
+--> month	2023-12-01	2023-12	1	2023-12-01	app	DE	unknown	1	0
+--> month	2023-12-01	2023-12	1	2023-12-01	email	AT	unknown	1	0
+--> month	2023-12-01	2023-12	2	2023-12-01	app	DE	Tea	1	0
+--> month	2023-12-01	2023-12	2	2023-12-01	app	DE	unknown	1	0
+--> month	2023-12-01	2023-12	2	2023-12-01	email	AT	unknown	1	0
+--> month	2023-12-01	2023-12	3	2023-12-01	app	DE	Tea	1	0
+--> month	2023-12-01	2023-12	3	2023-12-01	app	DE	unknown	1	0
+--> month	2023-12-01	2023-12	3	2023-12-01	email	AT	unknown	1	0
+--> month	2023-12-01	2023-12	4	2023-12-01	app	DE	Tea	1	0
+--> month	2023-12-01	2023-12	4	2023-12-01	app	DE	unknown	1	0
+--> month	2023-12-01	2023-12	4	2023-12-01	email	AT	unknown	1	0
+--> month	2023-12-01	2023-12	5	2023-12-01	app	DE	Tea	1	0
+--> month	2023-12-01	2023-12	5	2023-12-01	app	DE	unknown	1	0
+--> month	2023-12-01	2023-12	5	2023-12-01	email	AT	unknown	1	0
+--> month	2024-02-01	2024-02	0	2024-02-01	app	DE	unknown	1	1
+--> month	2024-02-01	2024-02	0	2024-02-01	email	DE	unknown	1	1
+--> month	2024-02-01	2024-02	0	2024-02-01	unknown	DE	Tea	1	1
+--> month	2024-02-01	2024-02	0	2024-02-01	web	CH	unknown	1	1
+--> month	2024-02-01	2024-02	0	2024-02-01	web	DE	unknown	1	1
+--> month	2024-02-01	2024-02	1	2024-02-01	app	DE	unknown	1	0
+--> month	2024-02-01	2024-02	1	2024-02-01	email	DE	unknown	1	0
+--> month	2024-02-01	2024-02	1	2024-02-01	unknown	DE	Tea	1	0
+--> month	2024-02-01	2024-02	1	2024-02-01	web	CH	unknown	1	0
+--> month	2024-02-01	2024-02	1	2024-02-01	web	DE	unknown	1	0
+--> month	2024-02-01	2024-02	2	2024-02-01	app	DE	unknown	1	0
+--> month	2024-02-01	2024-02	2	2024-02-01	email	DE	unknown	1	0
+--> month	2024-02-01	2024-02	2	2024-02-01	unknown	DE	Tea	1	0
+--> month	2024-02-01	2024-02	2	2024-02-01	web	CH	unknown	1	1
+--> month	2024-02-01	2024-02	2	2024-02-01	web	DE	unknown	1	0
+--> month	2024-02-01	2024-02	3	2024-02-01	app	DE	unknown	1	1
+--> month	2024-02-01	2024-02	3	2024-02-01	email	DE	unknown	1	0
+--> month	2024-02-01	2024-02	3	2024-02-01	unknown	DE	Tea	1	0
+--> month	2024-02-01	2024-02	3	2024-02-01	web	CH	unknown	1	0
+--> month	2024-02-01	2024-02	3	2024-02-01	web	DE	unknown	1	0
+--> month	2024-03-01	2024-03	0	2024-03-01	email	CH	unknown	1	1
+--> month	2024-03-01	2024-03	0	2024-03-01	email	DE	unknown	1	1
+--> month	2024-03-01	2024-03	1	2024-03-01	email	CH	unknown	1	0
+--> month	2024-03-01	2024-03	1	2024-03-01	email	DE	unknown	1	0
+--> month	2024-03-01	2024-03	2	2024-03-01	email	CH	unknown	1	0
+--> month	2024-03-01	2024-03	2	2024-03-01	email	DE	unknown	1	0
+--> month	2024-04-01	2024-04	0	2024-04-01	app	DE	unknown	1	1
+--> month	2024-04-01	2024-04	0	2024-04-01	web	CH	unknown	2	2
+--> month	2024-04-01	2024-04	1	2024-04-01	app	DE	unknown	1	1
+--> month	2024-04-01	2024-04	1	2024-04-01	web	CH	unknown	2	0
+--> month	2024-05-01	2024-05	0	2024-05-01	app	AT	unknown	1	1
+--> month	2024-05-01	2024-05	0	2024-05-01	email	AT	Cups	1	1
+--> month	2024-05-01	2024-05	0	2024-05-01	web	DE	unknown	1	1
+--> quarter	2023-01-01	2023-Q1	0	2023-01-01	web	DE	Tea	1	1
+--> quarter	2023-01-01	2023-Q1	0	2023-01-01	web	DE	unknown	1	1
+--> quarter	2023-01-01	2023-Q1	0	2023-02-01	app	AT	Coffee	1	1
+--> quarter	2023-01-01	2023-Q1	0	2023-02-01	web	AT	unknown	1	1
+--> quarter	2023-01-01	2023-Q1	0	2023-03-01	web	AT	Tea	1	1
+--> quarter	2023-01-01	2023-Q1	1	2023-01-01	web	DE	Tea	1	0
+--> quarter	2023-01-01	2023-Q1	1	2023-01-01	web	DE	unknown	1	0
+--> quarter	2023-01-01	2023-Q1	1	2023-02-01	app	AT	Coffee	1	1
+--> quarter	2023-01-01	2023-Q1	1	2023-02-01	web	AT	unknown	1	1
+--> quarter	2023-01-01	2023-Q1	1	2023-03-01	web	AT	Tea	1	0
+--> quarter	2023-01-01	2023-Q1	2	2023-01-01	web	DE	Tea	1	0
+--> quarter	2023-01-01	2023-Q1	2	2023-01-01	web	DE	unknown	1	0
+--> quarter	2023-01-01	2023-Q1	2	2023-02-01	app	AT	Coffee	1	1
+--> quarter	2023-01-01	2023-Q1	2	2023-02-01	web	AT	unknown	1	1
+--> quarter	2023-01-01	2023-Q1	2	2023-03-01	web	AT	Tea	1	0
+--> quarter	2023-01-01	2023-Q1	3	2023-01-01	web	DE	Tea	1	0
+--> quarter	2023-01-01	2023-Q1	3	2023-01-01	web	DE	unknown	1	0
+--> quarter	2023-01-01	2023-Q1	3	2023-02-01	app	AT	Coffee	1	0
+--> quarter	2023-01-01	2023-Q1	3	2023-02-01	web	AT	unknown	1	0
+--> quarter	2023-01-01	2023-Q1	3	2023-03-01	web	AT	Tea	1	0
+--> quarter	2023-01-01	2023-Q1	4	2023-01-01	web	DE	Tea	1	0
+--> quarter	2023-01-01	2023-Q1	4	2023-01-01	web	DE	unknown	1	0
+--> quarter	2023-01-01	2023-Q1	4	2023-02-01	app	AT	Coffee	1	0
+--> quarter	2023-01-01	2023-Q1	4	2023-02-01	web	AT	unknown	1	1
+--> quarter	2023-01-01	2023-Q1	4	2023-03-01	web	AT	Tea	1	0
+--> quarter	2023-04-01	2023-Q2	0	2023-04-01	app	AT	unknown	1	1
+--> quarter	2023-04-01	2023-Q2	0	2023-04-01	email	DE	unknown	2	2
+--> quarter	2023-04-01	2023-Q2	0	2023-05-01	email	DE	Coffee	1	1
+--> quarter	2023-04-01	2023-Q2	0	2023-05-01	email	DE	Tea	1	1
+--> quarter	2023-04-01	2023-Q2	0	2023-05-01	web	CH	unknown	1	1
+--> quarter	2023-04-01	2023-Q2	0	2023-06-01	web	DE	unknown	1	1
+--> quarter	2023-04-01	2023-Q2	1	2023-04-01	app	AT	unknown	1	0
+--> quarter	2023-04-01	2023-Q2	1	2023-04-01	email	DE	unknown	2	0
+--> quarter	2023-04-01	2023-Q2	1	2023-05-01	email	DE	Coffee	1	0
+--> quarter	2023-04-01	2023-Q2	1	2023-05-01	email	DE	Tea	1	0
+--> quarter	2023-04-01	2023-Q2	1	2023-05-01	web	CH	unknown	1	0
+--> quarter	2023-04-01	2023-Q2	1	2023-06-01	web	DE	unknown	1	1
+--> quarter	2023-04-01	2023-Q2	2	2023-04-01	app	AT	unknown	1	0
+--> quarter	2023-04-01	2023-Q2	2	2023-04-01	email	DE	unknown	2	1
+--> quarter	2023-04-01	2023-Q2	2	2023-05-01	email	DE	Coffee	1	0
+--> quarter	2023-04-01	2023-Q2	2	2023-05-01	email	DE	Tea	1	0
+--> quarter	2023-04-01	2023-Q2	2	2023-05-01	web	CH	unknown	1	0
+--> quarter	2023-04-01	2023-Q2	2	2023-06-01	web	DE	unknown	1	1
+--> quarter	2023-04-01	2023-Q2	3	2023-04-01	app	AT	unknown	1	0
+--> quarter	2023-04-01	2023-Q2	3	2023-04-01	email	DE	unknown	2	0
+--> quarter	2023-04-01	2023-Q2	3	2023-05-01	email	DE	Coffee	1	0
+--> quarter	2023-04-01	2023-Q2	3	2023-05-01	email	DE	Tea	1	0
+--> quarter	2023-04-01	2023-Q2	3	2023-05-01	web	CH	unknown	1	0
+--> quarter	2023-04-01	2023-Q2	3	2023-06-01	web	DE	unknown	1	0
+--> quarter	2023-07-01	2023-Q3	0	2023-08-01	app	DE	Cups	1	1
+--> quarter	2023-07-01	2023-Q3	0	2023-09-01	web	CH	Coffee	1	1
+--> quarter	2023-07-01	2023-Q3	0	2023-09-01	web	CH	unknown	1	1
+--> quarter	2023-07-01	2023-Q3	0	2023-09-01	web	DE	unknown	1	1
+--> quarter	2023-07-01	2023-Q3	1	2023-08-01	app	DE	Cups	1	0
+--> quarter	2023-07-01	2023-Q3	1	2023-09-01	web	CH	Coffee	1	1
+--> quarter	2023-07-01	2023-Q3	1	2023-09-01	web	CH	unknown	1	0
+--> quarter	2023-07-01	2023-Q3	1	2023-09-01	web	DE	unknown	1	1
+--> quarter	2023-07-01	2023-Q3	2	2023-08-01	app	DE	Cups	1	0
+--> quarter	2023-07-01	2023-Q3	2	2023-09-01	web	CH	Coffee	1	0
+--> quarter	2023-07-01	2023-Q3	2	2023-09-01	web	CH	unknown	1	0
+--> quarter	2023-07-01	2023-Q3	2	2023-09-01	web	DE	unknown	1	0
+--> quarter	2023-10-01	2023-Q4	0	2023-10-01	app	CH	unknown	1	1
+--> quarter	2023-10-01	2023-Q4	0	2023-10-01	app	DE	Coffee	1	1
+--> quarter	2023-10-01	2023-Q4	0	2023-10-01	email	DE	Cups	1	1
+--> quarter	2023-10-01	2023-Q4	0	2023-10-01	web	DE	Tea	1	1
+--> quarter	2023-10-01	2023-Q4	0	2023-11-01	app	AT	unknown	1	1
+--> quarter	2023-10-01	2023-Q4	0	2023-11-01	app	DE	Cups	1	1
+--> quarter	2023-10-01	2023-Q4	0	2023-11-01	email	DE	unknown	1	1
+--> quarter	2023-10-01	2023-Q4	0	2023-12-01	app	DE	Tea	1	1
+--> quarter	2023-10-01	2023-Q4	0	2023-12-01	app	DE	unknown	1	1
+--> quarter	2023-10-01	2023-Q4	0	2023-12-01	email	AT	unknown	1	1
+--> quarter	2023-10-01	2023-Q4	1	2023-10-01	app	CH	unknown	1	0
+--> quarter	2023-10-01	2023-Q4	1	2023-10-01	app	DE	Coffee	1	0
+--> quarter	2023-10-01	2023-Q4	1	2023-10-01	email	DE	Cups	1	0
+--> quarter	2023-10-01	2023-Q4	1	2023-10-01	web	DE	Tea	1	1
+--> quarter	2023-10-01	2023-Q4	1	2023-11-01	app	AT	unknown	1	1
+--> quarter	2023-10-01	2023-Q4	1	2023-11-01	app	DE	Cups	1	1
+--> quarter	2023-10-01	2023-Q4	1	2023-11-01	email	DE	unknown	1	0
+--> quarter	2023-10-01	2023-Q4	1	2023-12-01	app	DE	Tea	1	0
+--> quarter	2023-10-01	2023-Q4	1	2023-12-01	app	DE	unknown	1	0
+--> quarter	2023-10-01	2023-Q4	1	2023-12-01	email	AT	unknown	1	0
+--> quarter	2024-01-01	2024-Q1	0	2024-02-01	app	DE	unknown	1	1
+--> quarter	2024-01-01	2024-Q1	0	2024-02-01	email	DE	unknown	1	1
+--> quarter	2024-01-01	2024-Q1	0	2024-02-01	unknown	DE	Tea	1	1
+--> quarter	2024-01-01	2024-Q1	0	2024-02-01	web	CH	unknown	1	1
+--> quarter	2024-01-01	2024-Q1	0	2024-02-01	web	DE	unknown	1	1
+--> quarter	2024-01-01	2024-Q1	0	2024-03-01	email	CH	unknown	1	1
+--> quarter	2024-01-01	2024-Q1	0	2024-03-01	email	DE	unknown	1	1
+--> week	2024-04-22	2024-W17	0	2024-04-01	app	DE	unknown	1	1
+--> week	2024-04-22	2024-W17	0	2024-04-01	web	CH	unknown	2	2
+--> week	2024-04-22	2024-W17	1	2024-04-01	app	DE	unknown	1	0
+--> week	2024-04-22	2024-W17	1	2024-04-01	web	CH	unknown	2	0
+--> week	2024-04-22	2024-W17	2	2024-04-01	app	DE	unknown	1	0
+--> week	2024-04-22	2024-W17	2	2024-04-01	web	CH	unknown	2	0
+--> week	2024-04-22	2024-W17	3	2024-04-01	app	DE	unknown	1	1
+--> week	2024-04-22	2024-W17	3	2024-04-01	web	CH	unknown	2	0
+--> week	2024-04-22	2024-W17	4	2024-04-01	app	DE	unknown	1	0
+--> week	2024-04-22	2024-W17	4	2024-04-01	web	CH	unknown	2	0
+--> week	2024-04-22	2024-W17	5	2024-04-01	app	DE	unknown	1	0
+--> week	2024-04-22	2024-W17	5	2024-04-01	web	CH	unknown	2	0
+--> week	2024-04-22	2024-W17	6	2024-04-01	app	DE	unknown	1	0
+--> week	2024-04-22	2024-W17	6	2024-04-01	web	CH	unknown	2	1
+--> week	2024-04-22	2024-W17	7	2024-04-01	app	DE	unknown	1	0
+--> week	2024-04-22	2024-W17	7	2024-04-01	web	CH	unknown	2	1
+--> week	2024-04-22	2024-W17	8	2024-04-01	app	DE	unknown	1	0
+--> week	2024-04-22	2024-W17	8	2024-04-01	web	CH	unknown	2	0
+--> week	2024-04-29	2024-W18	0	2024-05-01	email	AT	Cups	1	1
+--> week	2024-04-29	2024-W18	1	2024-05-01	email	AT	Cups	1	0
+--> week	2024-04-29	2024-W18	2	2024-05-01	email	AT	Cups	1	0
+--> week	2024-04-29	2024-W18	3	2024-05-01	email	AT	Cups	1	0
+--> week	2024-04-29	2024-W18	4	2024-05-01	email	AT	Cups	1	0
+--> week	2024-04-29	2024-W18	5	2024-05-01	email	AT	Cups	1	1
+--> week	2024-04-29	2024-W18	6	2024-05-01	email	AT	Cups	1	0
+--> week	2024-04-29	2024-W18	7	2024-05-01	email	AT	Cups	1	0
+--> week	2024-05-13	2024-W20	0	2024-05-01	web	DE	unknown	1	1
+--> week	2024-05-13	2024-W20	1	2024-05-01	web	DE	unknown	1	0
+--> week	2024-05-13	2024-W20	2	2024-05-01	web	DE	unknown	1	0
+--> week	2024-05-13	2024-W20	3	2024-05-01	web	DE	unknown	1	0
+--> week	2024-05-13	2024-W20	4	2024-05-01	web	DE	unknown	1	0
+--> week	2024-05-13	2024-W20	5	2024-05-01	web	DE	unknown	1	0
+--> week	2024-05-20	2024-W21	0	2024-05-01	app	AT	unknown	1	1
+--> week	2024-05-20	2024-W21	1	2024-05-01	app	AT	unknown	1	0
+--> week	2024-05-20	2024-W21	2	2024-05-01	app	AT	unknown	1	0
+--> week	2024-05-20	2024-W21	3	2024-05-01	app	AT	unknown	1	0
+--> week	2024-05-20	2024-W21	4	2024-05-01	app	AT	unknown	1	0
+SELECT * FROM cohort_periods ORDER BY ALL;
+--> period string	period_start date	period_name string	cohort_month date	channel string	country string	first_category string	customers bigint	observed_30d bigint	repeaters_30d bigint	observed_60d bigint	repeaters_60d bigint	observed_90d bigint	repeaters_90d bigint	revenue_30d decimal(38,2)
+--> month	2023-02-01	2023-02	2023-02-01	app	AT	Coffee	1	1	1	1	1	1	1	123.02
+--> month	2023-02-01	2023-02	2023-02-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-02-01	2023-02	2023-02-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-02-01	2023-02	2023-02-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-02-01	2023-02	2023-02-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-02-01	2023-02	2023-02-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-02-01	2023-02	2023-02-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-02-01	2023-02	2023-02-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-02-01	2023-02	2023-02-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-02-01	2023-02	2023-02-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-02-01	2023-02	2023-02-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-02-01	2023-02	2023-02-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-02-01	2023-02	2023-02-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-02-01	2023-02	2023-02-01	email	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-02-01	2023-02	2023-02-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-02-01	2023-02	2023-02-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-02-01	2023-02	2023-02-01	web	AT	unknown	1	1	0	1	1	1	1	23.59
+--> month	2023-02-01	2023-02	2023-02-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-02-01	2023-02	2023-02-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-02-01	2023-02	2023-02-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-02-01	2023-02	2023-02-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-03-01	2023-03	2023-03-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-03-01	2023-03	2023-03-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-03-01	2023-03	2023-03-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-03-01	2023-03	2023-03-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-03-01	2023-03	2023-03-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-03-01	2023-03	2023-03-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-03-01	2023-03	2023-03-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-03-01	2023-03	2023-03-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-03-01	2023-03	2023-03-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-03-01	2023-03	2023-03-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-03-01	2023-03	2023-03-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-03-01	2023-03	2023-03-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-03-01	2023-03	2023-03-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-03-01	2023-03	2023-03-01	email	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-03-01	2023-03	2023-03-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-03-01	2023-03	2023-03-01	web	AT	Tea	1	1	0	1	0	1	0	26.86
+--> month	2023-03-01	2023-03	2023-03-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-03-01	2023-03	2023-03-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-03-01	2023-03	2023-03-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-03-01	2023-03	2023-03-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-03-01	2023-03	2023-03-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-04-01	2023-04	2023-04-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-04-01	2023-04	2023-04-01	app	AT	unknown	1	1	0	1	0	1	0	41.89
+--> month	2023-04-01	2023-04	2023-04-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-04-01	2023-04	2023-04-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-04-01	2023-04	2023-04-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-04-01	2023-04	2023-04-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-04-01	2023-04	2023-04-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-04-01	2023-04	2023-04-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-04-01	2023-04	2023-04-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-04-01	2023-04	2023-04-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-04-01	2023-04	2023-04-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-04-01	2023-04	2023-04-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-04-01	2023-04	2023-04-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-04-01	2023-04	2023-04-01	email	DE	unknown	2	2	1	2	1	2	1	64.54
+--> month	2023-04-01	2023-04	2023-04-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-04-01	2023-04	2023-04-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-04-01	2023-04	2023-04-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-04-01	2023-04	2023-04-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-04-01	2023-04	2023-04-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-04-01	2023-04	2023-04-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-04-01	2023-04	2023-04-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-05-01	2023-05	2023-05-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-05-01	2023-05	2023-05-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-05-01	2023-05	2023-05-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-05-01	2023-05	2023-05-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-05-01	2023-05	2023-05-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-05-01	2023-05	2023-05-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-05-01	2023-05	2023-05-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-05-01	2023-05	2023-05-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-05-01	2023-05	2023-05-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-05-01	2023-05	2023-05-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-05-01	2023-05	2023-05-01	email	DE	Coffee	1	1	0	1	0	1	0	42.27
+--> month	2023-05-01	2023-05	2023-05-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-05-01	2023-05	2023-05-01	email	DE	Tea	1	1	0	1	0	1	0	56.66
+--> month	2023-05-01	2023-05	2023-05-01	email	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-05-01	2023-05	2023-05-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-05-01	2023-05	2023-05-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-05-01	2023-05	2023-05-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-05-01	2023-05	2023-05-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-05-01	2023-05	2023-05-01	web	CH	unknown	1	1	0	1	0	1	0	106.75
+--> month	2023-05-01	2023-05	2023-05-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-05-01	2023-05	2023-05-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	email	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-06-01	2023-06	2023-06-01	web	DE	unknown	1	1	0	1	0	1	0	12.36
+--> month	2023-07-01	2023-07	2023-07-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-07-01	2023-07	2023-07-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-07-01	2023-07	2023-07-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-07-01	2023-07	2023-07-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-07-01	2023-07	2023-07-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-07-01	2023-07	2023-07-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-07-01	2023-07	2023-07-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-07-01	2023-07	2023-07-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-07-01	2023-07	2023-07-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-07-01	2023-07	2023-07-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-07-01	2023-07	2023-07-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-07-01	2023-07	2023-07-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-07-01	2023-07	2023-07-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-07-01	2023-07	2023-07-01	email	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-07-01	2023-07	2023-07-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-07-01	2023-07	2023-07-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-07-01	2023-07	2023-07-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-07-01	2023-07	2023-07-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-07-01	2023-07	2023-07-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-07-01	2023-07	2023-07-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-07-01	2023-07	2023-07-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-08-01	2023-08	2023-08-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-08-01	2023-08	2023-08-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-08-01	2023-08	2023-08-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-08-01	2023-08	2023-08-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-08-01	2023-08	2023-08-01	app	DE	Cups	1	1	0	1	0	1	0	58.89
+--> month	2023-08-01	2023-08	2023-08-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-08-01	2023-08	2023-08-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-08-01	2023-08	2023-08-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-08-01	2023-08	2023-08-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-08-01	2023-08	2023-08-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-08-01	2023-08	2023-08-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-08-01	2023-08	2023-08-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-08-01	2023-08	2023-08-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-08-01	2023-08	2023-08-01	email	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-08-01	2023-08	2023-08-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-08-01	2023-08	2023-08-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-08-01	2023-08	2023-08-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-08-01	2023-08	2023-08-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-08-01	2023-08	2023-08-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-08-01	2023-08	2023-08-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-08-01	2023-08	2023-08-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-09-01	2023-09	2023-09-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-09-01	2023-09	2023-09-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-09-01	2023-09	2023-09-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-09-01	2023-09	2023-09-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-09-01	2023-09	2023-09-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-09-01	2023-09	2023-09-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-09-01	2023-09	2023-09-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-09-01	2023-09	2023-09-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-09-01	2023-09	2023-09-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-09-01	2023-09	2023-09-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-09-01	2023-09	2023-09-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-09-01	2023-09	2023-09-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-09-01	2023-09	2023-09-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-09-01	2023-09	2023-09-01	email	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-09-01	2023-09	2023-09-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-09-01	2023-09	2023-09-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-09-01	2023-09	2023-09-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-09-01	2023-09	2023-09-01	web	CH	Coffee	1	1	1	1	1	1	1	61.29
+--> month	2023-09-01	2023-09	2023-09-01	web	CH	unknown	1	1	0	1	0	1	0	39.51
+--> month	2023-09-01	2023-09	2023-09-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-09-01	2023-09	2023-09-01	web	DE	unknown	1	1	0	1	0	1	0	3.25
+--> month	2023-10-01	2023-10	2023-10-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-10-01	2023-10	2023-10-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-10-01	2023-10	2023-10-01	app	CH	unknown	1	1	1	1	1	1	1	77.50
+--> month	2023-10-01	2023-10	2023-10-01	app	DE	Coffee	1	1	0	1	0	1	0	24.88
+--> month	2023-10-01	2023-10	2023-10-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-10-01	2023-10	2023-10-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-10-01	2023-10	2023-10-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-10-01	2023-10	2023-10-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-10-01	2023-10	2023-10-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-10-01	2023-10	2023-10-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-10-01	2023-10	2023-10-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-10-01	2023-10	2023-10-01	email	DE	Cups	1	1	1	1	1	1	1	69.09
+--> month	2023-10-01	2023-10	2023-10-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-10-01	2023-10	2023-10-01	email	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-10-01	2023-10	2023-10-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-10-01	2023-10	2023-10-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-10-01	2023-10	2023-10-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-10-01	2023-10	2023-10-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-10-01	2023-10	2023-10-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-10-01	2023-10	2023-10-01	web	DE	Tea	1	1	1	1	1	1	1	89.33
+--> month	2023-10-01	2023-10	2023-10-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-11-01	2023-11	2023-11-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-11-01	2023-11	2023-11-01	app	AT	unknown	1	1	0	1	0	1	0	80.27
+--> month	2023-11-01	2023-11	2023-11-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-11-01	2023-11	2023-11-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-11-01	2023-11	2023-11-01	app	DE	Cups	1	1	1	1	1	1	1	118.72
+--> month	2023-11-01	2023-11	2023-11-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-11-01	2023-11	2023-11-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-11-01	2023-11	2023-11-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-11-01	2023-11	2023-11-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-11-01	2023-11	2023-11-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-11-01	2023-11	2023-11-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-11-01	2023-11	2023-11-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-11-01	2023-11	2023-11-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-11-01	2023-11	2023-11-01	email	DE	unknown	1	1	1	1	1	1	1	128.71
+--> month	2023-11-01	2023-11	2023-11-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-11-01	2023-11	2023-11-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-11-01	2023-11	2023-11-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-11-01	2023-11	2023-11-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-11-01	2023-11	2023-11-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-11-01	2023-11	2023-11-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-11-01	2023-11	2023-11-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-12-01	2023-12	2023-12-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-12-01	2023-12	2023-12-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-12-01	2023-12	2023-12-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-12-01	2023-12	2023-12-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-12-01	2023-12	2023-12-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-12-01	2023-12	2023-12-01	app	DE	Tea	1	1	0	1	0	1	0	60.21
+--> month	2023-12-01	2023-12	2023-12-01	app	DE	unknown	1	1	0	1	0	1	0	40.42
+--> month	2023-12-01	2023-12	2023-12-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-12-01	2023-12	2023-12-01	email	AT	unknown	1	1	0	1	0	1	0	31.25
+--> month	2023-12-01	2023-12	2023-12-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-12-01	2023-12	2023-12-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-12-01	2023-12	2023-12-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2023-12-01	2023-12	2023-12-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-12-01	2023-12	2023-12-01	email	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-12-01	2023-12	2023-12-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-12-01	2023-12	2023-12-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-12-01	2023-12	2023-12-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-12-01	2023-12	2023-12-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2023-12-01	2023-12	2023-12-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2023-12-01	2023-12	2023-12-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2023-12-01	2023-12	2023-12-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	email	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2024-01-01	2024-01	2024-01-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-02-01	2024-02	2024-02-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2024-02-01	2024-02	2024-02-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-02-01	2024-02	2024-02-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-02-01	2024-02	2024-02-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2024-02-01	2024-02	2024-02-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2024-02-01	2024-02	2024-02-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2024-02-01	2024-02	2024-02-01	app	DE	unknown	1	1	0	1	0	1	0	20.82
+--> month	2024-02-01	2024-02	2024-02-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> month	2024-02-01	2024-02	2024-02-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-02-01	2024-02	2024-02-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-02-01	2024-02	2024-02-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2024-02-01	2024-02	2024-02-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2024-02-01	2024-02	2024-02-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2024-02-01	2024-02	2024-02-01	email	DE	unknown	1	1	0	1	0	1	0	37.20
+--> month	2024-02-01	2024-02	2024-02-01	unknown	DE	Tea	1	1	0	1	0	1	0	30.59
+--> month	2024-02-01	2024-02	2024-02-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> month	2024-02-01	2024-02	2024-02-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-02-01	2024-02	2024-02-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2024-02-01	2024-02	2024-02-01	web	CH	unknown	1	1	0	1	1	1	1	28.48
+--> month	2024-02-01	2024-02	2024-02-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2024-02-01	2024-02	2024-02-01	web	DE	unknown	1	1	0	1	0	1	0	8.22
+--> month	2024-03-01	2024-03	2024-03-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2024-03-01	2024-03	2024-03-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-03-01	2024-03	2024-03-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-03-01	2024-03	2024-03-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2024-03-01	2024-03	2024-03-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2024-03-01	2024-03	2024-03-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2024-03-01	2024-03	2024-03-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-03-01	2024-03	2024-03-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> month	2024-03-01	2024-03	2024-03-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-03-01	2024-03	2024-03-01	email	CH	unknown	1	1	0	1	0	1	0	47.75
+--> month	2024-03-01	2024-03	2024-03-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2024-03-01	2024-03	2024-03-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> month	2024-03-01	2024-03	2024-03-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2024-03-01	2024-03	2024-03-01	email	DE	unknown	1	1	1	1	1	1	1	53.99
+--> month	2024-03-01	2024-03	2024-03-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2024-03-01	2024-03	2024-03-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> month	2024-03-01	2024-03	2024-03-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-03-01	2024-03	2024-03-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> month	2024-03-01	2024-03	2024-03-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-03-01	2024-03	2024-03-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> month	2024-03-01	2024-03	2024-03-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> month	2024-04-01	2024-04	2024-04-01	app	AT	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-04-01	2024-04	2024-04-01	app	AT	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-04-01	2024-04	2024-04-01	app	CH	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-04-01	2024-04	2024-04-01	app	DE	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-04-01	2024-04	2024-04-01	app	DE	Cups	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-04-01	2024-04	2024-04-01	app	DE	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-04-01	2024-04	2024-04-01	app	DE	unknown	1	1	1	1	1	NULL	NULL	78.18
+--> month	2024-04-01	2024-04	2024-04-01	email	AT	Cups	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-04-01	2024-04	2024-04-01	email	AT	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-04-01	2024-04	2024-04-01	email	CH	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-04-01	2024-04	2024-04-01	email	DE	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-04-01	2024-04	2024-04-01	email	DE	Cups	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-04-01	2024-04	2024-04-01	email	DE	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-04-01	2024-04	2024-04-01	email	DE	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-04-01	2024-04	2024-04-01	unknown	DE	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-04-01	2024-04	2024-04-01	web	AT	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-04-01	2024-04	2024-04-01	web	AT	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-04-01	2024-04	2024-04-01	web	CH	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-04-01	2024-04	2024-04-01	web	CH	unknown	2	2	0	2	1	NULL	NULL	79.77
+--> month	2024-04-01	2024-04	2024-04-01	web	DE	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-04-01	2024-04	2024-04-01	web	DE	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> month	2024-05-01	2024-05	2024-05-01	app	AT	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-05-01	2024-05	2024-05-01	app	AT	unknown	1	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-05-01	2024-05	2024-05-01	app	CH	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-05-01	2024-05	2024-05-01	app	DE	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-05-01	2024-05	2024-05-01	app	DE	Cups	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-05-01	2024-05	2024-05-01	app	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-05-01	2024-05	2024-05-01	app	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-05-01	2024-05	2024-05-01	email	AT	Cups	1	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-05-01	2024-05	2024-05-01	email	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-05-01	2024-05	2024-05-01	email	CH	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-05-01	2024-05	2024-05-01	email	DE	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-05-01	2024-05	2024-05-01	email	DE	Cups	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-05-01	2024-05	2024-05-01	email	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-05-01	2024-05	2024-05-01	email	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-05-01	2024-05	2024-05-01	unknown	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-05-01	2024-05	2024-05-01	web	AT	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-05-01	2024-05	2024-05-01	web	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-05-01	2024-05	2024-05-01	web	CH	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-05-01	2024-05	2024-05-01	web	CH	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-05-01	2024-05	2024-05-01	web	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> month	2024-05-01	2024-05	2024-05-01	web	DE	unknown	1	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> quarter	2023-04-01	2023-Q2	2023-04-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-04-01	app	AT	unknown	1	1	0	1	0	1	0	41.89
+--> quarter	2023-04-01	2023-Q2	2023-04-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-04-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-04-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-04-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-04-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-04-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-04-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-04-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-04-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-04-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-04-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-04-01	email	DE	unknown	2	2	1	2	1	2	1	64.54
+--> quarter	2023-04-01	2023-Q2	2023-04-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-04-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-04-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-04-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-04-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-04-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-04-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-05-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-05-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-05-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-05-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-05-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-05-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-05-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-05-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-05-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-05-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-05-01	email	DE	Coffee	1	1	0	1	0	1	0	42.27
+--> quarter	2023-04-01	2023-Q2	2023-05-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-05-01	email	DE	Tea	1	1	0	1	0	1	0	56.66
+--> quarter	2023-04-01	2023-Q2	2023-05-01	email	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-05-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-05-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-05-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-05-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-05-01	web	CH	unknown	1	1	0	1	0	1	0	106.75
+--> quarter	2023-04-01	2023-Q2	2023-05-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-05-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	email	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-04-01	2023-Q2	2023-06-01	web	DE	unknown	1	1	0	1	0	1	0	12.36
+--> quarter	2023-07-01	2023-Q3	2023-07-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-07-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-07-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-07-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-07-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-07-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-07-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-07-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-07-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-07-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-07-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-07-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-07-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-07-01	email	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-07-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-07-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-07-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-07-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-07-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-07-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-07-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-08-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-08-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-08-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-08-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-08-01	app	DE	Cups	1	1	0	1	0	1	0	58.89
+--> quarter	2023-07-01	2023-Q3	2023-08-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-08-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-08-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-08-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-08-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-08-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-08-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-08-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-08-01	email	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-08-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-08-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-08-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-08-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-08-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-08-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-08-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-09-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-09-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-09-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-09-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-09-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-09-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-09-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-09-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-09-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-09-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-09-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-09-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-09-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-09-01	email	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-09-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-09-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-09-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-09-01	web	CH	Coffee	1	1	1	1	1	1	1	61.29
+--> quarter	2023-07-01	2023-Q3	2023-09-01	web	CH	unknown	1	1	0	1	0	1	0	39.51
+--> quarter	2023-07-01	2023-Q3	2023-09-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-07-01	2023-Q3	2023-09-01	web	DE	unknown	1	1	0	1	0	1	0	3.25
+--> quarter	2023-10-01	2023-Q4	2023-10-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-10-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-10-01	app	CH	unknown	1	1	1	1	1	1	1	77.50
+--> quarter	2023-10-01	2023-Q4	2023-10-01	app	DE	Coffee	1	1	0	1	0	1	0	24.88
+--> quarter	2023-10-01	2023-Q4	2023-10-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-10-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-10-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-10-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-10-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-10-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-10-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-10-01	email	DE	Cups	1	1	1	1	1	1	1	69.09
+--> quarter	2023-10-01	2023-Q4	2023-10-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-10-01	email	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-10-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-10-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-10-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-10-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-10-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-10-01	web	DE	Tea	1	1	1	1	1	1	1	89.33
+--> quarter	2023-10-01	2023-Q4	2023-10-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-11-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-11-01	app	AT	unknown	1	1	0	1	0	1	0	80.27
+--> quarter	2023-10-01	2023-Q4	2023-11-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-11-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-11-01	app	DE	Cups	1	1	1	1	1	1	1	118.72
+--> quarter	2023-10-01	2023-Q4	2023-11-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-11-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-11-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-11-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-11-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-11-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-11-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-11-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-11-01	email	DE	unknown	1	1	1	1	1	1	1	128.71
+--> quarter	2023-10-01	2023-Q4	2023-11-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-11-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-11-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-11-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-11-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-11-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-11-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-12-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-12-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-12-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-12-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-12-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-12-01	app	DE	Tea	1	1	0	1	0	1	0	60.21
+--> quarter	2023-10-01	2023-Q4	2023-12-01	app	DE	unknown	1	1	0	1	0	1	0	40.42
+--> quarter	2023-10-01	2023-Q4	2023-12-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-12-01	email	AT	unknown	1	1	0	1	0	1	0	31.25
+--> quarter	2023-10-01	2023-Q4	2023-12-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-12-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-12-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-12-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-12-01	email	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-12-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-12-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-12-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-12-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-12-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-12-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2023-10-01	2023-Q4	2023-12-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	email	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-01-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-02-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-02-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-02-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-02-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-02-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-02-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-02-01	app	DE	unknown	1	1	0	1	0	1	0	20.82
+--> quarter	2024-01-01	2024-Q1	2024-02-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-02-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-02-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-02-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-02-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-02-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-02-01	email	DE	unknown	1	1	0	1	0	1	0	37.20
+--> quarter	2024-01-01	2024-Q1	2024-02-01	unknown	DE	Tea	1	1	0	1	0	1	0	30.59
+--> quarter	2024-01-01	2024-Q1	2024-02-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-02-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-02-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-02-01	web	CH	unknown	1	1	0	1	1	1	1	28.48
+--> quarter	2024-01-01	2024-Q1	2024-02-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-02-01	web	DE	unknown	1	1	0	1	0	1	0	8.22
+--> quarter	2024-01-01	2024-Q1	2024-03-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-03-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-03-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-03-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-03-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-03-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-03-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-03-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-03-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-03-01	email	CH	unknown	1	1	0	1	0	1	0	47.75
+--> quarter	2024-01-01	2024-Q1	2024-03-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-03-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-03-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-03-01	email	DE	unknown	1	1	1	1	1	1	1	53.99
+--> quarter	2024-01-01	2024-Q1	2024-03-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-03-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-03-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-03-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-03-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-03-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> quarter	2024-01-01	2024-Q1	2024-03-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	app	AT	Coffee	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	app	AT	unknown	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	app	CH	unknown	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	app	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	app	DE	Cups	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	app	DE	Tea	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	app	DE	unknown	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	email	AT	Cups	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	email	AT	unknown	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	email	CH	unknown	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	email	DE	Coffee	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	email	DE	Cups	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	email	DE	Tea	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	email	DE	unknown	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	unknown	DE	Tea	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	web	AT	Tea	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	web	AT	unknown	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	web	CH	Coffee	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	web	CH	unknown	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	web	DE	Tea	0	0	0	0	0	0	0	0.00
+--> week	2024-03-25	2024-W13	2024-03-01	web	DE	unknown	0	0	0	0	0	0	0	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	app	AT	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	app	AT	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	app	CH	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	app	DE	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	app	DE	Cups	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	app	DE	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	app	DE	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	email	AT	Cups	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	email	AT	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	email	CH	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	email	DE	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	email	DE	Cups	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	email	DE	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	email	DE	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	unknown	DE	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	web	AT	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	web	AT	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	web	CH	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	web	CH	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	web	DE	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-01	2024-W14	2024-04-01	web	DE	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	app	AT	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	app	AT	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	app	CH	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	app	DE	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	app	DE	Cups	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	app	DE	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	app	DE	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	email	AT	Cups	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	email	AT	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	email	CH	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	email	DE	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	email	DE	Cups	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	email	DE	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	email	DE	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	unknown	DE	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	web	AT	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	web	AT	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	web	CH	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	web	CH	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	web	DE	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-08	2024-W15	2024-04-01	web	DE	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	app	AT	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	app	AT	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	app	CH	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	app	DE	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	app	DE	Cups	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	app	DE	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	app	DE	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	email	AT	Cups	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	email	AT	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	email	CH	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	email	DE	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	email	DE	Cups	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	email	DE	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	email	DE	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	unknown	DE	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	web	AT	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	web	AT	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	web	CH	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	web	CH	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	web	DE	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-15	2024-W16	2024-04-01	web	DE	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-22	2024-W17	2024-04-01	app	AT	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-22	2024-W17	2024-04-01	app	AT	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-22	2024-W17	2024-04-01	app	CH	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-22	2024-W17	2024-04-01	app	DE	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-22	2024-W17	2024-04-01	app	DE	Cups	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-22	2024-W17	2024-04-01	app	DE	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-22	2024-W17	2024-04-01	app	DE	unknown	1	1	1	1	1	NULL	NULL	78.18
+--> week	2024-04-22	2024-W17	2024-04-01	email	AT	Cups	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-22	2024-W17	2024-04-01	email	AT	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-22	2024-W17	2024-04-01	email	CH	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-22	2024-W17	2024-04-01	email	DE	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-22	2024-W17	2024-04-01	email	DE	Cups	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-22	2024-W17	2024-04-01	email	DE	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-22	2024-W17	2024-04-01	email	DE	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-22	2024-W17	2024-04-01	unknown	DE	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-22	2024-W17	2024-04-01	web	AT	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-22	2024-W17	2024-04-01	web	AT	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-22	2024-W17	2024-04-01	web	CH	Coffee	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-22	2024-W17	2024-04-01	web	CH	unknown	2	2	0	2	1	NULL	NULL	79.77
+--> week	2024-04-22	2024-W17	2024-04-01	web	DE	Tea	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-22	2024-W17	2024-04-01	web	DE	unknown	0	0	0	0	0	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	app	AT	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	app	AT	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	app	CH	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	app	DE	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	app	DE	Cups	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	app	DE	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	app	DE	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	email	AT	Cups	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	email	AT	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	email	CH	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	email	DE	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	email	DE	Cups	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	email	DE	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	email	DE	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	unknown	DE	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	web	AT	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	web	AT	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	web	CH	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	web	CH	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	web	DE	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-04-01	web	DE	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-05-01	app	AT	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-05-01	app	AT	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-05-01	app	CH	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-05-01	app	DE	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-05-01	app	DE	Cups	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-05-01	app	DE	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-05-01	app	DE	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-05-01	email	AT	Cups	1	1	1	NULL	NULL	NULL	NULL	58.77
+--> week	2024-04-29	2024-W18	2024-05-01	email	AT	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-05-01	email	CH	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-05-01	email	DE	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-05-01	email	DE	Cups	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-05-01	email	DE	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-05-01	email	DE	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-05-01	unknown	DE	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-05-01	web	AT	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-05-01	web	AT	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-05-01	web	CH	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-05-01	web	CH	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-05-01	web	DE	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-04-29	2024-W18	2024-05-01	web	DE	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	app	AT	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	app	AT	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	app	CH	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	app	DE	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	app	DE	Cups	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	app	DE	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	app	DE	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	email	AT	Cups	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	email	AT	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	email	CH	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	email	DE	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	email	DE	Cups	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	email	DE	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	email	DE	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	unknown	DE	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	web	AT	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	web	AT	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	web	CH	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	web	CH	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	web	DE	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-06	2024-W19	2024-05-01	web	DE	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	app	AT	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	app	AT	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	app	CH	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	app	DE	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	app	DE	Cups	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	app	DE	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	app	DE	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	email	AT	Cups	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	email	AT	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	email	CH	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	email	DE	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	email	DE	Cups	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	email	DE	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	email	DE	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	unknown	DE	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	web	AT	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	web	AT	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	web	CH	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	web	CH	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	web	DE	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-13	2024-W20	2024-05-01	web	DE	unknown	1	1	0	NULL	NULL	NULL	NULL	47.55
+--> week	2024-05-20	2024-W21	2024-05-01	app	AT	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-20	2024-W21	2024-05-01	app	AT	unknown	1	1	0	NULL	NULL	NULL	NULL	21.46
+--> week	2024-05-20	2024-W21	2024-05-01	app	CH	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-20	2024-W21	2024-05-01	app	DE	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-20	2024-W21	2024-05-01	app	DE	Cups	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-20	2024-W21	2024-05-01	app	DE	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-20	2024-W21	2024-05-01	app	DE	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-20	2024-W21	2024-05-01	email	AT	Cups	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-20	2024-W21	2024-05-01	email	AT	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-20	2024-W21	2024-05-01	email	CH	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-20	2024-W21	2024-05-01	email	DE	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-20	2024-W21	2024-05-01	email	DE	Cups	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-20	2024-W21	2024-05-01	email	DE	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-20	2024-W21	2024-05-01	email	DE	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-20	2024-W21	2024-05-01	unknown	DE	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-20	2024-W21	2024-05-01	web	AT	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-20	2024-W21	2024-05-01	web	AT	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-20	2024-W21	2024-05-01	web	CH	Coffee	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-20	2024-W21	2024-05-01	web	CH	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-20	2024-W21	2024-05-01	web	DE	Tea	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-20	2024-W21	2024-05-01	web	DE	unknown	0	0	0	NULL	NULL	NULL	NULL	0.00
+--> week	2024-05-27	2024-W22	2024-05-01	app	AT	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-05-01	app	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-05-01	app	CH	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-05-01	app	DE	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-05-01	app	DE	Cups	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-05-01	app	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-05-01	app	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-05-01	email	AT	Cups	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-05-01	email	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-05-01	email	CH	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-05-01	email	DE	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-05-01	email	DE	Cups	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-05-01	email	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-05-01	email	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-05-01	unknown	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-05-01	web	AT	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-05-01	web	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-05-01	web	CH	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-05-01	web	CH	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-05-01	web	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-05-01	web	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	app	AT	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	app	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	app	CH	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	app	DE	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	app	DE	Cups	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	app	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	app	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	email	AT	Cups	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	email	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	email	CH	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	email	DE	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	email	DE	Cups	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	email	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	email	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	unknown	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	web	AT	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	web	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	web	CH	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	web	CH	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	web	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-05-27	2024-W22	2024-06-01	web	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	app	AT	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	app	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	app	CH	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	app	DE	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	app	DE	Cups	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	app	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	app	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	email	AT	Cups	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	email	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	email	CH	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	email	DE	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	email	DE	Cups	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	email	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	email	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	unknown	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	web	AT	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	web	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	web	CH	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	web	CH	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	web	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-03	2024-W23	2024-06-01	web	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	app	AT	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	app	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	app	CH	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	app	DE	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	app	DE	Cups	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	app	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	app	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	email	AT	Cups	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	email	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	email	CH	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	email	DE	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	email	DE	Cups	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	email	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	email	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	unknown	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	web	AT	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	web	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	web	CH	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	web	CH	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	web	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-10	2024-W24	2024-06-01	web	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	app	AT	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	app	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	app	CH	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	app	DE	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	app	DE	Cups	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	app	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	app	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	email	AT	Cups	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	email	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	email	CH	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	email	DE	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	email	DE	Cups	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	email	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	email	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	unknown	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	web	AT	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	web	AT	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	web	CH	Coffee	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	web	CH	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	web	DE	Tea	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> week	2024-06-17	2024-W25	2024-06-01	web	DE	unknown	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+SELECT * FROM cohort_retention ORDER BY ALL;
+--> cohort_month date	months_since int	activity_month date	channel string	country string	first_category string	cohort_size bigint	active_customers bigint
+--> 2023-01-01	0	2023-01-01	web	DE	Tea	1	1
+--> 2023-01-01	0	2023-01-01	web	DE	unknown	1	1
+--> 2023-01-01	1	2023-02-01	web	DE	Tea	1	0
+--> 2023-01-01	1	2023-02-01	web	DE	unknown	1	0
+--> 2023-01-01	2	2023-03-01	web	DE	Tea	1	0
+--> 2023-01-01	2	2023-03-01	web	DE	unknown	1	0
+--> 2023-01-01	3	2023-04-01	web	DE	Tea	1	0
+--> 2023-01-01	3	2023-04-01	web	DE	unknown	1	0
+--> 2023-01-01	4	2023-05-01	web	DE	Tea	1	0
+--> 2023-01-01	4	2023-05-01	web	DE	unknown	1	0
+--> 2023-01-01	5	2023-06-01	web	DE	Tea	1	0
+--> 2023-01-01	5	2023-06-01	web	DE	unknown	1	0
+--> 2023-01-01	6	2023-07-01	web	DE	Tea	1	0
+--> 2023-01-01	6	2023-07-01	web	DE	unknown	1	0
+--> 2023-01-01	7	2023-08-01	web	DE	Tea	1	0
+--> 2023-01-01	7	2023-08-01	web	DE	unknown	1	0
+--> 2023-01-01	8	2023-09-01	web	DE	Tea	1	0
+--> 2023-01-01	8	2023-09-01	web	DE	unknown	1	0
+--> 2023-01-01	9	2023-10-01	web	DE	Tea	1	0
+--> 2023-01-01	9	2023-10-01	web	DE	unknown	1	0
+--> 2023-01-01	10	2023-11-01	web	DE	Tea	1	0
+--> 2023-01-01	10	2023-11-01	web	DE	unknown	1	0
+--> 2023-01-01	11	2023-12-01	web	DE	Tea	1	0
+--> 2023-01-01	11	2023-12-01	web	DE	unknown	1	0
+--> 2023-01-01	12	2024-01-01	web	DE	Tea	1	0
+--> 2023-01-01	12	2024-01-01	web	DE	unknown	1	0
+--> 2023-02-01	0	2023-02-01	app	AT	Coffee	1	1
+--> 2023-02-01	0	2023-02-01	web	AT	unknown	1	1
+--> 2023-02-01	1	2023-03-01	app	AT	Coffee	1	0
+--> 2023-02-01	1	2023-03-01	web	AT	unknown	1	0
+--> 2023-02-01	2	2023-04-01	app	AT	Coffee	1	1
+--> 2023-02-01	2	2023-04-01	web	AT	unknown	1	1
+--> 2023-02-01	3	2023-05-01	app	AT	Coffee	1	0
+--> 2023-02-01	3	2023-05-01	web	AT	unknown	1	0
+--> 2023-02-01	4	2023-06-01	app	AT	Coffee	1	0
+--> 2023-02-01	4	2023-06-01	web	AT	unknown	1	0
+--> 2023-02-01	5	2023-07-01	app	AT	Coffee	1	1
+--> 2023-02-01	5	2023-07-01	web	AT	unknown	1	0
+--> 2023-02-01	6	2023-08-01	app	AT	Coffee	1	1
+--> 2023-02-01	6	2023-08-01	web	AT	unknown	1	0
+--> 2023-02-01	7	2023-09-01	app	AT	Coffee	1	0
+--> 2023-02-01	7	2023-09-01	web	AT	unknown	1	1
+--> 2023-02-01	8	2023-10-01	app	AT	Coffee	1	0
+--> 2023-02-01	8	2023-10-01	web	AT	unknown	1	0
+--> 2023-02-01	9	2023-11-01	app	AT	Coffee	1	0
+--> 2023-02-01	9	2023-11-01	web	AT	unknown	1	0
+--> 2023-02-01	10	2023-12-01	app	AT	Coffee	1	0
+--> 2023-02-01	10	2023-12-01	web	AT	unknown	1	0
+--> 2023-02-01	11	2024-01-01	app	AT	Coffee	1	0
+--> 2023-02-01	11	2024-01-01	web	AT	unknown	1	0
+--> 2023-02-01	12	2024-02-01	app	AT	Coffee	1	0
+--> 2023-02-01	12	2024-02-01	web	AT	unknown	1	0
+--> 2023-03-01	0	2023-03-01	web	AT	Tea	1	1
+--> 2023-03-01	1	2023-04-01	web	AT	Tea	1	0
+--> 2023-03-01	2	2023-05-01	web	AT	Tea	1	0
+--> 2023-03-01	3	2023-06-01	web	AT	Tea	1	0
+--> 2023-03-01	4	2023-07-01	web	AT	Tea	1	0
+--> 2023-03-01	5	2023-08-01	web	AT	Tea	1	0
+--> 2023-03-01	6	2023-09-01	web	AT	Tea	1	0
+--> 2023-03-01	7	2023-10-01	web	AT	Tea	1	0
+--> 2023-03-01	8	2023-11-01	web	AT	Tea	1	0
+--> 2023-03-01	9	2023-12-01	web	AT	Tea	1	0
+--> 2023-03-01	10	2024-01-01	web	AT	Tea	1	0
+--> 2023-03-01	11	2024-02-01	web	AT	Tea	1	0
+--> 2023-03-01	12	2024-03-01	web	AT	Tea	1	0
+--> 2023-04-01	0	2023-04-01	app	AT	unknown	1	1
+--> 2023-04-01	0	2023-04-01	email	DE	unknown	2	2
+--> 2023-04-01	1	2023-05-01	app	AT	unknown	1	0
+--> 2023-04-01	1	2023-05-01	email	DE	unknown	2	1
+--> 2023-04-01	2	2023-06-01	app	AT	unknown	1	0
+--> 2023-04-01	2	2023-06-01	email	DE	unknown	2	0
+--> 2023-04-01	3	2023-07-01	app	AT	unknown	1	0
+--> 2023-04-01	3	2023-07-01	email	DE	unknown	2	0
+--> 2023-04-01	4	2023-08-01	app	AT	unknown	1	0
+--> 2023-04-01	4	2023-08-01	email	DE	unknown	2	0
+--> 2023-04-01	5	2023-09-01	app	AT	unknown	1	0
+--> 2023-04-01	5	2023-09-01	email	DE	unknown	2	0
+--> 2023-04-01	6	2023-10-01	app	AT	unknown	1	0
+--> 2023-04-01	6	2023-10-01	email	DE	unknown	2	1
+--> 2023-04-01	7	2023-11-01	app	AT	unknown	1	0
+--> 2023-04-01	7	2023-11-01	email	DE	unknown	2	0
+--> 2023-04-01	8	2023-12-01	app	AT	unknown	1	0
+--> 2023-04-01	8	2023-12-01	email	DE	unknown	2	0
+--> 2023-04-01	9	2024-01-01	app	AT	unknown	1	0
+--> 2023-04-01	9	2024-01-01	email	DE	unknown	2	0
+--> 2023-04-01	10	2024-02-01	app	AT	unknown	1	0
+--> 2023-04-01	10	2024-02-01	email	DE	unknown	2	0
+--> 2023-04-01	11	2024-03-01	app	AT	unknown	1	0
+--> 2023-04-01	11	2024-03-01	email	DE	unknown	2	0
+--> 2023-04-01	12	2024-04-01	app	AT	unknown	1	0
+--> 2023-04-01	12	2024-04-01	email	DE	unknown	2	0
+--> 2023-05-01	0	2023-05-01	email	DE	Coffee	1	1
+--> 2023-05-01	0	2023-05-01	email	DE	Tea	1	1
+--> 2023-05-01	0	2023-05-01	web	CH	unknown	1	1
+--> 2023-05-01	1	2023-06-01	email	DE	Coffee	1	0
+--> 2023-05-01	1	2023-06-01	email	DE	Tea	1	0
+--> 2023-05-01	1	2023-06-01	web	CH	unknown	1	0
+--> 2023-05-01	2	2023-07-01	email	DE	Coffee	1	0
+--> 2023-05-01	2	2023-07-01	email	DE	Tea	1	0
+--> 2023-05-01	2	2023-07-01	web	CH	unknown	1	0
+--> 2023-05-01	3	2023-08-01	email	DE	Coffee	1	0
+--> 2023-05-01	3	2023-08-01	email	DE	Tea	1	0
+--> 2023-05-01	3	2023-08-01	web	CH	unknown	1	0
+--> 2023-05-01	4	2023-09-01	email	DE	Coffee	1	0
+--> 2023-05-01	4	2023-09-01	email	DE	Tea	1	0
+--> 2023-05-01	4	2023-09-01	web	CH	unknown	1	0
+--> 2023-05-01	5	2023-10-01	email	DE	Coffee	1	0
+--> 2023-05-01	5	2023-10-01	email	DE	Tea	1	0
+--> 2023-05-01	5	2023-10-01	web	CH	unknown	1	0
+--> 2023-05-01	6	2023-11-01	email	DE	Coffee	1	0
+--> 2023-05-01	6	2023-11-01	email	DE	Tea	1	0
+--> 2023-05-01	6	2023-11-01	web	CH	unknown	1	0
+--> 2023-05-01	7	2023-12-01	email	DE	Coffee	1	0
+--> 2023-05-01	7	2023-12-01	email	DE	Tea	1	0
+--> 2023-05-01	7	2023-12-01	web	CH	unknown	1	0
+--> 2023-05-01	8	2024-01-01	email	DE	Coffee	1	0
+--> 2023-05-01	8	2024-01-01	email	DE	Tea	1	0
+--> 2023-05-01	8	2024-01-01	web	CH	unknown	1	0
+--> 2023-05-01	9	2024-02-01	email	DE	Coffee	1	0
+--> 2023-05-01	9	2024-02-01	email	DE	Tea	1	0
+--> 2023-05-01	9	2024-02-01	web	CH	unknown	1	0
+--> 2023-05-01	10	2024-03-01	email	DE	Coffee	1	0
+--> 2023-05-01	10	2024-03-01	email	DE	Tea	1	0
+--> 2023-05-01	10	2024-03-01	web	CH	unknown	1	0
+--> 2023-05-01	11	2024-04-01	email	DE	Coffee	1	0
+--> 2023-05-01	11	2024-04-01	email	DE	Tea	1	0
+--> 2023-05-01	11	2024-04-01	web	CH	unknown	1	0
+--> 2023-05-01	12	2024-05-01	email	DE	Coffee	1	0
+--> 2023-05-01	12	2024-05-01	email	DE	Tea	1	0
+--> 2023-05-01	12	2024-05-01	web	CH	unknown	1	0
+--> 2023-06-01	0	2023-06-01	web	DE	unknown	1	1
+--> 2023-06-01	1	2023-07-01	web	DE	unknown	1	0
+--> 2023-06-01	2	2023-08-01	web	DE	unknown	1	0
+--> 2023-06-01	3	2023-09-01	web	DE	unknown	1	1
+--> 2023-06-01	4	2023-10-01	web	DE	unknown	1	1
+--> 2023-06-01	5	2023-11-01	web	DE	unknown	1	0
+--> 2023-06-01	6	2023-12-01	web	DE	unknown	1	0
+--> 2023-06-01	7	2024-01-01	web	DE	unknown	1	0
+--> 2023-06-01	8	2024-02-01	web	DE	unknown	1	0
+--> 2023-06-01	9	2024-03-01	web	DE	unknown	1	0
+--> 2023-06-01	10	2024-04-01	web	DE	unknown	1	0
+--> 2023-06-01	11	2024-05-01	web	DE	unknown	1	0
+--> 2023-08-01	0	2023-08-01	app	DE	Cups	1	1
+--> 2023-08-01	1	2023-09-01	app	DE	Cups	1	0
+--> 2023-08-01	2	2023-10-01	app	DE	Cups	1	0
+--> 2023-08-01	3	2023-11-01	app	DE	Cups	1	0
+--> 2023-08-01	4	2023-12-01	app	DE	Cups	1	0
+--> 2023-08-01	5	2024-01-01	app	DE	Cups	1	0
+--> 2023-08-01	6	2024-02-01	app	DE	Cups	1	0
+--> 2023-08-01	7	2024-03-01	app	DE	Cups	1	0
+--> 2023-08-01	8	2024-04-01	app	DE	Cups	1	0
+--> 2023-08-01	9	2024-05-01	app	DE	Cups	1	0
+--> 2023-09-01	0	2023-09-01	web	CH	Coffee	1	1
+--> 2023-09-01	0	2023-09-01	web	CH	unknown	1	1
+--> 2023-09-01	0	2023-09-01	web	DE	unknown	1	1
+--> 2023-09-01	1	2023-10-01	web	CH	Coffee	1	1
+--> 2023-09-01	1	2023-10-01	web	CH	unknown	1	0
+--> 2023-09-01	1	2023-10-01	web	DE	unknown	1	0
+--> 2023-09-01	2	2023-11-01	web	CH	Coffee	1	0
+--> 2023-09-01	2	2023-11-01	web	CH	unknown	1	0
+--> 2023-09-01	2	2023-11-01	web	DE	unknown	1	0
+--> 2023-09-01	3	2023-12-01	web	CH	Coffee	1	0
+--> 2023-09-01	3	2023-12-01	web	CH	unknown	1	0
+--> 2023-09-01	3	2023-12-01	web	DE	unknown	1	1
+--> 2023-09-01	4	2024-01-01	web	CH	Coffee	1	0
+--> 2023-09-01	4	2024-01-01	web	CH	unknown	1	0
+--> 2023-09-01	4	2024-01-01	web	DE	unknown	1	0
+--> 2023-09-01	5	2024-02-01	web	CH	Coffee	1	0
+--> 2023-09-01	5	2024-02-01	web	CH	unknown	1	0
+--> 2023-09-01	5	2024-02-01	web	DE	unknown	1	0
+--> 2023-09-01	6	2024-03-01	web	CH	Coffee	1	0
+--> 2023-09-01	6	2024-03-01	web	CH	unknown	1	0
+--> 2023-09-01	6	2024-03-01	web	DE	unknown	1	0
+--> 2023-09-01	7	2024-04-01	web	CH	Coffee	1	0
+--> 2023-09-01	7	2024-04-01	web	CH	unknown	1	0
+--> 2023-09-01	7	2024-04-01	web	DE	unknown	1	0
+--> 2023-09-01	8	2024-05-01	web	CH	Coffee	1	0
+--> 2023-09-01	8	2024-05-01	web	CH	unknown	1	0
+--> 2023-09-01	8	2024-05-01	web	DE	unknown	1	0
+--> 2023-10-01	0	2023-10-01	app	CH	unknown	1	1
+--> 2023-10-01	0	2023-10-01	app	DE	Coffee	1	1
+--> 2023-10-01	0	2023-10-01	email	DE	Cups	1	1
+--> 2023-10-01	0	2023-10-01	web	DE	Tea	1	1
+--> 2023-10-01	1	2023-11-01	app	CH	unknown	1	1
+--> 2023-10-01	1	2023-11-01	app	DE	Coffee	1	0
+--> 2023-10-01	1	2023-11-01	email	DE	Cups	1	0
+--> 2023-10-01	1	2023-11-01	web	DE	Tea	1	1
+--> 2023-10-01	2	2023-12-01	app	CH	unknown	1	0
+--> 2023-10-01	2	2023-12-01	app	DE	Coffee	1	0
+--> 2023-10-01	2	2023-12-01	email	DE	Cups	1	0
+--> 2023-10-01	2	2023-12-01	web	DE	Tea	1	0
+--> 2023-10-01	3	2024-01-01	app	CH	unknown	1	0
+--> 2023-10-01	3	2024-01-01	app	DE	Coffee	1	0
+--> 2023-10-01	3	2024-01-01	email	DE	Cups	1	0
+--> 2023-10-01	3	2024-01-01	web	DE	Tea	1	0
+--> 2023-10-01	4	2024-02-01	app	CH	unknown	1	0
+--> 2023-10-01	4	2024-02-01	app	DE	Coffee	1	0
+--> 2023-10-01	4	2024-02-01	email	DE	Cups	1	0
+--> 2023-10-01	4	2024-02-01	web	DE	Tea	1	0
+--> 2023-10-01	5	2024-03-01	app	CH	unknown	1	0
+--> 2023-10-01	5	2024-03-01	app	DE	Coffee	1	0
+--> 2023-10-01	5	2024-03-01	email	DE	Cups	1	0
+--> 2023-10-01	5	2024-03-01	web	DE	Tea	1	1
+--> 2023-10-01	6	2024-04-01	app	CH	unknown	1	0
+--> 2023-10-01	6	2024-04-01	app	DE	Coffee	1	0
+--> 2023-10-01	6	2024-04-01	email	DE	Cups	1	0
+--> 2023-10-01	6	2024-04-01	web	DE	Tea	1	1
+--> 2023-10-01	7	2024-05-01	app	CH	unknown	1	0
+--> 2023-10-01	7	2024-05-01	app	DE	Coffee	1	1
+--> 2023-10-01	7	2024-05-01	email	DE	Cups	1	0
+--> 2023-10-01	7	2024-05-01	web	DE	Tea	1	0
+--> 2023-11-01	0	2023-11-01	app	AT	unknown	1	1
+--> 2023-11-01	0	2023-11-01	app	DE	Cups	1	1
+--> 2023-11-01	0	2023-11-01	email	DE	unknown	1	1
+--> 2023-11-01	1	2023-12-01	app	AT	unknown	1	0
+--> 2023-11-01	1	2023-12-01	app	DE	Cups	1	0
+--> 2023-11-01	1	2023-12-01	email	DE	unknown	1	0
+--> 2023-11-01	2	2024-01-01	app	AT	unknown	1	0
+--> 2023-11-01	2	2024-01-01	app	DE	Cups	1	0
+--> 2023-11-01	2	2024-01-01	email	DE	unknown	1	0
+--> 2023-11-01	3	2024-02-01	app	AT	unknown	1	0
+--> 2023-11-01	3	2024-02-01	app	DE	Cups	1	0
+--> 2023-11-01	3	2024-02-01	email	DE	unknown	1	0
+--> 2023-11-01	4	2024-03-01	app	AT	unknown	1	1
+--> 2023-11-01	4	2024-03-01	app	DE	Cups	1	1
+--> 2023-11-01	4	2024-03-01	email	DE	unknown	1	0
+--> 2023-11-01	5	2024-04-01	app	AT	unknown	1	0
+--> 2023-11-01	5	2024-04-01	app	DE	Cups	1	1
+--> 2023-11-01	5	2024-04-01	email	DE	unknown	1	0
+--> 2023-11-01	6	2024-05-01	app	AT	unknown	1	0
+--> 2023-11-01	6	2024-05-01	app	DE	Cups	1	0
+--> 2023-11-01	6	2024-05-01	email	DE	unknown	1	0
+--> 2023-12-01	0	2023-12-01	app	DE	Tea	1	1
+--> 2023-12-01	0	2023-12-01	app	DE	unknown	1	1
+--> 2023-12-01	0	2023-12-01	email	AT	unknown	1	1
+--> 2023-12-01	1	2024-01-01	app	DE	Tea	1	0
+--> 2023-12-01	1	2024-01-01	app	DE	unknown	1	0
+--> 2023-12-01	1	2024-01-01	email	AT	unknown	1	0
+--> 2023-12-01	2	2024-02-01	app	DE	Tea	1	0
+--> 2023-12-01	2	2024-02-01	app	DE	unknown	1	0
+--> 2023-12-01	2	2024-02-01	email	AT	unknown	1	0
+--> 2023-12-01	3	2024-03-01	app	DE	Tea	1	0
+--> 2023-12-01	3	2024-03-01	app	DE	unknown	1	0
+--> 2023-12-01	3	2024-03-01	email	AT	unknown	1	0
+--> 2023-12-01	4	2024-04-01	app	DE	Tea	1	0
+--> 2023-12-01	4	2024-04-01	app	DE	unknown	1	0
+--> 2023-12-01	4	2024-04-01	email	AT	unknown	1	0
+--> 2023-12-01	5	2024-05-01	app	DE	Tea	1	0
+--> 2023-12-01	5	2024-05-01	app	DE	unknown	1	0
+--> 2023-12-01	5	2024-05-01	email	AT	unknown	1	0
+--> 2024-02-01	0	2024-02-01	app	DE	unknown	1	1
+--> 2024-02-01	0	2024-02-01	email	DE	unknown	1	1
+--> 2024-02-01	0	2024-02-01	unknown	DE	Tea	1	1
+--> 2024-02-01	0	2024-02-01	web	CH	unknown	1	1
+--> 2024-02-01	0	2024-02-01	web	DE	unknown	1	1
+--> 2024-02-01	1	2024-03-01	app	DE	unknown	1	0
+--> 2024-02-01	1	2024-03-01	email	DE	unknown	1	0
+--> 2024-02-01	1	2024-03-01	unknown	DE	Tea	1	0
+--> 2024-02-01	1	2024-03-01	web	CH	unknown	1	0
+--> 2024-02-01	1	2024-03-01	web	DE	unknown	1	0
+--> 2024-02-01	2	2024-04-01	app	DE	unknown	1	0
+--> 2024-02-01	2	2024-04-01	email	DE	unknown	1	0
+--> 2024-02-01	2	2024-04-01	unknown	DE	Tea	1	0
+--> 2024-02-01	2	2024-04-01	web	CH	unknown	1	1
+--> 2024-02-01	2	2024-04-01	web	DE	unknown	1	0
+--> 2024-02-01	3	2024-05-01	app	DE	unknown	1	1
+--> 2024-02-01	3	2024-05-01	email	DE	unknown	1	0
+--> 2024-02-01	3	2024-05-01	unknown	DE	Tea	1	0
+--> 2024-02-01	3	2024-05-01	web	CH	unknown	1	0
+--> 2024-02-01	3	2024-05-01	web	DE	unknown	1	0
+--> 2024-03-01	0	2024-03-01	email	CH	unknown	1	1
+--> 2024-03-01	0	2024-03-01	email	DE	unknown	1	1
+--> 2024-03-01	1	2024-04-01	email	CH	unknown	1	0
+--> 2024-03-01	1	2024-04-01	email	DE	unknown	1	0
+--> 2024-03-01	2	2024-05-01	email	CH	unknown	1	0
+--> 2024-03-01	2	2024-05-01	email	DE	unknown	1	0
+--> 2024-04-01	0	2024-04-01	app	DE	unknown	1	1
+--> 2024-04-01	0	2024-04-01	web	CH	unknown	2	2
+--> 2024-04-01	1	2024-05-01	app	DE	unknown	1	1
+--> 2024-04-01	1	2024-05-01	web	CH	unknown	2	0
+--> 2024-05-01	0	2024-05-01	app	AT	unknown	1	1
+--> 2024-05-01	0	2024-05-01	email	AT	Cups	1	1
+--> 2024-05-01	0	2024-05-01	web	DE	unknown	1	1
+SELECT * FROM cohort_summary ORDER BY ALL;
+--> cohort_month date	cohort_size bigint	repeaters_so_far bigint	repeat_rate_30d double	repeat_rate_60d double	repeat_rate_90d double	median_days_to_second double	days_until_half int
+--> 2023-01-01	2	1	0	0	0	NULL	NULL
+--> 2023-02-01	2	2	0.5	1	1	29	1
+--> 2023-03-01	1	0	0	0	0	NULL	NULL
+--> 2023-04-01	3	1	0.333333333333	0.333333333333	0.333333333333	24	NULL
+--> 2023-05-01	3	0	0	0	0	NULL	NULL
+--> 2023-06-01	1	1	0	0	0	NULL	106
+--> 2023-08-01	1	0	0	0	0	NULL	NULL
+--> 2023-09-01	3	2	0.333333333333	0.333333333333	0.333333333333	14	93
+--> 2023-10-01	4	4	0.75	0.75	0.75	22	22
+--> 2023-11-01	3	3	0.666666666667	0.666666666667	0.666666666667	8.5	11
+--> 2023-12-01	3	0	0	0	0	NULL	NULL
+--> 2024-02-01	5	3	0	0.2	0.2	49	NULL
+--> 2024-03-01	2	1	0.5	0.5	0.5	1	1
+--> 2024-04-01	3	2	0.333333333333	0.666666666667	NULL	31	45
+--> 2024-05-01	3	1	NULL	NULL	NULL	NULL	NULL
+SELECT * FROM cohort_value ORDER BY ALL;
+--> cohort_month date	months_since int	activity_month date	channel string	country string	first_category string	cohort_size bigint	active_customers bigint	purchases bigint	revenue decimal(22,2)	purchases_cumulative bigint	revenue_cumulative decimal(32,2)
+--> 2023-01-01	0	2023-01-01	web	DE	Tea	1	1	1	11.46	1	11.46
+--> 2023-01-01	0	2023-01-01	web	DE	unknown	1	1	1	44.82	1	44.82
+--> 2023-01-01	1	2023-02-01	web	DE	Tea	1	0	0	0.00	1	11.46
+--> 2023-01-01	1	2023-02-01	web	DE	unknown	1	0	0	0.00	1	44.82
+--> 2023-01-01	2	2023-03-01	web	DE	Tea	1	0	0	0.00	1	11.46
+--> 2023-01-01	2	2023-03-01	web	DE	unknown	1	0	0	0.00	1	44.82
+--> 2023-01-01	3	2023-04-01	web	DE	Tea	1	0	0	0.00	1	11.46
+--> 2023-01-01	3	2023-04-01	web	DE	unknown	1	0	0	0.00	1	44.82
+--> 2023-01-01	4	2023-05-01	web	DE	Tea	1	0	0	0.00	1	11.46
+--> 2023-01-01	4	2023-05-01	web	DE	unknown	1	0	0	0.00	1	44.82
+--> 2023-01-01	5	2023-06-01	web	DE	Tea	1	0	0	0.00	1	11.46
+--> 2023-01-01	5	2023-06-01	web	DE	unknown	1	0	0	0.00	1	44.82
+--> 2023-01-01	6	2023-07-01	web	DE	Tea	1	0	0	0.00	1	11.46
+--> 2023-01-01	6	2023-07-01	web	DE	unknown	1	0	0	0.00	1	44.82
+--> 2023-01-01	7	2023-08-01	web	DE	Tea	1	0	0	0.00	1	11.46
+--> 2023-01-01	7	2023-08-01	web	DE	unknown	1	0	0	0.00	1	44.82
+--> 2023-01-01	8	2023-09-01	web	DE	Tea	1	0	0	0.00	1	11.46
+--> 2023-01-01	8	2023-09-01	web	DE	unknown	1	0	0	0.00	1	44.82
+--> 2023-01-01	9	2023-10-01	web	DE	Tea	1	0	0	0.00	1	11.46
+--> 2023-01-01	9	2023-10-01	web	DE	unknown	1	0	0	0.00	1	44.82
+--> 2023-01-01	10	2023-11-01	web	DE	Tea	1	0	0	0.00	1	11.46
+--> 2023-01-01	10	2023-11-01	web	DE	unknown	1	0	0	0.00	1	44.82
+--> 2023-01-01	11	2023-12-01	web	DE	Tea	1	0	0	0.00	1	11.46
+--> 2023-01-01	11	2023-12-01	web	DE	unknown	1	0	0	0.00	1	44.82
+--> 2023-01-01	12	2024-01-01	web	DE	Tea	1	0	0	0.00	1	11.46
+--> 2023-01-01	12	2024-01-01	web	DE	unknown	1	0	0	0.00	1	44.82
+--> 2023-02-01	0	2023-02-01	app	AT	Coffee	1	1	3	123.02	3	123.02
+--> 2023-02-01	0	2023-02-01	web	AT	unknown	1	1	1	23.59	1	23.59
+--> 2023-02-01	1	2023-03-01	app	AT	Coffee	1	0	0	0.00	3	123.02
+--> 2023-02-01	1	2023-03-01	web	AT	unknown	1	0	0	0.00	1	23.59
+--> 2023-02-01	2	2023-04-01	app	AT	Coffee	1	1	1	34.52	4	157.54
+--> 2023-02-01	2	2023-04-01	web	AT	unknown	1	1	2	55.63	3	79.22
+--> 2023-02-01	3	2023-05-01	app	AT	Coffee	1	0	0	0.00	4	157.54
+--> 2023-02-01	3	2023-05-01	web	AT	unknown	1	0	0	0.00	3	79.22
+--> 2023-02-01	4	2023-06-01	app	AT	Coffee	1	0	0	0.00	4	157.54
+--> 2023-02-01	4	2023-06-01	web	AT	unknown	1	0	0	0.00	3	79.22
+--> 2023-02-01	5	2023-07-01	app	AT	Coffee	1	1	1	53.00	5	210.54
+--> 2023-02-01	5	2023-07-01	web	AT	unknown	1	0	0	0.00	3	79.22
+--> 2023-02-01	6	2023-08-01	app	AT	Coffee	1	1	1	43.01	6	253.55
+--> 2023-02-01	6	2023-08-01	web	AT	unknown	1	0	0	0.00	3	79.22
+--> 2023-02-01	7	2023-09-01	app	AT	Coffee	1	0	0	0.00	6	253.55
+--> 2023-02-01	7	2023-09-01	web	AT	unknown	1	1	1	64.00	4	143.22
+--> 2023-02-01	8	2023-10-01	app	AT	Coffee	1	0	0	0.00	6	253.55
+--> 2023-02-01	8	2023-10-01	web	AT	unknown	1	0	0	0.00	4	143.22
+--> 2023-02-01	9	2023-11-01	app	AT	Coffee	1	0	0	0.00	6	253.55
+--> 2023-02-01	9	2023-11-01	web	AT	unknown	1	0	0	0.00	4	143.22
+--> 2023-02-01	10	2023-12-01	app	AT	Coffee	1	0	0	0.00	6	253.55
+--> 2023-02-01	10	2023-12-01	web	AT	unknown	1	0	0	0.00	4	143.22
+--> 2023-02-01	11	2024-01-01	app	AT	Coffee	1	0	0	0.00	6	253.55
+--> 2023-02-01	11	2024-01-01	web	AT	unknown	1	0	0	0.00	4	143.22
+--> 2023-02-01	12	2024-02-01	app	AT	Coffee	1	0	0	0.00	6	253.55
+--> 2023-02-01	12	2024-02-01	web	AT	unknown	1	0	0	0.00	4	143.22
+--> 2023-03-01	0	2023-03-01	web	AT	Tea	1	1	1	26.86	1	26.86
+--> 2023-03-01	1	2023-04-01	web	AT	Tea	1	0	0	0.00	1	26.86
+--> 2023-03-01	2	2023-05-01	web	AT	Tea	1	0	0	0.00	1	26.86
+--> 2023-03-01	3	2023-06-01	web	AT	Tea	1	0	0	0.00	1	26.86
+--> 2023-03-01	4	2023-07-01	web	AT	Tea	1	0	0	0.00	1	26.86
+--> 2023-03-01	5	2023-08-01	web	AT	Tea	1	0	0	0.00	1	26.86
+--> 2023-03-01	6	2023-09-01	web	AT	Tea	1	0	0	0.00	1	26.86
+--> 2023-03-01	7	2023-10-01	web	AT	Tea	1	0	0	0.00	1	26.86
+--> 2023-03-01	8	2023-11-01	web	AT	Tea	1	0	0	0.00	1	26.86
+--> 2023-03-01	9	2023-12-01	web	AT	Tea	1	0	0	0.00	1	26.86
+--> 2023-03-01	10	2024-01-01	web	AT	Tea	1	0	0	0.00	1	26.86
+--> 2023-03-01	11	2024-02-01	web	AT	Tea	1	0	0	0.00	1	26.86
+--> 2023-03-01	12	2024-03-01	web	AT	Tea	1	0	0	0.00	1	26.86
+--> 2023-04-01	0	2023-04-01	app	AT	unknown	1	1	1	41.89	1	41.89
+--> 2023-04-01	0	2023-04-01	email	DE	unknown	2	2	2	39.42	2	39.42
+--> 2023-04-01	1	2023-05-01	app	AT	unknown	1	0	0	0.00	1	41.89
+--> 2023-04-01	1	2023-05-01	email	DE	unknown	2	1	1	25.12	3	64.54
+--> 2023-04-01	2	2023-06-01	app	AT	unknown	1	0	0	0.00	1	41.89
+--> 2023-04-01	2	2023-06-01	email	DE	unknown	2	0	0	0.00	3	64.54
+--> 2023-04-01	3	2023-07-01	app	AT	unknown	1	0	0	0.00	1	41.89
+--> 2023-04-01	3	2023-07-01	email	DE	unknown	2	0	0	0.00	3	64.54
+--> 2023-04-01	4	2023-08-01	app	AT	unknown	1	0	0	0.00	1	41.89
+--> 2023-04-01	4	2023-08-01	email	DE	unknown	2	0	0	0.00	3	64.54
+--> 2023-04-01	5	2023-09-01	app	AT	unknown	1	0	0	0.00	1	41.89
+--> 2023-04-01	5	2023-09-01	email	DE	unknown	2	0	0	0.00	3	64.54
+--> 2023-04-01	6	2023-10-01	app	AT	unknown	1	0	0	0.00	1	41.89
+--> 2023-04-01	6	2023-10-01	email	DE	unknown	2	1	1	39.46	4	104.00
+--> 2023-04-01	7	2023-11-01	app	AT	unknown	1	0	0	0.00	1	41.89
+--> 2023-04-01	7	2023-11-01	email	DE	unknown	2	0	0	0.00	4	104.00
+--> 2023-04-01	8	2023-12-01	app	AT	unknown	1	0	0	0.00	1	41.89
+--> 2023-04-01	8	2023-12-01	email	DE	unknown	2	0	0	0.00	4	104.00
+--> 2023-04-01	9	2024-01-01	app	AT	unknown	1	0	0	0.00	1	41.89
+--> 2023-04-01	9	2024-01-01	email	DE	unknown	2	0	0	0.00	4	104.00
+--> 2023-04-01	10	2024-02-01	app	AT	unknown	1	0	0	0.00	1	41.89
+--> 2023-04-01	10	2024-02-01	email	DE	unknown	2	0	0	0.00	4	104.00
+--> 2023-04-01	11	2024-03-01	app	AT	unknown	1	0	0	0.00	1	41.89
+--> 2023-04-01	11	2024-03-01	email	DE	unknown	2	0	0	0.00	4	104.00
+--> 2023-04-01	12	2024-04-01	app	AT	unknown	1	0	0	0.00	1	41.89
+--> 2023-04-01	12	2024-04-01	email	DE	unknown	2	0	0	0.00	4	104.00
+--> 2023-05-01	0	2023-05-01	email	DE	Coffee	1	1	1	42.27	1	42.27
+--> 2023-05-01	0	2023-05-01	email	DE	Tea	1	1	1	56.66	1	56.66
+--> 2023-05-01	0	2023-05-01	web	CH	unknown	1	1	2	106.75	2	106.75
+--> 2023-05-01	1	2023-06-01	email	DE	Coffee	1	0	0	0.00	1	42.27
+--> 2023-05-01	1	2023-06-01	email	DE	Tea	1	0	0	0.00	1	56.66
+--> 2023-05-01	1	2023-06-01	web	CH	unknown	1	0	0	0.00	2	106.75
+--> 2023-05-01	2	2023-07-01	email	DE	Coffee	1	0	0	0.00	1	42.27
+--> 2023-05-01	2	2023-07-01	email	DE	Tea	1	0	0	0.00	1	56.66
+--> 2023-05-01	2	2023-07-01	web	CH	unknown	1	0	0	0.00	2	106.75
+--> 2023-05-01	3	2023-08-01	email	DE	Coffee	1	0	0	0.00	1	42.27
+--> 2023-05-01	3	2023-08-01	email	DE	Tea	1	0	0	0.00	1	56.66
+--> 2023-05-01	3	2023-08-01	web	CH	unknown	1	0	0	0.00	2	106.75
+--> 2023-05-01	4	2023-09-01	email	DE	Coffee	1	0	0	0.00	1	42.27
+--> 2023-05-01	4	2023-09-01	email	DE	Tea	1	0	0	0.00	1	56.66
+--> 2023-05-01	4	2023-09-01	web	CH	unknown	1	0	0	0.00	2	106.75
+--> 2023-05-01	5	2023-10-01	email	DE	Coffee	1	0	0	0.00	1	42.27
+--> 2023-05-01	5	2023-10-01	email	DE	Tea	1	0	0	0.00	1	56.66
+--> 2023-05-01	5	2023-10-01	web	CH	unknown	1	0	0	0.00	2	106.75
+--> 2023-05-01	6	2023-11-01	email	DE	Coffee	1	0	0	0.00	1	42.27
+--> 2023-05-01	6	2023-11-01	email	DE	Tea	1	0	0	0.00	1	56.66
+--> 2023-05-01	6	2023-11-01	web	CH	unknown	1	0	0	0.00	2	106.75
+--> 2023-05-01	7	2023-12-01	email	DE	Coffee	1	0	0	0.00	1	42.27
+--> 2023-05-01	7	2023-12-01	email	DE	Tea	1	0	0	0.00	1	56.66
+--> 2023-05-01	7	2023-12-01	web	CH	unknown	1	0	0	0.00	2	106.75
+--> 2023-05-01	8	2024-01-01	email	DE	Coffee	1	0	0	0.00	1	42.27
+--> 2023-05-01	8	2024-01-01	email	DE	Tea	1	0	0	0.00	1	56.66
+--> 2023-05-01	8	2024-01-01	web	CH	unknown	1	0	0	0.00	2	106.75
+--> 2023-05-01	9	2024-02-01	email	DE	Coffee	1	0	0	0.00	1	42.27
+--> 2023-05-01	9	2024-02-01	email	DE	Tea	1	0	0	0.00	1	56.66
+--> 2023-05-01	9	2024-02-01	web	CH	unknown	1	0	0	0.00	2	106.75
+--> 2023-05-01	10	2024-03-01	email	DE	Coffee	1	0	0	0.00	1	42.27
+--> 2023-05-01	10	2024-03-01	email	DE	Tea	1	0	0	0.00	1	56.66
+--> 2023-05-01	10	2024-03-01	web	CH	unknown	1	0	0	0.00	2	106.75
+--> 2023-05-01	11	2024-04-01	email	DE	Coffee	1	0	0	0.00	1	42.27
+--> 2023-05-01	11	2024-04-01	email	DE	Tea	1	0	0	0.00	1	56.66
+--> 2023-05-01	11	2024-04-01	web	CH	unknown	1	0	0	0.00	2	106.75
+--> 2023-05-01	12	2024-05-01	email	DE	Coffee	1	0	0	0.00	1	42.27
+--> 2023-05-01	12	2024-05-01	email	DE	Tea	1	0	0	0.00	1	56.66
+--> 2023-05-01	12	2024-05-01	web	CH	unknown	1	0	0	0.00	2	106.75
+--> 2023-06-01	0	2023-06-01	web	DE	unknown	1	1	1	12.36	1	12.36
+--> 2023-06-01	1	2023-07-01	web	DE	unknown	1	0	0	0.00	1	12.36
+--> 2023-06-01	2	2023-08-01	web	DE	unknown	1	0	0	0.00	1	12.36
+--> 2023-06-01	3	2023-09-01	web	DE	unknown	1	1	1	31.72	2	44.08
+--> 2023-06-01	4	2023-10-01	web	DE	unknown	1	1	1	54.85	3	98.93
+--> 2023-06-01	5	2023-11-01	web	DE	unknown	1	0	0	0.00	3	98.93
+--> 2023-06-01	6	2023-12-01	web	DE	unknown	1	0	0	0.00	3	98.93
+--> 2023-06-01	7	2024-01-01	web	DE	unknown	1	0	0	0.00	3	98.93
+--> 2023-06-01	8	2024-02-01	web	DE	unknown	1	0	0	0.00	3	98.93
+--> 2023-06-01	9	2024-03-01	web	DE	unknown	1	0	0	0.00	3	98.93
+--> 2023-06-01	10	2024-04-01	web	DE	unknown	1	0	0	0.00	3	98.93
+--> 2023-06-01	11	2024-05-01	web	DE	unknown	1	0	0	0.00	3	98.93
+--> 2023-08-01	0	2023-08-01	app	DE	Cups	1	1	1	58.89	1	58.89
+--> 2023-08-01	1	2023-09-01	app	DE	Cups	1	0	0	0.00	1	58.89
+--> 2023-08-01	2	2023-10-01	app	DE	Cups	1	0	0	0.00	1	58.89
+--> 2023-08-01	3	2023-11-01	app	DE	Cups	1	0	0	0.00	1	58.89
+--> 2023-08-01	4	2023-12-01	app	DE	Cups	1	0	0	0.00	1	58.89
+--> 2023-08-01	5	2024-01-01	app	DE	Cups	1	0	0	0.00	1	58.89
+--> 2023-08-01	6	2024-02-01	app	DE	Cups	1	0	0	0.00	1	58.89
+--> 2023-08-01	7	2024-03-01	app	DE	Cups	1	0	0	0.00	1	58.89
+--> 2023-08-01	8	2024-04-01	app	DE	Cups	1	0	0	0.00	1	58.89
+--> 2023-08-01	9	2024-05-01	app	DE	Cups	1	0	0	0.00	1	58.89
+--> 2023-09-01	0	2023-09-01	web	CH	Coffee	1	1	2	61.29	2	61.29
+--> 2023-09-01	0	2023-09-01	web	CH	unknown	1	1	1	39.51	1	39.51
+--> 2023-09-01	0	2023-09-01	web	DE	unknown	1	1	1	3.25	1	3.25
+--> 2023-09-01	1	2023-10-01	web	CH	Coffee	1	1	1	45.58	3	106.87
+--> 2023-09-01	1	2023-10-01	web	CH	unknown	1	0	0	0.00	1	39.51
+--> 2023-09-01	1	2023-10-01	web	DE	unknown	1	0	0	0.00	1	3.25
+--> 2023-09-01	2	2023-11-01	web	CH	Coffee	1	0	0	0.00	3	106.87
+--> 2023-09-01	2	2023-11-01	web	CH	unknown	1	0	0	0.00	1	39.51
+--> 2023-09-01	2	2023-11-01	web	DE	unknown	1	0	0	0.00	1	3.25
+--> 2023-09-01	3	2023-12-01	web	CH	Coffee	1	0	0	0.00	3	106.87
+--> 2023-09-01	3	2023-12-01	web	CH	unknown	1	0	0	0.00	1	39.51
+--> 2023-09-01	3	2023-12-01	web	DE	unknown	1	1	1	7.31	2	10.56
+--> 2023-09-01	4	2024-01-01	web	CH	Coffee	1	0	0	0.00	3	106.87
+--> 2023-09-01	4	2024-01-01	web	CH	unknown	1	0	0	0.00	1	39.51
+--> 2023-09-01	4	2024-01-01	web	DE	unknown	1	0	0	0.00	2	10.56
+--> 2023-09-01	5	2024-02-01	web	CH	Coffee	1	0	0	0.00	3	106.87
+--> 2023-09-01	5	2024-02-01	web	CH	unknown	1	0	0	0.00	1	39.51
+--> 2023-09-01	5	2024-02-01	web	DE	unknown	1	0	0	0.00	2	10.56
+--> 2023-09-01	6	2024-03-01	web	CH	Coffee	1	0	0	0.00	3	106.87
+--> 2023-09-01	6	2024-03-01	web	CH	unknown	1	0	0	0.00	1	39.51
+--> 2023-09-01	6	2024-03-01	web	DE	unknown	1	0	0	0.00	2	10.56
+--> 2023-09-01	7	2024-04-01	web	CH	Coffee	1	0	0	0.00	3	106.87
+--> 2023-09-01	7	2024-04-01	web	CH	unknown	1	0	0	0.00	1	39.51
+--> 2023-09-01	7	2024-04-01	web	DE	unknown	1	0	0	0.00	2	10.56
+--> 2023-09-01	8	2024-05-01	web	CH	Coffee	1	0	0	0.00	3	106.87
+--> 2023-09-01	8	2024-05-01	web	CH	unknown	1	0	0	0.00	1	39.51
+--> 2023-09-01	8	2024-05-01	web	DE	unknown	1	0	0	0.00	2	10.56
+--> 2023-10-01	0	2023-10-01	app	CH	unknown	1	1	1	52.76	1	52.76
+--> 2023-10-01	0	2023-10-01	app	DE	Coffee	1	1	1	24.88	1	24.88
+--> 2023-10-01	0	2023-10-01	email	DE	Cups	1	1	2	69.09	2	69.09
+--> 2023-10-01	0	2023-10-01	web	DE	Tea	1	1	2	89.33	2	89.33
+--> 2023-10-01	1	2023-11-01	app	CH	unknown	1	1	1	24.74	2	77.50
+--> 2023-10-01	1	2023-11-01	app	DE	Coffee	1	0	0	0.00	1	24.88
+--> 2023-10-01	1	2023-11-01	email	DE	Cups	1	0	0	0.00	2	69.09
+--> 2023-10-01	1	2023-11-01	web	DE	Tea	1	1	1	28.79	3	118.12
+--> 2023-10-01	2	2023-12-01	app	CH	unknown	1	0	0	0.00	2	77.50
+--> 2023-10-01	2	2023-12-01	app	DE	Coffee	1	0	0	0.00	1	24.88
+--> 2023-10-01	2	2023-12-01	email	DE	Cups	1	0	0	0.00	2	69.09
+--> 2023-10-01	2	2023-12-01	web	DE	Tea	1	0	0	0.00	3	118.12
+--> 2023-10-01	3	2024-01-01	app	CH	unknown	1	0	0	0.00	2	77.50
+--> 2023-10-01	3	2024-01-01	app	DE	Coffee	1	0	0	0.00	1	24.88
+--> 2023-10-01	3	2024-01-01	email	DE	Cups	1	0	0	0.00	2	69.09
+--> 2023-10-01	3	2024-01-01	web	DE	Tea	1	0	0	0.00	3	118.12
+--> 2023-10-01	4	2024-02-01	app	CH	unknown	1	0	0	0.00	2	77.50
+--> 2023-10-01	4	2024-02-01	app	DE	Coffee	1	0	0	0.00	1	24.88
+--> 2023-10-01	4	2024-02-01	email	DE	Cups	1	0	0	0.00	2	69.09
+--> 2023-10-01	4	2024-02-01	web	DE	Tea	1	0	0	0.00	3	118.12
+--> 2023-10-01	5	2024-03-01	app	CH	unknown	1	0	0	0.00	2	77.50
+--> 2023-10-01	5	2024-03-01	app	DE	Coffee	1	0	0	0.00	1	24.88
+--> 2023-10-01	5	2024-03-01	email	DE	Cups	1	0	0	0.00	2	69.09
+--> 2023-10-01	5	2024-03-01	web	DE	Tea	1	1	1	10.10	4	128.22
+--> 2023-10-01	6	2024-04-01	app	CH	unknown	1	0	0	0.00	2	77.50
+--> 2023-10-01	6	2024-04-01	app	DE	Coffee	1	0	0	0.00	1	24.88
+--> 2023-10-01	6	2024-04-01	email	DE	Cups	1	0	0	0.00	2	69.09
+--> 2023-10-01	6	2024-04-01	web	DE	Tea	1	1	1	29.05	5	157.27
+--> 2023-10-01	7	2024-05-01	app	CH	unknown	1	0	0	0.00	2	77.50
+--> 2023-10-01	7	2024-05-01	app	DE	Coffee	1	1	1	9.65	2	34.53
+--> 2023-10-01	7	2024-05-01	email	DE	Cups	1	0	0	0.00	2	69.09
+--> 2023-10-01	7	2024-05-01	web	DE	Tea	1	0	0	0.00	5	157.27
+--> 2023-11-01	0	2023-11-01	app	AT	unknown	1	1	2	80.27	2	80.27
+--> 2023-11-01	0	2023-11-01	app	DE	Cups	1	1	3	118.72	3	118.72
+--> 2023-11-01	0	2023-11-01	email	DE	unknown	1	1	4	128.71	4	128.71
+--> 2023-11-01	1	2023-12-01	app	AT	unknown	1	0	0	0.00	2	80.27
+--> 2023-11-01	1	2023-12-01	app	DE	Cups	1	0	0	0.00	3	118.72
+--> 2023-11-01	1	2023-12-01	email	DE	unknown	1	0	0	0.00	4	128.71
+--> 2023-11-01	2	2024-01-01	app	AT	unknown	1	0	0	0.00	2	80.27
+--> 2023-11-01	2	2024-01-01	app	DE	Cups	1	0	0	0.00	3	118.72
+--> 2023-11-01	2	2024-01-01	email	DE	unknown	1	0	0	0.00	4	128.71
+--> 2023-11-01	3	2024-02-01	app	AT	unknown	1	0	0	0.00	2	80.27
+--> 2023-11-01	3	2024-02-01	app	DE	Cups	1	0	0	0.00	3	118.72
+--> 2023-11-01	3	2024-02-01	email	DE	unknown	1	0	0	0.00	4	128.71
+--> 2023-11-01	4	2024-03-01	app	AT	unknown	1	1	1	36.02	3	116.29
+--> 2023-11-01	4	2024-03-01	app	DE	Cups	1	1	1	32.35	4	151.07
+--> 2023-11-01	4	2024-03-01	email	DE	unknown	1	0	0	0.00	4	128.71
+--> 2023-11-01	5	2024-04-01	app	AT	unknown	1	0	0	0.00	3	116.29
+--> 2023-11-01	5	2024-04-01	app	DE	Cups	1	1	1	14.21	5	165.28
+--> 2023-11-01	5	2024-04-01	email	DE	unknown	1	0	0	0.00	4	128.71
+--> 2023-11-01	6	2024-05-01	app	AT	unknown	1	0	0	0.00	3	116.29
+--> 2023-11-01	6	2024-05-01	app	DE	Cups	1	0	0	0.00	5	165.28
+--> 2023-11-01	6	2024-05-01	email	DE	unknown	1	0	0	0.00	4	128.71
+--> 2023-12-01	0	2023-12-01	app	DE	Tea	1	1	1	60.21	1	60.21
+--> 2023-12-01	0	2023-12-01	app	DE	unknown	1	1	1	40.42	1	40.42
+--> 2023-12-01	0	2023-12-01	email	AT	unknown	1	1	1	31.25	1	31.25
+--> 2023-12-01	1	2024-01-01	app	DE	Tea	1	0	0	0.00	1	60.21
+--> 2023-12-01	1	2024-01-01	app	DE	unknown	1	0	0	0.00	1	40.42
+--> 2023-12-01	1	2024-01-01	email	AT	unknown	1	0	0	0.00	1	31.25
+--> 2023-12-01	2	2024-02-01	app	DE	Tea	1	0	0	0.00	1	60.21
+--> 2023-12-01	2	2024-02-01	app	DE	unknown	1	0	0	0.00	1	40.42
+--> 2023-12-01	2	2024-02-01	email	AT	unknown	1	0	0	0.00	1	31.25
+--> 2023-12-01	3	2024-03-01	app	DE	Tea	1	0	0	0.00	1	60.21
+--> 2023-12-01	3	2024-03-01	app	DE	unknown	1	0	0	0.00	1	40.42
+--> 2023-12-01	3	2024-03-01	email	AT	unknown	1	0	0	0.00	1	31.25
+--> 2023-12-01	4	2024-04-01	app	DE	Tea	1	0	0	0.00	1	60.21
+--> 2023-12-01	4	2024-04-01	app	DE	unknown	1	0	0	0.00	1	40.42
+--> 2023-12-01	4	2024-04-01	email	AT	unknown	1	0	0	0.00	1	31.25
+--> 2023-12-01	5	2024-05-01	app	DE	Tea	1	0	0	0.00	1	60.21
+--> 2023-12-01	5	2024-05-01	app	DE	unknown	1	0	0	0.00	1	40.42
+--> 2023-12-01	5	2024-05-01	email	AT	unknown	1	0	0	0.00	1	31.25
+--> 2024-02-01	0	2024-02-01	app	DE	unknown	1	1	1	20.82	1	20.82
+--> 2024-02-01	0	2024-02-01	email	DE	unknown	1	1	1	37.20	1	37.20
+--> 2024-02-01	0	2024-02-01	unknown	DE	Tea	1	1	1	30.59	1	30.59
+--> 2024-02-01	0	2024-02-01	web	CH	unknown	1	1	1	28.48	1	28.48
+--> 2024-02-01	0	2024-02-01	web	DE	unknown	1	1	1	8.22	1	8.22
+--> 2024-02-01	1	2024-03-01	app	DE	unknown	1	0	0	0.00	1	20.82
+--> 2024-02-01	1	2024-03-01	email	DE	unknown	1	0	0	0.00	1	37.20
+--> 2024-02-01	1	2024-03-01	unknown	DE	Tea	1	0	0	0.00	1	30.59
+--> 2024-02-01	1	2024-03-01	web	CH	unknown	1	0	0	0.00	1	28.48
+--> 2024-02-01	1	2024-03-01	web	DE	unknown	1	0	0	0.00	1	8.22
+--> 2024-02-01	2	2024-04-01	app	DE	unknown	1	0	0	0.00	1	20.82
+--> 2024-02-01	2	2024-04-01	email	DE	unknown	1	0	0	0.00	1	37.20
+--> 2024-02-01	2	2024-04-01	unknown	DE	Tea	1	0	0	0.00	1	30.59
+--> 2024-02-01	2	2024-04-01	web	CH	unknown	1	1	1	6.76	2	35.24
+--> 2024-02-01	2	2024-04-01	web	DE	unknown	1	0	0	0.00	1	8.22
+--> 2024-02-01	3	2024-05-01	app	DE	unknown	1	1	1	39.21	2	60.03
+--> 2024-02-01	3	2024-05-01	email	DE	unknown	1	0	0	0.00	1	37.20
+--> 2024-02-01	3	2024-05-01	unknown	DE	Tea	1	0	0	0.00	1	30.59
+--> 2024-02-01	3	2024-05-01	web	CH	unknown	1	0	0	0.00	2	35.24
+--> 2024-02-01	3	2024-05-01	web	DE	unknown	1	0	0	0.00	1	8.22
+--> 2024-03-01	0	2024-03-01	email	CH	unknown	1	1	1	47.75	1	47.75
+--> 2024-03-01	0	2024-03-01	email	DE	unknown	1	1	2	53.99	2	53.99
+--> 2024-03-01	1	2024-04-01	email	CH	unknown	1	0	0	0.00	1	47.75
+--> 2024-03-01	1	2024-04-01	email	DE	unknown	1	0	0	0.00	2	53.99
+--> 2024-03-01	2	2024-05-01	email	CH	unknown	1	0	0	0.00	1	47.75
+--> 2024-03-01	2	2024-05-01	email	DE	unknown	1	0	0	0.00	2	53.99
+--> 2024-04-01	0	2024-04-01	app	DE	unknown	1	1	1	60.26	1	60.26
+--> 2024-04-01	0	2024-04-01	web	CH	unknown	2	2	2	79.77	2	79.77
+--> 2024-04-01	1	2024-05-01	app	DE	unknown	1	1	1	17.92	2	78.18
+--> 2024-04-01	1	2024-05-01	web	CH	unknown	2	0	0	0.00	2	79.77
+--> 2024-05-01	0	2024-05-01	app	AT	unknown	1	1	1	21.46	1	21.46
+--> 2024-05-01	0	2024-05-01	email	AT	Cups	1	1	1	4.44	1	4.44
+--> 2024-05-01	0	2024-05-01	web	DE	unknown	1	1	2	47.55	2	47.55
+SELECT * FROM customer_first_second ORDER BY ALL;
+--> customer_id bigint	cohort_month date	first_purchased_at timestamp	first_purchased_on date	second_purchased_at timestamp	second_purchased_on date	days_to_second int	channel string	country string	first_category string	first_revenue decimal(12,2)	first_order_discounted boolean	purchases bigint	purchase_days int	observed_days int
+--> 1	2023-01-01	2023-01-02 15:13:33	2023-01-02	2024-06-30 19:07:50	2024-06-30	545	web	DE	unknown	44.82	true	2	2	544
+--> 2	2023-11-01	2023-11-18 06:15:04	2023-11-18	2023-11-24 12:17:19	2023-11-24	6	app	DE	Cups	54.62	true	5	4	224
+--> 3	2024-03-01	2024-03-06 14:58:47	2024-03-06	2024-03-07 08:35:30	2024-03-07	1	email	DE	unknown	44.91	false	2	2	115
+--> 4	2024-05-01	2024-05-05 19:40:05	2024-05-05	2024-06-03 13:45:36	2024-06-03	29	email	AT	Cups	4.44	false	2	2	55
+--> 5	2023-04-01	2023-04-07 05:24:53	2023-04-07	NULL	NULL	NULL	email	DE	unknown	29.46	false	1	1	449
+--> 6	2024-02-01	2024-02-09 11:43:25	2024-02-09	NULL	NULL	NULL	web	DE	unknown	8.22	false	1	1	141
+--> 7	2024-05-01	2024-05-21 18:18:05	2024-05-21	NULL	NULL	NULL	app	AT	unknown	21.46	false	1	1	39
+--> 8	2023-10-01	2023-10-27 16:53:03	2023-10-27	2024-05-07 11:23:30	2024-05-07	193	app	DE	Coffee	24.88	true	2	2	246
+--> 9	2024-02-01	2024-02-29 07:49:59	2024-02-29	2024-05-30 19:01:37	2024-05-30	91	app	DE	unknown	20.82	true	2	2	121
+--> 10	2023-12-01	2023-12-27 08:07:30	2023-12-27	NULL	NULL	NULL	app	DE	Tea	60.21	false	1	1	185
+--> 11	2023-04-01	2023-04-24 05:08:17	2023-04-24	2023-05-18 07:21:48	2023-05-18	24	email	DE	unknown	9.96	false	3	3	432
+--> 12	2023-04-01	2023-04-10 17:51:17	2023-04-10	NULL	NULL	NULL	app	AT	unknown	41.89	true	1	1	446
+--> 13	2023-10-01	2023-10-27 13:15:41	2023-10-27	2023-11-18 16:54:08	2023-11-18	22	app	CH	unknown	52.76	true	2	2	246
+--> 14	2023-06-01	2023-06-13 16:28:46	2023-06-13	2023-09-27 18:28:33	2023-09-27	106	web	DE	unknown	12.36	true	3	3	382
+--> 15	2023-02-01	2023-02-08 17:05:06	2023-02-08	2023-02-09 05:21:47	2023-02-09	1	app	AT	Coffee	29.45	false	6	5	507
+--> 16	2023-09-01	2023-09-19 10:31:31	2023-09-19	NULL	NULL	NULL	web	CH	unknown	39.51	true	1	1	284
+--> 17	2024-05-01	2024-05-13 04:56:10	2024-05-13	NULL	NULL	NULL	web	DE	unknown	16.61	false	2	1	47
+--> 18	2023-10-01	2023-10-22 10:30:55	2023-10-22	2023-10-23 18:46:45	2023-10-23	1	web	DE	Tea	40.90	false	5	5	251
+--> 19	2023-11-01	2023-11-03 14:47:50	2023-11-03	2024-03-19 04:21:04	2024-03-19	137	app	AT	unknown	38.28	true	3	2	239
+--> 20	2023-03-01	2023-03-31 13:52:02	2023-03-31	NULL	NULL	NULL	web	AT	Tea	26.86	false	1	1	456
+--> 21	2023-12-01	2023-12-08 12:07:39	2023-12-08	NULL	NULL	NULL	app	DE	unknown	40.42	false	1	1	204
+--> 22	2024-02-01	2024-02-19 09:08:07	2024-02-19	2024-04-08 16:36:29	2024-04-08	49	web	CH	unknown	28.48	true	2	2	131
+--> 23	2024-02-01	2024-02-11 11:36:45	2024-02-11	NULL	NULL	NULL	unknown	DE	Tea	30.59	false	1	1	139
+--> 24	2023-02-01	2023-02-26 18:39:44	2023-02-26	2023-04-24 05:23:09	2023-04-24	57	web	AT	unknown	23.59	false	5	5	489
+--> 25	2023-10-01	2023-10-04 13:34:10	2023-10-04	2023-10-26 14:24:56	2023-10-26	22	email	DE	Cups	31.21	false	2	2	269
+--> 26	2023-01-01	2023-01-20 05:58:43	2023-01-20	NULL	NULL	NULL	web	DE	Tea	11.46	false	1	1	526
+--> 27	2023-11-01	2023-11-06 11:52:50	2023-11-06	2023-11-17 15:00:36	2023-11-17	11	email	DE	unknown	23.97	false	4	4	236
+--> 28	2023-09-01	2023-09-14 05:21:19	2023-09-14	2023-09-28 03:01:53	2023-09-28	14	web	CH	Coffee	45.35	false	3	3	289
+--> 29	2024-02-01	2024-02-05 15:48:17	2024-02-05	2024-06-11 07:39:05	2024-06-11	127	email	DE	unknown	37.20	false	2	2	145
+--> 30	2023-09-01	2023-09-02 04:14:29	2023-09-02	2023-12-04 04:24:41	2023-12-04	93	web	DE	unknown	3.25	false	2	2	301
+--> 31	2023-05-01	2023-05-28 06:35:32	2023-05-28	NULL	NULL	NULL	web	CH	unknown	51.17	false	2	1	398
+--> 32	2024-04-01	2024-04-24 17:14:31	2024-04-24	2024-06-08 17:44:33	2024-06-08	45	web	CH	unknown	53.56	true	4	3	66
+--> 33	2023-08-01	2023-08-31 15:28:29	2023-08-31	NULL	NULL	NULL	app	DE	Cups	58.89	false	1	1	303
+--> 34	2024-04-01	2024-04-26 08:03:34	2024-04-26	2024-05-13 15:04:29	2024-05-13	17	app	DE	unknown	60.26	false	2	2	64
+--> 35	2023-05-01	2023-05-24 10:13:55	2023-05-24	NULL	NULL	NULL	email	DE	Tea	56.66	false	1	1	402
+--> 36	2024-04-01	2024-04-28 17:43:04	2024-04-28	NULL	NULL	NULL	web	CH	unknown	26.21	false	1	1	62
+--> 37	2023-05-01	2023-05-14 09:32:25	2023-05-14	NULL	NULL	NULL	email	DE	Coffee	42.27	false	1	1	412
+--> 38	2024-03-01	2024-03-23 07:10:16	2024-03-23	NULL	NULL	NULL	email	CH	unknown	47.75	false	1	1	98
+--> 40	2023-12-01	2023-12-24 12:26:26	2023-12-24	NULL	NULL	NULL	email	AT	unknown	31.25	false	1	1	188
+SELECT * FROM customer_segments ORDER BY ALL;
+--> customer_id bigint	dimension string	segment string	cohort_month date	days_to_second int	observed_days int
+--> 1	all	all customers	2023-01-01	545	544
+--> 1	channel	web	2023-01-01	545	544
+--> 1	cohort	2023-01	2023-01-01	545	544
+--> 1	cohort quarter	2023-Q1	2023-01-01	545	544
+--> 1	country	DE	2023-01-01	545	544
+--> 1	first basket	30 and more	2023-01-01	545	544
+--> 1	first category	unknown	2023-01-01	545	544
+--> 1	first order	discounted	2023-01-01	545	544
+--> 2	all	all customers	2023-11-01	6	224
+--> 2	channel	app	2023-11-01	6	224
+--> 2	cohort	2023-11	2023-11-01	6	224
+--> 2	cohort quarter	2023-Q4	2023-11-01	6	224
+--> 2	country	DE	2023-11-01	6	224
+--> 2	first basket	30 and more	2023-11-01	6	224
+--> 2	first category	Cups	2023-11-01	6	224
+--> 2	first order	discounted	2023-11-01	6	224
+--> 3	all	all customers	2024-03-01	1	115
+--> 3	channel	email	2024-03-01	1	115
+--> 3	cohort	2024-03	2024-03-01	1	115
+--> 3	cohort quarter	2024-Q1	2024-03-01	1	115
+--> 3	country	DE	2024-03-01	1	115
+--> 3	first basket	30 and more	2024-03-01	1	115
+--> 3	first category	unknown	2024-03-01	1	115
+--> 3	first order	full price	2024-03-01	1	115
+--> 4	all	all customers	2024-05-01	29	55
+--> 4	channel	email	2024-05-01	29	55
+--> 4	cohort	2024-05	2024-05-01	29	55
+--> 4	cohort quarter	2024-Q2	2024-05-01	29	55
+--> 4	country	AT	2024-05-01	29	55
+--> 4	first basket	below 15	2024-05-01	29	55
+--> 4	first category	Cups	2024-05-01	29	55
+--> 4	first order	full price	2024-05-01	29	55
+--> 5	all	all customers	2023-04-01	NULL	449
+--> 5	channel	email	2023-04-01	NULL	449
+--> 5	cohort	2023-04	2023-04-01	NULL	449
+--> 5	cohort quarter	2023-Q2	2023-04-01	NULL	449
+--> 5	country	DE	2023-04-01	NULL	449
+--> 5	first basket	15 to 30	2023-04-01	NULL	449
+--> 5	first category	unknown	2023-04-01	NULL	449
+--> 5	first order	full price	2023-04-01	NULL	449
+--> 6	all	all customers	2024-02-01	NULL	141
+--> 6	channel	web	2024-02-01	NULL	141
+--> 6	cohort	2024-02	2024-02-01	NULL	141
+--> 6	cohort quarter	2024-Q1	2024-02-01	NULL	141
+--> 6	country	DE	2024-02-01	NULL	141
+--> 6	first basket	below 15	2024-02-01	NULL	141
+--> 6	first category	unknown	2024-02-01	NULL	141
+--> 6	first order	full price	2024-02-01	NULL	141
+--> 7	all	all customers	2024-05-01	NULL	39
+--> 7	channel	app	2024-05-01	NULL	39
+--> 7	cohort	2024-05	2024-05-01	NULL	39
+--> 7	cohort quarter	2024-Q2	2024-05-01	NULL	39
+--> 7	country	AT	2024-05-01	NULL	39
+--> 7	first basket	15 to 30	2024-05-01	NULL	39
+--> 7	first category	unknown	2024-05-01	NULL	39
+--> 7	first order	full price	2024-05-01	NULL	39
+--> 8	all	all customers	2023-10-01	193	246
+--> 8	channel	app	2023-10-01	193	246
+--> 8	cohort	2023-10	2023-10-01	193	246
+--> 8	cohort quarter	2023-Q4	2023-10-01	193	246
+--> 8	country	DE	2023-10-01	193	246
+--> 8	first basket	15 to 30	2023-10-01	193	246
+--> 8	first category	Coffee	2023-10-01	193	246
+--> 8	first order	discounted	2023-10-01	193	246
+--> 9	all	all customers	2024-02-01	91	121
+--> 9	channel	app	2024-02-01	91	121
+--> 9	cohort	2024-02	2024-02-01	91	121
+--> 9	cohort quarter	2024-Q1	2024-02-01	91	121
+--> 9	country	DE	2024-02-01	91	121
+--> 9	first basket	15 to 30	2024-02-01	91	121
+--> 9	first category	unknown	2024-02-01	91	121
+--> 9	first order	discounted	2024-02-01	91	121
+--> 10	all	all customers	2023-12-01	NULL	185
+--> 10	channel	app	2023-12-01	NULL	185
+--> 10	cohort	2023-12	2023-12-01	NULL	185
+--> 10	cohort quarter	2023-Q4	2023-12-01	NULL	185
+--> 10	country	DE	2023-12-01	NULL	185
+--> 10	first basket	30 and more	2023-12-01	NULL	185
+--> 10	first category	Tea	2023-12-01	NULL	185
+--> 10	first order	full price	2023-12-01	NULL	185
+--> 11	all	all customers	2023-04-01	24	432
+--> 11	channel	email	2023-04-01	24	432
+--> 11	cohort	2023-04	2023-04-01	24	432
+--> 11	cohort quarter	2023-Q2	2023-04-01	24	432
+--> 11	country	DE	2023-04-01	24	432
+--> 11	first basket	below 15	2023-04-01	24	432
+--> 11	first category	unknown	2023-04-01	24	432
+--> 11	first order	full price	2023-04-01	24	432
+--> 12	all	all customers	2023-04-01	NULL	446
+--> 12	channel	app	2023-04-01	NULL	446
+--> 12	cohort	2023-04	2023-04-01	NULL	446
+--> 12	cohort quarter	2023-Q2	2023-04-01	NULL	446
+--> 12	country	AT	2023-04-01	NULL	446
+--> 12	first basket	30 and more	2023-04-01	NULL	446
+--> 12	first category	unknown	2023-04-01	NULL	446
+--> 12	first order	discounted	2023-04-01	NULL	446
+--> 13	all	all customers	2023-10-01	22	246
+--> 13	channel	app	2023-10-01	22	246
+--> 13	cohort	2023-10	2023-10-01	22	246
+--> 13	cohort quarter	2023-Q4	2023-10-01	22	246
+--> 13	country	CH	2023-10-01	22	246
+--> 13	first basket	30 and more	2023-10-01	22	246
+--> 13	first category	unknown	2023-10-01	22	246
+--> 13	first order	discounted	2023-10-01	22	246
+--> 14	all	all customers	2023-06-01	106	382
+--> 14	channel	web	2023-06-01	106	382
+--> 14	cohort	2023-06	2023-06-01	106	382
+--> 14	cohort quarter	2023-Q2	2023-06-01	106	382
+--> 14	country	DE	2023-06-01	106	382
+--> 14	first basket	below 15	2023-06-01	106	382
+--> 14	first category	unknown	2023-06-01	106	382
+--> 14	first order	discounted	2023-06-01	106	382
+--> 15	all	all customers	2023-02-01	1	507
+--> 15	channel	app	2023-02-01	1	507
+--> 15	cohort	2023-02	2023-02-01	1	507
+--> 15	cohort quarter	2023-Q1	2023-02-01	1	507
+--> 15	country	AT	2023-02-01	1	507
+--> 15	first basket	15 to 30	2023-02-01	1	507
+--> 15	first category	Coffee	2023-02-01	1	507
+--> 15	first order	full price	2023-02-01	1	507
+--> 16	all	all customers	2023-09-01	NULL	284
+--> 16	channel	web	2023-09-01	NULL	284
+--> 16	cohort	2023-09	2023-09-01	NULL	284
+--> 16	cohort quarter	2023-Q3	2023-09-01	NULL	284
+--> 16	country	CH	2023-09-01	NULL	284
+--> 16	first basket	30 and more	2023-09-01	NULL	284
+--> 16	first category	unknown	2023-09-01	NULL	284
+--> 16	first order	discounted	2023-09-01	NULL	284
+--> 17	all	all customers	2024-05-01	NULL	47
+--> 17	channel	web	2024-05-01	NULL	47
+--> 17	cohort	2024-05	2024-05-01	NULL	47
+--> 17	cohort quarter	2024-Q2	2024-05-01	NULL	47
+--> 17	country	DE	2024-05-01	NULL	47
+--> 17	first basket	15 to 30	2024-05-01	NULL	47
+--> 17	first category	unknown	2024-05-01	NULL	47
+--> 17	first order	full price	2024-05-01	NULL	47
+--> 18	all	all customers	2023-10-01	1	251
+--> 18	channel	web	2023-10-01	1	251
+--> 18	cohort	2023-10	2023-10-01	1	251
+--> 18	cohort quarter	2023-Q4	2023-10-01	1	251
+--> 18	country	DE	2023-10-01	1	251
+--> 18	first basket	30 and more	2023-10-01	1	251
+--> 18	first category	Tea	2023-10-01	1	251
+--> 18	first order	full price	2023-10-01	1	251
+--> 19	all	all customers	2023-11-01	137	239
+--> 19	channel	app	2023-11-01	137	239
+--> 19	cohort	2023-11	2023-11-01	137	239
+--> 19	cohort quarter	2023-Q4	2023-11-01	137	239
+--> 19	country	AT	2023-11-01	137	239
+--> 19	first basket	30 and more	2023-11-01	137	239
+--> 19	first category	unknown	2023-11-01	137	239
+--> 19	first order	discounted	2023-11-01	137	239
+--> 20	all	all customers	2023-03-01	NULL	456
+--> 20	channel	web	2023-03-01	NULL	456
+--> 20	cohort	2023-03	2023-03-01	NULL	456
+--> 20	cohort quarter	2023-Q1	2023-03-01	NULL	456
+--> 20	country	AT	2023-03-01	NULL	456
+--> 20	first basket	15 to 30	2023-03-01	NULL	456
+--> 20	first category	Tea	2023-03-01	NULL	456
+--> 20	first order	full price	2023-03-01	NULL	456
+--> 21	all	all customers	2023-12-01	NULL	204
+--> 21	channel	app	2023-12-01	NULL	204
+--> 21	cohort	2023-12	2023-12-01	NULL	204
+--> 21	cohort quarter	2023-Q4	2023-12-01	NULL	204
+--> 21	country	DE	2023-12-01	NULL	204
+--> 21	first basket	30 and more	2023-12-01	NULL	204
+--> 21	first category	unknown	2023-12-01	NULL	204
+--> 21	first order	full price	2023-12-01	NULL	204
+--> 22	all	all customers	2024-02-01	49	131
+--> 22	channel	web	2024-02-01	49	131
+--> 22	cohort	2024-02	2024-02-01	49	131
+--> 22	cohort quarter	2024-Q1	2024-02-01	49	131
+--> 22	country	CH	2024-02-01	49	131
+--> 22	first basket	15 to 30	2024-02-01	49	131
+--> 22	first category	unknown	2024-02-01	49	131
+--> 22	first order	discounted	2024-02-01	49	131
+--> 23	all	all customers	2024-02-01	NULL	139
+--> 23	channel	unknown	2024-02-01	NULL	139
+--> 23	cohort	2024-02	2024-02-01	NULL	139
+--> 23	cohort quarter	2024-Q1	2024-02-01	NULL	139
+--> 23	country	DE	2024-02-01	NULL	139
+--> 23	first basket	30 and more	2024-02-01	NULL	139
+--> 23	first category	Tea	2024-02-01	NULL	139
+--> 23	first order	full price	2024-02-01	NULL	139
+--> 24	all	all customers	2023-02-01	57	489
+--> 24	channel	web	2023-02-01	57	489
+--> 24	cohort	2023-02	2023-02-01	57	489
+--> 24	cohort quarter	2023-Q1	2023-02-01	57	489
+--> 24	country	AT	2023-02-01	57	489
+--> 24	first basket	15 to 30	2023-02-01	57	489
+--> 24	first category	unknown	2023-02-01	57	489
+--> 24	first order	full price	2023-02-01	57	489
+--> 25	all	all customers	2023-10-01	22	269
+--> 25	channel	email	2023-10-01	22	269
+--> 25	cohort	2023-10	2023-10-01	22	269
+--> 25	cohort quarter	2023-Q4	2023-10-01	22	269
+--> 25	country	DE	2023-10-01	22	269
+--> 25	first basket	30 and more	2023-10-01	22	269
+--> 25	first category	Cups	2023-10-01	22	269
+--> 25	first order	full price	2023-10-01	22	269
+--> 26	all	all customers	2023-01-01	NULL	526
+--> 26	channel	web	2023-01-01	NULL	526
+--> 26	cohort	2023-01	2023-01-01	NULL	526
+--> 26	cohort quarter	2023-Q1	2023-01-01	NULL	526
+--> 26	country	DE	2023-01-01	NULL	526
+--> 26	first basket	below 15	2023-01-01	NULL	526
+--> 26	first category	Tea	2023-01-01	NULL	526
+--> 26	first order	full price	2023-01-01	NULL	526
+--> 27	all	all customers	2023-11-01	11	236
+--> 27	channel	email	2023-11-01	11	236
+--> 27	cohort	2023-11	2023-11-01	11	236
+--> 27	cohort quarter	2023-Q4	2023-11-01	11	236
+--> 27	country	DE	2023-11-01	11	236
+--> 27	first basket	15 to 30	2023-11-01	11	236
+--> 27	first category	unknown	2023-11-01	11	236
+--> 27	first order	full price	2023-11-01	11	236
+--> 28	all	all customers	2023-09-01	14	289
+--> 28	channel	web	2023-09-01	14	289
+--> 28	cohort	2023-09	2023-09-01	14	289
+--> 28	cohort quarter	2023-Q3	2023-09-01	14	289
+--> 28	country	CH	2023-09-01	14	289
+--> 28	first basket	30 and more	2023-09-01	14	289
+--> 28	first category	Coffee	2023-09-01	14	289
+--> 28	first order	full price	2023-09-01	14	289
+--> 29	all	all customers	2024-02-01	127	145
+--> 29	channel	email	2024-02-01	127	145
+--> 29	cohort	2024-02	2024-02-01	127	145
+--> 29	cohort quarter	2024-Q1	2024-02-01	127	145
+--> 29	country	DE	2024-02-01	127	145
+--> 29	first basket	30 and more	2024-02-01	127	145
+--> 29	first category	unknown	2024-02-01	127	145
+--> 29	first order	full price	2024-02-01	127	145
+--> 30	all	all customers	2023-09-01	93	301
+--> 30	channel	web	2023-09-01	93	301
+--> 30	cohort	2023-09	2023-09-01	93	301
+--> 30	cohort quarter	2023-Q3	2023-09-01	93	301
+--> 30	country	DE	2023-09-01	93	301
+--> 30	first basket	below 15	2023-09-01	93	301
+--> 30	first category	unknown	2023-09-01	93	301
+--> 30	first order	full price	2023-09-01	93	301
+--> 31	all	all customers	2023-05-01	NULL	398
+--> 31	channel	web	2023-05-01	NULL	398
+--> 31	cohort	2023-05	2023-05-01	NULL	398
+--> 31	cohort quarter	2023-Q2	2023-05-01	NULL	398
+--> 31	country	CH	2023-05-01	NULL	398
+--> 31	first basket	30 and more	2023-05-01	NULL	398
+--> 31	first category	unknown	2023-05-01	NULL	398
+--> 31	first order	full price	2023-05-01	NULL	398
+--> 32	all	all customers	2024-04-01	45	66
+--> 32	channel	web	2024-04-01	45	66
+--> 32	cohort	2024-04	2024-04-01	45	66
+--> 32	cohort quarter	2024-Q2	2024-04-01	45	66
+--> 32	country	CH	2024-04-01	45	66
+--> 32	first basket	30 and more	2024-04-01	45	66
+--> 32	first category	unknown	2024-04-01	45	66
+--> 32	first order	discounted	2024-04-01	45	66
+--> 33	all	all customers	2023-08-01	NULL	303
+--> 33	channel	app	2023-08-01	NULL	303
+--> 33	cohort	2023-08	2023-08-01	NULL	303
+--> 33	cohort quarter	2023-Q3	2023-08-01	NULL	303
+--> 33	country	DE	2023-08-01	NULL	303
+--> 33	first basket	30 and more	2023-08-01	NULL	303
+--> 33	first category	Cups	2023-08-01	NULL	303
+--> 33	first order	full price	2023-08-01	NULL	303
+--> 34	all	all customers	2024-04-01	17	64
+--> 34	channel	app	2024-04-01	17	64
+--> 34	cohort	2024-04	2024-04-01	17	64
+--> 34	cohort quarter	2024-Q2	2024-04-01	17	64
+--> 34	country	DE	2024-04-01	17	64
+--> 34	first basket	30 and more	2024-04-01	17	64
+--> 34	first category	unknown	2024-04-01	17	64
+--> 34	first order	full price	2024-04-01	17	64
+--> 35	all	all customers	2023-05-01	NULL	402
+--> 35	channel	email	2023-05-01	NULL	402
+--> 35	cohort	2023-05	2023-05-01	NULL	402
+--> 35	cohort quarter	2023-Q2	2023-05-01	NULL	402
+--> 35	country	DE	2023-05-01	NULL	402
+--> 35	first basket	30 and more	2023-05-01	NULL	402
+--> 35	first category	Tea	2023-05-01	NULL	402
+--> 35	first order	full price	2023-05-01	NULL	402
+--> 36	all	all customers	2024-04-01	NULL	62
+--> 36	channel	web	2024-04-01	NULL	62
+--> 36	cohort	2024-04	2024-04-01	NULL	62
+--> 36	cohort quarter	2024-Q2	2024-04-01	NULL	62
+--> 36	country	CH	2024-04-01	NULL	62
+--> 36	first basket	15 to 30	2024-04-01	NULL	62
+--> 36	first category	unknown	2024-04-01	NULL	62
+--> 36	first order	full price	2024-04-01	NULL	62
+--> 37	all	all customers	2023-05-01	NULL	412
+--> 37	channel	email	2023-05-01	NULL	412
+--> 37	cohort	2023-05	2023-05-01	NULL	412
+--> 37	cohort quarter	2023-Q2	2023-05-01	NULL	412
+--> 37	country	DE	2023-05-01	NULL	412
+--> 37	first basket	30 and more	2023-05-01	NULL	412
+--> 37	first category	Coffee	2023-05-01	NULL	412
+--> 37	first order	full price	2023-05-01	NULL	412
+--> 38	all	all customers	2024-03-01	NULL	98
+--> 38	channel	email	2024-03-01	NULL	98
+--> 38	cohort	2024-03	2024-03-01	NULL	98
+--> 38	cohort quarter	2024-Q1	2024-03-01	NULL	98
+--> 38	country	CH	2024-03-01	NULL	98
+--> 38	first basket	30 and more	2024-03-01	NULL	98
+--> 38	first category	unknown	2024-03-01	NULL	98
+--> 38	first order	full price	2024-03-01	NULL	98
+--> 40	all	all customers	2023-12-01	NULL	188
+--> 40	channel	email	2023-12-01	NULL	188
+--> 40	cohort	2023-12	2023-12-01	NULL	188
+--> 40	cohort quarter	2023-Q4	2023-12-01	NULL	188
+--> 40	country	AT	2023-12-01	NULL	188
+--> 40	first basket	30 and more	2023-12-01	NULL	188
+--> 40	first category	unknown	2023-12-01	NULL	188
+--> 40	first order	full price	2023-12-01	NULL	188
+SELECT * FROM loyalty_opportunities ORDER BY ALL;
+--> dimension string	segment string	customers bigint	repeaters bigint	repeat_rate double	rest_customers bigint	rest_repeaters bigint	rest_rate double	difference double	difference_lower double	difference_upper double	is_judged boolean	p_value double	corrected_p_value double	verdict string	is_opportunity boolean	customers_at_stake bigint	revenue_at_stake decimal(18,2)
+--> channel	app	11	4	0.363636363636	24	6	0.25	0.113636363636	-0.177105392416	0.424672041165	true	0.489660116138	1	within chance	false	0	0.00
+--> channel	email	10	4	0.4	25	6	0.24	0.16	-0.142475815669	0.473353761306	true	0.34385649597	1	within chance	false	0	0.00
+--> channel	web	14	2	0.142857142857	21	8	0.380952380952	-0.238095238095	-0.472125155026	0.0715877220718	true	0.126630496962	1	within chance	false	3	145.44
+--> country	AT	6	1	0.166666666667	30	9	0.3	-0.133333333333	-0.358316822998	0.285309507526	true	0.505640941443	1	within chance	false	1	34.90
+--> country	CH	8	2	0.25	28	8	0.285714285714	-0.0357142857143	-0.292715779303	0.33011167464	true	0.842342526251	1	within chance	false	0	12.47
+--> country	DE	22	7	0.318181818182	14	3	0.214285714286	0.103896103896	-0.199965235212	0.354354790192	true	0.497465130879	1	within chance	false	0	0.00
+--> first basket	15 to 30	9	2	0.222222222222	27	8	0.296296296296	-0.0740740740741	-0.320683692284	0.279093311414	true	0.667436553496	1	within chance	false	1	29.09
+--> first basket	30 and more	22	7	0.318181818182	14	3	0.214285714286	0.103896103896	-0.199965235212	0.354354790192	true	0.497465130879	1	within chance	false	0	0.00
+--> first basket	below 15	5	1	0.2	31	9	0.290322580645	-0.0903225806452	-0.330443701917	0.353418385293	true	0.67563004787	1	within chance	false	0	19.70
+--> first category	Coffee	4	2	0.5	9	3	0.333333333333	0.166666666667	-0.302488736479	0.576221382454	true	0.568618126055	1	within chance	false	0	0.00
+--> first category	Cups	3	2	0.666666666667	10	3	0.3	0.366666666667	-0.183452391693	0.699595994675	true	0.252243934991	1	within chance	false	0	0.00
+--> first category	Tea	6	1	0.166666666667	7	4	0.571428571429	-0.404761904762	-0.707669755587	0.105630893038	true	0.134802432114	1	within chance	false	2	105.96
+--> first order	discounted	11	2	0.181818181818	25	8	0.32	-0.138181818182	-0.373539175996	0.191984003849	true	0.393841312976	1	within chance	false	2	66.32
+--> first order	full price	25	8	0.32	11	2	0.181818181818	0.138181818182	-0.191984003849	0.373539175996	true	0.393841312976	1	within chance	false	0	0.00
+SELECT * FROM observation ORDER BY ALL;
+--> first_day date	last_full_day date
+--> 2023-01-02	2024-06-29
+SELECT * FROM purchases ORDER BY ALL;
+--> purchase_id bigint	customer_id bigint	purchased_at timestamp	purchased_on date	channel string	country string	category string	revenue decimal(12,2)	discounted boolean
+--> 1000	1	2023-01-02 15:13:33	2023-01-02	web	DE	unknown	44.82	true
+--> 1001	1	2024-06-30 19:07:50	2024-06-30	app	DE	unknown	55.11	false
+--> 1002	2	2023-11-18 14:09:09	2023-11-18	app	AT	unknown	5.21	false
+--> 1003	2	2023-11-18 06:15:04	2023-11-18	app	DE	Cups	54.62	true
+--> 1004	2	2023-11-24 12:17:19	2023-11-24	email	DE	unknown	58.89	false
+--> 1007	2	2024-03-23 08:39:33	2024-03-23	web	CH	Tea	32.35	false
+--> 1008	2	2024-04-25 07:01:46	2024-04-25	app	CH	unknown	14.21	false
+--> 1009	3	2024-03-06 14:58:47	2024-03-06	email	DE	unknown	44.91	false
+--> 1010	3	2024-03-07 08:35:30	2024-03-07	app	AT	unknown	9.08	false
+--> 1011	4	2024-05-05 19:40:05	2024-05-05	email	AT	Cups	4.44	false
+--> 1012	4	2024-06-03 13:45:36	2024-06-03	app	DE	Coffee	54.33	true
+--> 1014	5	2023-04-07 05:24:53	2023-04-07	email	DE	unknown	29.46	false
+--> 1015	6	2024-02-09 11:43:25	2024-02-09	web	DE	unknown	8.22	false
+--> 1017	7	2024-05-21 18:18:05	2024-05-21	app	AT	unknown	21.46	false
+--> 1018	8	2023-10-27 16:53:03	2023-10-27	app	DE	Coffee	24.88	true
+--> 1019	8	2024-05-07 11:23:30	2024-05-07	email	DE	unknown	9.65	true
+--> 1021	9	2024-02-29 07:49:59	2024-02-29	app	DE	unknown	20.82	true
+--> 1022	9	2024-05-30 19:01:37	2024-05-30	app	DE	unknown	39.21	false
+--> 1023	10	2023-12-27 08:07:30	2023-12-27	app	DE	Tea	60.21	false
+--> 1024	11	2023-04-24 05:08:17	2023-04-24	email	DE	unknown	9.96	false
+--> 1025	11	2023-05-18 07:21:48	2023-05-18	email	AT	unknown	25.12	true
+--> 1027	11	2023-10-18 19:07:41	2023-10-18	app	DE	Coffee	39.46	false
+--> 1028	12	2023-04-10 17:51:17	2023-04-10	app	AT	unknown	41.89	true
+--> 1029	13	2023-10-27 13:15:41	2023-10-27	app	CH	unknown	52.76	true
+--> 1030	13	2023-11-18 16:54:08	2023-11-18	web	AT	unknown	24.74	false
+--> 1032	14	2023-06-13 16:28:46	2023-06-13	web	DE	unknown	12.36	true
+--> 1033	14	2023-09-27 18:28:33	2023-09-27	email	AT	Tea	31.72	true
+--> 1034	14	2023-10-22 14:45:52	2023-10-22	email	DE	unknown	54.85	true
+--> 1035	15	2023-02-08 17:05:06	2023-02-08	app	AT	Coffee	29.45	false
+--> 1036	15	2023-02-09 13:33:04	2023-02-09	email	DE	unknown	51.76	true
+--> 1037	15	2023-02-09 05:21:47	2023-02-09	email	AT	unknown	41.81	false
+--> 1038	15	2023-04-07 07:05:06	2023-04-07	email	AT	Cups	34.52	false
+--> 1040	15	2023-07-29 19:56:29	2023-07-29	web	DE	unknown	53.00	true
+--> 1041	15	2023-08-19 16:58:49	2023-08-19	web	DE	unknown	43.01	false
+--> 1042	16	2023-09-19 10:31:31	2023-09-19	web	CH	unknown	39.51	true
+--> 1043	17	2024-05-13 13:09:27	2024-05-13	email	AT	Tea	30.94	true
+--> 1044	17	2024-05-13 04:56:10	2024-05-13	web	DE	unknown	16.61	false
+--> 1046	18	2023-10-22 10:30:55	2023-10-22	web	DE	Tea	40.90	false
+--> 1047	18	2023-10-23 18:46:45	2023-10-23	app	CH	unknown	48.43	false
+--> 1048	18	2023-11-25 08:07:23	2023-11-25	web	DE	unknown	28.79	false
+--> 1051	18	2024-03-20 13:03:55	2024-03-20	email	DE	Cups	10.10	false
+--> 1052	18	2024-04-18 11:20:56	2024-04-18	app	AT	unknown	29.05	true
+--> 1053	19	2023-11-03 14:47:50	2023-11-03	app	AT	unknown	38.28	true
+--> 1054	19	2023-11-03 16:48:36	2023-11-03	unknown	DE	unknown	41.99	false
+--> 1055	19	2024-03-19 04:21:04	2024-03-19	app	DE	unknown	36.02	false
+--> 1056	20	2023-03-31 13:52:02	2023-03-31	web	AT	Tea	26.86	false
+--> 1057	21	2023-12-08 12:07:39	2023-12-08	app	DE	unknown	40.42	false
+--> 1058	22	2024-02-19 09:08:07	2024-02-19	web	CH	unknown	28.48	true
+--> 1059	22	2024-04-08 16:36:29	2024-04-08	unknown	CH	unknown	6.76	false
+--> 1060	23	2024-02-11 11:36:45	2024-02-11	unknown	DE	Tea	30.59	false
+--> 1061	24	2023-02-26 18:39:44	2023-02-26	web	AT	unknown	23.59	false
+--> 1062	24	2023-04-24 05:23:09	2023-04-24	web	DE	unknown	42.40	false
+--> 1063	24	2023-04-25 19:56:16	2023-04-25	web	CH	unknown	13.23	true
+--> 1065	24	2023-09-14 15:09:05	2023-09-14	web	DE	unknown	64.00	false
+--> 1066	24	2024-03-01 15:18:30	2024-03-01	web	DE	unknown	61.23	false
+--> 1067	25	2023-10-04 13:34:10	2023-10-04	email	DE	Cups	31.21	false
+--> 1068	25	2023-10-26 14:24:56	2023-10-26	app	CH	unknown	37.88	false
+--> 1070	26	2023-01-20 05:58:43	2023-01-20	web	DE	Tea	11.46	false
+--> 1071	27	2023-11-06 11:52:50	2023-11-06	email	DE	unknown	23.97	false
+--> 1072	27	2023-11-17 15:00:36	2023-11-17	email	CH	unknown	40.16	false
+--> 1073	27	2023-11-28 04:37:51	2023-11-28	app	DE	Tea	25.35	true
+--> 1074	27	2023-11-29 06:01:34	2023-11-29	web	DE	Tea	39.23	false
+--> 1075	28	2023-09-14 05:21:19	2023-09-14	web	CH	Coffee	45.35	false
+--> 1076	28	2023-09-28 03:01:53	2023-09-28	email	DE	unknown	15.94	false
+--> 1077	28	2023-10-19 17:23:21	2023-10-19	email	DE	unknown	45.58	false
+--> 1078	29	2024-02-05 15:48:17	2024-02-05	email	DE	unknown	37.20	false
+--> 1079	29	2024-06-11 07:39:05	2024-06-11	app	DE	unknown	30.53	false
+--> 1080	30	2023-09-02 04:14:29	2023-09-02	web	DE	unknown	3.25	false
+--> 1081	30	2023-12-04 04:24:41	2023-12-04	email	CH	Tea	7.31	false
+--> 1082	31	2023-05-28 08:50:47	2023-05-28	app	DE	Cups	55.58	false
+--> 1083	31	2023-05-28 06:35:32	2023-05-28	web	CH	unknown	51.17	false
+--> 1086	32	2024-04-24 17:14:31	2024-04-24	web	CH	unknown	53.56	true
+--> 1087	32	2024-06-08 17:44:33	2024-06-08	web	CH	unknown	54.61	true
+--> 1088	32	2024-06-12 15:13:45	2024-06-12	email	CH	unknown	13.22	false
+--> 1089	32	2024-06-12 03:50:50	2024-06-12	email	AT	Tea	21.52	true
+--> 1090	33	2023-08-31 15:28:29	2023-08-31	app	DE	Cups	58.89	false
+--> 1091	34	2024-04-26 08:03:34	2024-04-26	app	DE	unknown	60.26	false
+--> 1092	34	2024-05-13 15:04:29	2024-05-13	web	DE	unknown	17.92	false
+--> 1093	35	2023-05-24 10:13:55	2023-05-24	email	DE	Tea	56.66	false
+--> 1094	36	2024-04-28 17:43:04	2024-04-28	web	CH	unknown	26.21	false
+--> 1095	37	2023-05-14 09:32:25	2023-05-14	email	DE	Coffee	42.27	false
+--> 1096	38	2024-03-23 07:10:16	2024-03-23	email	CH	unknown	47.75	false
+--> 1099	40	2023-12-24 12:26:26	2023-12-24	email	AT	unknown	31.25	false
+SELECT * FROM repeat_rates ORDER BY ALL;
+--> cohort_month date	window_days int	channel string	country string	first_category string	cohort_size bigint	observed_customers bigint	repeaters bigint	repeat_rate double
+--> 2023-01-01	30	web	DE	Tea	1	1	0	0
+--> 2023-01-01	30	web	DE	unknown	1	1	0	0
+--> 2023-01-01	60	web	DE	Tea	1	1	0	0
+--> 2023-01-01	60	web	DE	unknown	1	1	0	0
+--> 2023-01-01	90	web	DE	Tea	1	1	0	0
+--> 2023-01-01	90	web	DE	unknown	1	1	0	0
+--> 2023-02-01	30	app	AT	Coffee	1	1	1	1
+--> 2023-02-01	30	web	AT	unknown	1	1	0	0
+--> 2023-02-01	60	app	AT	Coffee	1	1	1	1
+--> 2023-02-01	60	web	AT	unknown	1	1	1	1
+--> 2023-02-01	90	app	AT	Coffee	1	1	1	1
+--> 2023-02-01	90	web	AT	unknown	1	1	1	1
+--> 2023-03-01	30	web	AT	Tea	1	1	0	0
+--> 2023-03-01	60	web	AT	Tea	1	1	0	0
+--> 2023-03-01	90	web	AT	Tea	1	1	0	0
+--> 2023-04-01	30	app	AT	unknown	1	1	0	0
+--> 2023-04-01	30	email	DE	unknown	2	2	1	0.5
+--> 2023-04-01	60	app	AT	unknown	1	1	0	0
+--> 2023-04-01	60	email	DE	unknown	2	2	1	0.5
+--> 2023-04-01	90	app	AT	unknown	1	1	0	0
+--> 2023-04-01	90	email	DE	unknown	2	2	1	0.5
+--> 2023-05-01	30	email	DE	Coffee	1	1	0	0
+--> 2023-05-01	30	email	DE	Tea	1	1	0	0
+--> 2023-05-01	30	web	CH	unknown	1	1	0	0
+--> 2023-05-01	60	email	DE	Coffee	1	1	0	0
+--> 2023-05-01	60	email	DE	Tea	1	1	0	0
+--> 2023-05-01	60	web	CH	unknown	1	1	0	0
+--> 2023-05-01	90	email	DE	Coffee	1	1	0	0
+--> 2023-05-01	90	email	DE	Tea	1	1	0	0
+--> 2023-05-01	90	web	CH	unknown	1	1	0	0
+--> 2023-06-01	30	web	DE	unknown	1	1	0	0
+--> 2023-06-01	60	web	DE	unknown	1	1	0	0
+--> 2023-06-01	90	web	DE	unknown	1	1	0	0
+--> 2023-08-01	30	app	DE	Cups	1	1	0	0
+--> 2023-08-01	60	app	DE	Cups	1	1	0	0
+--> 2023-08-01	90	app	DE	Cups	1	1	0	0
+--> 2023-09-01	30	web	CH	Coffee	1	1	1	1
+--> 2023-09-01	30	web	CH	unknown	1	1	0	0
+--> 2023-09-01	30	web	DE	unknown	1	1	0	0
+--> 2023-09-01	60	web	CH	Coffee	1	1	1	1
+--> 2023-09-01	60	web	CH	unknown	1	1	0	0
+--> 2023-09-01	60	web	DE	unknown	1	1	0	0
+--> 2023-09-01	90	web	CH	Coffee	1	1	1	1
+--> 2023-09-01	90	web	CH	unknown	1	1	0	0
+--> 2023-09-01	90	web	DE	unknown	1	1	0	0
+--> 2023-10-01	30	app	CH	unknown	1	1	1	1
+--> 2023-10-01	30	app	DE	Coffee	1	1	0	0
+--> 2023-10-01	30	email	DE	Cups	1	1	1	1
+--> 2023-10-01	30	web	DE	Tea	1	1	1	1
+--> 2023-10-01	60	app	CH	unknown	1	1	1	1
+--> 2023-10-01	60	app	DE	Coffee	1	1	0	0
+--> 2023-10-01	60	email	DE	Cups	1	1	1	1
+--> 2023-10-01	60	web	DE	Tea	1	1	1	1
+--> 2023-10-01	90	app	CH	unknown	1	1	1	1
+--> 2023-10-01	90	app	DE	Coffee	1	1	0	0
+--> 2023-10-01	90	email	DE	Cups	1	1	1	1
+--> 2023-10-01	90	web	DE	Tea	1	1	1	1
+--> 2023-11-01	30	app	AT	unknown	1	1	0	0
+--> 2023-11-01	30	app	DE	Cups	1	1	1	1
+--> 2023-11-01	30	email	DE	unknown	1	1	1	1
+--> 2023-11-01	60	app	AT	unknown	1	1	0	0
+--> 2023-11-01	60	app	DE	Cups	1	1	1	1
+--> 2023-11-01	60	email	DE	unknown	1	1	1	1
+--> 2023-11-01	90	app	AT	unknown	1	1	0	0
+--> 2023-11-01	90	app	DE	Cups	1	1	1	1
+--> 2023-11-01	90	email	DE	unknown	1	1	1	1
+--> 2023-12-01	30	app	DE	Tea	1	1	0	0
+--> 2023-12-01	30	app	DE	unknown	1	1	0	0
+--> 2023-12-01	30	email	AT	unknown	1	1	0	0
+--> 2023-12-01	60	app	DE	Tea	1	1	0	0
+--> 2023-12-01	60	app	DE	unknown	1	1	0	0
+--> 2023-12-01	60	email	AT	unknown	1	1	0	0
+--> 2023-12-01	90	app	DE	Tea	1	1	0	0
+--> 2023-12-01	90	app	DE	unknown	1	1	0	0
+--> 2023-12-01	90	email	AT	unknown	1	1	0	0
+--> 2024-02-01	30	app	DE	unknown	1	1	0	0
+--> 2024-02-01	30	email	DE	unknown	1	1	0	0
+--> 2024-02-01	30	unknown	DE	Tea	1	1	0	0
+--> 2024-02-01	30	web	CH	unknown	1	1	0	0
+--> 2024-02-01	30	web	DE	unknown	1	1	0	0
+--> 2024-02-01	60	app	DE	unknown	1	1	0	0
+--> 2024-02-01	60	email	DE	unknown	1	1	0	0
+--> 2024-02-01	60	unknown	DE	Tea	1	1	0	0
+--> 2024-02-01	60	web	CH	unknown	1	1	1	1
+--> 2024-02-01	60	web	DE	unknown	1	1	0	0
+--> 2024-02-01	90	app	DE	unknown	1	1	0	0
+--> 2024-02-01	90	email	DE	unknown	1	1	0	0
+--> 2024-02-01	90	unknown	DE	Tea	1	1	0	0
+--> 2024-02-01	90	web	CH	unknown	1	1	1	1
+--> 2024-02-01	90	web	DE	unknown	1	1	0	0
+--> 2024-03-01	30	email	CH	unknown	1	1	0	0
+--> 2024-03-01	30	email	DE	unknown	1	1	1	1
+--> 2024-03-01	60	email	CH	unknown	1	1	0	0
+--> 2024-03-01	60	email	DE	unknown	1	1	1	1
+--> 2024-03-01	90	email	CH	unknown	1	1	0	0
+--> 2024-03-01	90	email	DE	unknown	1	1	1	1
+--> 2024-04-01	30	app	DE	unknown	1	1	1	1
+--> 2024-04-01	30	web	CH	unknown	2	2	0	0
+--> 2024-04-01	60	app	DE	unknown	1	1	1	1
+--> 2024-04-01	60	web	CH	unknown	2	2	1	0.5
+--> 2024-04-01	90	app	DE	unknown	1	NULL	NULL	NULL
+--> 2024-04-01	90	web	CH	unknown	2	NULL	NULL	NULL
+--> 2024-05-01	30	app	AT	unknown	1	NULL	NULL	NULL
+--> 2024-05-01	30	email	AT	Cups	1	NULL	NULL	NULL
+--> 2024-05-01	30	web	DE	unknown	1	NULL	NULL	NULL
+--> 2024-05-01	60	app	AT	unknown	1	NULL	NULL	NULL
+--> 2024-05-01	60	email	AT	Cups	1	NULL	NULL	NULL
+--> 2024-05-01	60	web	DE	unknown	1	NULL	NULL	NULL
+--> 2024-05-01	90	app	AT	unknown	1	NULL	NULL	NULL
+--> 2024-05-01	90	email	AT	Cups	1	NULL	NULL	NULL
+--> 2024-05-01	90	web	DE	unknown	1	NULL	NULL	NULL
+SELECT * FROM repurchase_curves WHERE repeaters > 0 OR days_since_first % 35 = 0 ORDER BY ALL;
+--> dimension string	segment string	days_since_first int	customers bigint	at_risk bigint	repeaters bigint	share double	share_lower double	share_upper double	naive_share double	is_reliable boolean
+--> all	all customers	0	39	39	0	0	NULL	NULL	0	true
+--> all	all customers	1	39	39	3	0.0769230769231	0.0254775177879	0.219837421646	0.0769230769231	true
+--> all	all customers	6	39	36	1	0.102564102564	0.0397821300766	0.250585532041	0.102564102564	true
+--> all	all customers	11	39	35	1	0.128205128205	0.055469845879	0.280973181782	0.128205128205	true
+--> all	all customers	14	39	34	1	0.153846153846	0.0722388995396	0.310775651773	0.153846153846	true
+--> all	all customers	17	39	33	1	0.179487179487	0.089895938584	0.339964921569	0.179487179487	true
+--> all	all customers	22	39	32	2	0.230769230769	0.127380981945	0.39660786439	0.230769230769	true
+--> all	all customers	24	39	30	1	0.25641025641	0.147042790996	0.424130880335	0.25641025641	true
+--> all	all customers	29	39	29	1	0.282051282051	0.167239764473	0.451163908324	0.282051282051	true
+--> all	all customers	35	39	28	0	0.282051282051	0.167239764473	0.451163908324	0.282051282051	true
+--> all	all customers	45	39	27	1	0.308641975309	0.188491420505	0.479136968403	0.307692307692	true
+--> all	all customers	49	39	25	1	0.336296296296	0.210879196007	0.508107675967	0.333333333333	true
+--> all	all customers	57	39	24	1	0.363950617284	0.233796930253	0.536430442937	0.358974358974	true
+--> all	all customers	70	39	22	0	0.363950617284	0.233796930253	0.536430442937	0.358974358974	true
+--> channel	app	0	12	12	0	0	NULL	NULL	0	true
+--> channel	app	1	12	12	1	0.0833333333333	0.0121744345995	0.461022819429	0.0833333333333	true
+--> channel	app	6	12	11	1	0.166666666667	0.0444906342719	0.518285057805	0.166666666667	true
+--> channel	app	17	12	10	1	0.25	0.0882795938743	0.591584086848	0.25	true
+--> channel	app	22	12	9	1	0.333333333333	0.140288200916	0.662981067459	0.333333333333	true
+--> channel	app	35	12	8	0	0.333333333333	0.140288200916	0.662981067459	0.333333333333	true
+--> channel	app	70	12	7	0	0.333333333333	0.140288200916	0.662981067459	0.333333333333	true
+--> channel	email	0	11	11	0	0	NULL	NULL	0	true
+--> channel	email	1	11	11	1	0.0909090909091	0.0133261773322	0.49191979423	0.0909090909091	true
+--> channel	email	11	11	10	1	0.181818181818	0.0488377714175	0.552571385318	0.181818181818	true
+--> channel	email	22	11	9	1	0.272727272727	0.0971669231933	0.629212599788	0.272727272727	true
+--> channel	email	24	11	8	1	0.363636363636	0.15483661403	0.703107901153	0.363636363636	true
+--> channel	email	29	11	7	1	0.454545454545	0.220351851185	0.77145515732	0.454545454545	true
+--> channel	email	35	11	6	0	0.454545454545	0.220351851185	0.77145515732	0.454545454545	true
+--> channel	email	70	11	6	0	0.454545454545	0.220351851185	0.77145515732	0.454545454545	true
+--> channel	unknown	0	1	1	0	0	NULL	NULL	0	false
+--> channel	unknown	35	1	1	0	0	NULL	NULL	0	false
+--> channel	unknown	70	1	1	0	0	NULL	NULL	0	false
+--> channel	web	0	15	15	0	0	NULL	NULL	0	true
+--> channel	web	1	15	15	1	0.0666666666667	0.00966776334998	0.387358756225	0.0666666666667	true
+--> channel	web	14	15	14	1	0.133333333333	0.0351155040835	0.436087994291	0.133333333333	true
+--> channel	web	35	15	13	0	0.133333333333	0.0351155040835	0.436087994291	0.133333333333	true
+--> channel	web	45	15	13	1	0.2	0.0692827059459	0.500176018344	0.2	true
+--> channel	web	49	15	11	1	0.272727272727	0.111832193633	0.574768482727	0.266666666667	true
+--> channel	web	57	15	10	1	0.345454545455	0.160034385927	0.642977404075	0.333333333333	true
+--> channel	web	70	15	8	0	0.345454545455	0.160034385927	0.642977404075	0.333333333333	true
+--> cohort	2023-01	0	2	2	0	0	NULL	NULL	0	false
+--> cohort	2023-01	35	2	2	0	0	NULL	NULL	0	false
+--> cohort	2023-01	70	2	2	0	0	NULL	NULL	0	false
+--> cohort	2023-02	0	2	2	0	0	NULL	NULL	0	false
+--> cohort	2023-02	1	2	2	1	0.5	0.0895899151633	0.994016912361	0.5	false
+--> cohort	2023-02	35	2	1	0	0.5	0.0895899151633	0.994016912361	0.5	false
+--> cohort	2023-02	57	2	1	1	1	NULL	NULL	1	false
+--> cohort	2023-03	0	1	1	0	0	NULL	NULL	0	false
+--> cohort	2023-03	35	1	1	0	0	NULL	NULL	0	false
+--> cohort	2023-03	70	1	1	0	0	NULL	NULL	0	false
+--> cohort	2023-04	0	3	3	0	0	NULL	NULL	0	true
+--> cohort	2023-04	24	3	3	1	0.333333333333	0.054793612728	0.945926573213	0.333333333333	true
+--> cohort	2023-04	35	3	2	0	0.333333333333	0.054793612728	0.945926573213	0.333333333333	false
+--> cohort	2023-04	70	3	2	0	0.333333333333	0.054793612728	0.945926573213	0.333333333333	false
+--> cohort	2023-05	0	3	3	0	0	NULL	NULL	0	true
+--> cohort	2023-05	35	3	3	0	0	NULL	NULL	0	true
+--> cohort	2023-05	70	3	3	0	0	NULL	NULL	0	true
+--> cohort	2023-06	0	1	1	0	0	NULL	NULL	0	false
+--> cohort	2023-06	35	1	1	0	0	NULL	NULL	0	false
+--> cohort	2023-06	70	1	1	0	0	NULL	NULL	0	false
+--> cohort	2023-08	0	1	1	0	0	NULL	NULL	0	false
+--> cohort	2023-08	35	1	1	0	0	NULL	NULL	0	false
+--> cohort	2023-08	70	1	1	0	0	NULL	NULL	0	false
+--> cohort	2023-09	0	3	3	0	0	NULL	NULL	0	true
+--> cohort	2023-09	14	3	3	1	0.333333333333	0.054793612728	0.945926573213	0.333333333333	true
+--> cohort	2023-09	35	3	2	0	0.333333333333	0.054793612728	0.945926573213	0.333333333333	false
+--> cohort	2023-09	70	3	2	0	0.333333333333	0.054793612728	0.945926573213	0.333333333333	false
+--> cohort	2023-10	0	4	4	0	0	NULL	NULL	0	true
+--> cohort	2023-10	1	4	4	1	0.25	0.0394513577149	0.872053082405	0.25	true
+--> cohort	2023-10	22	4	3	2	0.75	0.334674657211	0.991052175583	0.75	true
+--> cohort	2023-10	35	4	1	0	0.75	0.334674657211	0.991052175583	0.75	false
+--> cohort	2023-10	70	4	1	0	0.75	0.334674657211	0.991052175583	0.75	false
+--> cohort	2023-11	0	3	3	0	0	NULL	NULL	0	true
+--> cohort	2023-11	6	3	3	1	0.333333333333	0.054793612728	0.945926573213	0.333333333333	true
+--> cohort	2023-11	11	3	2	1	0.666666666667	0.225851349639	0.991038371669	0.666666666667	false
+--> cohort	2023-11	35	3	1	0	0.666666666667	0.225851349639	0.991038371669	0.666666666667	false
+--> cohort	2023-11	70	3	1	0	0.666666666667	0.225851349639	0.991038371669	0.666666666667	false
+--> cohort	2023-12	0	3	3	0	0	NULL	NULL	0	true
+--> cohort	2023-12	35	3	3	0	0	NULL	NULL	0	true
+--> cohort	2023-12	70	3	3	0	0	NULL	NULL	0	true
+--> cohort	2024-02	0	5	5	0	0	NULL	NULL	0	true
+--> cohort	2024-02	35	5	5	0	0	NULL	NULL	0	true
+--> cohort	2024-02	49	5	5	1	0.2	0.0308202111333	0.796190736732	0.2	true
+--> cohort	2024-02	70	5	4	0	0.2	0.0308202111333	0.796190736732	0.2	true
+--> cohort	2024-03	0	2	2	0	0	NULL	NULL	0	false
+--> cohort	2024-03	1	2	2	1	0.5	0.0895899151633	0.994016912361	0.5	false
+--> cohort	2024-03	35	2	1	0	0.5	0.0895899151633	0.994016912361	0.5	false
+--> cohort	2024-03	70	2	1	0	0.5	0.0895899151633	0.994016912361	0.5	false
+--> cohort	2024-04	0	3	3	0	0	NULL	NULL	0	true
+--> cohort	2024-04	17	3	3	1	0.333333333333	0.054793612728	0.945926573213	0.333333333333	true
+--> cohort	2024-04	35	3	2	0	0.333333333333	0.054793612728	0.945926573213	0.333333333333	false
+--> cohort	2024-04	45	3	2	1	0.666666666667	0.225851349639	0.991038371669	0.666666666667	false
+--> cohort	2024-05	0	3	3	0	0	NULL	NULL	0	true
+--> cohort	2024-05	29	3	3	1	0.333333333333	0.054793612728	0.945926573213	0.333333333333	true
+--> cohort	2024-05	35	3	2	0	0.333333333333	0.054793612728	0.945926573213	0.333333333333	false
+--> cohort quarter	2023-Q1	0	5	5	0	0	NULL	NULL	0	true
+--> cohort quarter	2023-Q1	1	5	5	1	0.2	0.0308202111333	0.796190736732	0.2	true
+--> cohort quarter	2023-Q1	35	5	4	0	0.2	0.0308202111333	0.796190736732	0.2	true
+--> cohort quarter	2023-Q1	57	5	4	1	0.4	0.118243592606	0.874269817006	0.4	true
+--> cohort quarter	2023-Q1	70	5	3	0	0.4	0.118243592606	0.874269817006	0.4	true
+--> cohort quarter	2023-Q2	0	7	7	0	0	NULL	NULL	0	true
+--> cohort quarter	2023-Q2	24	7	7	1	0.142857142857	0.0214389414738	0.665946120708	0.142857142857	true
+--> cohort quarter	2023-Q2	35	7	6	0	0.142857142857	0.0214389414738	0.665946120708	0.142857142857	true
+--> cohort quarter	2023-Q2	70	7	6	0	0.142857142857	0.0214389414738	0.665946120708	0.142857142857	true
+--> cohort quarter	2023-Q3	0	4	4	0	0	NULL	NULL	0	true
+--> cohort quarter	2023-Q3	14	4	4	1	0.25	0.0394513577149	0.872053082405	0.25	true
+--> cohort quarter	2023-Q3	35	4	3	0	0.25	0.0394513577149	0.872053082405	0.25	true
+--> cohort quarter	2023-Q3	70	4	3	0	0.25	0.0394513577149	0.872053082405	0.25	true
+--> cohort quarter	2023-Q4	0	10	10	0	0	NULL	NULL	0	true
+--> cohort quarter	2023-Q4	1	10	10	1	0.1	0.0147186066327	0.526990728638	0.1	true
+--> cohort quarter	2023-Q4	6	10	9	1	0.2	0.0541273541611	0.591309218367	0.2	true
+--> cohort quarter	2023-Q4	11	10	8	1	0.3	0.108050958775	0.67128340672	0.3	true
+--> cohort quarter	2023-Q4	22	10	7	2	0.5	0.246825923002	0.816394409381	0.5	true
+--> cohort quarter	2023-Q4	35	10	5	0	0.5	0.246825923002	0.816394409381	0.5	true
+--> cohort quarter	2023-Q4	70	10	5	0	0.5	0.246825923002	0.816394409381	0.5	true
+--> cohort quarter	2024-Q1	0	7	7	0	0	NULL	NULL	0	true
+--> cohort quarter	2024-Q1	1	7	7	1	0.142857142857	0.0214389414738	0.665946120708	0.142857142857	true
+--> cohort quarter	2024-Q1	35	7	6	0	0.142857142857	0.0214389414738	0.665946120708	0.142857142857	true
+--> cohort quarter	2024-Q1	49	7	6	1	0.285714285714	0.0802025439551	0.741846334541	0.285714285714	true
+--> cohort quarter	2024-Q1	70	7	5	0	0.285714285714	0.0802025439551	0.741846334541	0.285714285714	true
+--> cohort quarter	2024-Q2	0	6	6	0	0	NULL	NULL	0	true
+--> cohort quarter	2024-Q2	17	6	6	1	0.166666666667	0.0252875733091	0.726877150072	0.166666666667	true
+--> cohort quarter	2024-Q2	29	6	5	1	0.333333333333	0.0955658356775	0.805383363194	0.333333333333	true
+--> cohort quarter	2024-Q2	35	6	4	0	0.333333333333	0.0955658356775	0.805383363194	0.333333333333	true
+--> cohort quarter	2024-Q2	45	6	3	1	0.555555555556	0.215091632852	0.933813246854	0.5	true
+--> country	AT	0	8	8	0	0	NULL	NULL	0	true
+--> country	AT	1	8	8	1	0.125	0.018607034121	0.612999985968	0.125	true
+--> country	AT	29	8	7	1	0.25	0.0691016829094	0.685192886294	0.25	true
+--> country	AT	35	8	6	0	0.25	0.0691016829094	0.685192886294	0.25	true
+--> country	AT	57	8	5	1	0.4	0.147745654238	0.804504133915	0.375	true
+--> country	AT	70	8	4	0	0.4	0.147745654238	0.804504133915	0.375	true
+--> country	CH	0	8	8	0	0	NULL	NULL	0	true
+--> country	CH	14	8	8	1	0.125	0.018607034121	0.612999985968	0.125	true
+--> country	CH	22	8	7	1	0.25	0.0691016829094	0.685192886294	0.25	true
+--> country	CH	35	8	6	0	0.25	0.0691016829094	0.685192886294	0.25	true
+--> country	CH	45	8	6	1	0.375	0.139301723086	0.770666677571	0.375	true
+--> country	CH	49	8	5	1	0.5	0.225134987933	0.847964109701	0.5	true
+--> country	CH	70	8	3	0	0.5	0.225134987933	0.847964109701	0.5	true
+--> country	DE	0	23	23	0	0	NULL	NULL	0	true
+--> country	DE	1	23	23	2	0.0869565217391	0.0224843300993	0.305052462468	0.0869565217391	true
+--> country	DE	6	23	21	1	0.130434782609	0.0440357041676	0.351919893577	0.130434782609	true
+--> country	DE	11	23	20	1	0.173913043478	0.0690964416129	0.399389588763	0.173913043478	true
+--> country	DE	17	23	19	1	0.217391304348	0.0967925101181	0.445788493331	0.217391304348	true
+--> country	DE	22	23	18	1	0.260869565217	0.126624218302	0.490790561246	0.260869565217	true
+--> country	DE	24	23	17	1	0.304347826087	0.158278708608	0.534358250238	0.304347826087	true
+--> country	DE	35	23	16	0	0.304347826087	0.158278708608	0.534358250238	0.304347826087	true
+--> country	DE	70	23	15	0	0.304347826087	0.158278708608	0.534358250238	0.304347826087	true
+--> first basket	15 to 30	0	11	11	0	0	NULL	NULL	0	true
+--> first basket	15 to 30	1	11	11	1	0.0909090909091	0.0133261773322	0.49191979423	0.0909090909091	true
+--> first basket	15 to 30	11	11	10	1	0.181818181818	0.0488377714175	0.552571385318	0.181818181818	true
+--> first basket	15 to 30	35	11	9	0	0.181818181818	0.0488377714175	0.552571385318	0.181818181818	true
+--> first basket	15 to 30	49	11	7	1	0.298701298701	0.105384492648	0.677140718594	0.272727272727	true
+--> first basket	15 to 30	57	11	6	1	0.415584415584	0.176921563254	0.772783912806	0.363636363636	true
+--> first basket	15 to 30	70	11	4	0	0.415584415584	0.176921563254	0.772783912806	0.363636363636	true
+--> first basket	30 and more	0	22	22	0	0	NULL	NULL	0	true
+--> first basket	30 and more	1	22	22	2	0.0909090909091	0.0235427907422	0.317021461898	0.0909090909091	true
+--> first basket	30 and more	6	22	20	1	0.136363636364	0.0461366503448	0.365561684622	0.136363636364	true
+--> first basket	30 and more	14	22	19	1	0.181818181818	0.0724341556703	0.414652135503	0.181818181818	true
+--> first basket	30 and more	17	22	18	1	0.227272727273	0.101523927577	0.462565969705	0.227272727273	true
+--> first basket	30 and more	22	22	17	2	0.318181818182	0.166197807978	0.553813908463	0.318181818182	true
+--> first basket	30 and more	35	22	15	0	0.318181818182	0.166197807978	0.553813908463	0.318181818182	true
+--> first basket	30 and more	45	22	15	1	0.363636363636	0.201247351938	0.597135185704	0.363636363636	true
+--> first basket	30 and more	70	22	14	0	0.363636363636	0.201247351938	0.597135185704	0.363636363636	true
+--> first basket	below 15	0	6	6	0	0	NULL	NULL	0	true
+--> first basket	below 15	24	6	6	1	0.166666666667	0.0252875733091	0.726877150072	0.166666666667	true
+--> first basket	below 15	29	6	5	1	0.333333333333	0.0955658356775	0.805383363194	0.333333333333	true
+--> first basket	below 15	35	6	4	0	0.333333333333	0.0955658356775	0.805383363194	0.333333333333	true
+--> first basket	below 15	70	6	4	0	0.333333333333	0.0955658356775	0.805383363194	0.333333333333	true
+--> first category	Coffee	0	4	4	0	0	NULL	NULL	0	true
+--> first category	Coffee	1	4	4	1	0.25	0.0394513577149	0.872053082405	0.25	true
+--> first category	Coffee	14	4	3	1	0.5	0.15513871881	0.942152917005	0.5	true
+--> first category	Coffee	35	4	2	0	0.5	0.15513871881	0.942152917005	0.5	false
+--> first category	Coffee	70	4	2	0	0.5	0.15513871881	0.942152917005	0.5	false
+--> first category	Cups	0	4	4	0	0	NULL	NULL	0	true
+--> first category	Cups	6	4	4	1	0.25	0.0394513577149	0.872053082405	0.25	true
+--> first category	Cups	22	4	3	1	0.5	0.15513871881	0.942152917005	0.5	true
+--> first category	Cups	29	4	2	1	0.75	0.334674657211	0.991052175583	0.75	false
+--> first category	Cups	35	4	1	0	0.75	0.334674657211	0.991052175583	0.75	false
+--> first category	Cups	70	4	1	0	0.75	0.334674657211	0.991052175583	0.75	false
+--> first category	Tea	0	6	6	0	0	NULL	NULL	0	true
+--> first category	Tea	1	6	6	1	0.166666666667	0.0252875733091	0.726877150072	0.166666666667	true
+--> first category	Tea	35	6	5	0	0.166666666667	0.0252875733091	0.726877150072	0.166666666667	true
+--> first category	Tea	70	6	5	0	0.166666666667	0.0252875733091	0.726877150072	0.166666666667	true
+--> first category	unknown	0	25	25	0	0	NULL	NULL	0	true
+--> first category	unknown	1	25	25	1	0.04	0.00573304925116	0.251614975805	0.04	true
+--> first category	unknown	11	25	24	1	0.08	0.020629414572	0.283609662742	0.08	true
+--> first category	unknown	17	25	23	1	0.12	0.040360167668	0.327438547137	0.12	true
+--> first category	unknown	22	25	22	1	0.16	0.0632667597487	0.371943918444	0.16	true
+--> first category	unknown	24	25	21	1	0.2	0.0885419404354	0.415550911797	0.2	true
+--> first category	unknown	35	25	20	0	0.2	0.0885419404354	0.415550911797	0.2	true
+--> first category	unknown	45	25	19	1	0.242105263158	0.116698903902	0.461667613336	0.24	true
+--> first category	unknown	49	25	17	1	0.286687306502	0.147842488942	0.510025294001	0.28	true
+--> first category	unknown	57	25	16	1	0.331269349845	0.18079724699	0.555970096938	0.32	true
+--> first category	unknown	70	25	14	0	0.331269349845	0.18079724699	0.555970096938	0.32	true
+--> first order	discounted	0	11	11	0	0	NULL	NULL	0	true
+--> first order	discounted	6	11	11	1	0.0909090909091	0.0133261773322	0.49191979423	0.0909090909091	true
+--> first order	discounted	22	11	10	1	0.181818181818	0.0488377714175	0.552571385318	0.181818181818	true
+--> first order	discounted	35	11	9	0	0.181818181818	0.0488377714175	0.552571385318	0.181818181818	true
+--> first order	discounted	45	11	9	1	0.272727272727	0.0971669231933	0.629212599788	0.272727272727	true
+--> first order	discounted	49	11	8	1	0.363636363636	0.15483661403	0.703107901153	0.363636363636	true
+--> first order	discounted	70	11	7	0	0.363636363636	0.15483661403	0.703107901153	0.363636363636	true
+--> first order	full price	0	28	28	0	0	NULL	NULL	0	true
+--> first order	full price	1	28	28	3	0.107142857143	0.035869671203	0.296435922161	0.107142857143	true
+--> first order	full price	11	28	25	1	0.142857142857	0.0561607159835	0.337092072574	0.142857142857	true
+--> first order	full price	14	28	24	1	0.178571428571	0.078507474579	0.37703887082	0.178571428571	true
+--> first order	full price	17	28	23	1	0.214285714286	0.102493219285	0.415991772415	0.214285714286	true
+--> first order	full price	22	28	22	1	0.25	0.127853215702	0.453919441628	0.25	true
+--> first order	full price	24	28	21	1	0.285714285714	0.154408633359	0.490853307172	0.285714285714	true
+--> first order	full price	29	28	20	1	0.321428571429	0.182033948634	0.526836479907	0.321428571429	true
+--> first order	full price	35	28	19	0	0.321428571429	0.182033948634	0.526836479907	0.321428571429	true
+--> first order	full price	57	28	17	1	0.361344537815	0.212947166804	0.568122523364	0.357142857143	true
+--> first order	full price	70	28	15	0	0.361344537815	0.212947166804	0.568122523364	0.357142857143	true
+SELECT * FROM repurchase_days ORDER BY ALL;
+--> cohort_month date	channel string	country string	first_category string	first_order string	first_basket string	days_since_first int	leaving bigint	repeaters bigint	window_customers bigint	window_repeaters bigint	window_repeat_revenue decimal(22,2)
+--> 2023-01-01	web	DE	Tea	full price	below 15	526	1	0	1	0	0.00
+--> 2023-01-01	web	DE	unknown	discounted	30 and more	544	1	0	1	0	0.00
+--> 2023-02-01	app	AT	Coffee	full price	15 to 30	1	1	1	1	1	93.57
+--> 2023-02-01	web	AT	unknown	full price	15 to 30	57	1	1	1	0	0.00
+--> 2023-03-01	web	AT	Tea	full price	15 to 30	456	1	0	1	0	0.00
+--> 2023-04-01	app	AT	unknown	discounted	30 and more	446	1	0	1	0	0.00
+--> 2023-04-01	email	DE	unknown	full price	15 to 30	449	1	0	1	0	0.00
+--> 2023-04-01	email	DE	unknown	full price	below 15	24	1	1	1	1	25.12
+--> 2023-05-01	email	DE	Coffee	full price	30 and more	412	1	0	1	0	0.00
+--> 2023-05-01	email	DE	Tea	full price	30 and more	402	1	0	1	0	0.00
+--> 2023-05-01	web	CH	unknown	full price	30 and more	398	1	0	1	0	0.00
+--> 2023-06-01	web	DE	unknown	discounted	below 15	106	1	1	1	0	0.00
+--> 2023-08-01	app	DE	Cups	full price	30 and more	303	1	0	1	0	0.00
+--> 2023-09-01	web	CH	Coffee	full price	30 and more	14	1	1	1	1	15.94
+--> 2023-09-01	web	CH	unknown	discounted	30 and more	284	1	0	1	0	0.00
+--> 2023-09-01	web	DE	unknown	full price	below 15	93	1	1	1	0	0.00
+--> 2023-10-01	app	CH	unknown	discounted	30 and more	22	1	1	1	1	24.74
+--> 2023-10-01	app	DE	Coffee	discounted	15 to 30	193	1	1	1	0	0.00
+--> 2023-10-01	email	DE	Cups	full price	30 and more	22	1	1	1	1	37.88
+--> 2023-10-01	web	DE	Tea	full price	30 and more	1	1	1	1	1	48.43
+--> 2023-11-01	app	AT	unknown	discounted	30 and more	137	1	1	1	0	0.00
+--> 2023-11-01	app	DE	Cups	discounted	30 and more	6	1	1	1	1	58.89
+--> 2023-11-01	email	DE	unknown	full price	15 to 30	11	1	1	1	1	104.74
+--> 2023-12-01	app	DE	Tea	full price	30 and more	185	1	0	1	0	0.00
+--> 2023-12-01	app	DE	unknown	full price	30 and more	204	1	0	1	0	0.00
+--> 2023-12-01	email	AT	unknown	full price	30 and more	188	1	0	1	0	0.00
+--> 2024-02-01	app	DE	unknown	discounted	15 to 30	91	1	1	1	0	0.00
+--> 2024-02-01	email	DE	unknown	full price	30 and more	127	1	1	1	0	0.00
+--> 2024-02-01	unknown	DE	Tea	full price	30 and more	139	1	0	1	0	0.00
+--> 2024-02-01	web	CH	unknown	discounted	15 to 30	49	1	1	1	0	0.00
+--> 2024-02-01	web	DE	unknown	full price	below 15	141	1	0	1	0	0.00
+--> 2024-03-01	email	CH	unknown	full price	30 and more	98	1	0	1	0	0.00
+--> 2024-03-01	email	DE	unknown	full price	30 and more	1	1	1	1	1	9.08
+--> 2024-04-01	app	DE	unknown	full price	30 and more	17	1	1	1	1	17.92
+--> 2024-04-01	web	CH	unknown	discounted	30 and more	45	1	1	1	0	0.00
+--> 2024-04-01	web	CH	unknown	full price	15 to 30	62	1	0	1	0	0.00
+--> 2024-05-01	app	AT	unknown	full price	15 to 30	39	1	0	0	0	0.00
+--> 2024-05-01	email	AT	Cups	full price	below 15	29	1	1	0	0	0.00
+--> 2024-05-01	web	DE	unknown	full price	15 to 30	47	1	0	0	0	0.00
+SELECT * FROM repurchase_summary ORDER BY ALL;
+--> dimension string	segment string	customers bigint	repeaters_so_far bigint	reliable_until_day int	share_reached double	share_30d double	share_60d double	share_90d double	share_30d_lower double	share_30d_upper double	naive_share_30d double	days_until_quarter int	days_until_half int
+--> all	all customers	39	14	70	0.363950617284	0.282051282051	0.363950617284	NULL	0.167239764473	0.451163908324	0.282051282051	24	NULL
+--> channel	app	12	4	70	0.333333333333	0.333333333333	0.333333333333	NULL	0.140288200916	0.662981067459	0.333333333333	17	NULL
+--> channel	email	11	5	70	0.454545454545	0.454545454545	0.454545454545	NULL	0.220351851185	0.77145515732	0.454545454545	22	NULL
+--> channel	unknown	1	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> channel	web	15	5	70	0.345454545455	0.133333333333	0.345454545455	NULL	0.0351155040835	0.436087994291	0.133333333333	49	NULL
+--> cohort	2023-01	2	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> cohort	2023-02	2	2	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> cohort	2023-03	1	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> cohort	2023-04	3	1	24	0.333333333333	NULL	NULL	NULL	NULL	NULL	NULL	24	NULL
+--> cohort	2023-05	3	0	70	0	0	0	NULL	NULL	NULL	0	NULL	NULL
+--> cohort	2023-06	1	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> cohort	2023-08	1	0	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> cohort	2023-09	3	1	14	0.333333333333	NULL	NULL	NULL	NULL	NULL	NULL	14	NULL
+--> cohort	2023-10	4	3	22	0.75	NULL	NULL	NULL	NULL	NULL	NULL	1	22
+--> cohort	2023-11	3	2	6	0.333333333333	NULL	NULL	NULL	NULL	NULL	NULL	6	NULL
+--> cohort	2023-12	3	0	70	0	0	0	NULL	NULL	NULL	0	NULL	NULL
+--> cohort	2024-02	5	1	70	0.2	0	0.2	NULL	NULL	NULL	0	NULL	NULL
+--> cohort	2024-03	2	1	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL	NULL
+--> cohort	2024-04	3	2	17	0.333333333333	NULL	NULL	NULL	NULL	NULL	NULL	17	NULL
+--> cohort	2024-05	3	1	29	0.333333333333	NULL	NULL	NULL	NULL	NULL	NULL	29	NULL
+--> cohort quarter	2023-Q1	5	2	70	0.4	0.2	0.4	NULL	0.0308202111333	0.796190736732	0.2	57	NULL
+--> cohort quarter	2023-Q2	7	1	70	0.142857142857	0.142857142857	0.142857142857	NULL	0.0214389414738	0.665946120708	0.142857142857	NULL	NULL
+--> cohort quarter	2023-Q3	4	1	70	0.25	0.25	0.25	NULL	0.0394513577149	0.872053082405	0.25	14	NULL
+--> cohort quarter	2023-Q4	10	5	70	0.5	0.5	0.5	NULL	0.246825923002	0.816394409381	0.5	11	22
+--> cohort quarter	2024-Q1	7	2	70	0.285714285714	0.142857142857	0.285714285714	NULL	0.0214389414738	0.665946120708	0.142857142857	49	NULL
+--> cohort quarter	2024-Q2	6	3	45	0.555555555556	0.333333333333	NULL	NULL	0.0955658356775	0.805383363194	0.333333333333	29	45
+--> country	AT	8	3	70	0.4	0.25	0.4	NULL	0.0691016829094	0.685192886294	0.25	29	NULL
+--> country	CH	8	4	70	0.5	0.25	0.5	NULL	0.0691016829094	0.685192886294	0.25	22	49
+--> country	DE	23	7	70	0.304347826087	0.304347826087	0.304347826087	NULL	0.158278708608	0.534358250238	0.304347826087	22	NULL
+--> first basket	15 to 30	11	4	70	0.415584415584	0.181818181818	0.415584415584	NULL	0.0488377714175	0.552571385318	0.181818181818	49	NULL
+--> first basket	30 and more	22	8	70	0.363636363636	0.318181818182	0.363636363636	NULL	0.166197807978	0.553813908463	0.318181818182	22	NULL
+--> first basket	below 15	6	2	70	0.333333333333	0.333333333333	0.333333333333	NULL	0.0955658356775	0.805383363194	0.333333333333	29	NULL
+--> first category	Coffee	4	2	14	0.5	NULL	NULL	NULL	NULL	NULL	NULL	1	14
+--> first category	Cups	4	3	22	0.5	NULL	NULL	NULL	NULL	NULL	NULL	6	22
+--> first category	Tea	6	1	70	0.166666666667	0.166666666667	0.166666666667	NULL	0.0252875733091	0.726877150072	0.166666666667	NULL	NULL
+--> first category	unknown	25	8	70	0.331269349845	0.2	0.331269349845	NULL	0.0885419404354	0.415550911797	0.2	49	NULL
+--> first order	discounted	11	4	70	0.363636363636	0.181818181818	0.363636363636	NULL	0.0488377714175	0.552571385318	0.181818181818	45	NULL
+--> first order	full price	28	10	70	0.361344537815	0.321428571429	0.361344537815	NULL	0.182033948634	0.526836479907	0.321428571429	22	NULL
+SELECT * FROM retention_kpis ORDER BY ALL;
+--> first_day date	last_full_day date	customers bigint	purchases bigint	revenue decimal(22,2)	repeat_customers bigint	repeat_window_days int	observed_customers bigint	repeat_rate double	median_within_days int	median_days_to_second double
+--> 2023-01-02	2024-06-29	39	83	2821.76	21	30	36	0.277777777778	60	17
+SELECT * FROM time_to_second_purchase ORDER BY ALL;
+--> cohort_month date	cohort_quarter date	days_since_first int	channel string	country string	first_category string	customers bigint	repeaters_cumulative bigint	share double
+--> 2023-01-01	2023-01-01	0	web	DE	Tea	1	0	0
+--> 2023-01-01	2023-01-01	0	web	DE	unknown	1	0	0
+--> 2023-01-01	2023-01-01	5	web	DE	Tea	1	0	0
+--> 2023-01-01	2023-01-01	5	web	DE	unknown	1	0	0
+--> 2023-01-01	2023-01-01	10	web	DE	Tea	1	0	0
+--> 2023-01-01	2023-01-01	10	web	DE	unknown	1	0	0
+--> 2023-01-01	2023-01-01	15	web	DE	Tea	1	0	0
+--> 2023-01-01	2023-01-01	15	web	DE	unknown	1	0	0
+--> 2023-01-01	2023-01-01	20	web	DE	Tea	1	0	0
+--> 2023-01-01	2023-01-01	20	web	DE	unknown	1	0	0
+--> 2023-01-01	2023-01-01	25	web	DE	Tea	1	0	0
+--> 2023-01-01	2023-01-01	25	web	DE	unknown	1	0	0
+--> 2023-01-01	2023-01-01	30	web	DE	Tea	1	0	0
+--> 2023-01-01	2023-01-01	30	web	DE	unknown	1	0	0
+--> 2023-01-01	2023-01-01	35	web	DE	Tea	1	0	0
+--> 2023-01-01	2023-01-01	35	web	DE	unknown	1	0	0
+--> 2023-01-01	2023-01-01	40	web	DE	Tea	1	0	0
+--> 2023-01-01	2023-01-01	40	web	DE	unknown	1	0	0
+--> 2023-01-01	2023-01-01	45	web	DE	Tea	1	0	0
+--> 2023-01-01	2023-01-01	45	web	DE	unknown	1	0	0
+--> 2023-01-01	2023-01-01	50	web	DE	Tea	1	0	0
+--> 2023-01-01	2023-01-01	50	web	DE	unknown	1	0	0
+--> 2023-01-01	2023-01-01	55	web	DE	Tea	1	0	0
+--> 2023-01-01	2023-01-01	55	web	DE	unknown	1	0	0
+--> 2023-01-01	2023-01-01	60	web	DE	Tea	1	0	0
+--> 2023-01-01	2023-01-01	60	web	DE	unknown	1	0	0
+--> 2023-01-01	2023-01-01	65	web	DE	Tea	1	0	0
+--> 2023-01-01	2023-01-01	65	web	DE	unknown	1	0	0
+--> 2023-02-01	2023-01-01	0	app	AT	Coffee	1	0	0
+--> 2023-02-01	2023-01-01	0	web	AT	unknown	1	0	0
+--> 2023-02-01	2023-01-01	5	app	AT	Coffee	1	1	1
+--> 2023-02-01	2023-01-01	5	web	AT	unknown	1	0	0
+--> 2023-02-01	2023-01-01	10	app	AT	Coffee	1	1	1
+--> 2023-02-01	2023-01-01	10	web	AT	unknown	1	0	0
+--> 2023-02-01	2023-01-01	15	app	AT	Coffee	1	1	1
+--> 2023-02-01	2023-01-01	15	web	AT	unknown	1	0	0
+--> 2023-02-01	2023-01-01	20	app	AT	Coffee	1	1	1
+--> 2023-02-01	2023-01-01	20	web	AT	unknown	1	0	0
+--> 2023-02-01	2023-01-01	25	app	AT	Coffee	1	1	1
+--> 2023-02-01	2023-01-01	25	web	AT	unknown	1	0	0
+--> 2023-02-01	2023-01-01	30	app	AT	Coffee	1	1	1
+--> 2023-02-01	2023-01-01	30	web	AT	unknown	1	0	0
+--> 2023-02-01	2023-01-01	35	app	AT	Coffee	1	1	1
+--> 2023-02-01	2023-01-01	35	web	AT	unknown	1	0	0
+--> 2023-02-01	2023-01-01	40	app	AT	Coffee	1	1	1
+--> 2023-02-01	2023-01-01	40	web	AT	unknown	1	0	0
+--> 2023-02-01	2023-01-01	45	app	AT	Coffee	1	1	1
+--> 2023-02-01	2023-01-01	45	web	AT	unknown	1	0	0
+--> 2023-02-01	2023-01-01	50	app	AT	Coffee	1	1	1
+--> 2023-02-01	2023-01-01	50	web	AT	unknown	1	0	0
+--> 2023-02-01	2023-01-01	55	app	AT	Coffee	1	1	1
+--> 2023-02-01	2023-01-01	55	web	AT	unknown	1	0	0
+--> 2023-02-01	2023-01-01	60	app	AT	Coffee	1	1	1
+--> 2023-02-01	2023-01-01	60	web	AT	unknown	1	1	1
+--> 2023-02-01	2023-01-01	65	app	AT	Coffee	1	1	1
+--> 2023-02-01	2023-01-01	65	web	AT	unknown	1	1	1
+--> 2023-03-01	2023-01-01	0	web	AT	Tea	1	0	0
+--> 2023-03-01	2023-01-01	5	web	AT	Tea	1	0	0
+--> 2023-03-01	2023-01-01	10	web	AT	Tea	1	0	0
+--> 2023-03-01	2023-01-01	15	web	AT	Tea	1	0	0
+--> 2023-03-01	2023-01-01	20	web	AT	Tea	1	0	0
+--> 2023-03-01	2023-01-01	25	web	AT	Tea	1	0	0
+--> 2023-03-01	2023-01-01	30	web	AT	Tea	1	0	0
+--> 2023-03-01	2023-01-01	35	web	AT	Tea	1	0	0
+--> 2023-03-01	2023-01-01	40	web	AT	Tea	1	0	0
+--> 2023-03-01	2023-01-01	45	web	AT	Tea	1	0	0
+--> 2023-03-01	2023-01-01	50	web	AT	Tea	1	0	0
+--> 2023-03-01	2023-01-01	55	web	AT	Tea	1	0	0
+--> 2023-03-01	2023-01-01	60	web	AT	Tea	1	0	0
+--> 2023-03-01	2023-01-01	65	web	AT	Tea	1	0	0
+--> 2023-04-01	2023-04-01	0	app	AT	unknown	1	0	0
+--> 2023-04-01	2023-04-01	0	email	DE	unknown	2	0	0
+--> 2023-04-01	2023-04-01	5	app	AT	unknown	1	0	0
+--> 2023-04-01	2023-04-01	5	email	DE	unknown	2	0	0
+--> 2023-04-01	2023-04-01	10	app	AT	unknown	1	0	0
+--> 2023-04-01	2023-04-01	10	email	DE	unknown	2	0	0
+--> 2023-04-01	2023-04-01	15	app	AT	unknown	1	0	0
+--> 2023-04-01	2023-04-01	15	email	DE	unknown	2	0	0
+--> 2023-04-01	2023-04-01	20	app	AT	unknown	1	0	0
+--> 2023-04-01	2023-04-01	20	email	DE	unknown	2	0	0
+--> 2023-04-01	2023-04-01	25	app	AT	unknown	1	0	0
+--> 2023-04-01	2023-04-01	25	email	DE	unknown	2	1	0.5
+--> 2023-04-01	2023-04-01	30	app	AT	unknown	1	0	0
+--> 2023-04-01	2023-04-01	30	email	DE	unknown	2	1	0.5
+--> 2023-04-01	2023-04-01	35	app	AT	unknown	1	0	0
+--> 2023-04-01	2023-04-01	35	email	DE	unknown	2	1	0.5
+--> 2023-04-01	2023-04-01	40	app	AT	unknown	1	0	0
+--> 2023-04-01	2023-04-01	40	email	DE	unknown	2	1	0.5
+--> 2023-04-01	2023-04-01	45	app	AT	unknown	1	0	0
+--> 2023-04-01	2023-04-01	45	email	DE	unknown	2	1	0.5
+--> 2023-04-01	2023-04-01	50	app	AT	unknown	1	0	0
+--> 2023-04-01	2023-04-01	50	email	DE	unknown	2	1	0.5
+--> 2023-04-01	2023-04-01	55	app	AT	unknown	1	0	0
+--> 2023-04-01	2023-04-01	55	email	DE	unknown	2	1	0.5
+--> 2023-04-01	2023-04-01	60	app	AT	unknown	1	0	0
+--> 2023-04-01	2023-04-01	60	email	DE	unknown	2	1	0.5
+--> 2023-04-01	2023-04-01	65	app	AT	unknown	1	0	0
+--> 2023-04-01	2023-04-01	65	email	DE	unknown	2	1	0.5
+--> 2023-05-01	2023-04-01	0	email	DE	Coffee	1	0	0
+--> 2023-05-01	2023-04-01	0	email	DE	Tea	1	0	0
+--> 2023-05-01	2023-04-01	0	web	CH	unknown	1	0	0
+--> 2023-05-01	2023-04-01	5	email	DE	Coffee	1	0	0
+--> 2023-05-01	2023-04-01	5	email	DE	Tea	1	0	0
+--> 2023-05-01	2023-04-01	5	web	CH	unknown	1	0	0
+--> 2023-05-01	2023-04-01	10	email	DE	Coffee	1	0	0
+--> 2023-05-01	2023-04-01	10	email	DE	Tea	1	0	0
+--> 2023-05-01	2023-04-01	10	web	CH	unknown	1	0	0
+--> 2023-05-01	2023-04-01	15	email	DE	Coffee	1	0	0
+--> 2023-05-01	2023-04-01	15	email	DE	Tea	1	0	0
+--> 2023-05-01	2023-04-01	15	web	CH	unknown	1	0	0
+--> 2023-05-01	2023-04-01	20	email	DE	Coffee	1	0	0
+--> 2023-05-01	2023-04-01	20	email	DE	Tea	1	0	0
+--> 2023-05-01	2023-04-01	20	web	CH	unknown	1	0	0
+--> 2023-05-01	2023-04-01	25	email	DE	Coffee	1	0	0
+--> 2023-05-01	2023-04-01	25	email	DE	Tea	1	0	0
+--> 2023-05-01	2023-04-01	25	web	CH	unknown	1	0	0
+--> 2023-05-01	2023-04-01	30	email	DE	Coffee	1	0	0
+--> 2023-05-01	2023-04-01	30	email	DE	Tea	1	0	0
+--> 2023-05-01	2023-04-01	30	web	CH	unknown	1	0	0
+--> 2023-05-01	2023-04-01	35	email	DE	Coffee	1	0	0
+--> 2023-05-01	2023-04-01	35	email	DE	Tea	1	0	0
+--> 2023-05-01	2023-04-01	35	web	CH	unknown	1	0	0
+--> 2023-05-01	2023-04-01	40	email	DE	Coffee	1	0	0
+--> 2023-05-01	2023-04-01	40	email	DE	Tea	1	0	0
+--> 2023-05-01	2023-04-01	40	web	CH	unknown	1	0	0
+--> 2023-05-01	2023-04-01	45	email	DE	Coffee	1	0	0
+--> 2023-05-01	2023-04-01	45	email	DE	Tea	1	0	0
+--> 2023-05-01	2023-04-01	45	web	CH	unknown	1	0	0
+--> 2023-05-01	2023-04-01	50	email	DE	Coffee	1	0	0
+--> 2023-05-01	2023-04-01	50	email	DE	Tea	1	0	0
+--> 2023-05-01	2023-04-01	50	web	CH	unknown	1	0	0
+--> 2023-05-01	2023-04-01	55	email	DE	Coffee	1	0	0
+--> 2023-05-01	2023-04-01	55	email	DE	Tea	1	0	0
+--> 2023-05-01	2023-04-01	55	web	CH	unknown	1	0	0
+--> 2023-05-01	2023-04-01	60	email	DE	Coffee	1	0	0
+--> 2023-05-01	2023-04-01	60	email	DE	Tea	1	0	0
+--> 2023-05-01	2023-04-01	60	web	CH	unknown	1	0	0
+--> 2023-05-01	2023-04-01	65	email	DE	Coffee	1	0	0
+--> 2023-05-01	2023-04-01	65	email	DE	Tea	1	0	0
+--> 2023-05-01	2023-04-01	65	web	CH	unknown	1	0	0
+--> 2023-06-01	2023-04-01	0	web	DE	unknown	1	0	0
+--> 2023-06-01	2023-04-01	5	web	DE	unknown	1	0	0
+--> 2023-06-01	2023-04-01	10	web	DE	unknown	1	0	0
+--> 2023-06-01	2023-04-01	15	web	DE	unknown	1	0	0
+--> 2023-06-01	2023-04-01	20	web	DE	unknown	1	0	0
+--> 2023-06-01	2023-04-01	25	web	DE	unknown	1	0	0
+--> 2023-06-01	2023-04-01	30	web	DE	unknown	1	0	0
+--> 2023-06-01	2023-04-01	35	web	DE	unknown	1	0	0
+--> 2023-06-01	2023-04-01	40	web	DE	unknown	1	0	0
+--> 2023-06-01	2023-04-01	45	web	DE	unknown	1	0	0
+--> 2023-06-01	2023-04-01	50	web	DE	unknown	1	0	0
+--> 2023-06-01	2023-04-01	55	web	DE	unknown	1	0	0
+--> 2023-06-01	2023-04-01	60	web	DE	unknown	1	0	0
+--> 2023-06-01	2023-04-01	65	web	DE	unknown	1	0	0
+--> 2023-08-01	2023-07-01	0	app	DE	Cups	1	0	0
+--> 2023-08-01	2023-07-01	5	app	DE	Cups	1	0	0
+--> 2023-08-01	2023-07-01	10	app	DE	Cups	1	0	0
+--> 2023-08-01	2023-07-01	15	app	DE	Cups	1	0	0
+--> 2023-08-01	2023-07-01	20	app	DE	Cups	1	0	0
+--> 2023-08-01	2023-07-01	25	app	DE	Cups	1	0	0
+--> 2023-08-01	2023-07-01	30	app	DE	Cups	1	0	0
+--> 2023-08-01	2023-07-01	35	app	DE	Cups	1	0	0
+--> 2023-08-01	2023-07-01	40	app	DE	Cups	1	0	0
+--> 2023-08-01	2023-07-01	45	app	DE	Cups	1	0	0
+--> 2023-08-01	2023-07-01	50	app	DE	Cups	1	0	0
+--> 2023-08-01	2023-07-01	55	app	DE	Cups	1	0	0
+--> 2023-08-01	2023-07-01	60	app	DE	Cups	1	0	0
+--> 2023-08-01	2023-07-01	65	app	DE	Cups	1	0	0
+--> 2023-09-01	2023-07-01	0	web	CH	Coffee	1	0	0
+--> 2023-09-01	2023-07-01	0	web	CH	unknown	1	0	0
+--> 2023-09-01	2023-07-01	0	web	DE	unknown	1	0	0
+--> 2023-09-01	2023-07-01	5	web	CH	Coffee	1	0	0
+--> 2023-09-01	2023-07-01	5	web	CH	unknown	1	0	0
+--> 2023-09-01	2023-07-01	5	web	DE	unknown	1	0	0
+--> 2023-09-01	2023-07-01	10	web	CH	Coffee	1	0	0
+--> 2023-09-01	2023-07-01	10	web	CH	unknown	1	0	0
+--> 2023-09-01	2023-07-01	10	web	DE	unknown	1	0	0
+--> 2023-09-01	2023-07-01	15	web	CH	Coffee	1	1	1
+--> 2023-09-01	2023-07-01	15	web	CH	unknown	1	0	0
+--> 2023-09-01	2023-07-01	15	web	DE	unknown	1	0	0
+--> 2023-09-01	2023-07-01	20	web	CH	Coffee	1	1	1
+--> 2023-09-01	2023-07-01	20	web	CH	unknown	1	0	0
+--> 2023-09-01	2023-07-01	20	web	DE	unknown	1	0	0
+--> 2023-09-01	2023-07-01	25	web	CH	Coffee	1	1	1
+--> 2023-09-01	2023-07-01	25	web	CH	unknown	1	0	0
+--> 2023-09-01	2023-07-01	25	web	DE	unknown	1	0	0
+--> 2023-09-01	2023-07-01	30	web	CH	Coffee	1	1	1
+--> 2023-09-01	2023-07-01	30	web	CH	unknown	1	0	0
+--> 2023-09-01	2023-07-01	30	web	DE	unknown	1	0	0
+--> 2023-09-01	2023-07-01	35	web	CH	Coffee	1	1	1
+--> 2023-09-01	2023-07-01	35	web	CH	unknown	1	0	0
+--> 2023-09-01	2023-07-01	35	web	DE	unknown	1	0	0
+--> 2023-09-01	2023-07-01	40	web	CH	Coffee	1	1	1
+--> 2023-09-01	2023-07-01	40	web	CH	unknown	1	0	0
+--> 2023-09-01	2023-07-01	40	web	DE	unknown	1	0	0
+--> 2023-09-01	2023-07-01	45	web	CH	Coffee	1	1	1
+--> 2023-09-01	2023-07-01	45	web	CH	unknown	1	0	0
+--> 2023-09-01	2023-07-01	45	web	DE	unknown	1	0	0
+--> 2023-09-01	2023-07-01	50	web	CH	Coffee	1	1	1
+--> 2023-09-01	2023-07-01	50	web	CH	unknown	1	0	0
+--> 2023-09-01	2023-07-01	50	web	DE	unknown	1	0	0
+--> 2023-09-01	2023-07-01	55	web	CH	Coffee	1	1	1
+--> 2023-09-01	2023-07-01	55	web	CH	unknown	1	0	0
+--> 2023-09-01	2023-07-01	55	web	DE	unknown	1	0	0
+--> 2023-09-01	2023-07-01	60	web	CH	Coffee	1	1	1
+--> 2023-09-01	2023-07-01	60	web	CH	unknown	1	0	0
+--> 2023-09-01	2023-07-01	60	web	DE	unknown	1	0	0
+--> 2023-09-01	2023-07-01	65	web	CH	Coffee	1	1	1
+--> 2023-09-01	2023-07-01	65	web	CH	unknown	1	0	0
+--> 2023-09-01	2023-07-01	65	web	DE	unknown	1	0	0
+--> 2023-10-01	2023-10-01	0	app	CH	unknown	1	0	0
+--> 2023-10-01	2023-10-01	0	app	DE	Coffee	1	0	0
+--> 2023-10-01	2023-10-01	0	email	DE	Cups	1	0	0
+--> 2023-10-01	2023-10-01	0	web	DE	Tea	1	0	0
+--> 2023-10-01	2023-10-01	5	app	CH	unknown	1	0	0
+--> 2023-10-01	2023-10-01	5	app	DE	Coffee	1	0	0
+--> 2023-10-01	2023-10-01	5	email	DE	Cups	1	0	0
+--> 2023-10-01	2023-10-01	5	web	DE	Tea	1	1	1
+--> 2023-10-01	2023-10-01	10	app	CH	unknown	1	0	0
+--> 2023-10-01	2023-10-01	10	app	DE	Coffee	1	0	0
+--> 2023-10-01	2023-10-01	10	email	DE	Cups	1	0	0
+--> 2023-10-01	2023-10-01	10	web	DE	Tea	1	1	1
+--> 2023-10-01	2023-10-01	15	app	CH	unknown	1	0	0
+--> 2023-10-01	2023-10-01	15	app	DE	Coffee	1	0	0
+--> 2023-10-01	2023-10-01	15	email	DE	Cups	1	0	0
+--> 2023-10-01	2023-10-01	15	web	DE	Tea	1	1	1
+--> 2023-10-01	2023-10-01	20	app	CH	unknown	1	0	0
+--> 2023-10-01	2023-10-01	20	app	DE	Coffee	1	0	0
+--> 2023-10-01	2023-10-01	20	email	DE	Cups	1	0	0
+--> 2023-10-01	2023-10-01	20	web	DE	Tea	1	1	1
+--> 2023-10-01	2023-10-01	25	app	CH	unknown	1	1	1
+--> 2023-10-01	2023-10-01	25	app	DE	Coffee	1	0	0
+--> 2023-10-01	2023-10-01	25	email	DE	Cups	1	1	1
+--> 2023-10-01	2023-10-01	25	web	DE	Tea	1	1	1
+--> 2023-10-01	2023-10-01	30	app	CH	unknown	1	1	1
+--> 2023-10-01	2023-10-01	30	app	DE	Coffee	1	0	0
+--> 2023-10-01	2023-10-01	30	email	DE	Cups	1	1	1
+--> 2023-10-01	2023-10-01	30	web	DE	Tea	1	1	1
+--> 2023-10-01	2023-10-01	35	app	CH	unknown	1	1	1
+--> 2023-10-01	2023-10-01	35	app	DE	Coffee	1	0	0
+--> 2023-10-01	2023-10-01	35	email	DE	Cups	1	1	1
+--> 2023-10-01	2023-10-01	35	web	DE	Tea	1	1	1
+--> 2023-10-01	2023-10-01	40	app	CH	unknown	1	1	1
+--> 2023-10-01	2023-10-01	40	app	DE	Coffee	1	0	0
+--> 2023-10-01	2023-10-01	40	email	DE	Cups	1	1	1
+--> 2023-10-01	2023-10-01	40	web	DE	Tea	1	1	1
+--> 2023-10-01	2023-10-01	45	app	CH	unknown	1	1	1
+--> 2023-10-01	2023-10-01	45	app	DE	Coffee	1	0	0
+--> 2023-10-01	2023-10-01	45	email	DE	Cups	1	1	1
+--> 2023-10-01	2023-10-01	45	web	DE	Tea	1	1	1
+--> 2023-10-01	2023-10-01	50	app	CH	unknown	1	1	1
+--> 2023-10-01	2023-10-01	50	app	DE	Coffee	1	0	0
+--> 2023-10-01	2023-10-01	50	email	DE	Cups	1	1	1
+--> 2023-10-01	2023-10-01	50	web	DE	Tea	1	1	1
+--> 2023-10-01	2023-10-01	55	app	CH	unknown	1	1	1
+--> 2023-10-01	2023-10-01	55	app	DE	Coffee	1	0	0
+--> 2023-10-01	2023-10-01	55	email	DE	Cups	1	1	1
+--> 2023-10-01	2023-10-01	55	web	DE	Tea	1	1	1
+--> 2023-10-01	2023-10-01	60	app	CH	unknown	1	1	1
+--> 2023-10-01	2023-10-01	60	app	DE	Coffee	1	0	0
+--> 2023-10-01	2023-10-01	60	email	DE	Cups	1	1	1
+--> 2023-10-01	2023-10-01	60	web	DE	Tea	1	1	1
+--> 2023-10-01	2023-10-01	65	app	CH	unknown	1	1	1
+--> 2023-10-01	2023-10-01	65	app	DE	Coffee	1	0	0
+--> 2023-10-01	2023-10-01	65	email	DE	Cups	1	1	1
+--> 2023-10-01	2023-10-01	65	web	DE	Tea	1	1	1
+--> 2023-11-01	2023-10-01	0	app	AT	unknown	1	0	0
+--> 2023-11-01	2023-10-01	0	app	DE	Cups	1	0	0
+--> 2023-11-01	2023-10-01	0	email	DE	unknown	1	0	0
+--> 2023-11-01	2023-10-01	5	app	AT	unknown	1	0	0
+--> 2023-11-01	2023-10-01	5	app	DE	Cups	1	0	0
+--> 2023-11-01	2023-10-01	5	email	DE	unknown	1	0	0
+--> 2023-11-01	2023-10-01	10	app	AT	unknown	1	0	0
+--> 2023-11-01	2023-10-01	10	app	DE	Cups	1	1	1
+--> 2023-11-01	2023-10-01	10	email	DE	unknown	1	0	0
+--> 2023-11-01	2023-10-01	15	app	AT	unknown	1	0	0
+--> 2023-11-01	2023-10-01	15	app	DE	Cups	1	1	1
+--> 2023-11-01	2023-10-01	15	email	DE	unknown	1	1	1
+--> 2023-11-01	2023-10-01	20	app	AT	unknown	1	0	0
+--> 2023-11-01	2023-10-01	20	app	DE	Cups	1	1	1
+--> 2023-11-01	2023-10-01	20	email	DE	unknown	1	1	1
+--> 2023-11-01	2023-10-01	25	app	AT	unknown	1	0	0
+--> 2023-11-01	2023-10-01	25	app	DE	Cups	1	1	1
+--> 2023-11-01	2023-10-01	25	email	DE	unknown	1	1	1
+--> 2023-11-01	2023-10-01	30	app	AT	unknown	1	0	0
+--> 2023-11-01	2023-10-01	30	app	DE	Cups	1	1	1
+--> 2023-11-01	2023-10-01	30	email	DE	unknown	1	1	1
+--> 2023-11-01	2023-10-01	35	app	AT	unknown	1	0	0
+--> 2023-11-01	2023-10-01	35	app	DE	Cups	1	1	1
+--> 2023-11-01	2023-10-01	35	email	DE	unknown	1	1	1
+--> 2023-11-01	2023-10-01	40	app	AT	unknown	1	0	0
+--> 2023-11-01	2023-10-01	40	app	DE	Cups	1	1	1
+--> 2023-11-01	2023-10-01	40	email	DE	unknown	1	1	1
+--> 2023-11-01	2023-10-01	45	app	AT	unknown	1	0	0
+--> 2023-11-01	2023-10-01	45	app	DE	Cups	1	1	1
+--> 2023-11-01	2023-10-01	45	email	DE	unknown	1	1	1
+--> 2023-11-01	2023-10-01	50	app	AT	unknown	1	0	0
+--> 2023-11-01	2023-10-01	50	app	DE	Cups	1	1	1
+--> 2023-11-01	2023-10-01	50	email	DE	unknown	1	1	1
+--> 2023-11-01	2023-10-01	55	app	AT	unknown	1	0	0
+--> 2023-11-01	2023-10-01	55	app	DE	Cups	1	1	1
+--> 2023-11-01	2023-10-01	55	email	DE	unknown	1	1	1
+--> 2023-11-01	2023-10-01	60	app	AT	unknown	1	0	0
+--> 2023-11-01	2023-10-01	60	app	DE	Cups	1	1	1
+--> 2023-11-01	2023-10-01	60	email	DE	unknown	1	1	1
+--> 2023-11-01	2023-10-01	65	app	AT	unknown	1	0	0
+--> 2023-11-01	2023-10-01	65	app	DE	Cups	1	1	1
+--> 2023-11-01	2023-10-01	65	email	DE	unknown	1	1	1
+--> 2023-12-01	2023-10-01	0	app	DE	Tea	1	0	0
+--> 2023-12-01	2023-10-01	0	app	DE	unknown	1	0	0
+--> 2023-12-01	2023-10-01	0	email	AT	unknown	1	0	0
+--> 2023-12-01	2023-10-01	5	app	DE	Tea	1	0	0
+--> 2023-12-01	2023-10-01	5	app	DE	unknown	1	0	0
+--> 2023-12-01	2023-10-01	5	email	AT	unknown	1	0	0
+--> 2023-12-01	2023-10-01	10	app	DE	Tea	1	0	0
+--> 2023-12-01	2023-10-01	10	app	DE	unknown	1	0	0
+--> 2023-12-01	2023-10-01	10	email	AT	unknown	1	0	0
+--> 2023-12-01	2023-10-01	15	app	DE	Tea	1	0	0
+--> 2023-12-01	2023-10-01	15	app	DE	unknown	1	0	0
+--> 2023-12-01	2023-10-01	15	email	AT	unknown	1	0	0
+--> 2023-12-01	2023-10-01	20	app	DE	Tea	1	0	0
+--> 2023-12-01	2023-10-01	20	app	DE	unknown	1	0	0
+--> 2023-12-01	2023-10-01	20	email	AT	unknown	1	0	0
+--> 2023-12-01	2023-10-01	25	app	DE	Tea	1	0	0
+--> 2023-12-01	2023-10-01	25	app	DE	unknown	1	0	0
+--> 2023-12-01	2023-10-01	25	email	AT	unknown	1	0	0
+--> 2023-12-01	2023-10-01	30	app	DE	Tea	1	0	0
+--> 2023-12-01	2023-10-01	30	app	DE	unknown	1	0	0
+--> 2023-12-01	2023-10-01	30	email	AT	unknown	1	0	0
+--> 2023-12-01	2023-10-01	35	app	DE	Tea	1	0	0
+--> 2023-12-01	2023-10-01	35	app	DE	unknown	1	0	0
+--> 2023-12-01	2023-10-01	35	email	AT	unknown	1	0	0
+--> 2023-12-01	2023-10-01	40	app	DE	Tea	1	0	0
+--> 2023-12-01	2023-10-01	40	app	DE	unknown	1	0	0
+--> 2023-12-01	2023-10-01	40	email	AT	unknown	1	0	0
+--> 2023-12-01	2023-10-01	45	app	DE	Tea	1	0	0
+--> 2023-12-01	2023-10-01	45	app	DE	unknown	1	0	0
+--> 2023-12-01	2023-10-01	45	email	AT	unknown	1	0	0
+--> 2023-12-01	2023-10-01	50	app	DE	Tea	1	0	0
+--> 2023-12-01	2023-10-01	50	app	DE	unknown	1	0	0
+--> 2023-12-01	2023-10-01	50	email	AT	unknown	1	0	0
+--> 2023-12-01	2023-10-01	55	app	DE	Tea	1	0	0
+--> 2023-12-01	2023-10-01	55	app	DE	unknown	1	0	0
+--> 2023-12-01	2023-10-01	55	email	AT	unknown	1	0	0
+--> 2023-12-01	2023-10-01	60	app	DE	Tea	1	0	0
+--> 2023-12-01	2023-10-01	60	app	DE	unknown	1	0	0
+--> 2023-12-01	2023-10-01	60	email	AT	unknown	1	0	0
+--> 2023-12-01	2023-10-01	65	app	DE	Tea	1	0	0
+--> 2023-12-01	2023-10-01	65	app	DE	unknown	1	0	0
+--> 2023-12-01	2023-10-01	65	email	AT	unknown	1	0	0
+--> 2024-02-01	2024-01-01	0	app	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	0	email	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	0	unknown	DE	Tea	1	0	0
+--> 2024-02-01	2024-01-01	0	web	CH	unknown	1	0	0
+--> 2024-02-01	2024-01-01	0	web	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	5	app	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	5	email	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	5	unknown	DE	Tea	1	0	0
+--> 2024-02-01	2024-01-01	5	web	CH	unknown	1	0	0
+--> 2024-02-01	2024-01-01	5	web	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	10	app	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	10	email	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	10	unknown	DE	Tea	1	0	0
+--> 2024-02-01	2024-01-01	10	web	CH	unknown	1	0	0
+--> 2024-02-01	2024-01-01	10	web	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	15	app	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	15	email	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	15	unknown	DE	Tea	1	0	0
+--> 2024-02-01	2024-01-01	15	web	CH	unknown	1	0	0
+--> 2024-02-01	2024-01-01	15	web	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	20	app	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	20	email	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	20	unknown	DE	Tea	1	0	0
+--> 2024-02-01	2024-01-01	20	web	CH	unknown	1	0	0
+--> 2024-02-01	2024-01-01	20	web	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	25	app	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	25	email	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	25	unknown	DE	Tea	1	0	0
+--> 2024-02-01	2024-01-01	25	web	CH	unknown	1	0	0
+--> 2024-02-01	2024-01-01	25	web	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	30	app	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	30	email	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	30	unknown	DE	Tea	1	0	0
+--> 2024-02-01	2024-01-01	30	web	CH	unknown	1	0	0
+--> 2024-02-01	2024-01-01	30	web	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	35	app	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	35	email	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	35	unknown	DE	Tea	1	0	0
+--> 2024-02-01	2024-01-01	35	web	CH	unknown	1	0	0
+--> 2024-02-01	2024-01-01	35	web	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	40	app	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	40	email	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	40	unknown	DE	Tea	1	0	0
+--> 2024-02-01	2024-01-01	40	web	CH	unknown	1	0	0
+--> 2024-02-01	2024-01-01	40	web	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	45	app	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	45	email	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	45	unknown	DE	Tea	1	0	0
+--> 2024-02-01	2024-01-01	45	web	CH	unknown	1	0	0
+--> 2024-02-01	2024-01-01	45	web	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	50	app	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	50	email	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	50	unknown	DE	Tea	1	0	0
+--> 2024-02-01	2024-01-01	50	web	CH	unknown	1	1	1
+--> 2024-02-01	2024-01-01	50	web	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	55	app	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	55	email	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	55	unknown	DE	Tea	1	0	0
+--> 2024-02-01	2024-01-01	55	web	CH	unknown	1	1	1
+--> 2024-02-01	2024-01-01	55	web	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	60	app	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	60	email	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	60	unknown	DE	Tea	1	0	0
+--> 2024-02-01	2024-01-01	60	web	CH	unknown	1	1	1
+--> 2024-02-01	2024-01-01	60	web	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	65	app	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	65	email	DE	unknown	1	0	0
+--> 2024-02-01	2024-01-01	65	unknown	DE	Tea	1	0	0
+--> 2024-02-01	2024-01-01	65	web	CH	unknown	1	1	1
+--> 2024-02-01	2024-01-01	65	web	DE	unknown	1	0	0
+--> 2024-03-01	2024-01-01	0	email	CH	unknown	1	0	0
+--> 2024-03-01	2024-01-01	0	email	DE	unknown	1	0	0
+--> 2024-03-01	2024-01-01	5	email	CH	unknown	1	0	0
+--> 2024-03-01	2024-01-01	5	email	DE	unknown	1	1	1
+--> 2024-03-01	2024-01-01	10	email	CH	unknown	1	0	0
+--> 2024-03-01	2024-01-01	10	email	DE	unknown	1	1	1
+--> 2024-03-01	2024-01-01	15	email	CH	unknown	1	0	0
+--> 2024-03-01	2024-01-01	15	email	DE	unknown	1	1	1
+--> 2024-03-01	2024-01-01	20	email	CH	unknown	1	0	0
+--> 2024-03-01	2024-01-01	20	email	DE	unknown	1	1	1
+--> 2024-03-01	2024-01-01	25	email	CH	unknown	1	0	0
+--> 2024-03-01	2024-01-01	25	email	DE	unknown	1	1	1
+--> 2024-03-01	2024-01-01	30	email	CH	unknown	1	0	0
+--> 2024-03-01	2024-01-01	30	email	DE	unknown	1	1	1
+--> 2024-03-01	2024-01-01	35	email	CH	unknown	1	0	0
+--> 2024-03-01	2024-01-01	35	email	DE	unknown	1	1	1
+--> 2024-03-01	2024-01-01	40	email	CH	unknown	1	0	0
+--> 2024-03-01	2024-01-01	40	email	DE	unknown	1	1	1
+--> 2024-03-01	2024-01-01	45	email	CH	unknown	1	0	0
+--> 2024-03-01	2024-01-01	45	email	DE	unknown	1	1	1
+--> 2024-03-01	2024-01-01	50	email	CH	unknown	1	0	0
+--> 2024-03-01	2024-01-01	50	email	DE	unknown	1	1	1
+--> 2024-03-01	2024-01-01	55	email	CH	unknown	1	0	0
+--> 2024-03-01	2024-01-01	55	email	DE	unknown	1	1	1
+--> 2024-03-01	2024-01-01	60	email	CH	unknown	1	0	0
+--> 2024-03-01	2024-01-01	60	email	DE	unknown	1	1	1
+--> 2024-03-01	2024-01-01	65	email	CH	unknown	1	0	0
+--> 2024-03-01	2024-01-01	65	email	DE	unknown	1	1	1
+--> 2024-04-01	2024-04-01	0	app	DE	unknown	1	0	0
+--> 2024-04-01	2024-04-01	0	web	CH	unknown	2	0	0
+--> 2024-04-01	2024-04-01	5	app	DE	unknown	1	0	0
+--> 2024-04-01	2024-04-01	5	web	CH	unknown	2	0	0
+--> 2024-04-01	2024-04-01	10	app	DE	unknown	1	0	0
+--> 2024-04-01	2024-04-01	10	web	CH	unknown	2	0	0
+--> 2024-04-01	2024-04-01	15	app	DE	unknown	1	0	0
+--> 2024-04-01	2024-04-01	15	web	CH	unknown	2	0	0
+--> 2024-04-01	2024-04-01	20	app	DE	unknown	1	1	1
+--> 2024-04-01	2024-04-01	20	web	CH	unknown	2	0	0
+--> 2024-04-01	2024-04-01	25	app	DE	unknown	1	1	1
+--> 2024-04-01	2024-04-01	25	web	CH	unknown	2	0	0
+--> 2024-04-01	2024-04-01	30	app	DE	unknown	1	1	1
+--> 2024-04-01	2024-04-01	30	web	CH	unknown	2	0	0
+--> 2024-04-01	2024-04-01	35	app	DE	unknown	1	1	1
+--> 2024-04-01	2024-04-01	35	web	CH	unknown	2	0	0
+--> 2024-04-01	2024-04-01	40	app	DE	unknown	1	1	1
+--> 2024-04-01	2024-04-01	40	web	CH	unknown	2	0	0
+--> 2024-04-01	2024-04-01	45	app	DE	unknown	1	1	1
+--> 2024-04-01	2024-04-01	45	web	CH	unknown	2	1	0.5
+--> 2024-04-01	2024-04-01	50	app	DE	unknown	1	1	1
+--> 2024-04-01	2024-04-01	50	web	CH	unknown	2	1	0.5
+--> 2024-04-01	2024-04-01	55	app	DE	unknown	1	1	1
+--> 2024-04-01	2024-04-01	55	web	CH	unknown	2	1	0.5
+--> 2024-04-01	2024-04-01	60	app	DE	unknown	1	1	1
+--> 2024-04-01	2024-04-01	60	web	CH	unknown	2	1	0.5
+--> 2024-05-01	2024-04-01	0	app	AT	unknown	1	0	0
+--> 2024-05-01	2024-04-01	0	email	AT	Cups	1	0	0
+--> 2024-05-01	2024-04-01	0	web	DE	unknown	1	0	0
+--> 2024-05-01	2024-04-01	5	app	AT	unknown	1	0	0
+--> 2024-05-01	2024-04-01	5	email	AT	Cups	1	0	0
+--> 2024-05-01	2024-04-01	5	web	DE	unknown	1	0	0
+--> 2024-05-01	2024-04-01	10	app	AT	unknown	1	0	0
+--> 2024-05-01	2024-04-01	10	email	AT	Cups	1	0	0
+--> 2024-05-01	2024-04-01	10	web	DE	unknown	1	0	0
+--> 2024-05-01	2024-04-01	15	app	AT	unknown	1	0	0
+--> 2024-05-01	2024-04-01	15	email	AT	Cups	1	0	0
+--> 2024-05-01	2024-04-01	15	web	DE	unknown	1	0	0
+--> 2024-05-01	2024-04-01	20	app	AT	unknown	1	0	0
+--> 2024-05-01	2024-04-01	20	email	AT	Cups	1	0	0
+--> 2024-05-01	2024-04-01	20	web	DE	unknown	1	0	0
+--> 2024-05-01	2024-04-01	25	app	AT	unknown	1	0	0
+--> 2024-05-01	2024-04-01	25	email	AT	Cups	1	0	0
+--> 2024-05-01	2024-04-01	25	web	DE	unknown	1	0	0
