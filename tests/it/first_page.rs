@@ -672,10 +672,10 @@ impl<'a> Page<'a> {
         is_written(&shown, now, &place);
         let change = if course.in_percent { (now - before) / before } else { now - before };
         let (_, said) = self.tile(course.title).split_once("<p class=\"target\">").expect("it is compared");
-        let (_, said) = said.split_once('>').expect("the change is marked");
+        let (_, said) = said.split_once("class=\"hidden\">").expect("its direction is said");
+        let (direction, said) = said.split_once(" by </span>").expect("its direction is said");
         let (said, _) = said.split_once("</span>").expect("the change ends");
-        let arrow = if change >= 0.0 { "▲ " } else { "▼ " };
-        let said = said.strip_prefix(arrow).unwrap_or_else(|| panic!("{place}: {said}, and it is {change}"));
+        assert_eq!(direction, if change >= 0.0 { "up" } else { "down" }, "{place}: {said}, and it is {change}");
         assert_eq!(said.contains('%'), course.in_percent, "{place}: {said}");
         let said: f64 = said.trim_end_matches('%').replace(',', "").parse().expect("a number");
         let change = if course.in_percent { 100.0 * change } else { change };
