@@ -489,7 +489,7 @@ fn job() -> Value {
     let notify = described(notify(), "Who is told how its runs ended, beside those of the environment.");
     let together = "Where not all of a run succeeds, the tables that it has changed go back to what they were, so that a dashboard \
                     never shows some of them new and some old.";
-    let all_or_nothing = described(json!({"type": "boolean", "default": false}), together);
+    let all_or_nothing = described(json!({"type": "boolean"}), together);
     let keys = vec![("steps", steps), ("schedule", schedule), ("notify", notify), ("all_or_nothing", all_or_nothing)];
     object(&dashboards::JOB_KEYS, keys, &["steps"])
 }
