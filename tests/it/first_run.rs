@@ -193,17 +193,34 @@ fn the_page_tells_how_fresh_its_figures_are_and_what_was_tested_from_the_first_r
         "    tests: [{unique: [cohort_month, months_since, channel, country, first_category]}]",
         "    tests: [{expression: \"cohort_size < 0\"}, {expression: \"revenue >= 0\"}]",
     );
-    // What was published beside it stays.
-    project.replace("jobs.yaml", "    all_or_nothing: true", "    all_or_nothing: false");
-    project.kiln(&["sync-and-refresh"]).fails_with(4, &["cohort_size < 0"]);
-    let ran = project.kiln(&["dashboard", "preview", "--export", "data.html", "--page", "Data"]);
-    assert_eq!(ran.status, 0, "{}", ran.stderr);
-    let page = std::fs::read_to_string(project.path().join("data.html")).unwrap();
+    let failed = project.kiln(&["sync-and-refresh"]);
+    failed.fails_with(4, &["cohort_size < 0"]);
+    let data_page = || {
+        let ran = project.kiln(&["dashboard", "preview", "--export", "data.html", "--page", "Data"]);
+        assert_eq!(ran.status, 0, "{}", ran.stderr);
+        std::fs::read_to_string(project.path().join("data.html")).unwrap()
+    };
+    let page = data_page();
     let tests = table(&page, "Tests, model by model");
     let value = tests.iter().find(|row| row[0] == "cohort_value").expect("it was tested");
     assert_eq!(value[1..5], ["failed: the older rows stay", "2", "0", "1"], "its row count and its revenue are right");
-    assert!(tests.iter().filter(|row| row[0] != "cohort_value").all(|row| row[1] == "passed"), "{tests:?}");
+    // The job is all or nothing: what was published beside it went back, and nothing else did.
+    let went_back = |model: &str| failed.stderr.contains(&format!("✓ restore {model} "));
+    let back = failed.stderr.matches("✓ restore ").count();
+    assert!(back > 5, "{}", failed.stderr);
+    for row in tests.iter().filter(|row| row[0] != "cohort_value") {
+        assert_eq!(row[1], if went_back(&row[0]) { "put back to older rows" } else { "passed" }, "{row:?}");
+    }
     let runs = table(&page, "Runs");
     let ends: Vec<&str> = runs.iter().map(|run| run[2].as_str()).collect();
-    assert_eq!(ends, ["tests failed", "succeeded"]);
+    assert_eq!(ends, ["succeeded", "tests failed", "succeeded"], "the newest put back what the failed one had changed");
+    let older = back + 1;
+    let counter = format!("<p class=\"value\" title=\"{older}\" style=\"color:#C8321F\">{older}</p>");
+    assert!(page.contains(&counter), "{older} models show older rows: {}", failed.stderr);
+
+    // Whoever rolls the rollback back sees what the failed run had published.
+    let again = project.kiln(&["rollback"]);
+    assert_eq!(again.status, 0, "{}", again.stderr);
+    let tests = table(&data_page(), "Tests, model by model");
+    assert!(tests.iter().filter(|row| row[0] != "cohort_value").all(|row| row[1] == "passed"), "{tests:?}");
 }

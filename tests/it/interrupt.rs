@@ -173,7 +173,6 @@ fn wait_for(heard: &Receiver<&'static str>, what: &str) {
     while heard.recv().expect("the warehouse is there") != what {}
 }
 
-#[ignore = "whether the second interrupt is sent before the run has ended is left to chance"]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_interrupt_ends_at_once_whatever_still_runs() {
     let (tell, heard) = channel();

@@ -100,7 +100,6 @@ fn choices_made_by_click_and_key_show_what_the_tables_say() {
     assert_eq!(chrome.complaints(), Vec::<String>::new());
 }
 
-#[ignore = "whether the second page is asked for before it is opened depends on the machine"]
 #[test]
 fn pages_are_opened_by_keys_and_asked_for_when_they_are_opened() {
     let Some(chrome) = Chrome::start() else { return };

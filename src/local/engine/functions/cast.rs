@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray,
-    TimestampMicrosecondArray,
+    TimestampMicrosecondArray, new_null_array,
 };
 use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
 use datafusion::arrow::datatypes::{
@@ -139,6 +139,10 @@ impl ScalarUDFImpl for SparkCast {
 pub(in crate::local::engine) fn convert(array: &ArrayRef, target: &DataType, tolerant: bool) -> Result<ArrayRef> {
     let from = types::canonical(array.data_type());
     let array = if *array.data_type() == from { Arc::clone(array) } else { cast(array, &from)? };
+    // An array of nothing but NULL has no validity bits: each of its rows would look as if it were there.
+    if from == DataType::Null {
+        return Ok(new_null_array(target, array.len()));
+    }
     if intervals::cast_way(&from, target).is_some() {
         return intervals::convert(&array, target, tolerant);
     }

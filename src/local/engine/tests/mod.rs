@@ -319,6 +319,44 @@ async fn rows_are_inserted_overwritten_and_deleted() {
 }
 
 #[tokio::test]
+async fn a_column_of_nothing_but_null_holds_null_whatever_its_type() {
+    let w = Warehouse::new().await;
+    let types = [
+        "BOOLEAN",
+        "TINYINT",
+        "SMALLINT",
+        "INT",
+        "BIGINT",
+        "FLOAT",
+        "DOUBLE",
+        "DECIMAL(38, 9)",
+        "STRING",
+        "BINARY",
+        "DATE",
+        "TIMESTAMP",
+        "TIMESTAMP_NTZ",
+        "ARRAY<INT>",
+        "MAP<STRING, INT>",
+        "STRUCT<x: STRING>",
+    ];
+    let columns: Vec<_> = types.iter().enumerate().map(|(i, t)| format!("c{i} {t}")).collect();
+    let nulls = vec!["NULL"; types.len()].join(", ");
+    w.run(&format!("CREATE TABLE t (id INT, {})", columns.join(", "))).await;
+    w.run(&format!("INSERT INTO t VALUES (1, {nulls})")).await;
+    w.run(&format!("INSERT INTO t SELECT 2, {nulls}")).await;
+    w.run("INSERT INTO t (id) VALUES (3)").await;
+    w.run("INSERT INTO t BY NAME SELECT 4 AS id, NULL AS c8").await;
+    w.run(&format!(
+        "MERGE INTO t USING (SELECT 5 AS id) AS s ON t.id = s.id WHEN NOT MATCHED THEN INSERT VALUES (5, {nulls})"
+    ))
+    .await;
+    w.run("UPDATE t SET c8 = NULL, c3 = NULL WHERE id = 2").await;
+    let there: Vec<_> = (0..types.len()).map(|i| format!("c{i} IS NULL")).collect();
+    let all = format!("SELECT id FROM t WHERE {} ORDER BY id", there.join(" AND "));
+    assert_eq!(w.rows(&all).await, ["1", "2", "3", "4", "5"]);
+}
+
+#[tokio::test]
 async fn rows_are_updated_where_the_condition_is_true() {
     let w = Warehouse::new().await;
     w.shop().await;
