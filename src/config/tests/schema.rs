@@ -103,7 +103,7 @@ jobs:
       notify: {on_failure: [a@example.com], on_success: [b@example.com]}
     notify: {webhook: "${SLACK}"}
     steps: [{build: "sql/**"}]
-  daily: {steps: [{sync: shop, ensure_fresh: false, when_running: queue, deadline: 1h, historical_deadline: 1d}, {sync: watched, observe: 1h}, {build: "sql/**"}, {publish: retention}]}
+  daily: {all_or_nothing: true, steps: [{sync: shop, ensure_fresh: false, when_running: queue, deadline: 1h, historical_deadline: 1d}, {sync: watched, observe: 1h}, {build: "sql/**"}, {publish: retention}]}
 "#;
 
 /// Reads YAML as the JSON that an editor checks.

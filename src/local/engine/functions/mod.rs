@@ -19,6 +19,7 @@ mod groups;
 mod hash;
 mod instants;
 pub(super) mod intervals;
+mod java_pattern;
 pub(super) mod json;
 pub(super) mod lambdas;
 pub(super) mod maps;

@@ -346,10 +346,9 @@ async fn a_column_of_nothing_but_null_holds_null_whatever_its_type() {
     w.run(&format!("INSERT INTO t SELECT 2, {nulls}")).await;
     w.run("INSERT INTO t (id) VALUES (3)").await;
     w.run("INSERT INTO t BY NAME SELECT 4 AS id, NULL AS c8").await;
-    w.run(&format!(
-        "MERGE INTO t USING (SELECT 5 AS id) AS s ON t.id = s.id WHEN NOT MATCHED THEN INSERT VALUES (5, {nulls})"
-    ))
-    .await;
+    let names: Vec<_> = (0..types.len()).map(|i| format!("c{i}")).collect();
+    let insert = format!("INSERT (id, {}) VALUES (5, {nulls})", names.join(", "));
+    w.run(&format!("MERGE INTO t USING (SELECT 5 AS id) AS s ON t.id = s.id WHEN NOT MATCHED THEN {insert}")).await;
     w.run("UPDATE t SET c8 = NULL, c3 = NULL WHERE id = 2").await;
     let there: Vec<_> = (0..types.len()).map(|i| format!("c{i} IS NULL")).collect();
     let all = format!("SELECT id FROM t WHERE {} ORDER BY id", there.join(" AND "));

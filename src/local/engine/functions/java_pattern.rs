@@ -1,0 +1,624 @@
+//! Regular expressions in Java's syntax, with what Java means by them.
+//!
+//! A pattern is put into the syntax of the engine that needs no more time than the text is long. What that one does not
+//! have (look-around, references back, possessive quantifiers) goes to one that goes back and tries again, as does `$`
+//! where the text ends with the end of a line, before which Java's `$` holds too. What neither has is refused by name.
+
+use std::cell::OnceCell;
+use std::fmt::Write as _;
+use std::iter::Peekable;
+use std::ops::Range;
+use std::str::Chars;
+
+use regex::Regex;
+
+use crate::local::engine::error::SqlError;
+
+/// What ends a line, for Java, and is one character.
+const ENDS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+/// `$`: the end, or the last end of a line before it.
+const END: &str = r"(?=(?:\r\n|(?<!\r)\n|[\r\x{85}\x{2028}\x{2029}])?\z)";
+/// `$` of `(?m)`: before each end of a line, and at the end.
+const END_OF_LINE: &str = r"(?:(?=[\r\x{85}\x{2028}\x{2029}])|(?<!\r)(?=\n)|\z)";
+/// `^` of `(?m)`: after each end of a line, but not at the end.
+const BEGIN_OF_LINE: &str = r"(?:(?:\A|(?<=[\n\x{85}\x{2028}\x{2029}])|(?<=\r)(?!\n))(?!\z))";
+/// `\b`: of letters, digits and underscores of ASCII.
+const BOUNDARY: &str = "(?:(?<=[A-Za-z0-9_])(?![A-Za-z0-9_])|(?<![A-Za-z0-9_])(?=[A-Za-z0-9_]))";
+/// `\B`
+const NO_BOUNDARY: &str = "(?:(?<=[A-Za-z0-9_])(?=[A-Za-z0-9_])|(?<![A-Za-z0-9_])(?![A-Za-z0-9_]))";
+
+/// A pattern that is ready to be looked for.
+pub(super) struct Pattern {
+    text: String,
+    /// Missing where only the other engine knows what it says.
+    plain: Option<Regex>,
+    full: String,
+    compiled: OnceCell<fancy_regex::Regex>,
+    anchors: Anchors,
+    names: Vec<(String, usize)>,
+    groups: usize,
+}
+
+/// Which anchors a pattern has that mean more than the plain engine's.
+#[derive(Clone, Copy, Default)]
+struct Anchors {
+    /// `$` or `\Z`
+    end: bool,
+    /// `^` or `$` of each line
+    lines: bool,
+}
+
+/// Where a match and its groups are; the first is the whole.
+pub(super) struct Found<'t> {
+    text: &'t str,
+    spans: Vec<Option<Range<usize>>>,
+}
+
+impl<'t> Found<'t> {
+    /// Where the match is.
+    pub(super) fn span(&self) -> Range<usize> {
+        self.spans.first().cloned().flatten().unwrap_or_default()
+    }
+
+    /// What a group has matched, if it took part.
+    pub(super) fn group(&self, n: usize) -> Option<&'t str> {
+        Some(&self.text[self.spans.get(n)?.clone()?])
+    }
+}
+
+impl Pattern {
+    /// Fails where it is no pattern, or says what no engine here has.
+    pub(super) fn new(text: &str) -> Result<Self, SqlError> {
+        let said = Translator::new(text).translated()?;
+        let plain = match said.needs_full {
+            true => None,
+            false => Some(Regex::new(&said.plain).map_err(|e| invalid(text, &e.to_string()))?),
+        };
+        let pattern = Self {
+            text: text.to_owned(),
+            plain,
+            full: said.full,
+            compiled: OnceCell::new(),
+            anchors: said.anchors,
+            names: said.names,
+            groups: said.groups,
+        };
+        if pattern.plain.is_none() {
+            pattern.full()?;
+        }
+        Ok(pattern)
+    }
+
+    /// The pattern as it was written.
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// How many groups it has, besides the whole.
+    pub(super) fn groups(&self) -> usize {
+        self.groups
+    }
+
+    /// The number of a group with a name.
+    pub(super) fn named(&self, name: &str) -> Option<usize> {
+        self.names.iter().find(|(known, _)| known == name).map(|(_, n)| *n)
+    }
+
+    /// Whether it is somewhere in a text.
+    pub(super) fn is_match(&self, text: &str) -> Result<bool, SqlError> {
+        match self.plain_for(text) {
+            Some(plain) => Ok(plain.is_match(text)),
+            None => self.full()?.is_match(text).map_err(|e| self.lost(&e)),
+        }
+    }
+
+    /// Where it is first.
+    pub(super) fn find(&self, text: &str) -> Result<Option<Range<usize>>, SqlError> {
+        match self.plain_for(text) {
+            Some(plain) => Ok(plain.find(text).map(|found| found.range())),
+            None => Ok(self.full()?.find(text).map_err(|e| self.lost(&e))?.map(|found| found.range())),
+        }
+    }
+
+    /// Where it, and each of its groups, is first at or after a place.
+    pub(super) fn find_at<'t>(&self, text: &'t str, at: usize) -> Result<Option<Found<'t>>, SqlError> {
+        let spans = match self.plain_for(text) {
+            Some(plain) => plain.captures_at(text, at).map(|c| c.iter().map(|g| g.map(|g| g.range())).collect()),
+            None => {
+                let found = self.full()?.captures_from_pos(text, at).map_err(|e| self.lost(&e))?;
+                found.map(|c| (0..c.len()).map(|i| c.get(i).map(|g| g.range())).collect())
+            }
+        };
+        Ok(spans.map(|spans| Found { text, spans }))
+    }
+
+    /// All matches one after the other, as Java finds them: an empty one may stand at the end of the one before.
+    pub(super) fn all<'t>(&self, text: &'t str) -> Result<Vec<Found<'t>>, SqlError> {
+        let (mut all, mut at) = (Vec::new(), 0);
+        while at <= text.len() {
+            let Some(found) = self.find_at(text, at)? else { break };
+            let span = found.span();
+            at = match span.is_empty() {
+                false => span.end,
+                true => span.end + text[span.end..].chars().next().map_or(1, char::len_utf8),
+            };
+            all.push(found);
+        }
+        Ok(all)
+    }
+
+    /// The engine for texts over which both mean the same.
+    fn plain_for(&self, text: &str) -> Option<&Regex> {
+        let differs =
+            self.anchors.end && text.ends_with(ENDS) || self.anchors.lines && (text.is_empty() || text.contains(ENDS));
+        self.plain.as_ref().filter(|_| !differs)
+    }
+
+    fn full(&self) -> Result<&fancy_regex::Regex, SqlError> {
+        if let Some(known) = self.compiled.get() {
+            return Ok(known);
+        }
+        let compiled = fancy_regex::Regex::new(&self.full).map_err(|e| invalid(&self.text, &e.to_string()))?;
+        Ok(self.compiled.get_or_init(|| compiled))
+    }
+
+    fn lost(&self, error: &fancy_regex::Error) -> SqlError {
+        SqlError::unsupported(&format!("the regular expression '{}' over so much text ({error})", self.text))
+    }
+}
+
+fn invalid(pattern: &str, why: &str) -> SqlError {
+    SqlError::new(
+        "INVALID_PARAMETER_VALUE.PATTERN",
+        "22023",
+        format!("The value of parameter(s) `regexp` is invalid: '{pattern}' is no regular expression: {why}."),
+    )
+}
+
+/// What a pattern says in the syntax of both engines.
+#[derive(Default)]
+struct Said {
+    plain: String,
+    full: String,
+    needs_full: bool,
+    anchors: Anchors,
+    names: Vec<(String, usize)>,
+    groups: usize,
+}
+
+impl Said {
+    fn push(&mut self, text: &str) {
+        self.push_each(text, text);
+    }
+
+    fn push_each(&mut self, plain: &str, full: &str) {
+        self.plain.push_str(plain);
+        self.full.push_str(full);
+    }
+
+    /// Writes what the plain engine does not have.
+    fn push_full(&mut self, full: &str) {
+        self.full.push_str(full);
+        self.needs_full = true;
+    }
+}
+
+/// How the pattern is to be read from some place on.
+#[derive(Clone, Copy, Default)]
+struct Flags {
+    /// `i`: letters of ASCII match in either case.
+    ascii_case: bool,
+    /// `iu`: all letters do.
+    any_case: bool,
+    /// `s`: a dot matches the end of a line, too.
+    all: bool,
+    /// `m`
+    lines: bool,
+    /// `x`: blanks and comments say nothing.
+    comments: bool,
+}
+
+/// Reads a pattern. Java's classes know ASCII only, and its dot stops at more ends of lines; flags are resolved here.
+struct Translator<'p> {
+    pattern: &'p str,
+    chars: Peekable<Chars<'p>>,
+    said: Said,
+    flags: Flags,
+    /// The flags outside of each open group.
+    outside: Vec<Flags>,
+    /// Whether what stands before is a quantifier.
+    quantified: bool,
+}
+
+impl<'p> Translator<'p> {
+    fn new(pattern: &'p str) -> Self {
+        Self {
+            pattern,
+            chars: pattern.chars().peekable(),
+            said: Said { plain: String::with_capacity(pattern.len() + 16), ..Said::default() },
+            flags: Flags::default(),
+            outside: Vec::new(),
+            quantified: false,
+        }
+    }
+
+    fn refuse<T>(&self, what: &str) -> Result<T, SqlError> {
+        Err(SqlError::unsupported(&format!("{what} in the regular expression '{}'", self.pattern)))
+    }
+
+    fn translated(mut self) -> Result<Said, SqlError> {
+        while let Some(c) = self.chars.next() {
+            let after_quantifier = std::mem::take(&mut self.quantified);
+            match c {
+                '\\' => self.escape()?,
+                '[' => self.class()?,
+                '(' => self.open()?,
+                ')' => {
+                    self.flags = self.outside.pop().unwrap_or(self.flags);
+                    self.said.push(")");
+                }
+                '#' if self.flags.comments => {
+                    self.chars.by_ref().find(|c| ENDS.contains(c));
+                }
+                c if self.flags.comments && c.is_ascii_whitespace() => self.quantified = after_quantifier,
+                '.' if self.flags.all => self.said.push("(?s:.)"),
+                '.' => self.said.push("[^\\n\\r\\x{85}\\x{2028}\\x{2029}]"),
+                '^' if self.flags.lines => {
+                    self.said.anchors.lines = true;
+                    self.said.push_each("^", BEGIN_OF_LINE);
+                }
+                '$' if self.flags.lines => {
+                    self.said.anchors.lines = true;
+                    self.said.push_each("$", END_OF_LINE);
+                }
+                '$' => {
+                    self.said.anchors.end = true;
+                    self.said.push_each("$", END);
+                }
+                '*' | '+' | '?' if !after_quantifier => {
+                    self.quantified = true;
+                    self.said.push(c.encode_utf8(&mut [0; 4]));
+                }
+                '+' => self.said.push_full("+"),
+                '{' => {
+                    self.said.push("{");
+                    for c in self.chars.by_ref() {
+                        self.said.push(c.encode_utf8(&mut [0; 4]));
+                        if c == '}' {
+                            self.quantified = true;
+                            break;
+                        }
+                    }
+                }
+                '^' | '|' | '*' | '?' => self.said.push(c.encode_utf8(&mut [0; 4])),
+                c => self.literal(c),
+            }
+        }
+        Ok(self.said)
+    }
+
+    /// A character that stands for itself.
+    fn literal(&mut self, c: char) {
+        let escaped = regex::escape(&c.to_string());
+        let other = other_case(c);
+        match other {
+            Some(other) if self.flags.ascii_case => self.said.push(&format!("[{c}{other}]")),
+            _ if self.flags.any_case && c.is_alphabetic() => self.said.push(&format!("(?i:{escaped})")),
+            _ => self.said.push(&escaped),
+        }
+    }
+
+    /// What follows an opening parenthesis: a group, flags, or a look around.
+    fn open(&mut self) -> Result<(), SqlError> {
+        let outside = self.flags;
+        if self.chars.peek() != Some(&'?') {
+            self.outside.push(outside);
+            self.said.groups += 1;
+            self.said.push("(");
+            return Ok(());
+        }
+        self.chars.next();
+        match self.chars.next() {
+            Some(kind @ ('=' | '!' | '>')) => {
+                self.outside.push(outside);
+                self.said.push_full(&format!("(?{kind}"));
+            }
+            Some('<') if matches!(self.chars.peek(), Some('=' | '!')) => {
+                self.outside.push(outside);
+                let kind = self.chars.next().unwrap_or('=');
+                self.said.push_full(&format!("(?<{kind}"));
+            }
+            Some('<') => {
+                let name: String = self.chars.by_ref().take_while(|c| *c != '>').collect();
+                self.outside.push(outside);
+                self.said.groups += 1;
+                self.said.push(&format!("(?<{name}>"));
+                self.said.names.push((name, self.said.groups));
+            }
+            first => {
+                let (mut on, mut end) = (true, first);
+                loop {
+                    match end {
+                        Some(':') => {
+                            self.outside.push(outside);
+                            self.said.push("(?:");
+                            return Ok(());
+                        }
+                        // They hold until the group ends in which they stand.
+                        Some(')') => return Ok(()),
+                        Some('-') => on = false,
+                        Some('i') => (self.flags.ascii_case, self.flags.any_case) = (on, on && self.flags.any_case),
+                        Some('u') => self.flags.any_case = on,
+                        Some('s') => self.flags.all = on,
+                        Some('m') => self.flags.lines = on,
+                        Some('x') => self.flags.comments = on,
+                        Some('U' | 'd') => return self.refuse("the flag U or d"),
+                        _ => return Err(invalid(self.pattern, "a group begins with what is no group and no flag")),
+                    }
+                    end = self.chars.next();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What follows a backslash outside of a class.
+    fn escape(&mut self) -> Result<(), SqlError> {
+        let Some(next) = self.chars.next() else {
+            self.said.push("\\");
+            return Ok(());
+        };
+        match next {
+            'b' => self.said.push_each("(?-u:\\b)", BOUNDARY),
+            'B' => self.said.push_each("(?-u:\\B)", NO_BOUNDARY),
+            'Q' => {
+                let mut literal = String::new();
+                for c in self.chars.by_ref() {
+                    literal.push(c);
+                    if literal.ends_with("\\E") {
+                        literal.truncate(literal.len() - 2);
+                        break;
+                    }
+                }
+                literal.chars().for_each(|c| self.literal(c));
+            }
+            'R' => self.said.push("(?:\\r\\n|[\\n\\x0B\\f\\r\\x{85}\\x{2028}\\x{2029}])"),
+            'Z' => {
+                self.said.anchors.end = true;
+                self.said.push_each("\\z", END);
+            }
+            'A' | 'z' => self.said.push(&format!("\\{next}")),
+            'k' => {
+                let name: String = self.chars.by_ref().skip(1).take_while(|c| *c != '>').collect();
+                let Some((_, n)) = self.said.names.iter().find(|(known, _)| *known == name) else {
+                    return Err(invalid(self.pattern, &format!("there is no group `{name}` before its reference")));
+                };
+                let n = *n;
+                self.refer(n);
+            }
+            '1'..='9' => {
+                let mut n = next as usize - '0' as usize;
+                // More digits belong to the number as long as there is such a group.
+                while let Some(digit) = self.chars.peek().and_then(|c| c.to_digit(10)) {
+                    let longer = n * 10 + digit as usize;
+                    if longer > self.said.groups {
+                        break;
+                    }
+                    n = longer;
+                    self.chars.next();
+                }
+                self.refer(n);
+            }
+            'G' | 'X' | 'N' => return self.refuse(&format!("\\{next}")),
+            next => {
+                let text = self.character(next)?;
+                match text.chars().exactly_one_literal() {
+                    Some(c) => self.literal(c),
+                    None => self.said.push(&text),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a group has matched; one that is not there matches nothing.
+    fn refer(&mut self, n: usize) {
+        match n > self.said.groups {
+            true => self.said.push_full("(?!)"),
+            // In a group of its own, so that a digit that follows does not belong to the number.
+            false if self.flags.ascii_case || self.flags.any_case => self.said.push_full(&format!("(?i:\\{n})")),
+            false => self.said.push_full(&format!("(?:\\{n})")),
+        }
+    }
+
+    /// An escape that means one character, or one of several, as both engines write it; in classes and outside.
+    fn character(&mut self, next: char) -> Result<String, SqlError> {
+        let coded = |code: u32| format!("\\x{{{code:x}}}");
+        Ok(match next {
+            'd' | 'w' | 's' | 'h' | 'v' | 'D' | 'W' | 'S' | 'H' | 'V' => class(next).to_owned(),
+            'e' => coded(0x1B),
+            'x' if self.chars.peek() == Some(&'{') => {
+                let digits: String = self.chars.by_ref().skip(1).take_while(|c| *c != '}').collect();
+                format!("\\x{{{digits}}}")
+            }
+            'x' | 'u' => {
+                let digits: String = self.chars.by_ref().take(if next == 'x' { 2 } else { 4 }).collect();
+                format!("\\x{{{digits}}}")
+            }
+            'p' | 'P' => {
+                let name: String = match self.chars.next() {
+                    Some('{') => self.chars.by_ref().take_while(|c| *c != '}').collect(),
+                    Some(c) => c.to_string(),
+                    None => String::new(),
+                };
+                property(&name, next == 'P')
+            }
+            'c' => match self.chars.next() {
+                Some(control) => coded(u32::from(control) ^ 64),
+                None => return self.refuse("\\c"),
+            },
+            '0' => {
+                let (mut code, mut left) = (0, 3);
+                while left > 0
+                    && let Some(digit) = self.chars.peek().and_then(|c| c.to_digit(8))
+                    && code * 8 + digit <= 0o377
+                {
+                    code = code * 8 + digit;
+                    left -= 1;
+                    self.chars.next();
+                }
+                if left == 3 {
+                    return self.refuse("\\0");
+                }
+                coded(code)
+            }
+            't' | 'n' | 'r' | 'f' | 'a' => format!("\\{next}"),
+            c if c.is_ascii_alphanumeric() => return Err(invalid(self.pattern, &format!("\\{c} means nothing"))),
+            c => c.to_string(),
+        })
+    }
+
+    /// A class of characters, from behind its opening bracket to its end. It may hold others.
+    fn class(&mut self) -> Result<(), SqlError> {
+        let any_case = self.flags.any_case;
+        let mut text = String::from(if any_case { "(?i:[" } else { "[" });
+        let mut depth = 1;
+        let mut begins = true;
+        while depth > 0 {
+            let Some(c) = self.chars.next() else {
+                return Err(invalid(self.pattern, "a class of characters has no end"));
+            };
+            let first = std::mem::take(&mut begins);
+            match c {
+                '^' if first => {
+                    text.push('^');
+                    begins = true;
+                }
+                '[' => {
+                    depth += 1;
+                    text.push('[');
+                    begins = true;
+                }
+                ']' if !first || depth > 1 => {
+                    depth -= 1;
+                    text.push(']');
+                }
+                c if self.flags.comments && c.is_ascii_whitespace() => {}
+                '&' if self.chars.peek() == Some(&'&') => {
+                    self.chars.next();
+                    text.push_str("&&");
+                }
+                c => {
+                    let from = self.member(c)?;
+                    let mut ahead = self.chars.clone();
+                    let ranges = ahead.next() == Some('-') && !matches!(ahead.next(), Some('[' | ']') | None);
+                    let is_class = from.len() > 1 && ["[", "\\p", "\\P"].iter().any(|begin| from.starts_with(begin));
+                    let to = if ranges && !is_class {
+                        self.chars.next();
+                        let c = self.chars.next().unwrap_or('-');
+                        Some(self.member(c)?)
+                    } else {
+                        None
+                    };
+                    self.members(&mut text, &from, to.as_deref());
+                }
+            }
+        }
+        if any_case {
+            text.push(')');
+        }
+        self.said.push(&text);
+        Ok(())
+    }
+
+    fn member(&mut self, c: char) -> Result<String, SqlError> {
+        match (c, self.chars.peek()) {
+            ('\\', Some(_)) => {
+                let next = self.chars.next().unwrap_or('\\');
+                self.character(next)
+            }
+            _ => Ok(c.to_string()),
+        }
+    }
+
+    /// Writes a member of a class, or a range of them.
+    fn members(&self, text: &mut String, from: &str, to: Option<&str>) {
+        let one = |text: &str| text.chars().exactly_one_literal();
+        let shown = |c: char| if c.is_alphanumeric() { c.to_string() } else { format!("\\x{{{:x}}}", u32::from(c)) };
+        let of = |text: &str| one(text).map_or_else(|| text.to_owned(), shown);
+        text.push_str(&of(from));
+        let Some(to) = to else {
+            let other = one(from).and_then(other_case).filter(|_| self.flags.ascii_case);
+            text.extend(other);
+            return;
+        };
+        let _ = write!(text, "-{}", of(to));
+        if let (true, Some(from), Some(to)) = (self.flags.ascii_case, one(from), one(to)) {
+            for (first, last) in [('a', 'z'), ('A', 'Z')] {
+                let (low, high) = (from.max(first), to.min(last));
+                if low <= high {
+                    text.extend(other_case(low));
+                    text.push('-');
+                    text.extend(other_case(high));
+                }
+            }
+        }
+    }
+}
+
+/// A letter of ASCII in the other case.
+fn other_case(c: char) -> Option<char> {
+    match c {
+        'a'..='z' => Some(c.to_ascii_uppercase()),
+        'A'..='Z' => Some(c.to_ascii_lowercase()),
+        _ => None,
+    }
+}
+
+trait OneLiteral {
+    /// The only character, if there is just one.
+    fn exactly_one_literal(self) -> Option<char>;
+}
+
+impl OneLiteral for Chars<'_> {
+    fn exactly_one_literal(mut self) -> Option<char> {
+        self.next().filter(|_| self.next().is_none())
+    }
+}
+
+/// Java's classes of characters.
+fn class(name: char) -> &'static str {
+    match name {
+        'd' => "[0-9]",
+        'D' => "[^0-9]",
+        'w' => "[A-Za-z0-9_]",
+        'W' => "[^A-Za-z0-9_]",
+        's' => "[\\x20\\t\\n\\x0B\\f\\r]",
+        'S' => "[^\\x20\\t\\n\\x0B\\f\\r]",
+        'v' => "[\\n\\x0B\\f\\r\\x{85}\\x{2028}\\x{2029}]",
+        'V' => "[^\\n\\x0B\\f\\r\\x{85}\\x{2028}\\x{2029}]",
+        'h' => "[\\x20\\t\\x{A0}\\x{1680}\\x{180e}\\x{2000}-\\x{200a}\\x{202f}\\x{205f}\\x{3000}]",
+        _ => "[^\\x20\\t\\x{A0}\\x{1680}\\x{180e}\\x{2000}-\\x{200a}\\x{202f}\\x{205f}\\x{3000}]",
+    }
+}
+
+/// `\p{…}`: POSIX's names mean ASCII, others Unicode.
+fn property(name: &str, negated: bool) -> String {
+    let posix = match name {
+        "Lower" | "Upper" | "Alpha" | "Digit" | "Alnum" | "Punct" | "Graph" | "Print" | "Blank" | "Cntrl"
+        | "XDigit" | "Space" => Some(name.to_ascii_lowercase()),
+        "ASCII" => Some("ascii".to_owned()),
+        _ => None,
+    };
+    if let Some(posix) = posix {
+        return format!("[[:{}{posix}:]]", if negated { "^" } else { "" });
+    }
+    let name = match name {
+        "javaLowerCase" | "IsLowercase" => "Lowercase",
+        "javaUpperCase" | "IsUppercase" => "Uppercase",
+        "javaWhitespace" => "White_Space",
+        "IsAlphabetic" => "Alphabetic",
+        other => other.strip_prefix("Is").unwrap_or(other),
+    };
+    format!("\\{}{{{name}}}", if negated { 'P' } else { 'p' })
+}
