@@ -215,7 +215,8 @@ fn the_page_tells_how_fresh_its_figures_are_and_what_was_tested_from_the_first_r
     let ends: Vec<&str> = runs.iter().map(|run| run[2].as_str()).collect();
     assert_eq!(ends, ["succeeded", "tests failed", "succeeded"], "the newest put back what the failed one had changed");
     let older = back + 1;
-    let counter = format!("<p class=\"value\" title=\"{older}\" style=\"color:#C8321F\">{older}</p>");
+    // In red.
+    let counter = format!("<p class=\"value\" title=\"{older}\" style=\"color:light-dark(#C8321F,");
     assert!(page.contains(&counter), "{older} models show older rows: {}", failed.stderr);
 
     // Whoever rolls the rollback back sees what the failed run had published.

@@ -124,8 +124,12 @@ impl Base {
             // Lines move when one is taken out above, so a test is found by its text.
             for model in self.manifest.models.values() {
                 let name = &model.config.name;
-                if problem.message.contains("is clustered by") && problem.message.contains(&format!("`{name}`")) {
+                let about = |what: &str| problem.message.starts_with(&format!("`{name}` {what} "));
+                if about("is clustered by") {
                     return format!("clustering of {name}");
+                }
+                if about("says something of") {
+                    return format!("descriptions of {name}");
                 }
                 for (declared, test) in model.config.tests.iter().zip(&model.tests) {
                     if declared.span.text() == span.text() && problem.message.contains(&format!("`{name}`")) {
@@ -208,6 +212,7 @@ impl Warehouse {
         self.put(relation, &lacking(&base.relations[relation])).await;
         let mut changed = vec![relation.to_owned()];
         let mut open = vec![relation.to_owned()];
+        let mut undescribed = vec![(relation.to_owned(), lacking(&base.relations[relation]))];
         while let Some(relation) = open.pop() {
             for (query, known) in base.queries.iter().zip(known).filter(|(query, _)| query.reads.contains(&relation)) {
                 match self.columns(&query.sql).await {
@@ -221,6 +226,7 @@ impl Warehouse {
                             self.put(&query.object, &columns).await;
                             changed.push(query.object.clone());
                             open.push(query.object.clone());
+                            undescribed.push((query.object.clone(), columns));
                         }
                     }
                     Ok(_) => {}
@@ -238,6 +244,13 @@ impl Warehouse {
             base.manifest.models.get(relation).is_some_and(|model| model.config.cluster_by.iter().any(|c| c == column));
         if clustered {
             broken.insert(format!("clustering of {relation}"));
+        }
+        for (relation, columns) in undescribed {
+            let gone = |name: &String| columns.iter().all(|(known, _)| known != name);
+            let model = base.manifest.models.get(relation.as_str());
+            if model.is_some_and(|model| model.config.columns.keys().any(gone)) {
+                broken.insert(format!("descriptions of {relation}"));
+            }
         }
         (broken, other)
     }

@@ -264,7 +264,8 @@ fn look_over(chrome: &Chrome, name: &str, file: &Path, problems: &mut Vec<String
     for (width, dark) in [(1280, false), (1280, true), (390, false), (390, true)] {
         chrome.look(width, dark);
         chrome.go(&format!("file://{}", file.display()));
-        chrome.wait("document.readyState === 'complete' && document.querySelector('.page:not([hidden])')");
+        chrome
+            .wait("document.readyState === 'complete' && document.querySelector('.page:not([hidden]), main > .note')");
         let tabs = chrome.value("document.querySelectorAll('[role=tab]').length").as_u64().unwrap_or(0).max(1);
         for page in 0..tabs {
             if tabs > 1 {

@@ -7,23 +7,27 @@
   const pages = [...document.querySelectorAll(".page")];
   const shown = () => pages.find((page) => !page.hidden);
   const inputs = (box) => [...box.querySelectorAll("input")];
-  const read = (box) => {
-    const picked = inputs(box).filter((input) => !["checkbox", "radio"].includes(input.type) || input.checked);
-    return picked.map((input) => input.value).join("\u0000");
-  };
+  const is_mark = (input) => ["checkbox", "radio"].includes(input.type);
+  const read = (box) => inputs(box).filter((input) => !is_mark(input) || input.checked).map((input) => input.value).join("\u0000");
   const summary = (box) => box.querySelector("summary");
 
-  // What a box says when it opens: applied is what differs from it when it closes.
-  const before = new WeakMap();
-  const note = (box) => before.set(box, { was: read(box), inputs: inputs(box).map((input) => [input, input.checked, input.value]) });
-  const take_back = (box) => {
-    for (const [input, checked, value] of before.get(box).inputs) Object.assign(input, { checked, value });
-  };
+  // What is applied stands in the inputs' defaults; what differs from it when a box closes is chosen.
+  const applied = (box) =>
+    inputs(box).filter((input) => !is_mark(input) || input.defaultChecked).map((input) => (is_mark(input) ? input.value : input.defaultValue)).join("\u0000");
+  const settle = (box) => inputs(box).forEach((input) => {
+    if (is_mark(input)) input.defaultChecked = input.checked;
+    else input.defaultValue = input.value;
+  });
+  const take_back = (box) => inputs(box).forEach((input) => {
+    if (is_mark(input)) input.checked = input.defaultChecked;
+    else input.value = input.defaultValue;
+  });
   // A page that is out of date waits until nobody chooses.
   let stale = false;
   const apply = (box) => {
     const [name, now] = [box.dataset.filter, read(box)];
-    if (before.has(box) && before.get(box).was !== now) {
+    if (applied(box) !== now) {
+      settle(box);
       const address = new URL(location.href);
       address.searchParams.delete(name);
       // An empty first value says that nothing is chosen, which is not the same as the file's default.
@@ -31,7 +35,6 @@
       history.pushState(null, "", address);
       if (!stale) ask(name);
     }
-    before.delete(box);
     if (stale) location.reload();
   };
 
@@ -51,7 +54,8 @@
     const at = stops(old).indexOf(document.activeElement);
     const data = fresh.querySelector("details.data");
     if (data) data.open = old.querySelector("details.data")?.open ?? false;
-    old.querySelectorAll(".plot").forEach((plot) => Plotly.purge(plot));
+    // What is still being drawn finds nothing to draw on once it is purged.
+    old.querySelectorAll(".plot").forEach((plot) => Promise.resolve(plot.drawing).finally(() => Plotly.purge(plot)));
     old.replaceWith(fresh);
     if (at >= 0) (stops(fresh)[at] ?? stops(fresh)[0])?.focus({ preventScroll: true });
     document.dispatchEvent(new CustomEvent("replaced"));
@@ -67,7 +71,6 @@
       // Nobody's choice is taken out of their hands.
       if (box.open && inputs(box).length) continue;
       box.querySelector(".choices").innerHTML = fresh.querySelector(".choices").innerHTML;
-      if (box.open) note(box);
     }
   };
 
@@ -138,7 +141,6 @@
     const box = event.target;
     if (!box.matches?.("details.live")) return;
     if (!box.open) return apply(box);
-    note(box);
     boxes().forEach((other) => other !== box && (other.open = false));
   }, true);
   document.addEventListener("keydown", (event) => {

@@ -86,6 +86,9 @@ pub fn render(input: &PageInput<'_>) -> String {
         html.push_str("<p class=\"says\" role=\"status\"></p>\n<p class=\"behind\" role=\"status\" hidden></p>\n");
     }
     html.push_str(&tab_list(&tabs));
+    if sections.is_empty() {
+        sections.push_str("<p class=\"note\">There is no page in this dashboard yet.</p>\n");
+    }
     html.push_str(&format!("<main>\n{sections}</main>\n"));
     let run = input.run.as_ref().map_or_else(|| "preview".to_owned(), |run| format!("run {}", escape(run)));
     html.push_str(&format!("<footer>Written by kiln · {run} · {}</footer>\n", escape(&input.generated_at)));

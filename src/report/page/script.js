@@ -39,9 +39,10 @@
     // A chart that came later stands at its box.
     const chart = box.chart ?? charts[Number(box.dataset.chart)];
     box.dataset.drawn = "yes";
-    return Plotly.react(box, structuredClone(chart.data), dress(chart, box), { displayModeBar: false, responsive: true });
+    box.drawing = Plotly.react(box, structuredClone(chart.data), dress(chart, box), { displayModeBar: false, responsive: true });
   };
-  const drawShown = () => plots().filter((box) => !box.closest("[hidden]")).forEach((box) => draw(box));
+  const shown = () => plots().filter((box) => !box.closest("[hidden]"));
+  const drawShown = () => shown().forEach((box) => draw(box));
   const redraw = () => plots().filter((box) => box.dataset.drawn).forEach((box) => draw(box));
 
   const tabs = [...document.querySelectorAll("[role=tab]")];
@@ -109,7 +110,7 @@
     root.dataset.heights = pages.map(height).join(" ");
   }
 
-  document.addEventListener("replaced", drawShown);
+  document.addEventListener("replaced", () => shown().filter((box) => !box.dataset.drawn).forEach((box) => draw(box)));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   // Paper is light, and has all the pages.
   addEventListener("beforeprint", () => {

@@ -14,6 +14,10 @@ use tempfile::TempDir;
 
 /// How long a page may take until it is as a test expects it.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// How long one document is watched before it is made sure that it is still the page.
+const LOOK: Duration = Duration::from_secs(10);
+/// What is said of an answer that does not come.
+const LATE: &str = "the browser did not answer in time";
 
 /// A browser with one page; ended when it is dropped.
 pub(crate) struct Chrome {
@@ -71,6 +75,9 @@ impl Chrome {
         for domain in ["Page", "Runtime", "Log"] {
             chrome.call(&format!("{domain}.enable"), json!({}));
         }
+        // Keys go to the page in front, and it alone has the focus.
+        chrome.call("Page.bringToFront", json!({}));
+        chrome.call("Emulation.setFocusEmulationEnabled", json!({"enabled": true}));
         Some(chrome)
     }
 
@@ -112,9 +119,9 @@ impl Chrome {
              }})"
         );
         let until = Instant::now() + PATIENCE;
-        // A page that is left takes its promises with it.
-        while let Err(error) = self.evaluate(&watch, until) {
-            let gone = ["context", "navigated", "Promise was collected"].iter().any(|word| error.contains(word));
+        // A page that is left takes its promises with it, or keeps them for ever: then the page in its place is asked.
+        while let Err(error) = self.evaluate(&watch, until.min(Instant::now() + LOOK)) {
+            let gone = ["context", "navigated", "Promise was collected", LATE].iter().any(|word| error.contains(word));
             assert!(gone && Instant::now() < until, "{condition}: {error}\n{}", self.state());
         }
     }
@@ -191,7 +198,8 @@ impl Chrome {
 
     /// Says what there is to see, for when it is not what was expected.
     fn state(&self) -> String {
-        let text = "location.href + '\\n' + document.title + '\\n' + (document.body?.innerText ?? '').slice(0, 2000)";
+        let text = "[location.href, document.title, document.readyState, document.activeElement?.outerHTML.slice(0, 200), \
+                    document.body?.innerText.slice(0, 2000)].join('\\n')";
         let seen = self.evaluate(text, Instant::now() + Duration::from_secs(5));
         format!("{}\n{:?}", seen.unwrap_or_default().as_str().unwrap_or_default(), self.complaints())
     }
@@ -223,7 +231,7 @@ impl Chrome {
         self.process.borrow_mut().stdin.as_mut().expect("it is piped").write_all(&bytes).expect("the browser listens");
         loop {
             let heard = self.messages.recv_timeout(until.saturating_duration_since(Instant::now()));
-            let heard = heard.map_err(|_| "the browser did not answer in time".to_owned())?;
+            let heard = heard.map_err(|_| LATE.to_owned())?;
             if heard["id"] == json!(id) {
                 return match heard.get("error") {
                     Some(error) => Err(error["message"].as_str().unwrap_or("it refused").to_owned()),
