@@ -22,11 +22,6 @@ const END: &str = r"(?=(?:\r\n|(?<!\r)\n|[\r\x{85}\x{2028}\x{2029}])?\z)";
 const END_OF_LINE: &str = r"(?:(?=[\r\x{85}\x{2028}\x{2029}])|(?<!\r)(?=\n)|\z)";
 /// `^` of `(?m)`: after each end of a line, but not at the end.
 const BEGIN_OF_LINE: &str = r"(?:(?:\A|(?<=[\n\x{85}\x{2028}\x{2029}])|(?<=\r)(?!\n))(?!\z))";
-/// `\b`: of letters, digits and underscores of ASCII.
-const BOUNDARY: &str = "(?:(?<=[A-Za-z0-9_])(?![A-Za-z0-9_])|(?<![A-Za-z0-9_])(?=[A-Za-z0-9_]))";
-/// `\B`
-const NO_BOUNDARY: &str = "(?:(?<=[A-Za-z0-9_])(?=[A-Za-z0-9_])|(?<![A-Za-z0-9_])(?![A-Za-z0-9_]))";
-
 /// A pattern that is ready to be looked for.
 pub(super) struct Pattern {
     text: String,
@@ -369,8 +364,8 @@ impl<'p> Translator<'p> {
             return Ok(());
         };
         match next {
-            'b' => self.said.push_each("(?-u:\\b)", BOUNDARY),
-            'B' => self.said.push_each("(?-u:\\B)", NO_BOUNDARY),
+            // Boundaries know all letters, though `\w` does not.
+            'b' | 'B' => self.said.push(&format!("\\{next}")),
             'Q' => {
                 let mut literal = String::new();
                 for c in self.chars.by_ref() {
