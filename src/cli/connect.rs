@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,7 @@ use crate::config::{self, Project, Remote, Workspace};
 #[cfg(feature = "local")]
 use crate::config::{ColumnWish, Connection};
 use crate::databricks::{
-    Explicit, Login, LoginError, Progress, Statement, StatementResult, Surroundings, system_programs,
+    BRIEF, Explicit, Login, LoginError, Progress, Statement, StatementResult, Surroundings, system_programs,
 };
 use crate::diag::sentence;
 use crate::execute::Connected;
@@ -191,13 +192,17 @@ impl Environment {
 
     /// Asks the warehouse something short, whatever else is interrupted, and returns the rows.
     pub(super) async fn rows(&self, sql: String) -> Result<Vec<Vec<Option<String>>>, databricks::Error> {
-        self.ask(sql).await.map(|result| result.rows)
+        self.ask_within(Some(BRIEF), sql).await.map(|result| result.rows)
     }
 
-    /// Asks a query and returns its answer.
+    /// Asks a query, however long it takes, and returns its answer.
     pub(super) async fn ask(&self, sql: String) -> Result<StatementResult, databricks::Error> {
+        self.ask_within(None, sql).await
+    }
+
+    async fn ask_within(&self, within: Option<Duration>, sql: String) -> Result<StatementResult, databricks::Error> {
         let Connected { databricks, warehouse, .. } = &self.connected;
-        let statement = Statement { read_only: true, ..Statement::new(sql, warehouse.clone()) };
+        let statement = Statement { read_only: true, within, ..Statement::new(sql, warehouse.clone()) };
         let never = CancellationToken::new();
         databricks.statements().execute(&statement, &never, &mut |_: Progress| {}).await
     }

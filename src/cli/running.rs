@@ -14,7 +14,7 @@ use super::notify::{self, Listeners};
 use super::output::{Format, Output};
 use super::telemetry::Telemetry;
 use crate::config::{MOST_STATEMENTS, Project};
-use crate::databricks::{self, Progress, Statement};
+use crate::databricks::{self, BRIEF, Progress, Statement};
 use crate::diag::sentence;
 use crate::event::{Author, Event, EventKind, Insistence, RunResult, standing};
 use crate::execute::{self, Earlier};
@@ -169,7 +169,8 @@ async fn keep_history(
     environment: &Environment,
 ) -> Result<(), databricks::Error> {
     let run = async |sql: String| {
-        let statement = Statement { repeatable: true, ..Statement::new(sql, environment.connected.warehouse.clone()) };
+        let warehouse = environment.connected.warehouse.clone();
+        let statement = Statement { repeatable: true, within: Some(BRIEF), ..Statement::new(sql, warehouse) };
         // It is short, and wanted also of a run that was interrupted.
         let (statements, never) = (environment.connected.databricks.statements(), CancellationToken::new());
         statements.execute(&statement, &never, &mut |_: Progress| {}).await.map(drop)

@@ -55,6 +55,7 @@ mod github;
 #[cfg(feature = "local")]
 mod hostile_files;
 mod http_faults;
+mod hung;
 #[cfg(feature = "local")]
 mod in_flight;
 mod incremental;
