@@ -13,6 +13,7 @@ use super::output::Output;
 use crate::config::{self, Project, Remote, Workspace};
 #[cfg(feature = "local")]
 use crate::config::{ColumnWish, Connection};
+use crate::databricks::wire::WarehouseState;
 use crate::databricks::{
     BRIEF, Explicit, Login, LoginError, Progress, Statement, StatementResult, Surroundings, system_programs,
 };
@@ -42,6 +43,8 @@ pub(super) struct Environment {
     pub(super) connected: Connected,
     pub(super) clients: Clients,
     pub(super) name: String,
+    /// Whether a statement that is sent now waits until the warehouse has started.
+    pub(super) warehouse_rests: bool,
 }
 
 /// Why there are no clients.
@@ -132,13 +135,17 @@ impl Environment {
         }
         let warehouse = clients.databricks.warehouses().resolve(clients.warehouse(project)).await;
         let warehouse = warehouse.map_err(|error| refused(error.to_string(), &error.help()))?;
+        let rests = matches!(
+            &warehouse.state,
+            Some(WarehouseState::Starting | WarehouseState::Stopping | WarehouseState::Stopped)
+        );
         let connected = Connected {
             databricks: clients.databricks.clone(),
             warehouse: WarehouseId::new(warehouse.id),
             fivetran: clients.fivetran.clone(),
             secrets: Arc::new(|variable| lookup::env(variable).filter(|value| !value.is_empty()).map(Secret::new)),
         };
-        Ok(Self { connected, clients, name: name.clone() })
+        Ok(Self { connected, clients, name: name.clone(), warehouse_rests: rests })
     }
 
     /// Refuses a plan that needs credentials that the environment has not.

@@ -1,5 +1,7 @@
 //! The integration tests, in one binary: it links once, and its parts share what is in `support`.
 
+#[cfg(feature = "local")]
+mod ahead;
 mod analysis;
 #[cfg(feature = "local")]
 mod backfill;
