@@ -34,9 +34,16 @@ fn triggers(served: &Served) -> usize {
     paths.filter(|request| request["path"].as_str().is_some_and(|path| path.ends_with("/sync"))).count()
 }
 
-/// Waits for what is told, as a warehouse takes its time; tells whether it came.
-fn waits(told: Receiver<()>) -> bool {
-    told.recv_timeout(Duration::from_secs(30)).is_ok()
+/// What holds a statement up, as a warehouse does that starts, until something is told, and then does something; and whether it
+/// was told.
+fn held_up(told: Receiver<()>, then: impl FnOnce() + Send + 'static) -> (Act, Arc<AtomicBool>) {
+    let was_told = Arc::new(AtomicBool::new(false));
+    let note = was_told.clone();
+    let act = move || {
+        note.store(told.recv_timeout(Duration::from_secs(20)).is_ok(), Ordering::SeqCst);
+        then();
+    };
+    (Box::new(act), was_told)
 }
 
 fn run_over(project: &Project, served: &Served, acts: Vec<(&'static str, Act)>) -> Ran {
@@ -49,17 +56,8 @@ fn run_over(project: &Project, served: &Served, acts: Vec<(&'static str, Act)>) 
 fn syncs_begin_while_the_warehouse_starts_and_are_made_once() {
     let (project, served) = stopped();
     let (trigger, triggered) = channel();
-    let overlapped = Arc::new(AtomicBool::new(false));
-    let seen = overlapped.clone();
-    // The lock's statement is held up, as by a warehouse that starts, until the sync is triggered.
-    let ran = run_over(
-        &project,
-        &served,
-        vec![
-            (TRIGGER, Box::new(move || trigger.send(()).unwrap())),
-            (LOCK, Box::new(move || seen.store(waits(triggered), Ordering::SeqCst))),
-        ],
-    );
+    let (lock, overlapped) = held_up(triggered, || {});
+    let ran = run_over(&project, &served, vec![(TRIGGER, Box::new(move || drop(trigger.send(())))), (LOCK, lock)]);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     assert!(overlapped.load(Ordering::SeqCst), "the sync is triggered while the lock is waited for: {}", ran.stderr);
     assert!(ran.stderr.contains("the warehouse starts; meanwhile `shop` syncs"), "{}", ran.stderr);
@@ -107,23 +105,13 @@ fn where_another_run_holds_the_schema_nothing_is_synced() {
 fn who_does_not_get_the_lock_after_all_says_that_the_sync_goes_on() {
     let (project, served) = stopped();
     let (trigger, triggered) = channel();
-    let another: Act = Box::new(sql(&served, ANOTHERS));
-    let schema = sql(&served, "CREATE SCHEMA main.tiny");
-    let ran = run_over(
-        &project,
-        &served,
-        vec![
-            (TRIGGER, Box::new(move || trigger.send(()).unwrap())),
-            (
-                LOCK,
-                Box::new(move || {
-                    assert!(waits(triggered));
-                    schema();
-                    another();
-                }),
-            ),
-        ],
-    );
+    let (schema, another) = (sql(&served, "CREATE SCHEMA main.tiny"), sql(&served, ANOTHERS));
+    let (lock, overlapped) = held_up(triggered, move || {
+        schema();
+        another();
+    });
+    let ran = run_over(&project, &served, vec![(TRIGGER, Box::new(move || drop(trigger.send(())))), (LOCK, lock)]);
+    assert!(overlapped.load(Ordering::SeqCst), "{}", ran.stderr);
     ran.fails_with(6, &["eve runs `deploy` from elsewhere", "`shop` syncs in Fivetran all the same"]);
     assert_eq!(triggers(&served), 1);
     let folder = project.path().join(".kiln/runs");
@@ -135,25 +123,17 @@ fn a_run_killed_before_it_has_the_lock_leaves_nothing_to_resume_and_the_next_is_
     let (project, served) = stopped();
     let (trigger, triggered) = channel();
     let (name, victim) = channel::<u32>();
-    let url = ways(
-        &served,
-        vec![
-            (TRIGGER, Box::new(move || trigger.send(()).unwrap())),
-            (
-                LOCK,
-                Box::new(move || {
-                    assert!(waits(triggered));
-                    let id = victim.recv().unwrap().to_string();
-                    assert!(Command::new("kill").args(["-KILL", &id]).status().unwrap().success());
-                }),
-            ),
-        ],
-    );
+    let (lock, overlapped) = held_up(triggered, move || {
+        let id = victim.recv().unwrap().to_string();
+        assert!(Command::new("kill").args(["-KILL", &id]).status().unwrap().success());
+    });
+    let url = ways(&served, vec![(TRIGGER, Box::new(move || drop(trigger.send(())))), (LOCK, lock)]);
     project.write("jobs.yaml", &project.read("jobs.yaml").replace(&served.url, &url));
     let mut command = command_at(&project, &served, &["sync-and-refresh"]);
     let mut killed = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     name.send(killed.id()).unwrap();
     assert_eq!(killed.wait().unwrap().code(), None, "it was killed");
+    assert!(overlapped.load(Ordering::SeqCst), "the sync had begun");
     kiln_at(&project, &served, &["resume"]).fails_with(2, &["ended before its first step"]);
     let next = kiln_at(&project, &served, &["sync-and-refresh"]);
     assert_eq!(next.status, 0, "{}", next.stderr);
