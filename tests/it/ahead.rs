@@ -57,7 +57,7 @@ fn syncs_begin_while_the_warehouse_starts_and_are_made_once() {
     let (project, served) = stopped();
     let (trigger, triggered) = channel();
     let (lock, overlapped) = held_up(triggered, || {});
-    let ran = run_over(&project, &served, vec![(TRIGGER, Box::new(move || drop(trigger.send(())))), (LOCK, lock)]);
+    let ran = run_over(&project, &served, vec![(TRIGGER, Box::new(move || _ = trigger.send(()))), (LOCK, lock)]);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     assert!(overlapped.load(Ordering::SeqCst), "the sync is triggered while the lock is waited for: {}", ran.stderr);
     assert!(ran.stderr.contains("the warehouse starts; meanwhile `shop` syncs"), "{}", ran.stderr);
@@ -110,7 +110,7 @@ fn who_does_not_get_the_lock_after_all_says_that_the_sync_goes_on() {
         schema();
         another();
     });
-    let ran = run_over(&project, &served, vec![(TRIGGER, Box::new(move || drop(trigger.send(())))), (LOCK, lock)]);
+    let ran = run_over(&project, &served, vec![(TRIGGER, Box::new(move || _ = trigger.send(()))), (LOCK, lock)]);
     assert!(overlapped.load(Ordering::SeqCst), "{}", ran.stderr);
     ran.fails_with(6, &["eve runs `deploy` from elsewhere", "`shop` syncs in Fivetran all the same"]);
     assert_eq!(triggers(&served), 1);
@@ -127,7 +127,7 @@ fn a_run_killed_before_it_has_the_lock_leaves_nothing_to_resume_and_the_next_is_
         let id = victim.recv().unwrap().to_string();
         assert!(Command::new("kill").args(["-KILL", &id]).status().unwrap().success());
     });
-    let url = ways(&served, vec![(TRIGGER, Box::new(move || drop(trigger.send(())))), (LOCK, lock)]);
+    let url = ways(&served, vec![(TRIGGER, Box::new(move || _ = trigger.send(()))), (LOCK, lock)]);
     project.write("jobs.yaml", &project.read("jobs.yaml").replace(&served.url, &url));
     let mut command = command_at(&project, &served, &["sync-and-refresh"]);
     let mut killed = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
