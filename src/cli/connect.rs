@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
@@ -12,8 +13,9 @@ use super::output::Output;
 use crate::config::{self, Project, Remote, Workspace};
 #[cfg(feature = "local")]
 use crate::config::{ColumnWish, Connection};
+use crate::databricks::wire::WarehouseState;
 use crate::databricks::{
-    Explicit, Login, LoginError, Progress, Statement, StatementResult, Surroundings, system_programs,
+    BRIEF, Explicit, Login, LoginError, Progress, Statement, StatementResult, Surroundings, system_programs,
 };
 use crate::diag::sentence;
 use crate::execute::Connected;
@@ -41,6 +43,8 @@ pub(super) struct Environment {
     pub(super) connected: Connected,
     pub(super) clients: Clients,
     pub(super) name: String,
+    /// Whether a statement that is sent now waits until the warehouse has started.
+    pub(super) warehouse_rests: bool,
 }
 
 /// Why there are no clients.
@@ -131,13 +135,17 @@ impl Environment {
         }
         let warehouse = clients.databricks.warehouses().resolve(clients.warehouse(project)).await;
         let warehouse = warehouse.map_err(|error| refused(error.to_string(), &error.help()))?;
+        let rests = matches!(
+            &warehouse.state,
+            Some(WarehouseState::Starting | WarehouseState::Stopping | WarehouseState::Stopped)
+        );
         let connected = Connected {
             databricks: clients.databricks.clone(),
             warehouse: WarehouseId::new(warehouse.id),
             fivetran: clients.fivetran.clone(),
             secrets: Arc::new(|variable| lookup::env(variable).filter(|value| !value.is_empty()).map(Secret::new)),
         };
-        Ok(Self { connected, clients, name: name.clone() })
+        Ok(Self { connected, clients, name: name.clone(), warehouse_rests: rests })
     }
 
     /// Refuses a plan that needs credentials that the environment has not.
@@ -191,13 +199,17 @@ impl Environment {
 
     /// Asks the warehouse something short, whatever else is interrupted, and returns the rows.
     pub(super) async fn rows(&self, sql: String) -> Result<Vec<Vec<Option<String>>>, databricks::Error> {
-        self.ask(sql).await.map(|result| result.rows)
+        self.ask_within(Some(BRIEF), sql).await.map(|result| result.rows)
     }
 
-    /// Asks a query and returns its answer.
+    /// Asks a query, however long it takes, and returns its answer.
     pub(super) async fn ask(&self, sql: String) -> Result<StatementResult, databricks::Error> {
+        self.ask_within(None, sql).await
+    }
+
+    async fn ask_within(&self, within: Option<Duration>, sql: String) -> Result<StatementResult, databricks::Error> {
         let Connected { databricks, warehouse, .. } = &self.connected;
-        let statement = Statement { read_only: true, ..Statement::new(sql, warehouse.clone()) };
+        let statement = Statement { read_only: true, within, ..Statement::new(sql, warehouse.clone()) };
         let never = CancellationToken::new();
         databricks.statements().execute(&statement, &never, &mut |_: Progress| {}).await
     }

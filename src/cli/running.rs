@@ -14,10 +14,10 @@ use super::notify::{self, Listeners};
 use super::output::{Format, Output};
 use super::telemetry::Telemetry;
 use crate::config::{MOST_STATEMENTS, Project};
-use crate::databricks::{self, Progress, Statement};
+use crate::databricks::{self, BRIEF, Progress, Statement};
 use crate::diag::sentence;
 use crate::event::{Author, Event, EventKind, Insistence, RunResult, standing};
-use crate::execute::{self, Earlier};
+use crate::execute::{self, Ahead, Earlier};
 use crate::fivetran::sync::Delivered;
 use crate::ids::{ConnectionName, RunId, TableName, string_literal};
 use crate::manifest::Manifest;
@@ -54,6 +54,8 @@ pub(super) struct Start {
     pub(super) journal: Journal,
     /// The events of its journal; none if it begins.
     pub(super) earlier: Vec<Event>,
+    /// Syncs that have begun already.
+    pub(super) ahead: Ahead,
     pub(super) insistence: Insistence,
     /// What a webhook told.
     pub(super) delivered: Option<(ConnectionName, Delivered)>,
@@ -69,7 +71,7 @@ pub(super) async fn carry_out(
     project: &Project,
     output: &Output,
 ) -> RunResult {
-    let Start { plan, run, by, journal, earlier, insistence, delivered, all_or_nothing } = start;
+    let Start { plan, run, by, journal, earlier, ahead, insistence, delivered, all_or_nothing } = start;
     let act = by.act.clone();
     let can_go_on = plan.job.is_some() || insistence.backfill.is_some();
     let cancel = CancellationToken::new();
@@ -103,7 +105,7 @@ pub(super) async fn carry_out(
         reports.show(event);
         reports.telemetry.event(event, true);
     }
-    let earlier = Earlier::of(&earlier);
+    let earlier = Earlier::of(&earlier).with(ahead);
     let (result, reports) = tokio::join!(
         execute::run(plan, environment.connected.clone(), settings, earlier, events, cancel),
         reports.listen(received, &history, environment, output)
@@ -128,7 +130,17 @@ impl Start {
     /// A run that begins, and of which nothing but its plan is wanted.
     pub(super) fn new(plan: RunPlan, run: RunId, by: Author, journal: Journal) -> Self {
         let insistence = Insistence::default();
-        Self { plan, run, by, journal, earlier: Vec::new(), insistence, delivered: None, all_or_nothing: false }
+        Self {
+            plan,
+            run,
+            by,
+            journal,
+            earlier: Vec::new(),
+            ahead: Ahead::default(),
+            insistence,
+            delivered: None,
+            all_or_nothing: false,
+        }
     }
 }
 
@@ -169,7 +181,8 @@ async fn keep_history(
     environment: &Environment,
 ) -> Result<(), databricks::Error> {
     let run = async |sql: String| {
-        let statement = Statement { repeatable: true, ..Statement::new(sql, environment.connected.warehouse.clone()) };
+        let warehouse = environment.connected.warehouse.clone();
+        let statement = Statement { repeatable: true, within: Some(BRIEF), ..Statement::new(sql, warehouse) };
         // It is short, and wanted also of a run that was interrupted.
         let (statements, never) = (environment.connected.databricks.statements(), CancellationToken::new());
         statements.execute(&statement, &never, &mut |_: Progress| {}).await.map(drop)

@@ -12,7 +12,7 @@ use super::output::{Format, Output};
 use super::sync_and_refresh::place_of;
 use super::{ProjectArgs, Status};
 use crate::config::Project;
-use crate::databricks::{self, Progress, Statement};
+use crate::databricks::{self, BRIEF, Progress, Statement};
 use crate::diag::sentence;
 use crate::event::{Event, EventKind, Outcome, QueryResult};
 use crate::execute::lock;
@@ -240,7 +240,8 @@ pub(super) fn table(manifest: &Manifest) -> TableName {
 impl Environment {
     /// Asks the history of runs; nothing if there is none yet.
     pub(super) async fn history(&self, manifest: &Manifest, sql: &str) -> Result<QueryResult, Error> {
-        let statement = Statement { read_only: true, ..Statement::new(sql, self.connected.warehouse.clone()) };
+        let warehouse = self.connected.warehouse.clone();
+        let statement = Statement { read_only: true, within: Some(BRIEF), ..Statement::new(sql, warehouse) };
         let never = CancellationToken::new();
         let statements = self.connected.databricks.statements();
         match statements.execute(&statement, &never, &mut |_: Progress| {}).await {

@@ -15,8 +15,8 @@ use super::webhook::WebhookArgs;
 use super::{ProjectArgs, Status};
 use crate::config::{Job, JobStep, Project};
 use crate::event::{Event, Insistence, RunResult};
-use crate::execute::lock::Place;
-use crate::execute::{Earlier, Record};
+use crate::execute::lock::{self, Place};
+use crate::execute::{Ahead, Earlier, Record};
 use crate::fivetran::sync::Delivered;
 use crate::ids::{ConnectionName, JobName, RunId};
 use crate::manifest::Manifest;
@@ -147,18 +147,23 @@ impl Begun<'_> {
         let alive = self.journal.alive()?;
         let since = self.earlier.first().map_or_else(chrono::Utc::now, |first| first.at);
         let by = author(environment, project, self.doing.act()).await?;
-        let held = if self.doing.writes() {
-            let place = place_of(manifest);
-            Some(Held::take(environment, place, &self.run, &by, &kiln_dir(project), locking, output).await?)
+        let (held, ahead) = if self.doing.writes() {
+            let kiln_dir = kiln_dir(project);
+            let taking = Held::take(environment, place_of(manifest), &self.run, &by, &kiln_dir, locking, output);
+            let (held, ahead) = tokio::join!(taking, self.ahead(manifest, environment, output));
+            if held.is_err() && !ahead.connections().is_empty() {
+                output.status(&format!("{} in Fivetran all the same", syncs_go_on(&ahead)));
+            }
+            (Some(held?), ahead)
         } else {
-            None
+            (None, Ahead::default())
         };
         let result = match self.plan(manifest, environment).await {
             Ok(plan) => {
                 let all_or_nothing = matches!(self.doing, Doing::Job(_, job) if job.all_or_nothing);
                 let Self { run, journal, earlier, insistence, delivered, .. } = self;
                 let (its, author) = (run.clone(), by.clone());
-                let start = Start { plan, run, by, journal, earlier, insistence, delivered, all_or_nothing };
+                let start = Start { plan, run, by, journal, earlier, ahead, insistence, delivered, all_or_nothing };
                 let result = carry_out(start, environment, args, project, output).await;
                 if all_or_nothing
                     && has_failed(result)
@@ -180,7 +185,45 @@ impl Begun<'_> {
         result
     }
 
+    /// Begins syncs while the warehouse starts, for as long the lock cannot be had; none where a run holds it already.
+    async fn ahead(&self, manifest: &Manifest, environment: &Environment, output: &Output) -> Ahead {
+        let begins = self.earlier.is_empty() && self.record.is_none();
+        if !begins || !environment.warehouse_rests || !matches!(self.doing, Doing::Job(..)) {
+            return Ahead::default();
+        }
+        let place = place_of(manifest);
+        let (holder, plan) =
+            tokio::join!(lock::holder(&environment.connected, &place), self.plan_of_now(manifest, environment));
+        // Whatever is wrong is said when all of it is looked at again, under the lock.
+        let (Ok(None), Ok(plan)) = (holder, plan) else { return Ahead::default() };
+        let told = self.delivered.as_ref().map(|(connection, _)| connection);
+        let ahead = Ahead::begin(&plan, &environment.connected, told).await;
+        if !ahead.connections().is_empty() {
+            output.status(&format!("the warehouse starts; meanwhile {}", syncs_go_on(&ahead)));
+        }
+        ahead
+    }
+
     async fn plan(&mut self, manifest: &Manifest, environment: &Environment) -> Result<RunPlan, Error> {
+        let plan = self.plan_of_now(manifest, environment).await?;
+        if let Some(record) = &self.record {
+            self.earlier = record.events(&plan);
+        }
+        match Earlier::of(&self.earlier).misfit(&plan, &self.run) {
+            None => {
+                if self.record.is_some() {
+                    self.earlier.iter().for_each(|event| self.journal.event(event));
+                }
+                Ok(plan)
+            }
+            Some(why) => {
+                Err(Error::refused(format!("run {} cannot go on: {why}", self.run)).with_help("Start a new run."))
+            }
+        }
+    }
+
+    /// Plans by what is there now.
+    async fn plan_of_now(&self, manifest: &Manifest, environment: &Environment) -> Result<RunPlan, Error> {
         let observed = environment.tables(manifest).await?;
         let deferring = with_deferral(manifest, &observed, self.elsewhere.as_ref());
         let manifest = deferring.as_ref().unwrap_or(manifest);
@@ -197,21 +240,15 @@ impl Begun<'_> {
                 .map_err(|refusal| Error::usage(refusal.message).with_help(refusal.help))?,
         };
         environment.suffices_for(&plan)?;
-        if let Some(record) = &self.record {
-            self.earlier = record.events(&plan);
-        }
-        match Earlier::of(&self.earlier).misfit(&plan, &self.run) {
-            None => {
-                if self.record.is_some() {
-                    self.earlier.iter().for_each(|event| self.journal.event(event));
-                }
-                Ok(plan)
-            }
-            Some(why) => {
-                Err(Error::refused(format!("run {} cannot go on: {why}", self.run)).with_help("Start a new run."))
-            }
-        }
+        Ok(plan)
     }
+}
+
+/// Names the syncs that have begun.
+fn syncs_go_on(ahead: &Ahead) -> String {
+    let names: Vec<String> = ahead.connections().iter().map(|name| format!("`{name}`")).collect();
+    let verb = if names.len() == 1 { "syncs" } else { "sync" };
+    format!("{} {verb}", names.join(", "))
 }
 
 /// Returns the schema that a project's models lie in.

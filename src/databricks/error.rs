@@ -1,5 +1,7 @@
 //! What can go wrong beyond a single request.
 
+use std::time::Duration;
+
 use super::failure::StatementError;
 use super::wire::StatementState;
 use crate::http::{self, Class};
@@ -24,6 +26,18 @@ pub enum Error {
         statement_id: Option<StatementId>,
         /// Its last known state. `SUCCEEDED` means that the cancel came too late.
         state: Option<StatementState>,
+    },
+    /// The statement did not end in the time that it was given, and was cancelled.
+    #[error("statement {statement_id} had not ended after {} min ({}), and was cancelled{}", .limit.as_secs() / 60, last_seen(.state), unless_stopped(.end.as_ref()))]
+    TookTooLong {
+        /// The statement.
+        statement_id: StatementId,
+        /// The time that it was given.
+        limit: Duration,
+        /// The state that it was in then.
+        state: StatementState,
+        /// The last state that it was seen in since it was told to stop.
+        end: Option<StatementState>,
     },
     /// Somebody cancelled the run that the statement belongs to.
     #[error("{0} cancelled this run, by `kiln cancel`")]
@@ -123,6 +137,21 @@ fn interrupted(statement_id: Option<&StatementId>, state: Option<&StatementState
     }
 }
 
+/// Says what a statement did that had not ended.
+fn last_seen(state: &StatementState) -> &str {
+    match state {
+        StatementState::Pending => "it still waited for the warehouse",
+        _ => "it still ran",
+    }
+}
+
+fn unless_stopped(end: Option<&StatementState>) -> &'static str {
+    match end {
+        Some(end) if end.is_terminal() => "",
+        _ => "; whether it did end is unknown",
+    }
+}
+
 impl Error {
     /// Returns what the error means, for the exit status.
     pub fn class(&self) -> Class {
@@ -135,6 +164,7 @@ impl Error {
             Self::PathTaken { .. } | Self::Edited { .. } | Self::DashboardDeleted { .. } => Class::Conflict,
             Self::NoLink { .. } => Class::Bug,
             Self::Canceled(_)
+            | Self::TookTooLong { .. }
             | Self::RunCancelled(_)
             | Self::Interrupted { .. }
             | Self::Incomplete { .. }
@@ -154,6 +184,16 @@ impl Error {
                 "somebody stopped it, or the warehouse's time limit did; run the command again".to_owned()
             }
             Self::Interrupted { .. } => "run the command again".to_owned(),
+            Self::TookTooLong { state: StatementState::Pending, .. } => {
+                "it takes seconds once it runs: see in the workspace whether the warehouse starts, and what is in its queue; \
+                 then run the command again, or `kiln resume` if it was a run"
+                    .to_owned()
+            }
+            Self::TookTooLong { .. } => {
+                "it takes seconds as a rule: see in the query history what holds it up, or stop and start the warehouse; then \
+                 run the command again, or `kiln resume` if it was a run"
+                    .to_owned()
+            }
             Self::RunCancelled(_) => "ask why; `kiln resume` goes on from here".to_owned(),
             Self::NotKept(_) => {
                 "make room and rights under `.kiln` in the project's folder, then run it again".to_owned()

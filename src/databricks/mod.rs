@@ -34,7 +34,7 @@ pub use login::{
     Ended, Env, Explicit, Login, LoginError, Method, NotRun, Origin, RunProgram, Surroundings, system_programs,
 };
 pub use schedules::{Recipients, Schedules};
-pub use statements::{Column, Listener, Progress, Sent, Statement, StatementResult, Statements, pause_after};
+pub use statements::{BRIEF, Column, Listener, Progress, Sent, Statement, StatementResult, Statements, pause_after};
 pub use stream::{Chunk, ResultStream, RowFormat};
 pub use unity::Unity;
 pub use warehouses::Warehouses;

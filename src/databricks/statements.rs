@@ -33,6 +33,10 @@ const POLLS_PER_SECOND: u32 = 20;
 /// So long an outage is sat out while a statement is awaited: it goes on meanwhile, and what it does is not to be done twice.
 const OUTAGE: Duration = Duration::from_secs(30 * 60);
 
+/// The longest that a statement may take which reads and writes next to no rows, with the warehouse's start and its queue: such
+/// a one ends in seconds, and one that has not after this has hung, or nobody would go on to wait for it.
+pub const BRIEF: Duration = Duration::from_secs(30 * 60);
+
 /// How long an interrupted call goes on to learn what became of its statement.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
@@ -85,6 +89,9 @@ pub struct Statement {
     /// Whether running it again does what running it once does, as with `CREATE OR REPLACE`. Such a statement is run again
     /// where another writer got in its way or the service was overloaded; what failed so has changed nothing.
     pub repeatable: bool,
+    /// The longest that it may take, from when the warehouse has it to its end; what takes longer is cancelled. None: as long
+    /// as it takes.
+    pub within: Option<Duration>,
 }
 
 impl Statement {
@@ -100,6 +107,7 @@ impl Statement {
             row_limit: None,
             read_only: false,
             repeatable: false,
+            within: None,
         }
     }
 
@@ -318,7 +326,7 @@ impl Statements<'_> {
         listener: &mut dyn Listener,
     ) -> Result<StatementResult, Error> {
         let (id, sent) = self.start(statement, Rows::Inline, cancel, listener).await?;
-        self.finish(id, sent, cancel, listener).await
+        self.finish(id, sent, statement.within, cancel, listener).await
     }
 
     /// Sends a statement and makes sure that it is known whether it arrived.
@@ -353,7 +361,7 @@ impl Statements<'_> {
                         }
                     };
                     return Err(match known {
-                        Some(id) => self.stop(id).await,
+                        Some(id) => self.interrupt(id).await,
                         None => Error::Interrupted { statement_id: None, state: None },
                     });
                 }
@@ -375,30 +383,32 @@ impl Statements<'_> {
         listener: &mut dyn Listener,
     ) -> Result<StatementResult, Error> {
         let response = self.poll(id).await?;
-        self.finish(id.clone(), response, cancel, listener).await
+        self.finish(id.clone(), response, None, cancel, listener).await
     }
 
     /// Takes up a statement that another process has sent: awaits its end and fetches its result. None if it never arrived,
     /// failed or was cancelled, for then it has done nothing, and may be sent anew.
+    ///
+    /// Of the statement itself it matters only where it runs, and how long it may take from now on.
     ///
     /// # Errors
     /// As [`Statements::execute`]; also if nobody can say what became of it.
     pub async fn take_up(
         &self,
         sent: &Sent,
-        warehouse: &WarehouseId,
+        statement: &Statement,
         cancel: &CancellationToken,
         listener: &mut dyn Listener,
     ) -> Result<Option<StatementResult>, Error> {
         let found = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(Error::Interrupted { statement_id: None, state: None }),
-            found = self.find_sent(sent, warehouse) => found?,
+            found = self.find_sent(sent, &statement.warehouse) => found?,
         };
         let Some(response) = found else { return Ok(None) };
         let id = StatementId::new(&response.statement_id);
         listener.tell(Progress::Submitted(id.clone()));
-        match self.finish(id, response, cancel, listener).await {
+        match self.finish(id, response, statement.within, cancel, listener).await {
             Err(Error::Statement(_) | Error::Canceled(_)) => Ok(None),
             // It has done its work, and its result has ended with its time.
             Err(Error::Http(error)) if error.class() == Class::NotFound => Ok(Some(StatementResult::default())),
@@ -515,10 +525,11 @@ impl Statements<'_> {
         &self,
         id: StatementId,
         response: StatementResponse,
+        within: Option<Duration>,
         cancel: &CancellationToken,
         listener: &mut dyn Listener,
     ) -> Result<StatementResult, Error> {
-        let response = self.until_end(&id, response, cancel, listener).await?;
+        let response = self.until_end(&id, response, within, cancel, listener).await?;
         // The statement did its work and its result is gone; what was wanted of it is done all the same.
         if response.status.state == StatementState::Closed {
             return Ok(StatementResult { statement_id: response.statement_id, ..Default::default() });
@@ -532,11 +543,12 @@ impl Statements<'_> {
         }
     }
 
-    /// Polls until the statement has ended, and fails unless it ended well.
+    /// Polls until the statement has ended, and fails unless it ended well, and in time.
     pub(super) async fn until_end(
         &self,
         id: &StatementId,
         mut response: StatementResponse,
+        within: Option<Duration>,
         cancel: &CancellationToken,
         listener: &mut dyn Listener,
     ) -> Result<StatementResponse, Error> {
@@ -546,6 +558,16 @@ impl Statements<'_> {
         while !response.status.state.is_terminal() {
             let now = self.http.clock().instant();
             let awaited = now.saturating_duration_since(since);
+            if let Some(limit) = within.filter(|limit| awaited >= *limit) {
+                let end = self.stop(id).await;
+                if end.as_ref().is_some_and(|end| end.is_terminal() && *end != StatementState::Canceled) {
+                    // The cancel came too late.
+                    response = self.poll(id).await?;
+                    continue;
+                }
+                let (statement_id, state) = (id.clone(), response.status.state);
+                return Err(Error::TookTooLong { statement_id, limit, state, end });
+            }
             let pause = pause_after(awaited, self.awaited.load(Ordering::Relaxed));
             listener.tell(Progress::State(response.status.state.clone()));
             let polled = async {
@@ -554,7 +576,7 @@ impl Statements<'_> {
             };
             let polled = tokio::select! {
                 biased;
-                () = cancel.cancelled() => return Err(self.stop(id.clone()).await),
+                () = cancel.cancelled() => return Err(self.interrupt(id.clone()).await),
                 polled = polled => polled,
             };
             match polled {
@@ -607,15 +629,21 @@ impl Statements<'_> {
         Ok(StatementResult { statement_id: response.statement_id, columns: columns(manifest), rows, truncated })
     }
 
-    /// Cancels a statement and looks for a while what becomes of it: a cancel may come too late, or be lost.
-    async fn stop(&self, id: StatementId) -> Error {
+    async fn interrupt(&self, id: StatementId) -> Error {
+        let state = self.stop(&id).await;
+        Error::Interrupted { statement_id: Some(id), state }
+    }
+
+    /// Cancels a statement and looks for a while what becomes of it, for a cancel may come too late, or be lost; returns the
+    /// last state that it was seen in.
+    async fn stop(&self, id: &StatementId) -> Option<StatementState> {
         let mut state = None;
         let stopping = async {
-            if let Err(error) = self.cancel(&id).await {
+            if let Err(error) = self.cancel(id).await {
                 tracing::warn!(%error, "the statement could not be cancelled");
             }
             loop {
-                match self.poll(&id).await {
+                match self.poll(id).await {
                     Ok(response) => state = Some(response.status.state),
                     Err(error) if error.class() == Class::NotFound => break,
                     Err(error) => tracing::debug!(%error, "the cancelled statement could not be polled"),
@@ -630,6 +658,6 @@ impl Statements<'_> {
         if tokio::time::timeout(STOP_GRACE, stopping).await.is_err() {
             tracing::warn!(statement = id.as_str(), "the statement was told to stop and has not answered yet");
         }
-        Error::Interrupted { statement_id: Some(id), state }
+        state
     }
 }

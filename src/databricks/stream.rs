@@ -105,7 +105,7 @@ impl<'a> Statements<'a> {
             RowFormat::Arrow => Rows::Arrow,
         };
         let (id, response) = self.start(statement, rows, cancel, listener).await?;
-        let response = self.until_end(&id, response, cancel, listener).await?;
+        let response = self.until_end(&id, response, statement.within, cancel, listener).await?;
         if response.status.state == StatementState::Closed {
             return Err(Error::ResultGone(id));
         }

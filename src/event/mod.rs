@@ -53,6 +53,9 @@ pub enum EventKind {
         /// What is built though it need not be, and what is left out.
         #[serde(flatten)]
         insistence: Insistence,
+        /// Syncs that were triggered before, while the warehouse started.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        ahead: Vec<SyncAhead>,
         /// All steps, in the order of the plan.
         steps: Vec<StepOutline>,
     },
@@ -310,6 +313,21 @@ pub fn standing(journal: &[Event]) -> Vec<Event> {
         kind => kind.step().is_some_and(|step| succeeded.contains(step)),
     };
     journal.iter().filter(holds).cloned().collect()
+}
+
+/// A sync that was triggered before its step began, with the connection as it was before that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncAhead {
+    /// The step.
+    pub step: StepId,
+    /// The connection.
+    pub connection: ConnectionId,
+    /// End of its last good sync.
+    pub succeeded_at: Option<DateTime<Utc>>,
+    /// End of its last failed sync.
+    pub failed_at: Option<DateTime<Utc>>,
+    /// What it was doing.
+    pub state: String,
 }
 
 /// Who carries a run out.

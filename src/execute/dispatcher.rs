@@ -152,6 +152,7 @@ impl Dispatcher {
             environment: self.plan.environment.clone(),
             plan: can_go_on.then(|| self.plan.fingerprint()),
             insistence: self.settings.insistence.clone(),
+            ahead: self.shared.earlier.ahead().told(),
             steps,
         })
         .await;

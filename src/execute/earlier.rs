@@ -1,17 +1,19 @@
-//! What a run had done when it was broken off, read from its journal.
+//! What a run had done when it was broken off, read from its journal; and what is under way before its first step.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
+use super::Ahead;
+use super::step::Begun;
 use crate::config::Materialization;
 use crate::databricks::Sent;
-use crate::event::{Event, EventKind, Outcome, standing};
+use crate::event::{Event, EventKind, Outcome, SyncAhead, standing};
 use crate::fivetran::sync::{Baseline, Delivered};
 use crate::ids::{Fingerprint, ModelName, RunId, StepId};
 use crate::plan::{Action, Done, RunPlan, Versions};
 
-/// What is known of a run that goes on; nothing of one that begins.
+/// What is known of a run that goes on; of one that begins only what was begun before its steps.
 #[derive(Clone, Debug, Default)]
 pub struct Earlier {
     /// What its plan came to.
@@ -28,6 +30,8 @@ pub struct Earlier {
     delivered: HashMap<StepId, Delivered>,
     /// Statements whose end nobody saw: the last of each text.
     statements: HashMap<(StepId, Fingerprint), Sent>,
+    /// Syncs of this very run that began before their steps.
+    ahead: Ahead,
 }
 
 impl Earlier {
@@ -49,11 +53,23 @@ impl Earlier {
         // A run that came to its end left nothing under way, and what it made aside may have been replaced since.
         let end = journal.iter().rposition(|event| matches!(event.kind, EventKind::RunFinished { .. }));
         for event in &journal[end.map_or(0, |end| end + 1)..] {
+            if let EventKind::RunStarted { ahead, .. } = &event.kind {
+                let baseline = |sync: &SyncAhead| {
+                    let SyncAhead { step, succeeded_at, failed_at, state, .. } = sync.clone();
+                    (step, Baseline { succeeded_at, failed_at, state: state.as_str().into() })
+                };
+                earlier.baselines.extend(ahead.iter().map(baseline));
+            }
             if event.kind.step().is_some_and(|step| !earlier.succeeded.contains_key(step)) {
                 earlier.add(event);
             }
         }
         earlier
+    }
+
+    /// Adds syncs that have begun before their steps.
+    pub fn with(self, ahead: Ahead) -> Self {
+        Self { ahead, ..self }
     }
 
     fn add(&mut self, event: &Event) {
@@ -113,6 +129,16 @@ impl Earlier {
     /// Returns the connection as it was before a step's sync, if the end of that was not seen.
     pub(super) fn baseline(&self, step: &StepId) -> Option<Baseline> {
         self.baselines.get(step).cloned()
+    }
+
+    /// Returns the syncs that have begun before their steps.
+    pub(super) fn ahead(&self) -> &Ahead {
+        &self.ahead
+    }
+
+    /// Returns a step's sync that has begun before it.
+    pub(super) fn begun(&self, step: &StepId) -> Option<&Begun> {
+        self.ahead.begun.get(step)
     }
 
     /// Returns the end of a sync that a webhook told a step, if the end of that was not seen.

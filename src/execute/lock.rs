@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Connected;
 use super::step::{RUN_TAG, STEP_TAG};
 use crate::databricks::wire::HistoryQuery;
-use crate::databricks::{Error, Progress, Statement};
+use crate::databricks::{BRIEF, Error, Progress, Statement};
 use crate::diag::sentence;
 use crate::ids::{StepId, TableName, quote_identifier};
 use crate::plan::{CANCELLED, LOCK_TABLE, Lock, Refusal, properties, schema_creation};
@@ -176,7 +176,8 @@ async fn drop_table(connected: &Connected, place: &Place) -> Result<(), Refusal>
 }
 
 async fn run(connected: &Connected, sql: String) -> Result<(), Error> {
-    let statement = Statement { repeatable: true, ..Statement::new(sql, connected.warehouse.clone()) };
+    let statement =
+        Statement { repeatable: true, within: Some(BRIEF), ..Statement::new(sql, connected.warehouse.clone()) };
     // Each is short, and one that an interrupt cut off would leave a lock that nobody holds.
     let never = CancellationToken::new();
     connected.databricks.statements().execute(&statement, &never, &mut |_: Progress| {}).await.map(drop)

@@ -3,6 +3,7 @@
 //! The dispatcher owns the order: it starts a step when all that it needs has succeeded, and puts everything that
 //! becomes known into one stream of events. A step's own work is in the file named after it.
 
+mod ahead;
 mod dispatcher;
 mod earlier;
 mod estimate;
@@ -27,6 +28,7 @@ use crate::fivetran::sync::Delivered;
 use crate::ids::{ConnectionName, RunId, StepId, WarehouseId};
 use crate::secret::Secret;
 
+pub use ahead::Ahead;
 pub use dispatcher::run;
 pub use earlier::Earlier;
 pub use receipts::Receipts;

@@ -108,6 +108,7 @@ pub(super) fn beginning(plan: &RunPlan, settings: &Settings, at: chrono::DateTim
         environment: plan.environment.clone(),
         plan: Some(plan.fingerprint()),
         insistence: settings.insistence.clone(),
+        ahead: Vec::new(),
         steps: Vec::new(),
     };
     serde_json::to_string(&Event { at, kind }).ok()

@@ -165,6 +165,21 @@ impl<F: FnMut(Progress) + Send> Listener for F {
     }
 }
 
+/// Triggers the sync that is wanted, if that can be done at once, and does not await it. Returns the connection as it was before,
+/// for a later wait ([`SyncOptions::resume`]); none if nothing was triggered, and all is left to [`run`]: a sync runs already,
+/// none is needed, or none would run.
+///
+/// # Errors
+/// If Fivetran refuses a request, or is out of reach; then nothing was triggered.
+pub async fn begin(
+    client: &Client,
+    id: &ConnectionId,
+    options: &SyncOptions,
+    cancel: &CancellationToken,
+) -> Result<Option<Baseline>, Error> {
+    wait::Wait::new(client, id, options, cancel, &mut |_: Progress| {}).begin().await
+}
+
 /// Does what is wanted about a connection's data, and awaits its end.
 ///
 /// Nothing of the connection is changed: a paused one stays paused, and its schedule is its own. If we are interrupted

@@ -201,6 +201,11 @@ impl Statements {
         statement.cancel.cancel();
     }
 
+    /// Cancels all that have not ended, as a warehouse does that is stopped.
+    pub(super) fn cancel_all(&self) {
+        self.kept().by_id.values().for_each(|statement| statement.cancel.cancel());
+    }
+
     /// Drops a statement's result; one that still runs is cancelled.
     pub(super) fn close(&self, statement: &Statement) {
         statement.cancel.cancel();

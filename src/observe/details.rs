@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::databricks::{Client, Error, Progress, Statement};
+use crate::databricks::{BRIEF, Client, Error, Progress, Statement};
 use crate::ids::{WarehouseId, quote_identifier, string_literal};
 use crate::plan::{Observed, ObservedKey, ObservedTable, Questions};
 
@@ -24,7 +24,7 @@ pub async fn details(
         return Ok(());
     }
     let sql = query(catalog, schema, questions);
-    let statement = Statement { read_only: true, ..Statement::new(sql, warehouse.clone()) };
+    let statement = Statement { read_only: true, within: Some(BRIEF), ..Statement::new(sql, warehouse.clone()) };
     let never = CancellationToken::new();
     let answer = client.statements().execute(&statement, &never, &mut |_: Progress| {}).await?;
     for table in observed.tables.values_mut() {

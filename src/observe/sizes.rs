@@ -6,7 +6,7 @@ use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::databricks::wire::TableType;
-use crate::databricks::{Client, Error, Progress, Statement, StatementResult};
+use crate::databricks::{BRIEF, Client, Error, Progress, Statement, StatementResult};
 use crate::http::Class;
 use crate::ids::{TableName, WarehouseId};
 use crate::plan::Size;
@@ -82,7 +82,7 @@ fn bytes(detail: &StatementResult) -> Option<u64> {
 
 /// Asks the warehouse; nothing if it refuses, as where rights are missing.
 async fn ask(client: &Client, warehouse: &WarehouseId, sql: String) -> Result<Option<StatementResult>, Error> {
-    let statement = Statement { read_only: true, ..Statement::new(sql, warehouse.clone()) };
+    let statement = Statement { read_only: true, within: Some(BRIEF), ..Statement::new(sql, warehouse.clone()) };
     let never = CancellationToken::new();
     match client.statements().execute(&statement, &never, &mut |_: Progress| {}).await {
         Ok(answer) => Ok(Some(answer)),

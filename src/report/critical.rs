@@ -175,6 +175,7 @@ mod tests {
                 environment: "e".into(),
                 plan: None,
                 insistence: Insistence::default(),
+                ahead: Vec::new(),
                 steps: steps.iter().map(outline).collect(),
             },
         ));

@@ -159,6 +159,7 @@ mod tests {
             environment: "prod".into(),
             plan: None,
             insistence: Insistence::default(),
+            ahead: Vec::new(),
             steps: Vec::new(),
         });
         for (step, outcome) in outcomes {

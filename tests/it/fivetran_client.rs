@@ -335,6 +335,47 @@ async fn a_lost_answer_to_the_trigger_is_cleared_up_by_reading_the_connection() 
 }
 
 #[tokio::test]
+async fn a_sync_is_begun_without_a_wait_only_where_it_can_begin_at_once() {
+    use sync::Intent::{EnsureFresh, Observe, Sync};
+    let hours = |hours: u64| Duration::from_secs(hours * 3600);
+    let paused = with(idle(), "/paused", json!(true));
+    // The last good sync ended a quarter of an hour less than a day ago.
+    for (what, first, answer, intent, begun, triggered) in [
+        ("idle", idle(), 200, Sync, true, 1),
+        ("too old", idle(), 200, EnsureFresh(hours(23)), true, 1),
+        ("the answer is lost", idle(), 500, Sync, true, 1),
+        ("fresh enough", idle(), 200, EnsureFresh(hours(24)), false, 0),
+        ("only to be looked at", idle(), 200, Observe(hours(1)), false, 0),
+        ("one runs", syncing(), 200, Sync, false, 0),
+        ("paused", paused, 200, Sync, false, 0),
+    ] {
+        let server = MockServer::start().await;
+        let (client, clock) = client(&server.uri());
+        let state = State {
+            views: [first, done()].into_iter().collect(),
+            triggers: [answer].into_iter().collect(),
+            triggered: 0,
+            read: 0,
+            clock,
+        };
+        let script = Script(Arc::new(Mutex::new(state)));
+        Mock::given(wiremock::matchers::any()).respond_with(script.clone()).mount(&server).await;
+        let (id, never) = (ConnectionId::new(ID), CancellationToken::new());
+        let options = SyncOptions { intent, ..SyncOptions::default() };
+        let baseline = sync::begin(&client, &id, &options, &never).await.unwrap();
+        assert_eq!((baseline.is_some(), script.0.lock().unwrap().triggered), (begun, triggered), "{what}");
+        assert_eq!(script.0.lock().unwrap().read, 1, "{what}: nothing is awaited");
+        if let Some(baseline) = baseline {
+            // Whoever takes it up sees its end, and triggers nothing.
+            let options = SyncOptions { resume: Some(baseline), ..SyncOptions::default() };
+            let report = sync::run(&client, &id, &options, &never, &mut |_: Progress| {}).await.unwrap();
+            assert!(report.outcome.is_fresh(), "{what}: {report:?}");
+            assert_eq!(script.0.lock().unwrap().triggered, 1, "{what}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_refused_trigger_is_an_error() {
     let waited = wait_with([idle()], &[403], SyncOptions::default(), None).await;
     assert_eq!(waited.report.unwrap_err().class(), Class::Permission);

@@ -1,5 +1,7 @@
 //! The integration tests, in one binary: it links once, and its parts share what is in `support`.
 
+#[cfg(feature = "local")]
+mod ahead;
 mod analysis;
 #[cfg(feature = "local")]
 mod backfill;
@@ -55,6 +57,7 @@ mod github;
 #[cfg(feature = "local")]
 mod hostile_files;
 mod http_faults;
+mod hung;
 #[cfg(feature = "local")]
 mod in_flight;
 mod incremental;

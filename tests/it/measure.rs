@@ -10,6 +10,8 @@ use kiln::local::{Server, Settings};
 use tokio_util::sync::CancellationToken;
 
 use crate::faults::clock::WallClock;
+use crate::support::Project;
+use crate::support::killer::Killer;
 
 /// Compares statements of the client with the bare requests to the same server.
 #[ignore = "measures time, and so runs alone"]
@@ -97,6 +99,30 @@ impl wiremock::Respond for Busy {
     }
 }
 
+/// Counts the requests that a run sends for each of its steps: tables that are made, that are as they were, and that are made anew.
+#[ignore = "is there to be read"]
+#[test]
+fn requests_of_a_step() {
+    for models in [10, 100] {
+        let server = Project::tiny();
+        let served = server.serve(&[]);
+        let way = Killer::before(&served);
+        let project = Project::tiny();
+        project.point_to(&way.url, "tiny");
+        for i in 0..models {
+            project.write(&format!("sql/m{i}.sql"), &format!("SELECT customer, {i} AS n FROM stg_orders\n"));
+        }
+        for (what, force) in [("made", &[][..]), ("unchanged", &[]), ("made anew", &["--force"])] {
+            let args = [&["sync-and-refresh", "--output", "json"], force].concat();
+            let (ran, requests) = way.run(&project, &served.token, &args, None);
+            assert_eq!(ran.status, 0, "{}", ran.stdout);
+            let steps = ran.stdout.matches("\"event\":\"step_finished\"").count();
+            let each = requests as f64 / steps as f64;
+            eprintln!("{models} tables {what}: {requests} requests for {steps} steps, {each:.1} a step");
+        }
+    }
+}
+
 /// Measures what kiln takes while it waits for 64 statements at once, and how soon it sees that they have ended.
 #[ignore = "measures time, and so runs alone"]
 #[tokio::test(flavor = "multi_thread")]
@@ -105,7 +131,7 @@ async fn waiting_for_64_statements() {
     let server = wiremock::MockServer::start().await;
     let busy = Busy { takes, sent: std::sync::Mutex::default() };
     wiremock::Mock::given(wiremock::matchers::any()).respond_with(busy).mount(&server).await;
-    let project = crate::support::Project::empty();
+    let project = Project::empty();
     project.write(
         "jobs.yaml",
         &format!(

@@ -6,28 +6,35 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use crate::support::{Project, Ran, Served, kiln_at};
+use crate::resume::{ENDLESS, until};
+use crate::support::{Project, Ran, Served, command_at, kiln_at};
 
 /// What somebody does.
-type Act = Box<dyn FnOnce() + Send>;
+pub(crate) type Act = Box<dyn FnOnce() + Send>;
 
 /// A way to the server on which something happens once, right before a request passes that holds a text.
 fn way(served: &Served, text: &'static str, act: impl FnOnce() + Send + 'static) -> String {
+    ways(served, vec![(text, Box::new(act))])
+}
+
+/// The same for several texts, each with what happens.
+pub(crate) fn ways(served: &Served, acts: Vec<(&'static str, Act)>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let url = format!("http://{}", listener.local_addr().expect("it has an address"));
     let target = served.url.trim_start_matches("http://").to_owned();
-    let act: Arc<Mutex<Option<Act>>> = Arc::new(Mutex::new(Some(Box::new(act))));
+    let acts: Vec<_> = acts.into_iter().map(|(text, act)| (text, Mutex::new(Some(act)))).collect();
+    let acts = Arc::new(acts);
     std::thread::spawn(move || {
         for client in listener.incoming().flatten() {
             let Ok(server) = TcpStream::connect(&target) else { continue };
-            let act = Arc::clone(&act);
-            std::thread::spawn(move || pass(client, server, text, &act));
+            let acts = Arc::clone(&acts);
+            std::thread::spawn(move || pass(client, server, &acts));
         }
     });
     url
 }
 
-fn pass(mut client: TcpStream, mut server: TcpStream, text: &str, act: &Mutex<Option<Act>>) {
+fn pass(mut client: TcpStream, mut server: TcpStream, acts: &[(&str, Mutex<Option<Act>>)]) {
     let (mut back, mut answers) =
         (client.try_clone().expect("it can be shared"), server.try_clone().expect("it can be shared"));
     let pump = std::thread::spawn(move || {
@@ -36,10 +43,11 @@ fn pass(mut client: TcpStream, mut server: TcpStream, text: &str, act: &Mutex<Op
     });
     let mut buffer = [0; 65536];
     while let Ok(n @ 1..) = client.read(&mut buffer) {
-        if String::from_utf8_lossy(&buffer[..n]).contains(text)
-            && let Some(act) = act.lock().expect("nobody panicked").take()
-        {
-            act();
+        let passing = String::from_utf8_lossy(&buffer[..n]);
+        for (_, act) in acts.iter().filter(|(text, _)| passing.contains(text)) {
+            if let Some(act) = act.lock().expect("nobody panicked").take() {
+                act();
+            }
         }
         if server.write_all(&buffer[..n]).is_err() {
             break;
@@ -50,7 +58,7 @@ fn pass(mut client: TcpStream, mut server: TcpStream, text: &str, act: &Mutex<Op
 }
 
 /// Another client of a server, that can be taken along into a thread.
-fn ask(
+pub(crate) fn ask(
     served: &Served,
     method: reqwest::Method,
     path: String,
@@ -68,7 +76,7 @@ fn ask(
     }
 }
 
-fn sql(served: &Served, statement: &str) -> impl FnOnce() + Send + 'static + use<> {
+pub(crate) fn sql(served: &Served, statement: &str) -> impl FnOnce() + Send + 'static + use<> {
     let body = json!({"statement": statement, "warehouse_id": "local", "wait_timeout": "50s"});
     ask(served, reqwest::Method::POST, "/api/2.0/sql/statements".to_owned(), Some(body))
 }
@@ -119,6 +127,62 @@ fn a_warehouse_that_is_stopped_starts_again() {
     let ran = run_over(&project, &served, &url);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     assert_eq!(best(&served), json!([["ann"], ["bob"]]));
+}
+
+#[test]
+fn a_warehouse_that_is_stopped_under_a_statement_ends_the_run_and_leaves_the_tables() {
+    let (project, served) = project();
+    run(&project, &served);
+    let text = project.read("sql/totals.sql");
+    let columns = "max(o.customer) AS customer, CAST(count(*) AS DECIMAL(22, 2)) AS total";
+    project.write("sql/totals.sql", &ENDLESS.replace("count(*) AS orders", columns));
+    let mut running = until(command_at(&project, &served, &["sync-and-refresh"]), "build totals");
+    served.ask_for("/api/2.0/sql/warehouses/local/stop", &json!({}));
+    assert_eq!(running.wait().expect("it ends").code(), Some(3));
+    let journals = project.path().join(".kiln/runs");
+    let newest = std::fs::read_dir(journals).unwrap().flatten().map(|run| run.path()).max().expect("two runs");
+    let journal = std::fs::read_to_string(newest.join("events.jsonl")).unwrap();
+    assert!(journal.contains("was cancelled on the warehouse"), "{journal}");
+    assert_eq!(best(&served), json!([["ann"], ["bob"]]), "the last good rows are there");
+    project.write("sql/totals.sql", &text);
+    run(&project, &served);
+}
+
+#[test]
+fn rows_that_fivetran_brings_in_the_middle_are_read_by_the_next_run_and_by_none_of_this() {
+    let (project, served) = project();
+    project.write("sql/amounts.sql", "SELECT id, amount FROM shop_public.orders\n");
+    run(&project, &served);
+    let listed = served.get("/v1/connections").1;
+    let id = listed["data"]["items"][0]["id"].as_str().expect("it is there").to_owned();
+    let more = project.path().join("data/orders.csv");
+    let (url, token) = (served.url.clone(), served.token.clone());
+    let count =
+        || served.sql("SELECT (SELECT sum(orders) FROM main.tiny.totals), (SELECT count(*) FROM main.tiny.amounts)");
+    // The sync has ended before the first of two tables is built that read what it brings.
+    let sync = move || {
+        std::fs::write(more, "id,customer,amount\n1,ann,10.50\n2,bob,20.00\n3,ann,4.25\n4,cid,1.00\n").unwrap();
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let client = reqwest::Client::new();
+            let address = format!("{url}/v1/connections/{id}");
+            let succeeded_at = async || {
+                let read = client.get(&address).basic_auth("local", Some(&token)).send().await.expect("it answers");
+                read.json::<Value>().await.expect("it is JSON")["data"]["succeeded_at"].clone()
+            };
+            let before = succeeded_at().await;
+            let trigger = client.post(format!("{address}/sync")).basic_auth("local", Some(&token)).json(&json!({}));
+            assert!(trigger.send().await.expect("it answers").status().is_success());
+            while succeeded_at().await == before {}
+        });
+    };
+    let url = way(&served, "CREATE OR REPLACE TABLE main.tiny.", sync);
+    let ran = run_over(&project, &served, &url);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert_eq!(served.sql("SELECT count(*) FROM main.shop_public.orders"), json!([["4"]]), "the sync has brought it");
+    assert_eq!(count(), json!([["3", "3"]]));
+    run(&project, &served);
+    assert_eq!(count(), json!([["4", "4"]]));
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
+#[cfg(target_os = "linux")]
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
@@ -47,7 +49,7 @@ fn ran(mut command: Command) -> Ran {
 }
 
 /// Starts a run, and returns when one of its steps has begun.
-fn until(mut command: Command, step: &str) -> Child {
+pub(crate) fn until(mut command: Command, step: &str) -> Child {
     command.args(["--output", "json"]);
     let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("kiln can be started");
     let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
@@ -141,40 +143,127 @@ fn kill_at(moments: Vec<(usize, Moment)>, expected: &Value) -> usize {
             // It polled less often than the first, and so needed fewer requests.
             continue;
         }
-        let (again, _) = killer.run(&project, &served.token, &["resume"], None);
-        let said = format!("{n} {moment:?}:\n{}{}", again.stdout, again.stderr);
-        let is_resumed = again.status == 0 && !again.stderr.contains("has succeeded");
-        if is_resumed {
-            resumed += 1;
-            assert_eq!(triggers(&served) - triggered, 1, "{said}");
-            let writes = writes(&served, &schema);
-            assert!(writes.len() > 5 && writes.values().all(|times| *times == 1), "{said}{writes:#?}");
-            let journal = std::fs::read_to_string(project.find("events.jsonl")).unwrap();
-            assert!(journal.lines().last().unwrap().contains("\"result\":\"succeeded\""), "{journal}");
-        } else {
-            // It had not begun, or was over: only its lock is left.
-            let before =
-                again.stderr.contains("ended before its first step") || again.stderr.contains("there is no run");
-            assert!(before || again.stderr.contains("has succeeded"), "{said}");
-            if !before {
-                let kept =
-                    format!("SELECT count(DISTINCT run) FROM main.{schema}._kiln_runs WHERE run_result = 'succeeded'");
-                assert_eq!(served.sql(&kept), json!([["1"]]), "it can be looked at, and rolled back: {said}");
-            }
-            let (fresh, _) = killer.run(&project, &served.token, &RUN, None);
-            assert_eq!(fresh.status, 0, "{said}{}", fresh.stderr);
-        }
-        assert_eq!(&state(&served, &schema), expected, "{said}");
-        // Each step is in the history once, and a run that was resumed is not left as one that goes on.
-        let twice = served
-            .sql(&format!("SELECT run, step FROM main.{schema}._kiln_runs GROUP BY run, step HAVING count(*) > 1"));
-        assert_eq!(twice, json!([]), "{said}");
-        if is_resumed {
-            let open = format!("SELECT step FROM main.{schema}._kiln_runs WHERE run_result <> 'succeeded'");
-            assert_eq!(served.sql(&open), json!([]), "{said}");
-        }
+        let run = |args: &[&str]| killer.run(&project, &served.token, args, None).0;
+        let was_resumed = goes_on(&project, &served, &schema, triggered, expected, &format!("{n} {moment:?}"), run);
+        resumed += usize::from(was_resumed);
     }
     resumed
+}
+
+/// Resumes a run that was killed, or makes a new one if it had not begun or was over, and looks at what is there then; tells
+/// whether it was resumed. `triggered` is how many syncs there were before it.
+fn goes_on(
+    project: &Project,
+    served: &Served,
+    schema: &str,
+    triggered: usize,
+    expected: &Value,
+    what: &str,
+    run: impl Fn(&[&str]) -> Ran,
+) -> bool {
+    let again = run(&["resume"]);
+    let said = format!("{what}:\n{}{}", again.stdout, again.stderr);
+    let is_resumed = again.status == 0 && !again.stderr.contains("has succeeded");
+    if is_resumed {
+        assert_eq!(triggers(served) - triggered, 1, "{said}");
+        let writes = writes(served, schema);
+        assert!(writes.len() > 5 && writes.values().all(|times| *times == 1), "{said}{writes:#?}");
+        let journal = std::fs::read_to_string(project.find("events.jsonl")).unwrap();
+        assert!(journal.lines().last().unwrap().contains("\"result\":\"succeeded\""), "{journal}");
+    } else {
+        // It had not begun, or was over: only its lock is left.
+        let before = again.stderr.contains("ended before its first step") || again.stderr.contains("there is no run");
+        assert!(before || again.stderr.contains("has succeeded"), "{said}");
+        if !before {
+            let kept =
+                format!("SELECT count(DISTINCT run) FROM main.{schema}._kiln_runs WHERE run_result = 'succeeded'");
+            assert_eq!(served.sql(&kept), json!([["1"]]), "it can be looked at, and rolled back: {said}");
+        }
+        let fresh = run(&RUN);
+        assert_eq!(fresh.status, 0, "{said}{}", fresh.stderr);
+    }
+    assert_eq!(&state(served, schema), expected, "{said}");
+    // Each step is in the history once, and a run that was resumed is not left as one that goes on.
+    let twice =
+        served.sql(&format!("SELECT run, step FROM main.{schema}._kiln_runs GROUP BY run, step HAVING count(*) > 1"));
+    assert_eq!(twice, json!([]), "{said}");
+    if is_resumed {
+        let open = format!("SELECT step FROM main.{schema}._kiln_runs WHERE run_result <> 'succeeded'");
+        assert_eq!(served.sql(&open), json!([]), "{said}");
+    }
+    is_resumed
+}
+
+/// Makes what kills a process at a record of its journal; whatever builds these tests has a compiler for it.
+#[cfg(target_os = "linux")]
+fn killing_library(folder: &Path) -> PathBuf {
+    let (source, library) = (folder.join("kill_at_record.c"), folder.join("kill_at_record.so"));
+    std::fs::write(&source, include_str!("support/kill_at_record.c")).unwrap();
+    let made = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status();
+    assert!(made.expect("cc is there").success());
+    library
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_killed_at_any_record_of_its_journal_is_resumed_and_nothing_is_done_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = killing_library(folder.path());
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let project = project_at(&served.url, "whole");
+    served.ask_for("/api/2.0/sql/warehouses/local/stop", &json!({}));
+    let whole = ran(command_at(&project, &served, &RUN));
+    assert_eq!(whole.status, 0, "{}", whole.stderr);
+    let expected = state(&served, "whole");
+    let records = std::fs::read_to_string(project.find("events.jsonl")).unwrap().lines().count();
+    let (killed, resumed): (Vec<usize>, Vec<usize>) = std::thread::scope(|scope| {
+        let threads: Vec<_> = (1..=8)
+            .map(|first| {
+                scope.spawn({
+                    let (library, expected) = (&library, &expected);
+                    move || kill_at_records((first..=records).step_by(8), library, expected)
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("all of its records passed")).unzip()
+    });
+    let (killed, resumed): (usize, usize) = (killed.iter().sum(), resumed.iter().sum());
+    // How often a statement is polled, and so how many records of that there are, differs a little from run to run.
+    assert!(killed + 10 >= records && records > 30, "{killed} of {records} were killed");
+    assert!(resumed + 1 >= killed, "only {resumed} of {killed} runs were resumed: all but one whose end was on record");
+}
+
+/// Kills runs right after these records of theirs were written, and resumes them; returns how many were killed, and resumed.
+#[cfg(target_os = "linux")]
+fn kill_at_records(records: impl Iterator<Item = usize>, library: &Path, expected: &Value) -> (usize, usize) {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let (mut killed, mut resumed) = (0, 0);
+    for record in records {
+        let schema = format!("at_{record}");
+        let project = project_at(&served.url, &schema);
+        let triggered = triggers(&served);
+        // So that the sync begins before the first record is written.
+        served.ask_for("/api/2.0/sql/warehouses/local/stop", &json!({}));
+        let mut command = command_at(&project, &served, &RUN);
+        let first = ran({
+            command.env("LD_PRELOAD", library).env("KILL_AT_RECORD", record.to_string());
+            command
+        });
+        if first.status == 0 {
+            // It was over before.
+            continue;
+        }
+        killed += 1;
+        let journal = std::fs::read_to_string(project.find("events.jsonl")).unwrap();
+        assert_eq!(journal.lines().count(), record, "{}", first.stderr);
+        let last = journal.lines().last().unwrap();
+        let run = |args: &[&str]| ran(command_at(&project, &served, args));
+        let was_resumed = goes_on(&project, &served, &schema, triggered, expected, &format!("{record}: {last}"), run);
+        resumed += usize::from(was_resumed);
+    }
+    (killed, resumed)
 }
 
 #[test]

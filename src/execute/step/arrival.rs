@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::databricks_build::{statement, thousands};
-use super::{Context, Reporter};
+use super::{Connected, Context, Reporter};
 use crate::databricks::wire::Table;
 use crate::databricks::{Error, StatementResult};
 use crate::http;
@@ -19,7 +19,7 @@ const SYNCED: &str = "_fivetran_synced";
 const BATCH: usize = 100;
 
 /// The landed tables, as the workspace shows them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Landed(HashMap<TableName, Table>);
 
 /// What is wrong with what has landed.
@@ -39,14 +39,14 @@ pub(super) struct Arrival {
 }
 
 /// Lists the tables of the schemas that a connection lands: a request for each schema, or one a page.
-pub(super) async fn look(tables: &[LandedTable], context: &Context) -> Result<Landed, http::Error> {
+pub(super) async fn look(tables: &[LandedTable], connected: &Connected) -> Result<Landed, http::Error> {
     let mut schemas: Vec<(&str, &str)> =
         tables.iter().map(|table| (table.name.catalog.as_str(), table.name.schema.as_str())).collect();
     schemas.sort_unstable();
     schemas.dedup();
     let mut landed = HashMap::new();
     for (catalog, schema) in schemas {
-        let listed = match context.connected.databricks.unity().tables(catalog, schema).await {
+        let listed = match connected.databricks.unity().tables(catalog, schema).await {
             Ok(listed) => listed,
             // Before a first sync there is no schema.
             Err(error) if error.class() == http::Class::NotFound => Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use super::databricks_build::statement;
+use super::databricks_build::{brief, statement};
 use super::{Context, Finished, Reporter, failure};
 use crate::databricks::Error;
 use crate::event::Outcome;
@@ -28,7 +28,16 @@ pub(super) async fn run(alter: &Alter, context: &Context, reporter: &Reporter) -
 /// Runs statements one after the other, up to the first that fails.
 pub(super) async fn run_all(statements: &[String], context: &Context, reporter: &Reporter) -> Result<(), Error> {
     for sql in statements {
-        statement(sql.clone(), false, context, reporter).await.result?;
+        let ran = match checks_rows(sql) {
+            true => statement(sql.clone(), false, context, reporter).await,
+            false => brief(sql.clone(), false, context, reporter).await,
+        };
+        ran.result?;
     }
     Ok(())
+}
+
+/// Tells whether a statement may hold all rows of a table against a condition: how long that takes, nobody can say.
+fn checks_rows(sql: &str) -> bool {
+    [" ADD CONSTRAINT ", " SET NOT NULL"].iter().any(|words| sql.contains(words))
 }

@@ -1,6 +1,7 @@
 //! Builds a model's table or view: one statement on the warehouse.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 
@@ -11,7 +12,7 @@ use super::{Context, Finished, RUN_TAG, Reporter, STEP_TAG, Shared, failure};
 use super::{databricks_audit, databricks_increment, databricks_version};
 use crate::config::Materialization;
 use crate::databricks::wire::StatementState;
-use crate::databricks::{Error, Listener, Progress, Sent, Statement, StatementResult};
+use crate::databricks::{BRIEF, Error, Listener, Progress, Sent, Statement, StatementResult};
 use crate::event::{EventKind, Failure, Outcome, Place};
 use crate::ids::{Fingerprint, StatementId};
 use crate::plan::{BuildModel, Done, Gaps, Versions, Written};
@@ -140,7 +141,7 @@ pub(super) async fn build(model: &BuildModel, from: &Fixed, context: &Context, r
 }
 
 pub(super) async fn create_schema(sql: String, context: &Context, reporter: &Reporter) -> Finished {
-    let ran = statement(sql, false, context, reporter).await;
+    let ran = brief(sql, false, context, reporter).await;
     match ran.result {
         Ok(_) => Finished::succeeded(""),
         Err(Error::Interrupted { .. }) => Finished::new(Outcome::Cancelled),
@@ -160,8 +161,23 @@ pub(super) struct Ran {
     pub(super) result: Result<StatementResult, Error>,
 }
 
-/// Runs a statement when the warehouse has room for it.
+/// Runs a statement when the warehouse has room for it, however long it takes.
 pub(super) async fn statement(sql: String, read_only: bool, context: &Context, reporter: &Reporter) -> Ran {
+    run_within(None, sql, read_only, context, reporter).await
+}
+
+/// Runs a statement that reads and writes next to no rows when the warehouse has room for it; one that does not end fails.
+pub(super) async fn brief(sql: String, read_only: bool, context: &Context, reporter: &Reporter) -> Ran {
+    run_within(Some(BRIEF), sql, read_only, context, reporter).await
+}
+
+async fn run_within(
+    within: Option<Duration>,
+    sql: String,
+    read_only: bool,
+    context: &Context,
+    reporter: &Reporter,
+) -> Ran {
     let mut followed = context.tally.follow();
     let permit = tokio::select! {
         permit = context.statements.acquire(context.urgency) => permit,
@@ -183,13 +199,18 @@ pub(super) async fn statement(sql: String, read_only: bool, context: &Context, r
         read_only,
         // A build replaces its table or view as a whole, and a schema is made only if it is missing.
         repeatable: true,
+        within,
         ..Statement::new(sql, context.connected.warehouse.clone())
     };
     let text = Fingerprint::of(&[&statement.sql]);
     let earlier = context.earlier.statement(reporter.step(), &text).filter(|_| !read_only);
     let mut told = Told { reporter, text: text.clone(), read_only, mark: None, id: None, followed };
     let mut result = send(&statement, earlier, context, &mut told).await;
-    if let Err(Error::Interrupted { statement_id: Some(statement), state }) = &result {
+    if let Err(
+        Error::Interrupted { statement_id: Some(statement), state }
+        | Error::TookTooLong { statement_id: statement, end: state, .. },
+    ) = &result
+    {
         let state = state.as_ref().map(|state| state.as_str().to_owned());
         let step = reporter.step().clone();
         reporter.tell(EventKind::StatementStopped { step, statement: statement.clone(), state }).await;
@@ -223,7 +244,7 @@ async fn send(
 ) -> Result<StatementResult, Error> {
     let statements = context.connected.databricks.statements();
     if let Some(earlier) = earlier
-        && let Some(result) = statements.take_up(earlier, &statement.warehouse, &context.cancel, told).await?
+        && let Some(result) = statements.take_up(earlier, statement, &context.cancel, told).await?
     {
         return Ok(result);
     }

@@ -6,7 +6,7 @@ use futures::future::join_all;
 
 use super::super::lock::Place;
 use super::super::record;
-use super::databricks_build::statement;
+use super::databricks_build::brief;
 use super::databricks_version::newest;
 use super::{Context, Finished, Reporter, failure};
 use crate::databricks::Error;
@@ -58,7 +58,7 @@ async fn keep_in_workspace(versions: &[SourceVersion], context: &Context, report
     let Some(beginning) = context.record.as_deref().filter(|_| !versions.is_empty()) else { return Ok(()) };
     let place = Place { catalog: context.catalog.clone(), schema: context.schema.clone() };
     let sql = record::keeping(&place, beginning, reporter.step(), versions);
-    match statement(sql, false, context, reporter).await.result {
+    match brief(sql, false, context, reporter).await.result {
         Err(Error::Statement(error)) if !error.is_missing_table() => {
             // The run itself does not need it.
             tracing::warn!(%error, "the run cannot be gone on with from another machine");

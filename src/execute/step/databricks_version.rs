@@ -1,6 +1,6 @@
 //! The version of a table: for reading it later as it is now, and for putting it back.
 
-use super::databricks_build::statement;
+use super::databricks_build::{brief, statement};
 use super::{Context, Finished, Reporter, failure};
 use crate::databricks::{Error, StatementResult};
 use crate::event::{EventKind, Outcome};
@@ -14,7 +14,7 @@ pub(super) async fn newest(
     reporter: &Reporter,
 ) -> Result<Option<Version>, Error> {
     let sql = format!("DESCRIBE HISTORY {} LIMIT 1", table.to_sql());
-    match statement(sql, true, context, reporter).await.result {
+    match brief(sql, true, context, reporter).await.result {
         Ok(history) => Ok(version(&history)),
         // A view or a foreign table has none, and whoever reads a table that is missing will say so.
         Err(Error::Statement(error)) => {

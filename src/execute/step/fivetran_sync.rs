@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
 
 use super::arrival::{self, Landed, Wrong};
-use super::{Context, Finished, Reporter, failure};
+use super::{Connected, Context, Finished, Reporter, failure};
 use crate::config;
 use crate::databricks;
-use crate::event::{EventKind, Failure, Outcome};
+use crate::event::{EventKind, Failure, Outcome, SyncAhead};
 use crate::fivetran::sync::{
     self, Baseline, Delivered, Intent, Listener, Progress, SyncOptions, SyncOutcome, SyncReport, WhenRunning,
 };
 use crate::fivetran::{Client, Error};
-use crate::ids::{ConnectionId, TableName};
+use crate::ids::{ConnectionId, StepId, TableName};
 use crate::plan::{LandedTable, SyncConnection};
 
 pub(super) async fn run(action: &SyncConnection, context: &Context, reporter: &Reporter) -> Finished {
@@ -41,10 +42,7 @@ async fn sync(
     context: &Context,
     reporter: &Reporter,
 ) -> Result<Finished, Error> {
-    let id = match &action.id {
-        Some(id) => ConnectionId::new(id),
-        None => ConnectionId::new(client.find_by_prefix(&action.schema_prefix, action.group.as_deref()).await?.id),
-    };
+    let id = id_of(action, client).await?;
     let delivered = delivered(action, &id, context, reporter).await;
     let delivered = match delivered {
         Ok(delivered) => delivered,
@@ -52,19 +50,23 @@ async fn sync(
     };
     // What cannot be seen before is not compared; what cannot be seen after is an error. Where the sync has ended already,
     // nobody can look before it.
-    let before = match &delivered {
-        Some(_) => None,
-        None => Some(arrival::look(&action.tables, context).await.unwrap_or_default()),
+    let begun = context.earlier.begun(reporter.step()).filter(|begun| begun.connection == id);
+    let before = match (&delivered, begun) {
+        (Some(_), _) => None,
+        (None, Some(begun)) => Some(begun.landed.clone()),
+        (None, None) => Some(arrival::look(&action.tables, &context.connected).await.unwrap_or_default()),
     };
     let mut listener = Told { connection: &id, reporter };
-    let report = sync::run(
-        client,
-        &id,
-        &SyncOptions { delivered, ..options(action, context.earlier.baseline(reporter.step())) },
-        &context.cancel,
-        &mut listener,
-    )
-    .await?;
+    let baseline = match begun {
+        Some(begun) => {
+            listener.keep(&begun.baseline).await.map_err(Error::NotKept)?;
+            Some(begun.baseline.clone())
+        }
+        None => context.earlier.baseline(reporter.step()),
+    };
+    let report =
+        sync::run(client, &id, &SyncOptions { delivered, ..options(action, baseline) }, &context.cancel, &mut listener)
+            .await?;
     match &report.outcome {
         SyncOutcome::Interrupted => Ok(Finished::new(Outcome::Cancelled)),
         outcome if outcome.is_fresh() => {
@@ -85,6 +87,43 @@ async fn sync(
             }))
         }
     }
+}
+
+async fn id_of(action: &SyncConnection, client: &Client) -> Result<ConnectionId, Error> {
+    Ok(match &action.id {
+        Some(id) => ConnectionId::new(id),
+        None => ConnectionId::new(client.find_by_prefix(&action.schema_prefix, action.group.as_deref()).await?.id),
+    })
+}
+
+/// A sync that began before its step, and was not awaited.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Begun {
+    connection: ConnectionId,
+    /// The connection as it was before.
+    baseline: Baseline,
+    /// The tables as they were before.
+    landed: Landed,
+}
+
+impl Begun {
+    pub(in super::super) fn told(&self, step: StepId) -> SyncAhead {
+        let Baseline { succeeded_at, failed_at, state } = self.baseline.clone();
+        SyncAhead { step, connection: self.connection.clone(), succeeded_at, failed_at, state: state.to_string() }
+    }
+}
+
+/// Begins a sync before its step, if it can begin at once.
+///
+/// # Errors
+/// If Fivetran refuses a request, or is out of reach: the step will say so.
+pub(in super::super) async fn begin(action: &SyncConnection, connected: &Connected) -> Result<Option<Begun>, Error> {
+    let Some(client) = &connected.fivetran else { return Ok(None) };
+    let connection = id_of(action, client).await?;
+    let landed = arrival::look(&action.tables, connected).await.unwrap_or_default();
+    let never = CancellationToken::new();
+    let baseline = sync::begin(client, &connection, &options(action, None), &never).await?;
+    Ok(baseline.map(|baseline| Begun { connection, baseline, landed }))
 }
 
 /// Finds what a webhook told of the connection's sync, and puts it on record before it counts.
@@ -196,7 +235,7 @@ async fn prove(
         let message = format!("connection `{name}`: {reason}, but what landed could not be looked at: {what}");
         Finished::failed(failure(message, help, class))
     };
-    let after = match arrival::look(&action.tables, context).await {
+    let after = match arrival::look(&action.tables, &context.connected).await {
         Ok(after) => after,
         Err(error) => return cannot(error.to_string(), error.help(), error.class()),
     };

@@ -25,6 +25,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub(super) use fivetran_sync::{Begun, begin as begin_sync};
+
 use super::permits::Permits;
 use super::tally::Tally;
 use super::{Clock, Connected, Earlier, Receipts, Settings};

@@ -121,6 +121,34 @@ impl<'a> Wait<'a> {
         Ok(asked.and_then(|asked| self.already_fresh(asked, despite)).unwrap_or(outcome))
     }
 
+    /// Triggers the sync that is wanted, if that can be done at once; returns what a wait for its end is compared with.
+    pub(super) async fn begin(&mut self) -> Result<Option<Baseline>, Error> {
+        match self.begun().await {
+            Ok(begun) => Ok(begun),
+            // What is wrong with the connection is told by whoever waits for it.
+            Err(End::Outcome(_)) => Ok(None),
+            Err(End::Error(error)) => Err(error),
+        }
+    }
+
+    async fn begun(&mut self) -> Result<Option<Baseline>, End> {
+        let connection = self.read().await?;
+        let wanted = match self.options.intent {
+            Intent::Sync => true,
+            Intent::EnsureFresh(asked) => self.already_fresh(asked, None).is_none(),
+            Intent::Observe(_) => false,
+        };
+        if !wanted || connection.status.sync_state == SyncState::Syncing {
+            return Ok(None);
+        }
+        refuse_unready(&connection)?;
+        match self.post(false).await? {
+            // Whether a trigger arrived whose answer was lost, is seen by whoever takes this up.
+            Err(error) if !error.may_have_arrived() => Err(End::Error(error.into())),
+            _ => Ok(Some(Baseline::of(&connection))),
+        }
+    }
+
     async fn wanted(&mut self) -> Result<SyncOutcome, End> {
         let mut connection = self.read().await?;
         if let Some(delivered) = &self.options.delivered {

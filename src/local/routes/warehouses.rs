@@ -1,4 +1,4 @@
-//! SQL warehouses: `/api/2.0/sql/warehouses`. There is one; it starts and stops at once.
+//! SQL warehouses: `/api/2.0/sql/warehouses`. There is one; it starts and stops at once, and what runs then is cancelled.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -38,6 +38,7 @@ async fn start(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Js
 async fn stop(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Empty>, ApiError> {
     demand(&id)?;
     app.warehouse_runs.store(false, Ordering::Relaxed);
+    app.statements.cancel_all();
     Ok(Json(Empty {}))
 }
 

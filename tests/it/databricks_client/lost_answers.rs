@@ -180,8 +180,8 @@ async fn taken_up(sent_at: &str, here: &str, known_from: usize) -> (bool, std::t
     // Whatever is asked first tells what time it is there.
     let _ = client.statements().cancel_tagged(&WarehouseId::new("w"), ("k", "v"), sent_at.parse().unwrap()).await;
     let sent = kiln::databricks::Sent { mark: "m".to_owned(), at: sent_at.parse().unwrap(), id: None };
-    let (warehouse, cancel) = (WarehouseId::new("w"), CancellationToken::new());
-    let taken = client.statements().take_up(&sent, &warehouse, &cancel, &mut |_: Progress| {}).await.unwrap();
+    let cancel = CancellationToken::new();
+    let taken = client.statements().take_up(&sent, &statement(), &cancel, &mut |_: Progress| {}).await.unwrap();
     (taken.is_some(), clock.slept())
 }
 
