@@ -228,20 +228,34 @@ fn a_destroy_killed_at_any_request_is_completed_by_the_next() {
 
 /// A way to a server on which statements that hold a text are refused, as if the right for them were missing.
 fn refusing(served: &Served, text: &'static str) -> String {
+    let message = "[INSUFFICIENT_PERMISSIONS] Insufficient privileges: User does not have CREATE TABLE on Schema \
+                   'main.tiny'. SQLSTATE: 42501";
+    let answer = json!({"statement_id": "00000000-0000-0000-0000-000000000000", "status": {"state": "FAILED",
+        "error": {"error_code": "BAD_REQUEST", "message": message}}});
+    answering(served, text, "200 OK", answer)
+}
+
+/// A way to a server on which requests whose bodies hold a text are answered so, and never arrive.
+pub(crate) fn answering(
+    served: &Served,
+    text: &'static str,
+    status: &'static str,
+    answer: serde_json::Value,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let url = format!("http://{}", listener.local_addr().expect("it has an address"));
     let target = served.url.trim_start_matches("http://").to_owned();
     std::thread::spawn(move || {
         for client in listener.incoming().flatten() {
-            let target = target.clone();
-            std::thread::spawn(move || pass_or_refuse(client, &target, text));
+            let (target, answer) = (target.clone(), answer.to_string());
+            std::thread::spawn(move || pass_or_refuse(client, &target, text, (status, &answer)));
         }
     });
     url
 }
 
 /// Takes one request of a connection, so that what it says is seen whole, and passes it on or refuses it.
-fn pass_or_refuse(mut client: TcpStream, target: &str, text: &str) -> Option<()> {
+fn pass_or_refuse(mut client: TcpStream, target: &str, text: &str, (status, answer): (&str, &str)) -> Option<()> {
     let mut request = Vec::new();
     let mut buffer = [0; 65536];
     let body = loop {
@@ -255,14 +269,9 @@ fn pass_or_refuse(mut client: TcpStream, target: &str, text: &str) -> Option<()>
         }
     };
     if String::from_utf8_lossy(&request[body..]).contains(text) {
-        let message = "[INSUFFICIENT_PERMISSIONS] Insufficient privileges: User does not have CREATE TABLE on Schema \
-                       'main.tiny'. SQLSTATE: 42501";
-        let answer = json!({"statement_id": "00000000-0000-0000-0000-000000000000", "status": {"state": "FAILED",
-            "error": {"error_code": "BAD_REQUEST", "message": message}}})
-        .to_string();
+        let head = "connection: close\r\ncontent-type: application/json\r\ncontent-length:";
         let length = answer.len();
-        let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length:";
-        return client.write_all(format!("{head} {length}\r\n\r\n{answer}").as_bytes()).ok();
+        return client.write_all(format!("HTTP/1.1 {status}\r\n{head} {length}\r\n\r\n{answer}").as_bytes()).ok();
     }
     let mut server = TcpStream::connect(target).ok()?;
     let line = request.windows(2).position(|window| window == b"\r\n")? + 2;
