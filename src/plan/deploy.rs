@@ -8,6 +8,7 @@ use super::connection;
 use super::dashboard_schedules;
 use super::defer::defer;
 use super::details;
+use super::marks::NEW_PREFIX;
 use super::observed::{Observed, ObservedTable, TableKind};
 use super::permissions;
 use super::scheduled;
@@ -214,6 +215,7 @@ impl<'a> Deploy<'a> {
     fn model(&mut self, model: &'a CompiledModel, change: Option<Change>) {
         let Some(mut change) = change else {
             self.unchanged += 1;
+            self.left_aside(model);
             return;
         };
         change.step = match change.act {
@@ -226,6 +228,25 @@ impl<'a> Deploy<'a> {
             _ => Some(self.planner.add_build(model)),
         };
         self.changes.push(change);
+    }
+
+    /// Finds the version of a model that a run was broken off before it took it away, though it had been published. One that is
+    /// newer than what is published did not pass its tests, and stays for people to look at.
+    fn left_aside(&mut self, model: &CompiledModel) {
+        let observed = self.planner.observed;
+        let name = format!("{NEW_PREFIX}{}", model.config.name);
+        let (Some(aside), Some(there)) = (observed.waiting.get(&name), observed.tables.get(&model.table.name)) else {
+            return;
+        };
+        if aside.made_at.zip(there.updated_at).is_none_or(|(made, published)| made > published) {
+            return;
+        }
+        let manifest = self.planner.manifest;
+        let kind = if aside.kind == TableKind::View { Kind::View } else { Kind::Table };
+        let step = self.planner.add_drop(&name, &aside.kind);
+        let full = format!("{}.{}.{name}", manifest.catalog, manifest.schema);
+        let reasons = vec!["a run was broken off before it took it away".to_owned()];
+        self.changes.push(Change { reasons, step: Some(step), ..change(kind, full, Act::Drop) });
     }
 
     /// Changes a model's table or view in place.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::change::{Act, Change, DeployPlan, Kind};
 use super::connection::{RemoveConnection, Sighting, is_meant};
 use super::marks::NOTES_TABLE;
-use super::observed::{Observed, ObservedTable, TableKind};
+use super::observed::{Observed, ObservedTable, TableKind, Waiting};
 use super::scheduled;
 use super::steps::{Consent, Planner};
 use crate::ids::StepId;
@@ -43,7 +43,7 @@ pub fn destroy(manifest: &Manifest, observed: &Observed) -> DeployPlan {
         changes.push(change(Kind::Table, format!("{}.{}.{name}", manifest.catalog, manifest.schema), step));
     }
     if is_last {
-        for (name, kind) in &observed.waiting {
+        for (name, Waiting { kind, .. }) in &observed.waiting {
             let step = planner.add_drop(name, kind);
             let kind = if *kind == TableKind::View { Kind::View } else { Kind::Table };
             changes.push(change(kind, format!("{}.{}.{name}", manifest.catalog, manifest.schema), step));

@@ -61,6 +61,7 @@ pub use landed::LandedTable;
 pub use marks::{JobNote, LOCK_TABLE, Marks, NOTES_TABLE, Note};
 pub use observed::{
     CANCELLED, Lock, Observed, ObservedColumn, ObservedDashboard, ObservedKey, ObservedTable, Published, TableKind,
+    Waiting,
 };
 pub use permissions::{GrantPermissions, PermissionsNote};
 pub use pins::{Gaps, Inputs, Pinned, Version, Versions, Written};

@@ -37,7 +37,7 @@ pub struct Observed {
     /// Whether the table that tells of runs is there.
     pub has_history: bool,
     /// Tables and views that wait for their tests, or did not pass them.
-    pub waiting: BTreeMap<String, TableKind>,
+    pub waiting: BTreeMap<String, Waiting>,
     /// Which run changes the schema at the moment.
     pub lock: Option<Lock>,
     /// The project's dashboards, as far as they exist.
@@ -62,6 +62,15 @@ pub struct Observed {
     pub missing_sources: BTreeSet<TableName>,
     /// The warehouse that the environment uses.
     pub warehouse: Option<WarehouseId>,
+}
+
+/// A table or view that waits for its tests, or did not pass them.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// Which of the two.
+    pub kind: TableKind,
+    /// When it was made.
+    pub made_at: Option<DateTime<Utc>>,
 }
 
 /// A table or view.
@@ -230,7 +239,7 @@ impl Observed {
             HISTORY_TABLE => self.has_history = true,
             LOCK_TABLE => self.lock = Some(Lock::read(properties)),
             _ if name.starts_with(NEW_PREFIX) => {
-                self.waiting.insert(name.to_owned(), table.kind);
+                self.waiting.insert(name.to_owned(), Waiting { kind: table.kind, made_at: table.updated_at });
             }
             _ => {
                 let marks = Marks::read(properties);

@@ -193,6 +193,34 @@ fn a_deploy_of_changes_killed_at_any_request_is_completed_by_the_next() {
 }
 
 #[test]
+fn what_a_run_left_aside_after_it_was_published_is_taken_away_and_what_failed_its_tests_stays() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let project = Project::tiny();
+    project.point_at(&served);
+    assert_eq!(kiln_at(&project, &served, &["deploy"]).status, 0);
+    served.sql("CREATE TABLE main.tiny._kiln_new_totals AS SELECT 1 AS a");
+    let plan = kiln_at(&project, &served, &["plan"]).stdout;
+    assert!(plan.starts_with("nothing to do"), "it is newer than what is published: {plan}");
+    served.sql("ALTER TABLE main.tiny.totals SET TBLPROPERTIES ('theirs' = '1')");
+    let plan = kiln_at(&project, &served, &["plan"]).stdout;
+    assert!(plan.contains("- table      main.tiny._kiln_new_totals\n      a run was broken off before"), "{plan}");
+    let ran = kiln_at(&project, &served, &["deploy"]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert_eq!(served.sql("SHOW TABLES IN main.tiny LIKE '_kiln_new*'"), json!([]));
+    assert!(kiln_at(&project, &served, &["plan"]).stdout.starts_with("nothing to do"));
+    assert_eq!(served.sql("SELECT count(*) FROM main.tiny.totals"), json!([["2"]]));
+
+    // A run dies when it has dropped a table, for a view to take its place: nobody else dropped that.
+    served.sql("DROP VIEW main.tiny.stg_orders");
+    served.sql("CREATE VIEW main.tiny._kiln_new_stg_orders AS SELECT 1 AS a");
+    let plan = kiln_at(&project, &served, &["plan"]).stdout;
+    assert!(plan.starts_with("  + view       main.tiny.stg_orders\n"), "{plan}");
+    assert_eq!(kiln_at(&project, &served, &["deploy"]).status, 0);
+    assert_eq!(served.sql("SHOW VIEWS IN main.tiny LIKE '_kiln_new*'"), json!([]));
+}
+
+#[test]
 fn a_destroy_killed_at_any_request_is_completed_by_the_next() {
     let server = Project::tiny();
     let served = server.serve(&[]);
