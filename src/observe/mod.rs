@@ -204,6 +204,7 @@ fn observed_table(table: &Table) -> ObservedTable {
         columns: columns.collect(),
         properties: texts(table.properties.as_ref()),
         tags: None,
+        column_tags: None,
         grants: None,
         keys: None,
         marks: None,

@@ -12,6 +12,7 @@ use super::marks::NEW_PREFIX;
 use super::observed::{Observed, ObservedTable, TableKind};
 use super::permissions;
 use super::scheduled;
+use super::schema_tags;
 use super::steps::{Consent, Planner, Standing, dashboard_path, defer_step, expected, foreign, foreign_keys_step};
 use crate::config::{Materialization, SyncWishes};
 use crate::dashboards::{changed_queries, differences, same_content};
@@ -37,6 +38,7 @@ pub fn deploy(manifest: &Manifest, observed: &Observed, consent: Consent) -> Dep
         deploy.changes.push(Change { step: Some(step), ..change(Kind::Schema, name, Act::Create) });
     }
     deploy.grants();
+    deploy.unchanged += schema_tags::plan(&mut deploy.planner, &mut deploy.changes);
     connection::keep(&mut deploy.planner, &mut deploy.changes, &mut deploy.unchanged);
     let wanted: Vec<(&CompiledModel, Option<Change>)> =
         manifest.models.values().map(|model| (model, deploy.judge(model))).collect();

@@ -29,6 +29,7 @@ mod replication;
 mod rollback;
 mod run;
 mod scheduled;
+mod schema_tags;
 mod select;
 mod statement;
 mod steps;
@@ -75,6 +76,7 @@ pub use scheduled::{
     Cron, FINGERPRINT_TAG, JOB_TAG, ObservedJob, Runs, ScheduleJob, ScheduledJob, ScheduledTask, UnscheduleJob,
     own_tags,
 };
+pub use schema_tags::SchemaTagsNote;
 pub use statement::{SCHEMA_COMMENT, properties, schema_creation, statement};
 pub use steps::{Consent, RunPlan, dashboard_path};
 pub use unit_test::{UnitTestPlan, unit_test};

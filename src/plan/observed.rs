@@ -10,7 +10,8 @@ use super::dashboard_schedules::{ObservedDashboardSchedule, Recipient, ScheduleN
 use super::marks::{self, JobNote, LOCK_TABLE, Marks, NEW_PREFIX, NOTES_TABLE, Note};
 use super::permissions::PermissionsNote;
 use super::scheduled::ObservedJob;
-use crate::ids::{ConnectionName, DashboardId, DashboardName, Principal, TableName, WarehouseId};
+use super::schema_tags::SchemaTagsNote;
+use crate::ids::{ConnectionName, DashboardId, DashboardName, ModelName, Principal, TableName, WarehouseId};
 use crate::manifest::HISTORY_TABLE;
 
 /// What is there.
@@ -54,6 +55,10 @@ pub struct Observed {
     pub dashboard_schedules: BTreeMap<DashboardName, Vec<ObservedDashboardSchedule>>,
     /// Who subscribers are of whom nothing is noted; none: there is no such user or notification destination.
     pub recipients: BTreeMap<String, Option<Recipient>>,
+    /// The tags of the models' schema, as far as somebody looked.
+    pub schema_tags: BTreeMap<String, String>,
+    /// What kiln has noted of tags that it gave that schema.
+    pub schema_tag_notes: Vec<SchemaTagsNote>,
     /// What is granted on the models' schema, in SQL's words.
     pub grants: BTreeMap<String, BTreeSet<String>>,
     /// The connections that kiln keeps, as they were found.
@@ -86,6 +91,8 @@ pub struct ObservedTable {
     pub properties: BTreeMap<String, String>,
     /// Its tags in Unity Catalog; none if nobody looked, and so below.
     pub tags: Option<BTreeMap<String, String>>,
+    /// Tags of its columns, each by the column's name and its key.
+    pub column_tags: Option<BTreeMap<(String, String), String>>,
     /// What is granted on it itself, in SQL's words.
     pub grants: Option<BTreeMap<String, BTreeSet<String>>>,
     /// Its keys by their names.
@@ -234,6 +241,7 @@ impl Observed {
                 self.job_notes = marks::job_notes(properties);
                 self.schedule_notes = marks::schedule_notes(properties);
                 self.permission_notes = marks::permission_notes(properties);
+                self.schema_tag_notes = marks::schema_tag_notes(properties);
                 self.has_notes_table = true;
             }
             HISTORY_TABLE => self.has_history = true,

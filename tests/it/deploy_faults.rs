@@ -26,10 +26,11 @@ fn project_in(url: &str, schema: &str) -> Project {
     project.replace(
         "jobs.yaml",
         "  sql/staging: {materialized: view}\n",
-        "  sql/staging: {materialized: view}\n  sql/totals: {columns: {total: {description: Net}}, \
+        "  sql/staging: {materialized: view}\n  sql/totals: {columns: {total: {description: Net, databricks_tags: {unit: eur}}}, \
              constraints: {not_null: total, primary_key: customer, check: {positive: \"total > 0\"}}, databricks_tags: {team: shop}, \
              grants: {analysts: [SELECT]}}\n  sql/best: {constraints: {foreign_keys: [{customer: totals.customer}]}}\n",
     );
+    project.replace("jobs.yaml", "default: true}", "databricks_tags: {cost: low}, default: true}");
     project.write("sql/best.sql", "SELECT customer, total FROM totals ORDER BY total DESC LIMIT 1\n");
     project.replace("jobs.yaml", "  daily: {", "  daily: {schedule: {cron: \"0 6 * * *\", timezone: UTC}, ");
     project
@@ -110,6 +111,8 @@ fn state(served: &Served, schema: &str) -> serde_json::Value {
         "SELECT constraint_name, constraint_type FROM main.information_schema.table_constraints WHERE table_schema = '{}' \
          ORDER BY 1",
         "SELECT table_name, tag_name, tag_value FROM main.information_schema.table_tags WHERE schema_name = '{}'",
+        "SELECT table_name, column_name, tag_name, tag_value FROM main.information_schema.column_tags WHERE schema_name = '{}'",
+        "SELECT tag_name, tag_value FROM main.information_schema.schema_tags WHERE schema_name = '{}'",
         "SELECT grantee, privilege_type FROM main.information_schema.table_privileges WHERE table_schema = '{}'",
     ]
     .map(|sql| served.sql(&sql.replace("{}", schema)))
@@ -134,6 +137,8 @@ fn turn(project: &Project, second: bool) {
         ["sql/staging: {materialized: view}", "sql/staging: {materialized: table}"],
         ["check: {positive: \"total > 0\"}", "check: {positive: \"total > 1\"}"],
         ["databricks_tags: {team: shop}", "databricks_tags: {team: board}"],
+        ["databricks_tags: {unit: eur}", "databricks_tags: {unit: usd}"],
+        ["databricks_tags: {cost: low}", "databricks_tags: {cost: high}"],
         ["grants: {analysts: [SELECT]}", "grants: {analysts: []}"],
         ["daily: {cron: 0 6 * * *, timezone", "daily: {cron: 0 7 * * *, timezone"],
         ["permissions: {finance: CAN_READ}", "permissions: {finance: CAN_RUN}"],
@@ -180,6 +185,8 @@ fn a_deploy_of_changes_killed_at_any_request_is_completed_by_the_next() {
         if i % 3 == 0 {
             served.sql("COMMENT ON COLUMN main.turned.totals.total IS 'theirs'");
             served.sql("ALTER TABLE main.turned.totals SET TAGS ('team' = 'theirs')");
+            served.sql("ALTER TABLE main.turned.totals ALTER COLUMN total SET TAGS ('unit' = 'theirs')");
+            served.sql("ALTER SCHEMA main.turned SET TAGS ('cost' = 'theirs')");
         }
         let (ran, _) = killer.run(&project, &served.token, &deploy, Some((n, Moment::After)));
         killed += usize::from(ran.status != 0);

@@ -12,11 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use self::aspect::{ASPECTS, Aspect, Said};
+use self::aspect::{ASPECTS, Aspect, Said, column_and_key};
 use self::gap::Gap;
-use super::marks;
 use super::observed::{Observed, ObservedTable, TableKind};
 use super::statement::{clustering, properties};
+use super::{marks, schema_tags};
 use crate::config::Materialization;
 use crate::ids::{Fingerprint, quote_identifier, string_literal};
 use crate::manifest::{CompiledModel, Manifest};
@@ -36,11 +36,15 @@ const LONGEST_NOTES: usize = 4000;
 /// What was noted, by the aspects' names.
 pub type AllNoted = BTreeMap<String, Noted>;
 
-/// What of tables and views the list of a schema's tables does not tell, and a plan needs to know.
+/// What of a schema, its tables and its views the list of its tables does not tell, and a plan needs to know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Questions {
-    /// Their tags.
+    /// The tags of the schema itself.
+    pub schema_tags: bool,
+    /// Tags of tables and views.
     pub tags: bool,
+    /// Tags of columns.
+    pub column_tags: bool,
     /// What is granted on them.
     pub grants: bool,
     /// Their primary and foreign keys.
@@ -50,7 +54,7 @@ pub struct Questions {
 impl Questions {
     /// Tells whether there are any.
     pub fn any(self) -> bool {
-        self.tags || self.grants || self.keys
+        self.schema_tags || self.tags || self.column_tags || self.grants || self.keys
     }
 }
 
@@ -64,7 +68,9 @@ pub fn questions(manifest: &Manifest, observed: &Observed) -> Questions {
         manifest.models.values().any(|model| !aspect.wanted(model).is_empty()) || observed.tables.values().any(noted)
     };
     Questions {
+        schema_tags: schema_tags::matter(manifest, observed),
         tags: asks(Aspect::Tags),
+        column_tags: asks(Aspect::ColumnTags),
         grants: asks(Aspect::Grants),
         keys: asks(Aspect::PrimaryKey) || asks(Aspect::ForeignKeys),
     }
@@ -160,6 +166,7 @@ fn left(aspect: Aspect, model: &CompiledModel, noted: Option<&Noted>, wanted: &S
     let columns: BTreeSet<String> = columns.collect();
     let may_be_left = |name: &&String| match aspect {
         Aspect::Columns => columns.contains(*name),
+        Aspect::ColumnTags => columns.contains(column_and_key(name).0),
         // Columns that a query yields may be NULL.
         Aspect::NotNull => false,
         _ => true,
