@@ -158,6 +158,7 @@ fn standing(kind: String, name: String, change: Option<&Change>, good: String) -
         _ => State::Pending,
     };
     let what = match change.act {
+        Act::Create if change.drift => "gone from the workspace",
         Act::Create => "not there yet",
         Act::Orphan => "left behind",
         Act::Foreign => "not kiln's",

@@ -1,5 +1,6 @@
 //! Reads what is deployed, in few requests, as the data that plans look at.
 
+mod built;
 mod details;
 mod fivetran;
 mod jobs;
@@ -18,6 +19,7 @@ use crate::http::Class;
 use crate::ids::{DashboardId, DashboardName, Principal, TableName, WarehouseId, workspace_path};
 use crate::plan::{Observed, ObservedColumn, ObservedDashboard, ObservedTable, Published, SCHEMA_COMMENT, TableKind};
 
+pub use built::built;
 pub use details::details;
 pub use fivetran::{connections, replicated};
 pub use sizes::sizes;

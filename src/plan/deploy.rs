@@ -121,6 +121,11 @@ impl<'a> Deploy<'a> {
             Standing::Missing if self.is_deferred(model) => return self.judge_deferred(model, None),
             Standing::Missing => {
                 self.causes.insert(&model.config.name, BTreeSet::from([&model.config.name]));
+                if let Some(at) = self.planner.observed.dropped(&model.config.name) {
+                    let at = at.format("%Y-%m-%d %H:%M:%S UTC");
+                    let reasons = vec![format!("it was built last {at}, and dropped since")];
+                    return Some(Change { reasons, drift: true, ..change(Act::Create) });
+                }
                 let former = self.former_name(model);
                 let reasons = former.map(|old| format!("it has the definition of `{old}`, which left the project"));
                 return Some(Change { reasons: reasons.into_iter().collect(), ..change(Act::Create) });

@@ -57,7 +57,7 @@ pub use deploy::deploy;
 pub use destroy::destroy;
 pub use details::{AllNoted, Noted, Questions, questions};
 pub use estimate::{Estimate, Size, reads};
-pub use history::history_creation;
+pub use history::{history_creation, last_changes, standing_models};
 pub use landed::LandedTable;
 pub use marks::{JobNote, LOCK_TABLE, Marks, NOTES_TABLE, Note};
 pub use observed::{

@@ -41,6 +41,8 @@ pub struct Observed {
     pub waiting: BTreeMap<String, Waiting>,
     /// Which run changes the schema at the moment.
     pub lock: Option<Lock>,
+    /// Models that runs have built and not dropped again, with when they did so last, as far as somebody looked.
+    pub built: BTreeMap<ModelName, DateTime<Utc>>,
     /// The project's dashboards, as far as they exist.
     pub dashboards: BTreeMap<DashboardName, ObservedDashboard>,
     /// What is at places where dashboards of the project were before; none where there is nothing any more.
@@ -230,6 +232,13 @@ impl Observed {
     /// Returns what kiln has noted of a dashboard of a project.
     pub fn note(&self, project: &str, dashboard: &DashboardName) -> Option<&Note> {
         self.notes.iter().find(|note| note.project == project && note.dashboard == *dashboard)
+    }
+
+    /// Returns when a model was built last whose table or view is not there any more; none if none was known to be there.
+    pub(super) fn dropped(&self, model: &ModelName) -> Option<DateTime<Utc>> {
+        // With a version aside, a run was broken off while it put that in the place of the other.
+        let is_under_way = self.waiting.contains_key(&format!("{NEW_PREFIX}{model}"));
+        self.built.get(model).filter(|_| !is_under_way).copied()
     }
 
     /// Takes a table of the models' schema in.
