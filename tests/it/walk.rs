@@ -127,7 +127,7 @@ impl Walk<'_> {
 }
 
 /// The most requests of a plan with nothing to do, but for those of dashboards, whatever the size of the project.
-const MOST_REQUESTS: usize = 7;
+const MOST_REQUESTS: usize = 6;
 /// The requests for each dashboard: for its draft and for its published copy, for no list tells of their versions.
 const OF_A_DASHBOARD: usize = 2;
 
