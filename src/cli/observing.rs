@@ -8,7 +8,7 @@ use crate::databricks::wire::Table;
 use crate::execute::Connected;
 use crate::http::Class;
 use crate::ids::{ConnectionName, TableName};
-use crate::manifest::Manifest;
+use crate::manifest::{CompiledModel, HISTORY_TABLE, Manifest};
 use crate::plan::{self, DeployPlan, Estimate, Observed, Sighting, Sought};
 use crate::{databricks, observe};
 
@@ -94,6 +94,7 @@ impl Environment {
         let questions = plan::questions(manifest, &observed);
         let details = observe::details(databricks, warehouse, place, questions, &mut observed).await;
         details.map_err(|error| self.unobservable(&error))?;
+        self.add_built(manifest, &mut observed).await?;
         let former = observe::former_places(databricks, &plan::former_places(manifest, &observed)).await;
         observed.former_places = former.map_err(|error| self.unobservable(&error))?;
         plan::recognise(manifest, &mut observed);
@@ -105,6 +106,18 @@ impl Environment {
         self.add_jobs(manifest, &mut observed).await?;
         observed.warehouse = Some(warehouse.clone());
         Ok(observed)
+    }
+
+    /// Asks whether models that are not there were there, if there can be any answer.
+    async fn add_built(&self, manifest: &Manifest, observed: &mut Observed) -> Result<(), Error> {
+        let is_missing = |model: &CompiledModel| !observed.tables.contains_key(&model.table.name);
+        if observed.has_history && manifest.models.values().any(is_missing) {
+            let Connected { databricks, warehouse, .. } = &self.connected;
+            let history = TableName::new(&manifest.catalog, &manifest.schema, HISTORY_TABLE);
+            let built = observe::built(databricks, warehouse, &history, &manifest.project).await;
+            observed.built = built.map_err(|error| self.unobservable(&error))?;
+        }
+        Ok(())
     }
 
     /// Reads the schedules of dashboards, and who those are that they shall be sent to.

@@ -90,9 +90,7 @@ pub(super) async fn carry_out(
         clock: Arc::new(chrono::Utc::now),
         receipts: Some(journal.receipts()),
     };
-    let writes = plan.steps.values().any(|step| {
-        matches!(step.action, Action::Build(_) | Action::Backfill(_) | Action::Restore(_) | Action::Publish(_))
-    });
+    let kept = Kept::of(&plan, &history);
     let listeners = Listeners::of(project, plan.job.as_ref());
     let page = plan.job.as_ref().map(|job| kiln_dir(project).join("pages").join(format!("{job}.html")));
     let mut reports = Reports::new(output, journal, Telemetry::of(project, environment));
@@ -115,7 +113,9 @@ pub(super) async fn carry_out(
     let recovered = result == RunResult::Succeeded
         && listeners.want_recoveries()
         && notify::failed_before(&history, &act, project, environment).await;
-    if writes && let Err(error) = keep_history(reports.history.at_end(&history), &history, environment).await {
+    if kept != Kept::No
+        && let Err(error) = keep_history(reports.history.at_end(&history), &history, kept, environment).await
+    {
         output.status(&format!("warning: the run is missing in {history}: {error}"));
     }
     // What has failed leaves nothing then to go on from.
@@ -124,6 +124,38 @@ pub(super) async fn carry_out(
     listeners.tell(&reports.notice, &reports.answer, recovered, (environment, project), output).await;
     reports.telemetry.finish(output).await;
     result
+}
+
+/// Whether the history takes a run in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    No,
+    /// If its table is there.
+    IfThere,
+    Always,
+}
+
+impl Kept {
+    /// A run that makes something is kept; one that only drops things, so that nobody takes them for dropped by others.
+    fn of(plan: &RunPlan, history: &TableName) -> Self {
+        let any = |is_it: fn(&Action) -> bool| plan.steps.values().any(|step| is_it(&step.action));
+        let makes = |action: &Action| {
+            matches!(action, Action::Build(_) | Action::Backfill(_) | Action::Restore(_) | Action::Publish(_))
+        };
+        let drops_history = plan.steps.values().any(|step| match &step.action {
+            Action::Alter(alter) => alter.drops && alter.object == history.to_string(),
+            _ => false,
+        });
+        if drops_history {
+            Self::No
+        } else if any(makes) {
+            Self::Always
+        } else if any(|action| matches!(action, Action::Alter(alter) if alter.drops)) {
+            Self::IfThere
+        } else {
+            Self::No
+        }
+    }
 }
 
 impl Start {
@@ -168,7 +200,7 @@ pub(super) async fn complete_history(
     let mut history = History::default();
     history.begun_before();
     standing(journal).iter().chain(journal.last()).for_each(|event| history.event(event));
-    let kept = keep_history(history.at_end(&table), &table, environment).await;
+    let kept = keep_history(history.at_end(&table), &table, Kept::Always, environment).await;
     kept.map(|()| true).map_err(|error| {
         Error::refused(format!("{table} could not be written: {error}")).with_help(sentence(&error.help()))
     })
@@ -178,6 +210,7 @@ pub(super) async fn complete_history(
 async fn keep_history(
     statements: Vec<String>,
     table: &TableName,
+    kept: Kept,
     environment: &Environment,
 ) -> Result<(), databricks::Error> {
     let run = async |sql: String| {
@@ -189,6 +222,9 @@ async fn keep_history(
     };
     for statement in statements {
         match run(statement.clone()).await {
+            Err(databricks::Error::Statement(error)) if error.is_missing_table() && kept != Kept::Always => {
+                return Ok(());
+            }
             Err(databricks::Error::Statement(error)) if error.is_missing_table() => {
                 run(history_creation(table)).await?;
                 run(statement).await?;
@@ -244,7 +280,7 @@ impl Reports {
         while let Some(event) = events.recv().await {
             // Before the journal has it, for then the step goes on and asks.
             if matches!(event.kind, EventKind::RunSoFar { .. })
-                && let Err(error) = keep_history(self.history.so_far(history), history, environment).await
+                && let Err(error) = keep_history(self.history.so_far(history), history, Kept::Always, environment).await
             {
                 output.status(&format!("warning: this run is missing in {history}, and where that is shown: {error}"));
             }

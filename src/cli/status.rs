@@ -141,7 +141,7 @@ fn objects(manifest: &Manifest, observed: &Observed, plan: &DeployPlan) -> Vec<S
     // What no model or dashboard of the project stands for: grants, and what left it.
     let rest = plan.changes.iter().filter(|change| match change.kind {
         Kind::View | Kind::Table | Kind::Dashboard => change.act == Act::Orphan,
-        Kind::Schema | Kind::Grants | Kind::Permissions | Kind::Schedule => true,
+        Kind::Schema | Kind::Grants | Kind::Tags | Kind::Permissions | Kind::Schedule => true,
         Kind::Connection | Kind::Job => false,
     });
     all.extend(rest.map(|change| standing(change.kind.to_string(), change.name.clone(), Some(change), String::new())));
@@ -158,6 +158,7 @@ fn standing(kind: String, name: String, change: Option<&Change>, good: String) -
         _ => State::Pending,
     };
     let what = match change.act {
+        Act::Create if change.drift => "gone from the workspace",
         Act::Create => "not there yet",
         Act::Orphan => "left behind",
         Act::Foreign => "not kiln's",

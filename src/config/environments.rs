@@ -12,7 +12,7 @@ use super::{
 use crate::diag::{Diagnostic, Spanned, did_you_mean};
 
 /// Keys of an environment.
-pub(super) const KEYS: [&str; 18] = [
+pub(super) const KEYS: [&str; 19] = [
     "workspace",
     "host",
     "profile",
@@ -27,6 +27,7 @@ pub(super) const KEYS: [&str; 18] = [
     "job_folder",
     "schedules",
     "grants",
+    "databricks_tags",
     "protected",
     "notify",
     "default",
@@ -173,6 +174,7 @@ fn read_one(walk: &mut Walk<'_>, name: &str, node: &Node) -> Option<Environment>
     let schedules = fields.get("schedules").and_then(|node| schedules(walk, node)).unwrap_or(Schedules::Run);
     let grants =
         fields.get("grants").map(|node| labels::grants(walk, node, "schemas", &PRIVILEGES)).unwrap_or_default();
+    let databricks_tags = fields.get("databricks_tags").map(|node| labels::tags(walk, node)).unwrap_or_default();
     let protected = fields.get("protected").and_then(|node| protection(walk, node));
     let notify = fields.get("notify").map(|node| notify::read(walk, node)).unwrap_or_default();
     if let Some(node) = fields.get("variables") {
@@ -194,6 +196,7 @@ fn read_one(walk: &mut Walk<'_>, name: &str, node: &Node) -> Option<Environment>
         schedules,
         job_folder,
         grants,
+        databricks_tags,
         protected,
         notify,
         span,

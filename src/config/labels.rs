@@ -1,4 +1,4 @@
-//! `properties`, `databricks_tags` and `grants` of models: names with what is said of each.
+//! `properties`, `databricks_tags` and `grants` of models, their columns and their schema: names with what is said of each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

@@ -74,6 +74,8 @@ pub struct Environment {
     pub job_folder: String,
     /// What users and groups may do with the models' schema and all that is in it, in SQL's words.
     pub grants: BTreeMap<String, BTreeSet<String>>,
+    /// `databricks_tags`: tags of Unity Catalog that the models' schema has.
+    pub databricks_tags: BTreeMap<String, String>,
     /// What a deploy has to prove first; none: nothing.
     pub protected: Option<Protection>,
     /// `notify`: who is told how whatever changes it ended.
@@ -351,6 +353,8 @@ pub struct Model {
 pub struct ModelColumn {
     /// Comment on the column; none: nothing is said.
     pub description: Option<String>,
+    /// `databricks_tags`: tags of Unity Catalog.
+    pub databricks_tags: BTreeMap<String, String>,
     /// Where the column stands in `jobs.yaml`.
     pub span: Span,
 }

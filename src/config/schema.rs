@@ -116,6 +116,7 @@ fn environment() -> Value {
                     "User or group: what they may do with the models' schema.",
                 ),
             ),
+            ("databricks_tags", described(texts(), "Tags of Unity Catalog that the models' schema has.")),
             (
                 "protected",
                 described(
@@ -325,7 +326,11 @@ fn model() -> Value {
 }
 
 fn model_column() -> Value {
-    object(&model_columns::KEYS, vec![("description", text("Comment on the column."))], &[])
+    let keys = vec![
+        ("description", text("Comment on the column.")),
+        ("databricks_tags", described(texts(), "Tags of Unity Catalog.")),
+    ];
+    object(&model_columns::KEYS, keys, &[])
 }
 
 fn constraints() -> Value {

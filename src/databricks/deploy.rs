@@ -1,5 +1,6 @@
 //! Putting a dashboard in place: found by its path, made or changed only where it differs, published, and verified.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 use super::error::Error;
 use super::lakeview::Lakeview;
-use super::wire::{CreateDashboard, Dashboard, ObjectType, Publish, Published, UpdateDashboard};
+use super::wire::{CreateDashboard, Dashboard, Object, ObjectType, Publish, Published, UpdateDashboard};
 use super::workspace::Workspace;
 use crate::http::Class;
 use crate::ids::{DashboardId, WarehouseId, workspace_path};
@@ -135,13 +136,33 @@ impl Lakeview<'_> {
     /// # Errors
     /// If the request fails, or something else stands there.
     pub async fn find(&self, path: &str) -> Result<Option<DashboardId>, Error> {
-        let Some(object) = Workspace { http: self.http }.get_status(path).await? else {
-            return Ok(None);
-        };
-        match (&object.object_type, object.resource_id) {
-            (ObjectType::Dashboard, Some(id)) => Ok(Some(DashboardId::new(id))),
-            (other, _) => Err(Error::PathTaken { path: path.to_owned(), object_type: other.as_str().to_lowercase() }),
+        let object = Workspace { http: self.http }.get_status(path).await?;
+        object.map(|object| dashboard_at(path, &object)).transpose()
+    }
+
+    /// Finds the dashboards of a folder at paths, in the order of the paths: several of them by one list of the folder.
+    ///
+    /// # Errors
+    /// As [`Lakeview::find`].
+    pub async fn find_in(&self, folder: &str, paths: &[String]) -> Result<Vec<Option<DashboardId>>, Error> {
+        if paths.len() > 1 {
+            match (Workspace { http: self.http }).list(folder).await {
+                Ok(objects) => {
+                    let there: HashMap<&str, &Object> =
+                        objects.iter().map(|object| (workspace_path(&object.path), object)).collect();
+                    let at = |path: &String| there.get(path.as_str()).map(|object| dashboard_at(path, object));
+                    return paths.iter().map(at).map(Option::transpose).collect();
+                }
+                // Who may not list the folder may still see what was shared with them.
+                Err(error) if error.class() == Class::Permission => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        let mut found = Vec::with_capacity(paths.len());
+        for path in paths {
+            found.push(self.find(path).await?);
+        }
+        Ok(found)
     }
 
     async fn find_after_write(&self, path: &str) -> Result<Option<DashboardId>, Error> {
@@ -222,6 +243,14 @@ impl Lakeview<'_> {
             self.http.clock().sleep(LAG).await;
         }
         Err(Error::NotCurrent { dashboard_id: id.to_string() })
+    }
+}
+
+/// Returns the dashboard that stands at a path.
+fn dashboard_at(path: &str, object: &Object) -> Result<DashboardId, Error> {
+    match (&object.object_type, &object.resource_id) {
+        (ObjectType::Dashboard, Some(id)) => Ok(DashboardId::new(id)),
+        (other, _) => Err(Error::PathTaken { path: path.to_owned(), object_type: other.as_str().to_lowercase() }),
     }
 }
 

@@ -102,6 +102,14 @@ pub enum Error {
         /// What is there, such as `FILE`.
         object_type: String,
     },
+    /// A job was refused that shall run with the rights of somebody else.
+    #[error("it shall run as `{run_as}`: {source}")]
+    RunAs {
+        /// The user, or the service principal by its application id.
+        run_as: String,
+        /// What the service says.
+        source: http::Error,
+    },
     /// A job shall refresh a dashboard that is not there.
     #[error("its dashboard `{path}` is not in the workspace")]
     DashboardMissing {
@@ -156,7 +164,7 @@ impl Error {
     /// Returns what the error means, for the exit status.
     pub fn class(&self) -> Class {
         match self {
-            Self::Http(error) => error.class(),
+            Self::Http(error) | Self::RunAs { source: error, .. } => error.class(),
             Self::Statement(error) if error.is_transient() => Class::Transient,
             Self::Statement(error) if error.is_permission() => Class::Permission,
             Self::Statement(_) | Self::Warehouse { .. } | Self::NotKept(_) => Class::Invalid,
@@ -204,6 +212,14 @@ impl Error {
                 "run the command again; if it stays so, look at the workspace".to_owned()
             }
             Self::Warehouse { .. } => "name the environment's `warehouse` by its name, id or HTTP path".to_owned(),
+            Self::RunAs { run_as, .. } if run_as.contains('@') => format!(
+                "only admins of the workspace may let a job run as another user: let {run_as} deploy it, or name a service \
+                 principal in `run_as`"
+            ),
+            Self::RunAs { run_as, .. } => format!(
+                "ask a manager of the service principal `{run_as}` to give whoever deploys the role `Service principal: User` \
+                 on it, or leave `run_as` of the job's `schedule` away"
+            ),
             Self::DashboardMissing { .. } => "somebody removed it meanwhile; deploy again".to_owned(),
             Self::DashboardDeleted { .. } => {
                 "if that was a mistake, run the command again: the dashboard is made anew".to_owned()

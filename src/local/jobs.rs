@@ -94,13 +94,13 @@ impl Jobs {
     /// Returns all jobs, or those of a name, the newest first, in full.
     pub(super) fn list(&self, name: Option<&str>) -> Vec<Job> {
         let fits = |job: &&Job| name.is_none_or(|name| job.settings.name.eq_ignore_ascii_case(name));
-        let mut jobs: Vec<Job> = self.lock().jobs.values().filter(fits).cloned().collect();
+        let mut jobs: Vec<Job> = self.lock().jobs.values().filter(fits).map(as_answered).collect();
         jobs.sort_by_key(|job| std::cmp::Reverse((job.created_time, job.job_id)));
         jobs
     }
 
     pub(super) fn get(&self, id: i64) -> Result<Job, ApiError> {
-        self.lock().jobs.get(&id).cloned().ok_or_else(|| missing(id))
+        self.lock().jobs.get(&id).map(as_answered).ok_or_else(|| missing(id))
     }
 
     pub(super) fn create(&self, settings: JobSettings) -> Result<i64, ApiError> {
@@ -110,6 +110,7 @@ impl Jobs {
             job_id: id,
             settings,
             creator_user_name: Some(self.user_name.clone()),
+            run_as_user_name: None,
             created_time: Some((self.clock)().timestamp_millis()),
             next_page_token: None,
         };
@@ -538,6 +539,12 @@ fn is_over(run: &JobRun) -> bool {
 }
 
 /// The service says 400 for a job that is not there.
+/// Returns a job as answers show it: with whose rights it runs.
+fn as_answered(job: &Job) -> Job {
+    let run_as = job.settings.run_as.clone().and_then(|run_as| run_as.service_principal_name.or(run_as.user_name));
+    Job { run_as_user_name: run_as.or_else(|| job.creator_user_name.clone()), ..job.clone() }
+}
+
 fn missing(id: i64) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE", format!("Job {id} does not exist."))
 }

@@ -53,6 +53,8 @@ pub struct Manifest {
     pub schema: String,
     /// What users and groups may do with that schema.
     pub grants: BTreeMap<String, BTreeSet<String>>,
+    /// Tags of Unity Catalog that it has.
+    pub schema_tags: BTreeMap<String, String>,
     /// What becomes of the schedules of jobs and dashboards.
     pub schedules: Schedules,
     /// Workspace folder of the files that scheduled jobs run.

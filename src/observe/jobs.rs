@@ -1,6 +1,9 @@
 //! Jobs that the workspace runs by itself, as plans look at them.
 
-use crate::databricks::wire::{JobSettings, PauseStatus, RunAs, Task};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::AT_ONCE;
+use crate::databricks::wire::{Job, JobSettings, PauseStatus, RunAs, Task};
 use crate::databricks::{Client, Error};
 use crate::ids::{Fingerprint, JobName, workspace_path};
 use crate::plan::{Cron, FINGERPRINT_TAG, JOB_TAG, ObservedJob, Runs, ScheduledJob, ScheduledTask, own_tags};
@@ -13,22 +16,24 @@ use crate::plan::{Cron, FINGERPRINT_TAG, JOB_TAG, ObservedJob, Runs, ScheduledJo
 pub async fn jobs(client: &Client, project: &str, catalog: &str, schema: &str) -> Result<Vec<ObservedJob>, Error> {
     let own = own_tags(project, catalog, schema);
     let is_own = |settings: &JobSettings| own.iter().all(|(key, value)| settings.tags.get(*key) == Some(value));
-    let mut found = Vec::new();
-    for listed in client.jobs().list().await?.into_iter().filter(|job| is_own(&job.settings)) {
-        let Some(job) = client.jobs().get(listed.job_id).await? else { continue };
-        let Some(name) = job.settings.tags.get(JOB_TAG) else { continue };
-        found.push(ObservedJob {
+    let listed = client.jobs().list().await?.into_iter().filter(|job| is_own(&job.settings));
+    let read = listed.map(async |listed| client.jobs().get(listed.job_id).await);
+    let read: Vec<_> = stream::iter(read).buffered(AT_ONCE).try_collect().await?;
+    let observed = read.into_iter().flatten().filter_map(|job| {
+        Some(ObservedJob {
             id: job.job_id,
-            job: JobName::new(name),
+            job: JobName::new(job.settings.tags.get(JOB_TAG)?),
             fingerprint: job.settings.tags.get(FINGERPRINT_TAG).map(Fingerprint::new),
-            content: content(&job.settings),
-        });
-    }
+            content: content(&job),
+        })
+    });
+    let mut found: Vec<ObservedJob> = observed.collect();
     found.sort_by(|a, b| (&a.job, a.id).cmp(&(&b.job, b.id)));
     Ok(found)
 }
 
-fn content(settings: &JobSettings) -> ScheduledJob {
+fn content(job: &Job) -> ScheduledJob {
+    let settings = &job.settings;
     let mails = settings.email_notifications.clone().unwrap_or_default();
     let sorted = |mut list: Vec<String>| {
         list.sort();
@@ -49,7 +54,8 @@ fn content(settings: &JobSettings) -> ScheduledJob {
         run_as: settings
             .run_as
             .clone()
-            .and_then(|RunAs { user_name, service_principal_name }| service_principal_name.or(user_name)),
+            .and_then(|RunAs { user_name, service_principal_name }| service_principal_name.or(user_name))
+            .or_else(|| job.run_as_user_name.clone()),
     }
 }
 

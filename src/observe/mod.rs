@@ -1,5 +1,6 @@
 //! Reads what is deployed, in few requests, as the data that plans look at.
 
+mod built;
 mod details;
 mod fivetran;
 mod jobs;
@@ -18,6 +19,7 @@ use crate::http::Class;
 use crate::ids::{DashboardId, DashboardName, Principal, TableName, WarehouseId, workspace_path};
 use crate::plan::{Observed, ObservedColumn, ObservedDashboard, ObservedTable, Published, SCHEMA_COMMENT, TableKind};
 
+pub use built::built;
 pub use details::details;
 pub use fivetran::{connections, replicated};
 pub use sizes::sizes;
@@ -90,11 +92,23 @@ pub async fn missing(client: &Client, tables: &BTreeSet<TableName>) -> Result<BT
 /// # Errors
 /// If a request fails, or something else than a dashboard stands there.
 pub async fn dashboard(client: &Client, folder: &str, title: &str) -> Result<Option<ObservedDashboard>, Error> {
+    match client.lakeview().find(&dashboard_path(folder, title)).await? {
+        Some(id) => read_dashboard(client, id).await,
+        None => Ok(None),
+    }
+}
+
+fn dashboard_path(folder: &str, title: &str) -> String {
+    format!("{}/{title}.lvdash.json", workspace_path(folder))
+}
+
+/// Reads a dashboard by two requests at once; nothing if it is in the trash. No list of the service tells when a draft was
+/// changed or what was published, so these two cannot be left out.
+async fn read_dashboard(client: &Client, id: DashboardId) -> Result<Option<ObservedDashboard>, Error> {
     let lakeview = client.lakeview();
-    let path = format!("{}/{title}.lvdash.json", workspace_path(folder));
-    let Some(id) = lakeview.find(&path).await? else { return Ok(None) };
-    let Some(draft) = lakeview.get(&id).await? else { return Ok(None) };
-    let published = lakeview.get_published(&id).await?.filter(|published| is_current(&draft, published));
+    let (draft, published) = futures::try_join!(lakeview.get(&id), lakeview.get_published(&id))?;
+    let Some(draft) = draft else { return Ok(None) };
+    let published = published.filter(|published| is_current(&draft, published));
     Ok(Some(ObservedDashboard {
         id,
         content: draft.content(),
@@ -107,7 +121,8 @@ pub async fn dashboard(client: &Client, folder: &str, title: &str) -> Result<Opt
     }))
 }
 
-/// Reads dashboards by their names in the project, each with its folder and title.
+/// Reads dashboards by their names in the project, each with its folder and title: one request for each folder, and two
+/// for each dashboard that is there.
 ///
 /// # Errors
 /// As [`dashboard`].
@@ -115,8 +130,19 @@ pub async fn dashboards<'a>(
     client: &Client,
     wanted: impl Iterator<Item = (&'a DashboardName, &'a str, &'a str)>,
 ) -> Result<BTreeMap<DashboardName, ObservedDashboard>, Error> {
-    let found = wanted.map(async |(name, folder, title)| {
-        let there = dashboard(client, folder, title).await?;
+    let mut folders: BTreeMap<&str, Vec<(&DashboardName, String)>> = BTreeMap::new();
+    for (name, folder, title) in wanted {
+        folders.entry(workspace_path(folder)).or_default().push((name, dashboard_path(folder, title)));
+    }
+    let located = folders.into_iter().map(async |(folder, wanted)| {
+        let (names, paths): (Vec<_>, Vec<_>) = wanted.into_iter().unzip();
+        let ids = client.lakeview().find_in(folder, &paths).await?;
+        Ok::<_, Error>(names.into_iter().zip(ids))
+    });
+    let located: Vec<_> = stream::iter(located).buffered(AT_ONCE).try_collect().await?;
+    let there = located.into_iter().flatten().filter_map(|(name, id)| Some((name, id?)));
+    let found = there.map(async |(name, id)| {
+        let there = read_dashboard(client, id).await?;
         Ok::<_, Error>(there.map(|there| (name.clone(), there)))
     });
     let found: Vec<_> = stream::iter(found).buffered(AT_ONCE).try_collect().await?;
@@ -180,6 +206,7 @@ fn observed_table(table: &Table) -> ObservedTable {
         columns: columns.collect(),
         properties: texts(table.properties.as_ref()),
         tags: None,
+        column_tags: None,
         grants: None,
         keys: None,
         marks: None,

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::AT_ONCE;
 use crate::databricks::wire::{DashboardSchedule, PauseStatus, Subscription};
 use crate::databricks::{Client, Error};
 use crate::ids::{DashboardId, DashboardName};
@@ -17,8 +20,7 @@ pub async fn schedules(
     observed: &Observed,
     dashboards: impl Iterator<Item = (&DashboardName, &DashboardId)>,
 ) -> Result<BTreeMap<DashboardName, Vec<ObservedDashboardSchedule>>, Error> {
-    let mut found = BTreeMap::new();
-    for (dashboard, id) in dashboards {
+    let found = dashboards.map(async |(dashboard, id)| {
         let schedules = client.schedules(id);
         let mut own = Vec::new();
         for schedule in schedules.list().await? {
@@ -33,9 +35,9 @@ pub async fn schedules(
                 recipients: subscriptions.iter().filter_map(recipient).collect(),
             });
         }
-        found.insert(dashboard.clone(), own);
-    }
-    Ok(found)
+        Ok::<_, Error>((dashboard.clone(), own))
+    });
+    stream::iter(found).buffered(AT_ONCE).try_collect().await
 }
 
 /// Finds out who subscribers are: users by their e-mail addresses, one request for each, and notification destinations by

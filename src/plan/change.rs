@@ -72,6 +72,8 @@ pub enum Kind {
     Schema,
     /// What users and groups may do with it.
     Grants,
+    /// Its tags of Unity Catalog.
+    Tags,
     /// A connection of Fivetran.
     Connection,
     /// A view.
@@ -157,6 +159,7 @@ impl fmt::Display for Kind {
         f.pad(match self {
             Self::Schema => "schema",
             Self::Grants => "grants",
+            Self::Tags => "tags",
             Self::Connection => "connection",
             Self::View => "view",
             Self::Table => "table",

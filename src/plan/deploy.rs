@@ -8,9 +8,11 @@ use super::connection;
 use super::dashboard_schedules;
 use super::defer::defer;
 use super::details;
+use super::marks::NEW_PREFIX;
 use super::observed::{Observed, ObservedTable, TableKind};
 use super::permissions;
 use super::scheduled;
+use super::schema_tags;
 use super::steps::{Consent, Planner, Standing, dashboard_path, defer_step, expected, foreign, foreign_keys_step};
 use crate::config::{Materialization, SyncWishes};
 use crate::dashboards::{changed_queries, differences, same_content};
@@ -36,6 +38,7 @@ pub fn deploy(manifest: &Manifest, observed: &Observed, consent: Consent) -> Dep
         deploy.changes.push(Change { step: Some(step), ..change(Kind::Schema, name, Act::Create) });
     }
     deploy.grants();
+    deploy.unchanged += schema_tags::plan(&mut deploy.planner, &mut deploy.changes);
     connection::keep(&mut deploy.planner, &mut deploy.changes, &mut deploy.unchanged);
     let wanted: Vec<(&CompiledModel, Option<Change>)> =
         manifest.models.values().map(|model| (model, deploy.judge(model))).collect();
@@ -118,6 +121,11 @@ impl<'a> Deploy<'a> {
             Standing::Missing if self.is_deferred(model) => return self.judge_deferred(model, None),
             Standing::Missing => {
                 self.causes.insert(&model.config.name, BTreeSet::from([&model.config.name]));
+                if let Some(at) = self.planner.observed.dropped(&model.config.name) {
+                    let at = at.format("%Y-%m-%d %H:%M:%S UTC");
+                    let reasons = vec![format!("it was built last {at}, and dropped since")];
+                    return Some(Change { reasons, drift: true, ..change(Act::Create) });
+                }
                 let former = self.former_name(model);
                 let reasons = former.map(|old| format!("it has the definition of `{old}`, which left the project"));
                 return Some(Change { reasons: reasons.into_iter().collect(), ..change(Act::Create) });
@@ -214,6 +222,7 @@ impl<'a> Deploy<'a> {
     fn model(&mut self, model: &'a CompiledModel, change: Option<Change>) {
         let Some(mut change) = change else {
             self.unchanged += 1;
+            self.left_aside(model);
             return;
         };
         change.step = match change.act {
@@ -226,6 +235,25 @@ impl<'a> Deploy<'a> {
             _ => Some(self.planner.add_build(model)),
         };
         self.changes.push(change);
+    }
+
+    /// Finds the version of a model that a run was broken off before it took it away, though it had been published. One that is
+    /// newer than what is published did not pass its tests, and stays for people to look at.
+    fn left_aside(&mut self, model: &CompiledModel) {
+        let observed = self.planner.observed;
+        let name = format!("{NEW_PREFIX}{}", model.config.name);
+        let (Some(aside), Some(there)) = (observed.waiting.get(&name), observed.tables.get(&model.table.name)) else {
+            return;
+        };
+        if aside.made_at.zip(there.updated_at).is_none_or(|(made, published)| made > published) {
+            return;
+        }
+        let manifest = self.planner.manifest;
+        let kind = if aside.kind == TableKind::View { Kind::View } else { Kind::Table };
+        let step = self.planner.add_drop(&name, &aside.kind);
+        let full = format!("{}.{}.{name}", manifest.catalog, manifest.schema);
+        let reasons = vec!["a run was broken off before it took it away".to_owned()];
+        self.changes.push(Change { reasons, step: Some(step), ..change(kind, full, Act::Drop) });
     }
 
     /// Changes a model's table or view in place.

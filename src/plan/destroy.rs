@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::change::{Act, Change, DeployPlan, Kind};
 use super::connection::{RemoveConnection, Sighting, is_meant};
 use super::marks::NOTES_TABLE;
-use super::observed::{Observed, ObservedTable, TableKind};
+use super::observed::{Observed, ObservedTable, TableKind, Waiting};
 use super::scheduled;
+use super::schema_tags;
 use super::steps::{Consent, Planner};
 use crate::ids::StepId;
 use crate::manifest::{HISTORY_TABLE, Manifest};
@@ -36,14 +37,20 @@ pub fn destroy(manifest: &Manifest, observed: &Observed) -> DeployPlan {
     let of_others = |table: &ObservedTable| table.marks.as_ref().is_some_and(|marks| marks.project != manifest.project);
     let is_last = observed.notes.iter().all(|note| note.project == manifest.project)
         && observed.job_notes.iter().all(|note| note.project == manifest.project)
+        && observed.schema_tag_notes.iter().all(|note| note.project == manifest.project)
         && !observed.tables.values().any(of_others);
+    let drops_schema = observed.made_schema && is_last && observed.tables.values().all(is_own);
+    // Tags go with the schema.
+    if !drops_schema {
+        changes.extend(schema_tags::destroy(&mut planner, !is_last));
+    }
     let own_tables = [(observed.has_notes_table, NOTES_TABLE), (observed.has_history, HISTORY_TABLE)];
     for (_, name) in own_tables.into_iter().filter(|(is_there, _)| *is_there && is_last) {
         let step = planner.add_drop(name, &TableKind::Table);
         changes.push(change(Kind::Table, format!("{}.{}.{name}", manifest.catalog, manifest.schema), step));
     }
     if is_last {
-        for (name, kind) in &observed.waiting {
+        for (name, Waiting { kind, .. }) in &observed.waiting {
             let step = planner.add_drop(name, kind);
             let kind = if *kind == TableKind::View { Kind::View } else { Kind::Table };
             changes.push(change(kind, format!("{}.{}.{name}", manifest.catalog, manifest.schema), step));
@@ -60,7 +67,7 @@ pub fn destroy(manifest: &Manifest, observed: &Observed) -> DeployPlan {
         }
     }
     // After all of that, when the lock is gone that lies in it.
-    if observed.made_schema && is_last && observed.tables.values().all(is_own) {
+    if drops_schema {
         let name = format!("{}.{}", manifest.catalog, manifest.schema);
         changes.push(Change { step: None, ..change(Kind::Schema, name, StepId::from("schema")) });
     }

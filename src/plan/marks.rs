@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::dashboard_schedules::{SCHEDULE, ScheduleNote};
 use super::details::{self, AllNoted};
 use super::permissions::{PERMISSIONS, PermissionsNote};
+use super::schema_tags::{SCHEMA_TAGS, SchemaTagsNote};
 use super::statement::properties;
 use crate::config::Materialization;
 use crate::dashboards;
@@ -235,6 +236,11 @@ pub(super) fn schedule_notes(properties: &BTreeMap<String, String>) -> Vec<Sched
 /// Reads what is noted of permissions.
 pub(super) fn permission_notes(properties: &BTreeMap<String, String>) -> Vec<PermissionsNote> {
     read_notes(properties, PERMISSIONS)
+}
+
+/// Reads what is noted of tags of the schema.
+pub(super) fn schema_tag_notes(properties: &BTreeMap<String, String>) -> Vec<SchemaTagsNote> {
+    read_notes(properties, SCHEMA_TAGS)
 }
 
 /// Returns the statements that note something.

@@ -29,6 +29,7 @@ mod replication;
 mod rollback;
 mod run;
 mod scheduled;
+mod schema_tags;
 mod select;
 mod statement;
 mod steps;
@@ -56,11 +57,12 @@ pub use deploy::deploy;
 pub use destroy::destroy;
 pub use details::{AllNoted, Noted, Questions, questions};
 pub use estimate::{Estimate, Size, reads};
-pub use history::history_creation;
+pub use history::{history_creation, last_changes, standing_models};
 pub use landed::LandedTable;
 pub use marks::{JobNote, LOCK_TABLE, Marks, NOTES_TABLE, Note};
 pub use observed::{
     CANCELLED, Lock, Observed, ObservedColumn, ObservedDashboard, ObservedKey, ObservedTable, Published, TableKind,
+    Waiting,
 };
 pub use permissions::{GrantPermissions, PermissionsNote};
 pub use pins::{Gaps, Inputs, Pinned, Version, Versions, Written};
@@ -74,6 +76,7 @@ pub use scheduled::{
     Cron, FINGERPRINT_TAG, JOB_TAG, ObservedJob, Runs, ScheduleJob, ScheduledJob, ScheduledTask, UnscheduleJob,
     own_tags,
 };
+pub use schema_tags::SchemaTagsNote;
 pub use statement::{SCHEMA_COMMENT, properties, schema_creation, statement};
 pub use steps::{Consent, RunPlan, dashboard_path};
 pub use unit_test::{UnitTestPlan, unit_test};

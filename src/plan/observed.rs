@@ -10,7 +10,8 @@ use super::dashboard_schedules::{ObservedDashboardSchedule, Recipient, ScheduleN
 use super::marks::{self, JobNote, LOCK_TABLE, Marks, NEW_PREFIX, NOTES_TABLE, Note};
 use super::permissions::PermissionsNote;
 use super::scheduled::ObservedJob;
-use crate::ids::{ConnectionName, DashboardId, DashboardName, Principal, TableName, WarehouseId};
+use super::schema_tags::SchemaTagsNote;
+use crate::ids::{ConnectionName, DashboardId, DashboardName, ModelName, Principal, TableName, WarehouseId};
 use crate::manifest::HISTORY_TABLE;
 
 /// What is there.
@@ -37,9 +38,11 @@ pub struct Observed {
     /// Whether the table that tells of runs is there.
     pub has_history: bool,
     /// Tables and views that wait for their tests, or did not pass them.
-    pub waiting: BTreeMap<String, TableKind>,
+    pub waiting: BTreeMap<String, Waiting>,
     /// Which run changes the schema at the moment.
     pub lock: Option<Lock>,
+    /// Models that runs have built and not dropped again, with when they did so last, as far as somebody looked.
+    pub built: BTreeMap<ModelName, DateTime<Utc>>,
     /// The project's dashboards, as far as they exist.
     pub dashboards: BTreeMap<DashboardName, ObservedDashboard>,
     /// What is at places where dashboards of the project were before; none where there is nothing any more.
@@ -54,6 +57,10 @@ pub struct Observed {
     pub dashboard_schedules: BTreeMap<DashboardName, Vec<ObservedDashboardSchedule>>,
     /// Who subscribers are of whom nothing is noted; none: there is no such user or notification destination.
     pub recipients: BTreeMap<String, Option<Recipient>>,
+    /// The tags of the models' schema, as far as somebody looked.
+    pub schema_tags: BTreeMap<String, String>,
+    /// What kiln has noted of tags that it gave that schema.
+    pub schema_tag_notes: Vec<SchemaTagsNote>,
     /// What is granted on the models' schema, in SQL's words.
     pub grants: BTreeMap<String, BTreeSet<String>>,
     /// The connections that kiln keeps, as they were found.
@@ -62,6 +69,15 @@ pub struct Observed {
     pub missing_sources: BTreeSet<TableName>,
     /// The warehouse that the environment uses.
     pub warehouse: Option<WarehouseId>,
+}
+
+/// A table or view that waits for its tests, or did not pass them.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// Which of the two.
+    pub kind: TableKind,
+    /// When it was made.
+    pub made_at: Option<DateTime<Utc>>,
 }
 
 /// A table or view.
@@ -77,6 +93,8 @@ pub struct ObservedTable {
     pub properties: BTreeMap<String, String>,
     /// Its tags in Unity Catalog; none if nobody looked, and so below.
     pub tags: Option<BTreeMap<String, String>>,
+    /// Tags of its columns, each by the column's name and its key.
+    pub column_tags: Option<BTreeMap<(String, String), String>>,
     /// What is granted on it itself, in SQL's words.
     pub grants: Option<BTreeMap<String, BTreeSet<String>>>,
     /// Its keys by their names.
@@ -216,6 +234,13 @@ impl Observed {
         self.notes.iter().find(|note| note.project == project && note.dashboard == *dashboard)
     }
 
+    /// Returns when a model was built last whose table or view is not there any more; none if none was known to be there.
+    pub(super) fn dropped(&self, model: &ModelName) -> Option<DateTime<Utc>> {
+        // With a version aside, a run was broken off while it put that in the place of the other.
+        let is_under_way = self.waiting.contains_key(&format!("{NEW_PREFIX}{model}"));
+        self.built.get(model).filter(|_| !is_under_way).copied()
+    }
+
     /// Takes a table of the models' schema in.
     pub fn add_table(&mut self, name: &str, table: ObservedTable) {
         let properties = &table.properties;
@@ -225,12 +250,13 @@ impl Observed {
                 self.job_notes = marks::job_notes(properties);
                 self.schedule_notes = marks::schedule_notes(properties);
                 self.permission_notes = marks::permission_notes(properties);
+                self.schema_tag_notes = marks::schema_tag_notes(properties);
                 self.has_notes_table = true;
             }
             HISTORY_TABLE => self.has_history = true,
             LOCK_TABLE => self.lock = Some(Lock::read(properties)),
             _ if name.starts_with(NEW_PREFIX) => {
-                self.waiting.insert(name.to_owned(), table.kind);
+                self.waiting.insert(name.to_owned(), Waiting { kind: table.kind, made_at: table.updated_at });
             }
             _ => {
                 let marks = Marks::read(properties);

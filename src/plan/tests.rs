@@ -47,6 +47,7 @@ fn kilns_own_tables_are_read_and_not_taken_for_models() {
         columns: Vec::new(),
         properties: BTreeMap::new(),
         tags: None,
+        column_tags: None,
         grants: None,
         keys: None,
         marks: None,

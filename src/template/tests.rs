@@ -43,6 +43,7 @@ fn project(root: &Path, macros: &[(&str, &str)]) -> Project {
             schedules: crate::config::Schedules::Run,
             job_folder: "/Shared/kiln".to_owned(),
             grants: std::collections::BTreeMap::new(),
+            databricks_tags: std::collections::BTreeMap::new(),
             protected: None,
             notify: Vec::new(),
             span: Span::start_of(&jobs),

@@ -115,7 +115,7 @@ fn a_changed_line_changes_its_model_and_what_rests_on_it() {
     );
     let changes = self::changes(&project, &served, &[]);
     assert_eq!(changes.iter().map(short).collect::<Vec<_>>(), ["update table main.tiny.apart"]);
-    assert_eq!(changes[0]["reasons"], json!(["its description differs", "clustered by n instead of nothing"]));
+    assert_eq!(changes[0]["reasons"], json!(["its description differs", "it is clustered by nothing instead of `n`"]));
     let told = deploy_at(&project, &served, &[]);
     assert!(told.contains("alter apart"), "{told}");
     let detail = served.sql("DESCRIBE DETAIL main.tiny.apart");

@@ -337,6 +337,175 @@ fn properties_tags_and_grants_are_what_the_project_says_and_what_others_say_stay
     kiln_at(&project, &served, &["plan"]).fails_with(1, &["Did you mean `SELECT`?", "jobs.yaml:"]);
 }
 
+/// Returns the tags of columns and then those of the schema.
+fn fine_tags(served: &Served) -> (Value, Value) {
+    let columns = served.sql(
+        "SELECT table_name || '.' || column_name, tag_name, tag_value FROM main.information_schema.column_tags WHERE \
+         schema_name = 'tiny' ORDER BY 1, 2",
+    );
+    let schema = served.sql(
+        "SELECT tag_name, tag_value FROM main.information_schema.schema_tags WHERE schema_name = 'tiny' ORDER BY 1",
+    );
+    (columns, schema)
+}
+
+#[test]
+fn columns_and_the_schema_have_the_tags_that_the_project_says() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let project = project(
+        &served,
+        "columns: {Customer: {description: Who buys, databricks_tags: {pii: \"yes\", class.: }}, total: {databricks_tags: {unit: EUR}}}",
+        "columns: {amount: {databricks_tags: {unit: EUR}}}",
+    );
+    kiln_at(&project, &served, &["check"]).fails_with(1, &["`class.` cannot be the key of a tag", "jobs.yaml:"]);
+    project.replace("jobs.yaml", "class.: ", "class: ");
+    project.replace(
+        "jobs.yaml",
+        "schema: tiny, default",
+        "schema: tiny, databricks_tags: {team: shop, cost: 7}, default",
+    );
+    let first: Vec<_> = planned(&project, &served).into_iter().take(2).collect();
+    assert_eq!(
+        first,
+        [
+            ("create schema main.tiny".to_owned(), json!([]), false),
+            (
+                "update tags on main.tiny".to_owned(),
+                json!(["the tag `cost` is missing", "the tag `team` is missing"]),
+                false
+            ),
+        ]
+    );
+    deploy_at(&project, &served, &[]);
+    let all = (
+        json!([
+            ["stg_orders.amount", "unit", "EUR"],
+            ["totals.customer", "class", ""],
+            ["totals.customer", "pii", "yes"],
+            ["totals.total", "unit", "EUR"]
+        ]),
+        json!([["cost", "7"], ["team", "shop"]]),
+    );
+    assert_eq!(fine_tags(&served), all);
+    refresh(&project, &served);
+    assert_eq!(fine_tags(&served), all, "a run that builds everything anew leaves them");
+
+    // What somebody changes is found and put right without a build; what others set of their own stays.
+    let builds =
+        |served: &Served| operations(served, "main.tiny.totals").iter().filter(|o| o.contains("CREATE")).count();
+    let before = builds(&served);
+    served.sql("ALTER TABLE main.tiny.totals ALTER COLUMN customer SET TAGS ('pii' = 'no', 'theirs' = '1')");
+    served.sql("ALTER TABLE main.tiny.totals ALTER COLUMN total UNSET TAGS ('unit')");
+    served.sql("ALTER VIEW main.tiny.stg_orders ALTER COLUMN amount SET TAGS ('unit' = 'USD')");
+    served.sql("ALTER SCHEMA main.tiny SET TAGS ('team' = 'board', 'theirs' = '1')");
+    served.sql("ALTER SCHEMA main.tiny UNSET TAGS ('cost')");
+    assert_eq!(
+        planned(&project, &served),
+        [
+            (
+                "update tags on main.tiny".to_owned(),
+                json!(["the tag `cost` is missing", "the tag `team` is `board` instead of `shop`"]),
+                true
+            ),
+            (
+                "update view main.tiny.stg_orders".to_owned(),
+                json!(["the tag `unit` of `amount` is `USD` instead of `EUR`"]),
+                true
+            ),
+            (
+                "update table main.tiny.totals".to_owned(),
+                json!(["the tag `unit` of `total` is missing", "the tag `pii` of `customer` is `no` instead of `yes`"]),
+                true
+            ),
+        ]
+    );
+    let status = kiln_at(&project, &served, &["status"]);
+    assert_eq!(status.status, 3, "{}", status.stdout);
+    assert!(status.stdout.contains("\ntags\n  ± on main.tiny"), "{}", status.stdout);
+    deploy_at(&project, &served, &[]);
+    assert_eq!(builds(&served), before);
+    let (columns, schema) = fine_tags(&served);
+    assert!(columns.to_string().contains(r#"["totals.customer","theirs","1"]"#), "{columns}");
+    assert_eq!(schema, json!([["cost", "7"], ["team", "shop"], ["theirs", "1"]]));
+
+    // What the project no longer says is taken away, and that alone.
+    project.replace("jobs.yaml", "pii: \"yes\", class: ", "pii: \"yes\"");
+    project.replace("jobs.yaml", "columns: {amount: {databricks_tags: {unit: EUR}}}", "");
+    project.replace("jobs.yaml", "{team: shop, cost: 7}", "{team: shop}");
+    assert_eq!(
+        planned(&project, &served),
+        [
+            ("update tags on main.tiny".to_owned(), json!(["the tag `cost` is no longer wanted"]), false),
+            (
+                "update view main.tiny.stg_orders".to_owned(),
+                json!(["the tag `unit` of `amount` is no longer wanted"]),
+                false
+            ),
+            (
+                "update table main.tiny.totals".to_owned(),
+                json!(["the tag `class` of `customer` is no longer wanted"]),
+                false
+            ),
+        ]
+    );
+    deploy_at(&project, &served, &[]);
+    project.replace("jobs.yaml", " databricks_tags: {team: shop},", "");
+    deploy_at(&project, &served, &[]);
+    let left =
+        json!([["totals.customer", "pii", "yes"], ["totals.customer", "theirs", "1"], ["totals.total", "unit", "EUR"]]);
+    assert_eq!(fine_tags(&served), (left, json!([["theirs", "1"]])));
+}
+
+#[test]
+fn a_destroy_takes_its_tags_from_a_schema_that_stays() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let project = project(&served, "", "");
+    served.sql("CREATE SCHEMA main.tiny");
+    served.sql("ALTER SCHEMA main.tiny SET TAGS ('theirs' = '1')");
+    project.replace("jobs.yaml", "schema: tiny, default", "schema: tiny, databricks_tags: {team: shop}, default");
+    deploy_at(&project, &served, &[]);
+    assert_eq!(fine_tags(&served).1, json!([["team", "shop"], ["theirs", "1"]]));
+    let ran = kiln_at(&project, &served, &["destroy"]);
+    assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("- tags       on main.tiny"), "{}", ran.stdout);
+    assert_eq!(fine_tags(&served).1, json!([["theirs", "1"]]));
+    assert_eq!(served.sql("SHOW TABLES IN main.tiny"), json!([]));
+}
+
+#[test]
+fn clustering_that_somebody_altered_is_found_and_put_right() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let project = project(&served, "cluster_by: [customer, orders]", "");
+    deploy_at(&project, &served, &[]);
+    let clustering = || served.sql("DESCRIBE DETAIL main.tiny.totals")[0][8].clone();
+    assert_eq!(clustering(), json!("[\"customer\",\"orders\"]"));
+    let builds =
+        |served: &Served| operations(served, "main.tiny.totals").iter().filter(|o| o.contains("CREATE")).count();
+    let before = builds(&served);
+    for (by, now) in [("(total)", "`total`"), ("NONE", "nothing"), ("AUTO", "what the workspace chooses")] {
+        served.sql(&format!("ALTER TABLE main.tiny.totals CLUSTER BY {by}"));
+        let reason = format!("it is clustered by {now} instead of `customer`, `orders`");
+        assert_eq!(planned(&project, &served), [("update table main.tiny.totals".to_owned(), json!([reason]), true)]);
+        deploy_at(&project, &served, &[]);
+    }
+    assert_eq!(clustering(), json!("[\"customer\",\"orders\"]"));
+    // The order of the columns does not matter; a table of which nothing is said is clustered by nothing.
+    served.sql("ALTER TABLE main.tiny.totals CLUSTER BY (orders, customer)");
+    assert_eq!(planned(&project, &served), []);
+    project.replace("jobs.yaml", "cluster_by: [customer, orders]", "");
+    deploy_at(&project, &served, &[]);
+    served.sql("ALTER TABLE main.tiny.totals CLUSTER BY (total)");
+    let plan = planned(&project, &served);
+    assert_eq!((&plan[0].1, plan[0].2), (&json!(["it is clustered by `total` instead of nothing"]), true));
+    deploy_at(&project, &served, &[]);
+    served.sql("ALTER TABLE main.tiny.totals CLUSTER BY AUTO");
+    assert_eq!(planned(&project, &served), [], "whose clustering the workspace chooses is left alone");
+    assert_eq!(builds(&served), before);
+}
+
 #[test]
 fn a_described_column_must_be_one() {
     let server = Project::tiny();

@@ -26,10 +26,11 @@ fn project_in(url: &str, schema: &str) -> Project {
     project.replace(
         "jobs.yaml",
         "  sql/staging: {materialized: view}\n",
-        "  sql/staging: {materialized: view}\n  sql/totals: {columns: {total: {description: Net}}, \
+        "  sql/staging: {materialized: view}\n  sql/totals: {columns: {total: {description: Net, databricks_tags: {unit: eur}}}, \
              constraints: {not_null: total, primary_key: customer, check: {positive: \"total > 0\"}}, databricks_tags: {team: shop}, \
              grants: {analysts: [SELECT]}}\n  sql/best: {constraints: {foreign_keys: [{customer: totals.customer}]}}\n",
     );
+    project.replace("jobs.yaml", "default: true}", "databricks_tags: {cost: low}, default: true}");
     project.write("sql/best.sql", "SELECT customer, total FROM totals ORDER BY total DESC LIMIT 1\n");
     project.replace("jobs.yaml", "  daily: {", "  daily: {schedule: {cron: \"0 6 * * *\", timezone: UTC}, ");
     project
@@ -110,6 +111,8 @@ fn state(served: &Served, schema: &str) -> serde_json::Value {
         "SELECT constraint_name, constraint_type FROM main.information_schema.table_constraints WHERE table_schema = '{}' \
          ORDER BY 1",
         "SELECT table_name, tag_name, tag_value FROM main.information_schema.table_tags WHERE schema_name = '{}'",
+        "SELECT table_name, column_name, tag_name, tag_value FROM main.information_schema.column_tags WHERE schema_name = '{}'",
+        "SELECT tag_name, tag_value FROM main.information_schema.schema_tags WHERE schema_name = '{}'",
         "SELECT grantee, privilege_type FROM main.information_schema.table_privileges WHERE table_schema = '{}'",
     ]
     .map(|sql| served.sql(&sql.replace("{}", schema)))
@@ -134,6 +137,8 @@ fn turn(project: &Project, second: bool) {
         ["sql/staging: {materialized: view}", "sql/staging: {materialized: table}"],
         ["check: {positive: \"total > 0\"}", "check: {positive: \"total > 1\"}"],
         ["databricks_tags: {team: shop}", "databricks_tags: {team: board}"],
+        ["databricks_tags: {unit: eur}", "databricks_tags: {unit: usd}"],
+        ["databricks_tags: {cost: low}", "databricks_tags: {cost: high}"],
         ["grants: {analysts: [SELECT]}", "grants: {analysts: []}"],
         ["daily: {cron: 0 6 * * *, timezone", "daily: {cron: 0 7 * * *, timezone"],
         ["permissions: {finance: CAN_READ}", "permissions: {finance: CAN_RUN}"],
@@ -180,6 +185,8 @@ fn a_deploy_of_changes_killed_at_any_request_is_completed_by_the_next() {
         if i % 3 == 0 {
             served.sql("COMMENT ON COLUMN main.turned.totals.total IS 'theirs'");
             served.sql("ALTER TABLE main.turned.totals SET TAGS ('team' = 'theirs')");
+            served.sql("ALTER TABLE main.turned.totals ALTER COLUMN total SET TAGS ('unit' = 'theirs')");
+            served.sql("ALTER SCHEMA main.turned SET TAGS ('cost' = 'theirs')");
         }
         let (ran, _) = killer.run(&project, &served.token, &deploy, Some((n, Moment::After)));
         killed += usize::from(ran.status != 0);
@@ -190,6 +197,34 @@ fn a_deploy_of_changes_killed_at_any_request_is_completed_by_the_next() {
         assert_eq!(stands(), if is_second { &second } else { &first }.clone(), "{n}");
     }
     assert!(killed > 15, "only {killed} deploys were killed");
+}
+
+#[test]
+fn what_a_run_left_aside_after_it_was_published_is_taken_away_and_what_failed_its_tests_stays() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let project = Project::tiny();
+    project.point_at(&served);
+    assert_eq!(kiln_at(&project, &served, &["deploy"]).status, 0);
+    served.sql("CREATE TABLE main.tiny._kiln_new_totals AS SELECT 1 AS a");
+    let plan = kiln_at(&project, &served, &["plan"]).stdout;
+    assert!(plan.starts_with("nothing to do"), "it is newer than what is published: {plan}");
+    served.sql("ALTER TABLE main.tiny.totals SET TBLPROPERTIES ('theirs' = '1')");
+    let plan = kiln_at(&project, &served, &["plan"]).stdout;
+    assert!(plan.contains("- table      main.tiny._kiln_new_totals\n      a run was broken off before"), "{plan}");
+    let ran = kiln_at(&project, &served, &["deploy"]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert_eq!(served.sql("SHOW TABLES IN main.tiny LIKE '_kiln_new*'"), json!([]));
+    assert!(kiln_at(&project, &served, &["plan"]).stdout.starts_with("nothing to do"));
+    assert_eq!(served.sql("SELECT count(*) FROM main.tiny.totals"), json!([["2"]]));
+
+    // A run dies when it has dropped a table, for a view to take its place: nobody else dropped that.
+    served.sql("DROP VIEW main.tiny.stg_orders");
+    served.sql("CREATE VIEW main.tiny._kiln_new_stg_orders AS SELECT 1 AS a");
+    let plan = kiln_at(&project, &served, &["plan"]).stdout;
+    assert!(plan.starts_with("  + view       main.tiny.stg_orders\n"), "{plan}");
+    assert_eq!(kiln_at(&project, &served, &["deploy"]).status, 0);
+    assert_eq!(served.sql("SHOW VIEWS IN main.tiny LIKE '_kiln_new*'"), json!([]));
 }
 
 #[test]
@@ -228,20 +263,34 @@ fn a_destroy_killed_at_any_request_is_completed_by_the_next() {
 
 /// A way to a server on which statements that hold a text are refused, as if the right for them were missing.
 fn refusing(served: &Served, text: &'static str) -> String {
+    let message = "[INSUFFICIENT_PERMISSIONS] Insufficient privileges: User does not have CREATE TABLE on Schema \
+                   'main.tiny'. SQLSTATE: 42501";
+    let answer = json!({"statement_id": "00000000-0000-0000-0000-000000000000", "status": {"state": "FAILED",
+        "error": {"error_code": "BAD_REQUEST", "message": message}}});
+    answering(served, text, "200 OK", answer)
+}
+
+/// A way to a server on which requests whose bodies hold a text are answered so, and never arrive.
+pub(crate) fn answering(
+    served: &Served,
+    text: &'static str,
+    status: &'static str,
+    answer: serde_json::Value,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let url = format!("http://{}", listener.local_addr().expect("it has an address"));
     let target = served.url.trim_start_matches("http://").to_owned();
     std::thread::spawn(move || {
         for client in listener.incoming().flatten() {
-            let target = target.clone();
-            std::thread::spawn(move || pass_or_refuse(client, &target, text));
+            let (target, answer) = (target.clone(), answer.to_string());
+            std::thread::spawn(move || pass_or_refuse(client, &target, text, (status, &answer)));
         }
     });
     url
 }
 
 /// Takes one request of a connection, so that what it says is seen whole, and passes it on or refuses it.
-fn pass_or_refuse(mut client: TcpStream, target: &str, text: &str) -> Option<()> {
+fn pass_or_refuse(mut client: TcpStream, target: &str, text: &str, (status, answer): (&str, &str)) -> Option<()> {
     let mut request = Vec::new();
     let mut buffer = [0; 65536];
     let body = loop {
@@ -255,14 +304,9 @@ fn pass_or_refuse(mut client: TcpStream, target: &str, text: &str) -> Option<()>
         }
     };
     if String::from_utf8_lossy(&request[body..]).contains(text) {
-        let message = "[INSUFFICIENT_PERMISSIONS] Insufficient privileges: User does not have CREATE TABLE on Schema \
-                       'main.tiny'. SQLSTATE: 42501";
-        let answer = json!({"statement_id": "00000000-0000-0000-0000-000000000000", "status": {"state": "FAILED",
-            "error": {"error_code": "BAD_REQUEST", "message": message}}})
-        .to_string();
+        let head = "connection: close\r\ncontent-type: application/json\r\ncontent-length:";
         let length = answer.len();
-        let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length:";
-        return client.write_all(format!("{head} {length}\r\n\r\n{answer}").as_bytes()).ok();
+        return client.write_all(format!("HTTP/1.1 {status}\r\n{head} {length}\r\n\r\n{answer}").as_bytes()).ok();
     }
     let mut server = TcpStream::connect(target).ok()?;
     let line = request.windows(2).position(|window| window == b"\r\n")? + 2;

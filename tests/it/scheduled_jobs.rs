@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::deploy_faults::answering;
 use crate::support::{Project, Served, deploy_at, kiln_at};
 
 const SCHEDULE: &str = "schedule: {cron: \"0 6 * * 1-5\", timezone: Europe/Berlin, retries: 1, timeout: 2h, notify: {on_failure: [team@example.test]}}";
@@ -227,6 +228,76 @@ fn a_job_altered_by_hand_is_found_and_put_right_and_what_kiln_does_not_know_stay
         deploy_at(&project, &served, &[]);
         assert_eq!(files(), left);
     }
+}
+
+#[test]
+fn a_job_runs_as_whom_the_project_says_and_another_is_drift() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let project = project(&served);
+    let run_as = |project: &Project, old: &str, new: &str| project.replace("jobs.yaml", old, new);
+    run_as(&project, "retries: 1,", "retries: 1, run_as: 0f3c4a5b-0000-4000-8000-000000000001,");
+    deploy_at(&project, &served, &[]);
+    let job = jobs(&served).remove(0);
+    let principal = json!({"service_principal_name": "0f3c4a5b-0000-4000-8000-000000000001"});
+    assert_eq!(job["settings"]["run_as"], principal, "it goes with the request that makes the job");
+    assert_eq!(changes(&project, &served), []);
+
+    // Somebody lets it run with their own rights.
+    let id = job["job_id"].clone();
+    let mut settings = job["settings"].clone();
+    settings["run_as"] = json!({"user_name": "ada@example.test"});
+    served.ask_for("/api/2.2/jobs/reset", &json!({"job_id": id, "new_settings": settings}));
+    let reason = "it runs as 0f3c4a5b-0000-4000-8000-000000000001 instead of ada@example.test";
+    let name = "update job tiny: daily (main.tiny)".to_owned();
+    assert_eq!(changes(&project, &served), [(name.clone(), vec![reason.to_owned()], true)]);
+    let status = kiln_at(&project, &served, &["status"]);
+    assert_eq!(status.status, 3, "{}", status.stdout);
+    assert!(status.stdout.contains(reason), "{}", status.stdout);
+    deploy_at(&project, &served, &[]);
+    assert_eq!(jobs(&served).remove(0)["settings"]["run_as"], principal);
+
+    // The project's own change is none, and a user is told from a service principal; the service may write names otherwise.
+    run_as(&project, "run_as: 0f3c4a5b-0000-4000-8000-000000000001,", "run_as: Ada@example.test,");
+    let reason = "it runs as Ada@example.test instead of 0f3c4a5b-0000-4000-8000-000000000001";
+    assert_eq!(changes(&project, &served), [(name, vec![reason.to_owned()], false)]);
+    deploy_at(&project, &served, &[]);
+    assert_eq!(jobs(&served).remove(0)["settings"]["run_as"], json!({"user_name": "Ada@example.test"}));
+    settings["run_as"] = json!({"user_name": "ada@example.test"});
+    served.ask_for("/api/2.2/jobs/reset", &json!({"job_id": id, "new_settings": settings}));
+    assert_eq!(changes(&project, &served), []);
+
+    // Where nothing is said any more, nobody knows as whom it should run instead: it stays.
+    run_as(&project, " run_as: Ada@example.test,", "");
+    assert_eq!(changes(&project, &served), []);
+    assert_eq!(run(&served).0, "SUCCESS");
+}
+
+#[test]
+fn a_job_that_may_not_run_as_somebody_is_told_with_what_is_missing() {
+    let server = Project::tiny();
+    let served = server.serve(&[]);
+    let refusal =
+        json!({"error_code": "PERMISSION_DENIED", "message": "The caller may not use the service principal."});
+    let url = answering(&served, "\"run_as\"", "403 Forbidden", refusal);
+    let project = project(&served);
+    project.replace("jobs.yaml", &served.url, &url);
+    project.replace("jobs.yaml", "retries: 1,", "retries: 1, run_as: 0f3c,");
+    let ran = kiln_at(&project, &served, &["deploy"]);
+    let said = [
+        "job `daily`: it shall run as `0f3c`: ",
+        "The caller may not use the service principal.",
+        "sk a manager of the service principal `0f3c` to give whoever deploys the role `Service principal: User` on it",
+    ];
+    ran.fails_with(6, &said);
+    assert_eq!(jobs(&served), [] as [Value; 0]);
+    assert_eq!(served.sql("SELECT count(*) FROM main.tiny.totals"), json!([["2"]]), "all else is there");
+
+    project.replace("jobs.yaml", "run_as: 0f3c,", "run_as: bob@example.test,");
+    kiln_at(&project, &served, &["deploy"])
+        .fails_with(6, &["nly admins of the workspace", "name a service principal in `run_as`"]);
+    project.replace("jobs.yaml", " run_as: bob@example.test,", "");
+    deploy_at(&project, &served, &[]);
 }
 
 #[test]

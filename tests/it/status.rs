@@ -59,6 +59,30 @@ fn an_environment_tells_how_it_stands() {
     assert_eq!(kiln_at(&project, &served, &["status"]).status, 3);
     assert_eq!(kiln_at(&project, &served, &["deploy"]).status, 0);
 
+    // What a run has built and nobody of us dropped is known to have been there.
+    served.sql("DROP TABLE main.tiny.totals");
+    let (things, said) = standings(&project, &served, "totals");
+    assert_eq!(things, all("good", "good", "drifted", "good"));
+    assert!(said.contains("gone from the workspace") && said.contains("it was built last 2"), "{said}");
+    assert_eq!(kiln_at(&project, &served, &["status"]).status, 3);
+    let plan = kiln_at(&project, &served, &["plan"]).stdout;
+    assert!(plan.contains("+ table      main.tiny.totals  (drifted)"), "{plan}");
+    assert!(plan.contains(", and dropped since\n"), "{plan}");
+    assert_eq!(kiln_at(&project, &served, &["deploy"]).status, 0);
+    // What we have dropped is not.
+    project.replace("jobs.yaml", "models:\n", "models:\n  sql/staging/apart: {materialized: table}\n");
+    project.write("sql/staging/apart.sql", "SELECT count(*) AS n FROM shop_public.orders\n");
+    assert_eq!(kiln_at(&project, &served, &["deploy"]).status, 0);
+    let sql = project.path().join("sql/staging/apart.sql");
+    std::fs::rename(&sql, project.path().join("apart.sql")).expect("it is there");
+    project.replace("jobs.yaml", "  sql/staging/apart: {materialized: table}\n", "");
+    assert_eq!(kiln_at(&project, &served, &["deploy", "--prune"]).status, 0);
+    std::fs::rename(project.path().join("apart.sql"), &sql).expect("it is there");
+    let (things, said) = standings(&project, &served, "apart");
+    assert!(things.contains(&"pending view apart".to_owned()), "{things:?}");
+    assert!(said.contains("not there yet"), "{said}");
+    std::fs::remove_file(&sql).expect("it is there");
+
     // A scheduled run that failed.
     served.sql("CREATE TABLE main.tiny._kiln_lock (x INT)");
     let id = served.get("/api/2.2/jobs/list").1["jobs"][0]["job_id"].clone();

@@ -28,6 +28,7 @@ environments:
     fivetran: "https://fivetran.example"
     dashboard_folder: /Shared/Shop
     grants: {analysts: [USE SCHEMA, SELECT]}
+    databricks_tags: {team: shop, checked: }
     protected: {branch: main}
     job_folder: /Shared/jobs
     schedules: paused
@@ -66,7 +67,7 @@ models:
     on_schema_change: append
     cluster_by: [id]
     description: Orders
-    columns: {id: {description: "The order's number"}, day: }
+    columns: {id: {description: "The order's number", databricks_tags: {pii: "no", checked: }}, day: }
     constraints: {not_null: day, primary_key: [id], check: {positive: "id > 0"}, foreign_keys: [{id: orders.id}]}
     properties: {delta.appendOnly: false, owner_team: shop, n: 1, nothing: }
     databricks_tags: {pii: "no", checked: }

@@ -174,6 +174,9 @@ pub struct Job {
     /// Who made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creator_user_name: Option<String>,
+    /// Whose rights it runs with, whether or not its settings say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_as_user_name: Option<String>,
     /// Milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_time: Option<i64>,
@@ -352,7 +355,7 @@ mod tests {
 
     #[test]
     fn a_job_keeps_what_is_not_known_here() {
-        let json = r#"{"job_id":11223344556677,"creator_user_name":"a@example.com","created_time":1764000000000,
+        let json = r#"{"job_id":11223344556677,"creator_user_name":"a@example.com","run_as_user_name":"0f3c","created_time":1764000000000,
             "settings":{"name":"retention","tags":{"team":"data"},"max_concurrent_runs":1,"timeout_seconds":0,
               "email_notifications":{"on_failure":["a@example.com"],"no_alert_for_skipped_runs":true},
               "schedule":{"quartz_cron_expression":"0 0 6 * * ?","timezone_id":"Europe/Berlin","pause_status":"UNPAUSED"},

@@ -147,6 +147,12 @@ pub(super) fn alter(c: &mut Cursor<'_>) -> Result<Statement, StatementError> {
         Some(change) => change,
         None if kind == Relation::Table => of_table(c)?,
         None if kind == Relation::View && c.eat("as") => Alteration::Query(c.rest("a query")?),
+        None if kind == Relation::View && c.eat("alter column") => {
+            let column = c.identifier("a column's name")?;
+            // Nothing else can be said of it, and of no second one.
+            let Some(tags) = tags(c)? else { return Err(unread(c, kind)) };
+            Alteration::Columns(vec![(vec![column], ColumnChange::Tags(tags))])
+        }
         None => return Err(unread(c, kind)),
     };
     Ok(Statement::Alter { kind, table, change })

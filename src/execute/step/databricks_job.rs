@@ -12,7 +12,7 @@ use crate::databricks::wire::{
     SqlTask, Task, TaskDependency,
 };
 use crate::event::Outcome;
-use crate::http::Class;
+use crate::http::{self, Class};
 use crate::plan::{FINGERPRINT_TAG, Runs, ScheduleJob, ScheduledJob, ScheduledTask, UnscheduleJob};
 
 pub(super) async fn schedule(job: &ScheduleJob, context: &Context, reporter: &Reporter) -> Finished {
@@ -62,10 +62,14 @@ async fn put(job: &ScheduleJob, context: &Context, reporter: &Reporter) -> Resul
         None => find(job, &wanted, context).await?,
     };
     let before = existing.as_ref().map(|job| files_of(&job.settings)).unwrap_or_default();
+    let refused = |error: http::Error| match &wanted.run_as {
+        Some(run_as) if error.class() == Class::Permission => Error::RunAs { run_as: run_as.clone(), source: error },
+        _ => Error::from(error),
+    };
     let made = match existing {
         Some(existing) => {
             let settings = settings(&wanted, tags, Some(&existing));
-            client.jobs().reset(existing.job_id, settings).await?;
+            client.jobs().reset(existing.job_id, settings).await.map_err(refused)?;
             false
         }
         None => match client.jobs().create(&settings(&wanted, tags, None)).await {
@@ -74,7 +78,7 @@ async fn put(job: &ScheduleJob, context: &Context, reporter: &Reporter) -> Resul
                 Some(_) => true,
                 None => return Err(error.into()),
             },
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(refused(error)),
         },
     };
     tidy(job, &before, context, reporter).await;

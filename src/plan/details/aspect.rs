@@ -30,12 +30,14 @@ pub(super) enum Aspect {
     Properties,
     /// Values of tags of Unity Catalog, by their keys.
     Tags,
+    /// Values of columns' tags, by the columns' names in lower case with the keys: `column.key`.
+    ColumnTags,
     /// Privileges, by users and groups.
     Grants,
 }
 
 /// All of them, in the order in which they are set: a primary key takes columns that are never NULL alone.
-pub(super) const ASPECTS: [Aspect; 8] = [
+pub(super) const ASPECTS: [Aspect; 9] = [
     Aspect::Columns,
     Aspect::NotNull,
     Aspect::Checks,
@@ -43,6 +45,7 @@ pub(super) const ASPECTS: [Aspect; 8] = [
     Aspect::ForeignKeys,
     Aspect::Properties,
     Aspect::Tags,
+    Aspect::ColumnTags,
     Aspect::Grants,
 ];
 
@@ -56,6 +59,7 @@ impl Aspect {
             Self::ForeignKeys => "foreign_keys",
             Self::Properties => "properties",
             Self::Tags => "tags",
+            Self::ColumnTags => "column_tags",
             Self::Grants => "grants",
         }
     }
@@ -86,6 +90,12 @@ impl Aspect {
             }
             Self::Properties => config.properties.clone(),
             Self::Tags => config.databricks_tags.clone(),
+            Self::ColumnTags => {
+                let each = config.columns.iter().flat_map(|(column, said)| {
+                    said.databricks_tags.iter().map(move |(key, value)| (of_column(column, key), value.clone()))
+                });
+                each.collect()
+            }
             Self::Grants => {
                 let grants = config.grants.iter();
                 grants.map(|(who, what)| (who.clone(), joined(what.iter().map(String::as_str)))).collect()
@@ -127,6 +137,10 @@ impl Aspect {
             }
             Self::Properties => Some(there.properties.clone()),
             Self::Tags => there.tags.clone(),
+            Self::ColumnTags => {
+                let tags = there.column_tags.as_ref()?.iter();
+                Some(tags.map(|((column, key), value)| (of_column(column, key), value.clone())).collect())
+            }
             Self::Grants => {
                 let grants = there.grants.as_ref()?.iter();
                 Some(grants.map(|(who, what)| (who.clone(), joined(what.iter().map(String::as_str)))).collect())
@@ -151,6 +165,16 @@ impl Aspect {
             _ => false,
         }
     }
+}
+
+/// Returns the name of a column's tag.
+fn of_column(column: &str, key: &str) -> String {
+    format!("{}.{key}", column.to_lowercase())
+}
+
+/// Returns the column and the key of a column's tag: keys have no full stops.
+pub(super) fn column_and_key(name: &str) -> (&str, &str) {
+    name.rsplit_once('.').unwrap_or(("", name))
 }
 
 /// Writes columns as a list in lower case.

@@ -1,10 +1,10 @@
 //! How what is said of a table or view differs from what is there: in words, and as the statements that put it right.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::statement::properties;
 use super::Noted;
-use super::aspect::{Aspect, Said};
+use super::aspect::{Aspect, Said, column_and_key};
 use crate::config::Materialization;
 use crate::ids::{quote_identifier, string_literal};
 use crate::manifest::{CompiledKey, CompiledModel};
@@ -43,7 +43,13 @@ impl Gap {
 
     /// Says what differs: lower case, no full stop.
     pub(super) fn reasons(&self) -> Vec<String> {
-        let quoted = |name: &String| format!("`{name}`");
+        let quoted = |name: &String| match self.aspect {
+            Aspect::ColumnTags => {
+                let (column, key) = column_and_key(name);
+                format!("`{key}` of `{column}`")
+            }
+            _ => format!("`{name}`"),
+        };
         if self.aspect == Aspect::Grants {
             let says = |who: &str, verb: &str, what: String| (!what.is_empty()).then(|| format!("{who} {verb} {what}"));
             let each = self.set.iter().flat_map(|(who, wanted, there)| {
@@ -66,7 +72,12 @@ impl Gap {
                 ["may be NULL", "may be NULL"],
                 ["shall be allowed to be NULL again", "shall be allowed to be NULL again"],
             ),
-            Aspect::Checks | Aspect::PrimaryKey | Aspect::ForeignKeys | Aspect::Properties | Aspect::Tags => {
+            Aspect::Checks
+            | Aspect::PrimaryKey
+            | Aspect::ForeignKeys
+            | Aspect::Properties
+            | Aspect::Tags
+            | Aspect::ColumnTags => {
                 let noun = match self.aspect {
                     Aspect::Checks => "constraint",
                     Aspect::PrimaryKey => "primary key",
@@ -82,7 +93,7 @@ impl Gap {
             let [there, wanted] = excerpts([there.as_ref()?, wanted]);
             Some(match self.aspect {
                 Aspect::Columns => format!("the comment on `{name}` is `{there}` instead of `{wanted}`"),
-                _ => format!("the {noun} `{name}` is `{there}` instead of `{wanted}`"),
+                _ => format!("the {noun} {} is `{there}` instead of `{wanted}`", quoted(name)),
             })
         });
         let missing = in_words(&missing, noun, of_missing);
@@ -105,6 +116,10 @@ impl Gap {
             Aspect::PrimaryKey => vec![drop_primary_key(model)],
             Aspect::Properties => vec![format!("{alter} UNSET TBLPROPERTIES IF EXISTS ({})", keys())],
             Aspect::Tags => vec![format!("{alter} UNSET TAGS ({})", keys())],
+            Aspect::ColumnTags => of_each_column(model, self.unset.iter().map(|name| (name, String::new())), |keys| {
+                let keys: Vec<String> = keys.iter().map(|(key, _)| string_literal(key)).collect();
+                format!("UNSET TAGS ({})", keys.join(", "))
+            }),
             Aspect::Grants => Vec::new(),
         }
     }
@@ -153,6 +168,10 @@ impl Gap {
             }
             Aspect::Properties => vec![format!("{alter} SET TBLPROPERTIES {}", pairs())],
             Aspect::Tags => vec![format!("{alter} SET TAGS {}", pairs())],
+            Aspect::ColumnTags => {
+                let tags = self.set.iter().map(|(name, value, _)| (name, value.clone()));
+                of_each_column(model, tags, |tags| format!("SET TAGS {}", properties(tags)))
+            }
             Aspect::Grants => {
                 let each = self.set.iter().filter_map(|(who, wanted, there)| {
                     let (gains, _) = gains_and_losses(wanted, there.as_deref());
@@ -202,6 +221,24 @@ fn comments<'a>(model: &CompiledModel, all: impl Iterator<Item = (&'a String, &'
 fn of_columns(model: &CompiledModel, columns: &[String], change: &str) -> String {
     let each: Vec<String> = columns.iter().map(|name| format!("{} {change}", quote_identifier(name))).collect();
     format!("{} ALTER COLUMN {}", alter(model), each.join(", "))
+}
+
+/// Changes tags of columns, of which a statement can change one; of views as of tables.
+fn of_each_column<'a>(
+    model: &CompiledModel,
+    tags: impl Iterator<Item = (&'a String, String)>,
+    change: impl Fn(&[(String, String)]) -> String,
+) -> Vec<String> {
+    let mut columns: BTreeMap<&str, Vec<(String, String)>> = BTreeMap::new();
+    for (name, value) in tags {
+        let (column, key) = column_and_key(name);
+        columns.entry(column).or_default().push((key.to_owned(), value));
+    }
+    let table = model.table.to_sql();
+    let each = columns.iter().map(|(column, tags)| {
+        format!("ALTER TABLE {table} ALTER COLUMN {} {}", quote_identifier(column), change(tags))
+    });
+    each.collect()
 }
 
 fn drop_constraint(model: &CompiledModel, name: &str) -> String {

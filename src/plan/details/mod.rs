@@ -12,11 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use self::aspect::{ASPECTS, Aspect, Said};
+use self::aspect::{ASPECTS, Aspect, Said, column_and_key};
 use self::gap::Gap;
-use super::marks;
 use super::observed::{Observed, ObservedTable, TableKind};
 use super::statement::{clustering, properties};
+use super::{marks, schema_tags};
 use crate::config::Materialization;
 use crate::ids::{Fingerprint, quote_identifier, string_literal};
 use crate::manifest::{CompiledModel, Manifest};
@@ -36,11 +36,15 @@ const LONGEST_NOTES: usize = 4000;
 /// What was noted, by the aspects' names.
 pub type AllNoted = BTreeMap<String, Noted>;
 
-/// What of tables and views the list of a schema's tables does not tell, and a plan needs to know.
+/// What of a schema, its tables and its views the list of its tables does not tell, and a plan needs to know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Questions {
-    /// Their tags.
+    /// The tags of the schema itself.
+    pub schema_tags: bool,
+    /// Tags of tables and views.
     pub tags: bool,
+    /// Tags of columns.
+    pub column_tags: bool,
     /// What is granted on them.
     pub grants: bool,
     /// Their primary and foreign keys.
@@ -50,7 +54,7 @@ pub struct Questions {
 impl Questions {
     /// Tells whether there are any.
     pub fn any(self) -> bool {
-        self.tags || self.grants || self.keys
+        self.schema_tags || self.tags || self.column_tags || self.grants || self.keys
     }
 }
 
@@ -64,7 +68,9 @@ pub fn questions(manifest: &Manifest, observed: &Observed) -> Questions {
         manifest.models.values().any(|model| !aspect.wanted(model).is_empty()) || observed.tables.values().any(noted)
     };
     Questions {
+        schema_tags: schema_tags::matter(manifest, observed),
         tags: asks(Aspect::Tags),
+        column_tags: asks(Aspect::ColumnTags),
         grants: asks(Aspect::Grants),
         keys: asks(Aspect::PrimaryKey) || asks(Aspect::ForeignKeys),
     }
@@ -160,6 +166,7 @@ fn left(aspect: Aspect, model: &CompiledModel, noted: Option<&Noted>, wanted: &S
     let columns: BTreeSet<String> = columns.collect();
     let may_be_left = |name: &&String| match aspect {
         Aspect::Columns => columns.contains(*name),
+        Aspect::ColumnTags => columns.contains(column_and_key(name).0),
         // Columns that a query yields may be NULL.
         Aspect::NotNull => false,
         _ => true,
@@ -179,15 +186,15 @@ pub(super) fn in_place(model: &CompiledModel, there: &ObservedTable) -> InPlace 
         found.statements.push(comment(model));
     }
     let by = marks.map(|marks| marks.cluster_by.as_slice()).unwrap_or_default();
-    let clustered = is_table && by != model.config.cluster_by;
-    if clustered {
-        let words = |columns: &[String]| if columns.is_empty() { "nothing".to_owned() } else { columns.join(", ") };
-        found.reasons.push(format!("clustered by {} instead of {}", words(&model.config.cluster_by), words(by)));
+    let noted_clustering = is_table && by != model.config.cluster_by;
+    if let Some(reason) = clustering_gap(model, there, by).filter(|_| is_table) {
+        found.reasons.push(reason);
+        found.drift |= !noted_clustering;
         let by = clustering(&model.config.cluster_by);
         found.statements.push(format!("ALTER TABLE {} CLUSTER BY {by}", model.table.to_sql()));
     }
     let wanted_notes = notes(model);
-    let (mut stale, mut gaps) = (false, Vec::new());
+    let (mut stale, mut gaps) = (noted_clustering, Vec::new());
     for aspect in ASPECTS {
         let Some(said) = aspect.there(there) else { continue };
         let noted = marks.and_then(|marks| marks.details.get(aspect.as_str()));
@@ -216,12 +223,37 @@ pub(super) fn in_place(model: &CompiledModel, there: &ObservedTable) -> InPlace 
         found.reasons.push("what is noted of it is not up to date".to_owned());
     }
     // The notes come last: until they are written, it is known that something may be left to do.
-    if clustered || stale {
+    if stale {
         let mut noted = if is_table { marks::of_clustering(&model.config.cluster_by) } else { Vec::new() };
         noted.push((marks::DETAILS.to_owned(), mark(model).unwrap_or_else(|| "{}".to_owned())));
         found.statements.push(format!("{} SET TBLPROPERTIES {}", gap::alter(model), properties(&noted)));
     }
     found
+}
+
+/// Says how a table is clustered otherwise than its model says; nothing if it is so. Of a table that does not show it, what
+/// is `noted` counts.
+fn clustering_gap(model: &CompiledModel, there: &ObservedTable, noted: &[String]) -> Option<String> {
+    let wanted = &model.config.cluster_by;
+    let property = |key: &str| there.properties.get(key).map(String::as_str);
+    let is_chosen = property("clusterByAuto") == Some("true");
+    let shown = property("clusteringColumns").and_then(|text| serde_json::from_str::<Vec<Vec<String>>>(text).ok());
+    let shown: Option<Vec<String>> = shown.map(|columns| columns.iter().map(|path| path.join(".")).collect());
+    let set = |columns: &[String]| columns.iter().map(|column| column.to_lowercase()).collect::<BTreeSet<_>>();
+    let as_wanted = match &shown {
+        // A table of which the project says nothing may be one for which the workspace chooses.
+        _ if is_chosen => wanted.is_empty(),
+        // The order of the columns does not matter.
+        Some(shown) => set(shown) == set(wanted),
+        None => noted == wanted,
+    };
+    let words = |columns: &[String]| match columns {
+        [] => "nothing".to_owned(),
+        columns => format!("`{}`", columns.join("`, `")),
+    };
+    let now =
+        if is_chosen { "what the workspace chooses".to_owned() } else { words(shown.as_deref().unwrap_or(noted)) };
+    (!as_wanted).then(|| format!("it is clustered by {now} instead of {}", words(wanted)))
 }
 
 /// Writes the statements that set all foreign keys of a model anew, and take away those that it no longer has.

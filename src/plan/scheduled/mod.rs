@@ -191,8 +191,9 @@ impl ScheduledJob {
                 found.push(format!("{what} is told to {} instead of {}", people(wanted), people(there)));
             }
         }
+        // E-mail addresses and application ids have no case.
         if let Some(wanted) = &wanted.run_as
-            && self.run_as.as_ref() != Some(wanted)
+            && !self.run_as.as_ref().is_some_and(|there| there.eq_ignore_ascii_case(wanted))
         {
             let there = self.run_as.as_deref().unwrap_or("whoever made it");
             found.push(format!("it runs as {wanted} instead of {there}"));

@@ -173,6 +173,15 @@ impl<'a> Planner<'a> {
         step
     }
 
+    /// Changes the tags of the models' schema.
+    pub(super) fn add_schema_tags(&mut self, statements: Vec<String>) -> StepId {
+        let step = StepId::from("tags");
+        let object = format!("schema {}.{}", self.manifest.catalog, self.manifest.schema);
+        self.add(step.clone(), Action::Alter(Alter { object, statements, drops: false, only_after: Vec::new() }));
+        self.need_if_planned(&step, &schema_step());
+        step
+    }
+
     /// Puts a job in its place, when all that it will build is there and right: until then the workspace runs what it ran.
     pub(super) fn add_schedule(&mut self, job: ScheduleJob) -> StepId {
         let step = StepId::new(format!("schedule {}", job.job));

@@ -60,17 +60,23 @@ impl Planner<'_> {
         };
         let making_room = room(&model.table, there.map(|there| &there.kind));
         let new = self.own_table(&format!("{NEW_PREFIX}{}", model.config.name));
-        let tidy = self.observed.waiting.get(&new.name).map(|kind| drop_statement(&new, kind));
+        let aside = self.observed.waiting.get(&new.name).map(|waiting| &waiting.kind);
+        let tidy = aside.map(|kind| drop_statement(&new, kind));
         let (before, statement, audit) = if model.tests.is_empty() && making_room.is_none() {
             (Vec::new(), marked_statement(self.manifest, model), None)
         } else {
             // What is of another kind cannot be replaced in one step: it goes only when the new one is there and has passed its
             // tests.
-            let before = room(&new, self.observed.waiting.get(&new.name)).into_iter().collect();
+            let before = room(&new, aside).into_iter().collect();
             let making_room = making_room.into_iter().collect();
             let audit = audit(self.manifest, model, &new, there, making_room);
             (before, new_version(self.manifest, model, &new), Some(audit))
         };
+        let mut after = details::after(model, details::Before::Known(there));
+        if audit.is_none() {
+            // What is built in one step would not take away what a run left aside that was to replace another kind of thing.
+            after.extend(tidy.clone());
+        }
         let insist = self.full_refresh && model.increment.is_some();
         let taking_in = there.filter(|there| self.reuse && !insist && !differences(model, there).rebuild);
         Action::Build(Box::new(BuildModel {
@@ -89,7 +95,7 @@ impl Planner<'_> {
             materialized: model.config.materialized,
             before,
             statement,
-            after: details::after(model, details::Before::Known(there)),
+            after,
             audit,
             query: Arc::clone(&model.query),
             inputs: Inputs::of(self.manifest, self.observed, model),
@@ -152,7 +158,8 @@ impl Planner<'_> {
         let step = alter_step(model);
         // What a run that died has left beside it goes too.
         let new = self.own_table(&format!("{NEW_PREFIX}{model}"));
-        let tidy = self.observed.waiting.get(&new.name).map(|kind| drop_statement(&new, kind));
+        let aside = self.observed.waiting.get(&new.name).map(|waiting| &waiting.kind);
+        let tidy = aside.map(|kind| drop_statement(&new, kind));
         let statements = statements.into_iter().chain(tidy).collect();
         self.add(
             step.clone(),
@@ -211,19 +218,17 @@ impl Planner<'_> {
         }
     }
 
-    /// Drops a table or view, when all that could still read it is built, and all that is noted in it is taken away.
+    /// Drops a table or view with a version of it that waits aside, when all that could still read it is built, and all that is
+    /// noted in it is taken away.
     pub(in crate::plan) fn add_drop(&mut self, name: &str, kind: &TableKind) -> StepId {
         let table = self.own_table(name);
-        let statement = drop_statement(&table, kind);
+        let new = self.own_table(&format!("{NEW_PREFIX}{name}"));
+        let aside = self.observed.waiting.get(&new.name).map(|waiting| drop_statement(&new, &waiting.kind));
+        let statements = std::iter::once(drop_statement(&table, kind)).chain(aside).collect();
         let step = StepId::new(format!("drop {name}"));
         self.add(
             step.clone(),
-            Action::Alter(Alter {
-                object: table.to_string(),
-                statements: vec![statement],
-                drops: true,
-                only_after: Vec::new(),
-            }),
+            Action::Alter(Alter { object: table.to_string(), statements, drops: true, only_after: Vec::new() }),
         );
         let earlier: Vec<StepId> = self
             .actions

@@ -30,7 +30,12 @@ pub(super) async fn alter(
     let name = scope.table(written)?;
     let found = engine.kind(&name, &scope.parts(written)?).map_err(|e| e.at(scope.place(written)))?;
     // Tags and owners may be changed of whatever it is.
-    if !matches!(change, Alteration::Tags(_) | Alteration::Owner(_)) {
+    let of_any = match &change {
+        Alteration::Tags(_) | Alteration::Owner(_) => true,
+        Alteration::Columns(changes) => changes.iter().all(|(_, change)| matches!(change, ColumnChange::Tags(_))),
+        _ => false,
+    };
+    if !of_any {
         expect(engine, kind, found, &name).map_err(|e| e.at(scope.place(written)))?;
     }
     let writing = engine.write_lock(&name).await;

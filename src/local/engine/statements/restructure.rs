@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use super::alter::{alter_table, no_column, set_comment};
 use super::columns;
 use super::tables::{cluster, shown};
-use crate::dialect::{AddedColumn, Alteration, ColumnChange, ColumnPlace};
+use crate::dialect::{AddedColumn, Alteration, ClusterBy, ColumnChange, ColumnPlace};
 use crate::ids::TableName;
 use crate::local::engine::catalog::quoted;
 use crate::local::engine::delta::CLUSTERING;
@@ -64,10 +64,15 @@ pub(super) async fn change(
                     text,
                 ));
             }
+            let was_clustered = new.properties.iter().any(|(key, _)| key == CLUSTERING);
             cluster(&mut new.properties, Some(&by), |columns: &[String]| {
                 let known = |column: &String| at(&schema, std::slice::from_ref(column)).map(|f| f.name().clone());
                 columns.iter().map(|c| known(c).ok_or_else(|| no_column(c, name))).collect()
             })?;
+            // Delta's domain for it stays, and lists no column.
+            if was_clustered && by == ClusterBy::None {
+                new.properties.push((CLUSTERING.to_owned(), "[]".to_owned()));
+            }
             ("CLUSTER BY", Vec::new())
         }
         Alteration::Columns(changes) => {
