@@ -115,7 +115,8 @@ fn pages_are_opened_by_keys_and_asked_for_when_they_are_opened() {
             "[...document.querySelectorAll('.page')].filter((page) => !page.hidden)",
         )
     };
-    chrome.wait(&format!("!{}", found(&on_page(".awaited"))));
+    // While the page is still read, nothing in it waits, and nobody listens to keys.
+    chrome.wait(&format!("document.body.classList.contains('tabbed') && !{}", found(&on_page(".awaited"))));
     assert_eq!(chrome.value("document.querySelectorAll('#page-1 .awaited').length > 0"), true, "nobody looked there");
     chrome.click(&tab(0));
     for (key, expected) in
