@@ -1,5 +1,7 @@
 //! Days and instants: from text and back, and calendar arithmetic. Days count from 1970-01-01, instants are microseconds.
 
+use std::cmp::Ordering;
+
 use chrono::{
     DateTime, Datelike, Days, MappedLocalTime, Months, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Utc,
 };
@@ -45,19 +47,18 @@ pub(super) fn last_day(date: NaiveDate) -> Option<NaiveDate> {
     date.with_day(1)?.checked_add_months(Months::new(1))?.pred_opt()
 }
 
-/// Whole months from one instant to a later one, by the calendar; negative the other way round.
+/// Whole months from one instant to another, as Java counts them: a day that is not over goes first, and then days are compared
+/// by their numbers, so that from 31 January 12:00 to 1 March 11:00 there is none.
 pub(super) fn whole_months(from: NaiveDateTime, to: NaiveDateTime) -> i64 {
-    let index = |t: NaiveDateTime| i64::from(t.year()) * 12 + i64::from(t.month0());
-    let months = index(to) - index(from);
-    let within = |t: NaiveDateTime| (t.day(), t.time());
-    if months > 0 && within(to) < within(from) {
-        // The last day of a shorter month is not the same day of the month.
-        months - 1
-    } else if months < 0 && within(to) > within(from) {
-        months + 1
-    } else {
-        months
-    }
+    let (start, end) = (from.date(), to.date());
+    let end = match (end.cmp(&start), to.time().cmp(&from.time())) {
+        (Ordering::Greater, Ordering::Less) => end.pred_opt().unwrap_or(end),
+        (Ordering::Less, Ordering::Greater) => end.succ_opt().unwrap_or(end),
+        _ => end,
+    };
+    let packed =
+        |date: NaiveDate| (i64::from(date.year()) * 12 + i64::from(date.month0())) * 32 + i64::from(date.day());
+    (packed(end) - packed(start)) / 32
 }
 
 /// A zone by region, offset or `UTC`.
