@@ -67,7 +67,8 @@ fn a_deploy_killed_at_any_request_is_completed_by_the_next() {
             assert_eq!(state(&served, &schema), whole, "{n} {moment:?}");
         }
     }
-    assert!(killed >= 40, "only {killed} deploys were killed");
+    // Nearly at every one, but for those by which the first asked more often how a statement went.
+    assert!(4 * killed >= 3 * requests, "only {killed} deploys were killed at {requests} requests");
 }
 
 /// When to kill at a request. A deploy keeps no journal, so to die before a request is to die after the one before it.
