@@ -538,13 +538,13 @@ fn is_over(run: &JobRun) -> bool {
     run.status.as_ref().is_some_and(|status| status.termination_details.is_some())
 }
 
-/// The service says 400 for a job that is not there.
 /// Returns a job as answers show it: with whose rights it runs.
 fn as_answered(job: &Job) -> Job {
     let run_as = job.settings.run_as.clone().and_then(|run_as| run_as.service_principal_name.or(run_as.user_name));
     Job { run_as_user_name: run_as.or_else(|| job.creator_user_name.clone()), ..job.clone() }
 }
 
+/// The service says 400 for a job that is not there.
 fn missing(id: i64) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE", format!("Job {id} does not exist."))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
-use crate::databricks::{Client, Error, Progress, Statement};
+use crate::databricks::{BRIEF, Client, Error, Progress, Statement};
 use crate::ids::{ModelName, TableName, WarehouseId};
 use crate::plan::{last_changes, standing_models};
 
@@ -21,7 +21,7 @@ pub async fn built(
     project: &str,
 ) -> Result<BTreeMap<ModelName, DateTime<Utc>>, Error> {
     let sql = last_changes(history, project);
-    let statement = Statement { read_only: true, ..Statement::new(sql, warehouse.clone()) };
+    let statement = Statement { read_only: true, within: Some(BRIEF), ..Statement::new(sql, warehouse.clone()) };
     let never = CancellationToken::new();
     let answer = match client.statements().execute(&statement, &never, &mut |_: Progress| {}).await {
         Ok(answer) => answer,

@@ -50,7 +50,9 @@ pub fn text(all: &[Standing], color: bool) -> String {
     for one in all {
         if one.kind != kind {
             kind = &one.kind;
-            let _ = writeln!(text, "{}{}s", if text.is_empty() { "" } else { "\n" }, kind.trim_end_matches('s'));
+            // Some kinds, such as grants, are called by their plural anyway.
+            let s = if kind.ends_with('s') { "" } else { "s" };
+            let _ = writeln!(text, "{}{kind}{s}", if text.is_empty() { "" } else { "\n" });
         }
         let (sign, look) = match one.state {
             State::Good => ("✓", Style::new().green()),
