@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::connect::{Environment, FIVETRAN_HELP, refused};
 use super::error::Error;
+use super::runs::table;
 use crate::databricks::wire::Table;
 use crate::execute::Connected;
 use crate::http::Class;
 use crate::ids::{ConnectionName, TableName};
-use crate::manifest::{CompiledModel, HISTORY_TABLE, Manifest};
+use crate::manifest::{CompiledModel, Manifest};
 use crate::plan::{self, DeployPlan, Estimate, Observed, Sighting, Sought};
 use crate::{databricks, observe};
 
@@ -113,8 +114,7 @@ impl Environment {
         let is_missing = |model: &CompiledModel| !observed.tables.contains_key(&model.table.name);
         if observed.has_history && manifest.models.values().any(is_missing) {
             let Connected { databricks, warehouse, .. } = &self.connected;
-            let history = TableName::new(&manifest.catalog, &manifest.schema, HISTORY_TABLE);
-            let built = observe::built(databricks, warehouse, &history, &manifest.project).await;
+            let built = observe::built(databricks, warehouse, &table(manifest), &manifest.project).await;
             observed.built = built.map_err(|error| self.unobservable(&error))?;
         }
         Ok(())

@@ -52,6 +52,14 @@ pub struct Change {
     pub step: Option<StepId>,
 }
 
+impl Change {
+    /// Says what happens to an object, and nothing of why and how.
+    pub(super) fn new(kind: Kind, name: impl Into<String>, act: Act) -> Self {
+        let (reasons, fields) = (Vec::new(), Vec::new());
+        Self { kind, name: name.into(), act, reasons, fields, drift: false, diff: None, step: None }
+    }
+}
+
 /// A field that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldChange {

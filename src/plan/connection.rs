@@ -244,16 +244,7 @@ pub(super) fn keep(planner: &mut Planner<'_>, changes: &mut Vec<Change>, unchang
 }
 
 fn change(name: &ConnectionName, act: Act) -> Change {
-    Change {
-        kind: Kind::Connection,
-        name: name.to_string(),
-        act,
-        reasons: Vec::new(),
-        fields: Vec::new(),
-        drift: false,
-        diff: None,
-        step: None,
-    }
+    Change::new(Kind::Connection, name.as_str(), act)
 }
 
 fn shown_group(group: &ObservedGroup) -> String {

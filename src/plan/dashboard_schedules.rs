@@ -14,7 +14,7 @@ use super::observed::Observed;
 use super::permissions::is_foreign;
 use super::steps::{Planner, dashboard_path};
 use crate::config::Schedules;
-use crate::ids::{DashboardId, DashboardName, StepId, TableName};
+use crate::ids::{DashboardId, DashboardName, TableName};
 use crate::manifest::{CompiledDashboard, Manifest};
 
 pub(super) const SCHEDULE: &str = "kiln.schedule.";
@@ -215,7 +215,7 @@ pub(super) fn plan(planner: &mut Planner<'_>, changes: &mut Vec<Change>) -> usiz
 fn of_dashboard(planner: &mut Planner<'_>, dashboard: &CompiledDashboard, changes: &mut Vec<Change>) -> usize {
     let (manifest, observed) = (planner.manifest, planner.observed);
     let path = dashboard_path(dashboard);
-    let notes_table = TableName::new(&manifest.catalog, &manifest.schema, NOTES_TABLE);
+    let notes_table = planner.own_table(NOTES_TABLE);
     let mut work = KeepDashboardSchedules {
         dashboard: dashboard.name.clone(),
         path: path.clone(),
@@ -392,14 +392,5 @@ fn field(field: &str, there: Option<Value>, wanted: Value) -> FieldChange {
 }
 
 fn change(path: &str, name: &str, act: Act) -> Change {
-    Change {
-        kind: Kind::Schedule,
-        name: format!("{path}: {name}"),
-        act,
-        reasons: Vec::new(),
-        fields: Vec::new(),
-        drift: false,
-        diff: None,
-        step: None::<StepId>,
-    }
+    Change::new(Kind::Schedule, format!("{path}: {name}"), act)
 }

@@ -35,7 +35,7 @@ pub fn deploy(manifest: &Manifest, observed: &Observed, consent: Consent) -> Dep
     } else {
         let step = deploy.planner.add_schema();
         let name = format!("{}.{}", manifest.catalog, manifest.schema);
-        deploy.changes.push(Change { step: Some(step), ..change(Kind::Schema, name, Act::Create) });
+        deploy.changes.push(Change { step: Some(step), ..Change::new(Kind::Schema, name, Act::Create) });
     }
     deploy.grants();
     deploy.unchanged += schema_tags::plan(&mut deploy.planner, &mut deploy.changes);
@@ -110,13 +110,13 @@ impl<'a> Deploy<'a> {
         }
         let step = self.planner.add_grants(statements);
         let name = format!("on {}.{}", manifest.catalog, manifest.schema);
-        self.changes.push(Change { reasons, step: Some(step), ..change(Kind::Grants, name, Act::Update) });
+        self.changes.push(Change { reasons, step: Some(step), ..Change::new(Kind::Grants, name, Act::Update) });
     }
 
     /// Says what has to happen to a model's table or view; nothing if it is as it should be.
     fn judge(&mut self, model: &'a CompiledModel) -> Option<Change> {
         let kind = kind_of(model.config.materialized);
-        let change = |act| change(kind, model.table.to_string(), act);
+        let change = |act| Change::new(kind, model.table.to_string(), act);
         let there = match self.planner.standing(model) {
             Standing::Missing if self.is_deferred(model) => return self.judge_deferred(model, None),
             Standing::Missing => {
@@ -185,7 +185,7 @@ impl<'a> Deploy<'a> {
         let defer = defer(manifest, model, there).filter(|defer| !defer.statements.is_empty())?;
         let environment = manifest.deferral.as_ref().map(|deferral| deferral.environment.as_str()).unwrap_or_default();
         let reasons = vec![format!("read from {} of `{environment}`, where it is as the project says", defer.from)];
-        let change = change(kind_of(model.config.materialized), model.table.to_string(), Act::Defer);
+        let change = Change::new(kind_of(model.config.materialized), model.table.to_string(), Act::Defer);
         Some(Change { reasons, ..change })
     }
 
@@ -214,7 +214,7 @@ impl<'a> Deploy<'a> {
             let step = self.planner.add_sync(name, SyncWishes::default());
             let verb = if missing.len() == 1 { "is" } else { "are" };
             let reason = format!("{} {verb} not there yet", missing.join(", "));
-            let change = change(Kind::Connection, name.to_string(), Act::Sync);
+            let change = Change::new(Kind::Connection, name.to_string(), Act::Sync);
             self.changes.push(Change { reasons: vec![reason], step, ..change });
         }
     }
@@ -253,7 +253,7 @@ impl<'a> Deploy<'a> {
         let step = self.planner.add_drop(&name, &aside.kind);
         let full = format!("{}.{}.{name}", manifest.catalog, manifest.schema);
         let reasons = vec!["a run was broken off before it took it away".to_owned()];
-        self.changes.push(Change { reasons, step: Some(step), ..change(kind, full, Act::Drop) });
+        self.changes.push(Change { reasons, step: Some(step), ..Change::new(kind, full, Act::Drop) });
     }
 
     /// Changes a model's table or view in place.
@@ -280,7 +280,7 @@ impl<'a> Deploy<'a> {
         let expected = expected(self.planner.manifest, dashboard);
         let renamed = self.planner.observed.renamed.get(&dashboard.name);
         let old_name = self.planner.observed.renamed_in_project.get(&dashboard.name);
-        let mut change = change(Kind::Dashboard, path.clone(), Act::Create);
+        let mut change = Change::new(Kind::Dashboard, path.clone(), Act::Create);
         if let Some(there) = observed.dashboards.get(&dashboard.name) {
             let same = same_content(&there.content, &expected);
             if same && there.warehouse == observed.warehouse {
@@ -352,7 +352,7 @@ impl<'a> Deploy<'a> {
             let full = format!("{}.{}.{name}", manifest.catalog, manifest.schema);
             let step = prune.then(|| self.planner.add_drop(name, &table.kind));
             let reasons = vec!["no longer in the project".to_owned()];
-            self.changes.push(Change { reasons, step, ..change(kind, full, act) });
+            self.changes.push(Change { reasons, step, ..Change::new(kind, full, act) });
         }
         for note in observed.notes.iter().filter(|note| note.project == manifest.project) {
             let moved_to = manifest.dashboards.get(&note.dashboard).map(dashboard_path);
@@ -377,7 +377,7 @@ impl<'a> Deploy<'a> {
                 None => self.planner.add_forget(note, left.clone()),
             });
             for path in left {
-                let change = change(Kind::Dashboard, path, act);
+                let change = Change::new(Kind::Dashboard, path, act);
                 self.changes.push(Change { reasons: vec![reason.clone()], step: step.clone(), ..change });
             }
         }
@@ -389,10 +389,6 @@ fn kind_of(materialized: Materialization) -> Kind {
         Materialization::View => Kind::View,
         Materialization::Table => Kind::Table,
     }
-}
-
-fn change(kind: Kind, name: String, act: Act) -> Change {
-    Change { kind, name, act, reasons: Vec::new(), fields: Vec::new(), drift: false, diff: None, step: None }
 }
 
 /// Names models: `a`, which changes; `a`, `b` and `c`, which change.

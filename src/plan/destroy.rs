@@ -21,7 +21,7 @@ pub fn destroy(manifest: &Manifest, observed: &Observed) -> DeployPlan {
         let places: Vec<String> = note.former.iter().chain([&note.path]).cloned().collect();
         let step = planner.add_forget(note, places.clone());
         for path in places {
-            changes.push(change(Kind::Dashboard, path, step.clone()));
+            changes.push(dropped(Kind::Dashboard, path, step.clone()));
         }
     }
     let is_own = |table: &ObservedTable| table.marks.as_ref().is_some_and(|marks| marks.project == manifest.project);
@@ -31,7 +31,7 @@ pub fn destroy(manifest: &Manifest, observed: &Observed) -> DeployPlan {
     for (name, table) in views.into_iter().chain(tables) {
         let kind = if table.kind == TableKind::View { Kind::View } else { Kind::Table };
         let step = planner.add_drop(name, &table.kind);
-        changes.push(change(kind, format!("{}.{}.{name}", manifest.catalog, manifest.schema), step));
+        changes.push(dropped(kind, format!("{}.{}.{name}", manifest.catalog, manifest.schema), step));
     }
     // What kiln keeps for itself goes with the last project of the schema.
     let of_others = |table: &ObservedTable| table.marks.as_ref().is_some_and(|marks| marks.project != manifest.project);
@@ -47,13 +47,13 @@ pub fn destroy(manifest: &Manifest, observed: &Observed) -> DeployPlan {
     let own_tables = [(observed.has_notes_table, NOTES_TABLE), (observed.has_history, HISTORY_TABLE)];
     for (_, name) in own_tables.into_iter().filter(|(is_there, _)| *is_there && is_last) {
         let step = planner.add_drop(name, &TableKind::Table);
-        changes.push(change(Kind::Table, format!("{}.{}.{name}", manifest.catalog, manifest.schema), step));
+        changes.push(dropped(Kind::Table, format!("{}.{}.{name}", manifest.catalog, manifest.schema), step));
     }
     if is_last {
         for (name, Waiting { kind, .. }) in &observed.waiting {
             let step = planner.add_drop(name, kind);
             let kind = if *kind == TableKind::View { Kind::View } else { Kind::Table };
-            changes.push(change(kind, format!("{}.{}.{name}", manifest.catalog, manifest.schema), step));
+            changes.push(dropped(kind, format!("{}.{}.{name}", manifest.catalog, manifest.schema), step));
         }
     }
     for (name, sighting) in &observed.connections {
@@ -63,13 +63,13 @@ pub fn destroy(manifest: &Manifest, observed: &Observed) -> DeployPlan {
             let remove = RemoveConnection { connection: name.clone(), id: there.id.clone() };
             let reasons = vec![format!("{}: what it has landed stays, and a new one would load everything", there.id)];
             let step = planner.add_remove(remove);
-            changes.push(Change { reasons, ..change(Kind::Connection, name.to_string(), step) });
+            changes.push(Change { reasons, ..dropped(Kind::Connection, name.to_string(), step) });
         }
     }
     // After all of that, when the lock is gone that lies in it.
     if drops_schema {
         let name = format!("{}.{}", manifest.catalog, manifest.schema);
-        changes.push(Change { step: None, ..change(Kind::Schema, name, StepId::from("schema")) });
+        changes.push(Change::new(Kind::Schema, name, Act::Drop));
     }
     DeployPlan {
         changes,
@@ -80,15 +80,6 @@ pub fn destroy(manifest: &Manifest, observed: &Observed) -> DeployPlan {
     }
 }
 
-fn change(kind: Kind, name: String, step: StepId) -> Change {
-    Change {
-        kind,
-        name,
-        act: Act::Drop,
-        reasons: Vec::new(),
-        fields: Vec::new(),
-        drift: false,
-        diff: None,
-        step: Some(step),
-    }
+fn dropped(kind: Kind, name: String, step: StepId) -> Change {
+    Change { step: Some(step), ..Change::new(kind, name, Act::Drop) }
 }

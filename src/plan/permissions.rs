@@ -92,18 +92,10 @@ pub(super) fn plan(planner: &mut Planner<'_>, changes: &mut Vec<Change>) -> usiz
             id: id.unwrap_or_else(|| DashboardId::new("")),
             given: dashboard.permissions.clone(),
         };
-        let notes_table = TableName::new(&manifest.catalog, &manifest.schema, NOTES_TABLE);
+        let notes_table = planner.own_table(NOTES_TABLE);
         let step = planner.add_permissions(GrantPermissions { path: path.clone(), note, notes_table });
-        changes.push(Change {
-            kind: Kind::Permissions,
-            name: path,
-            act: Act::Update,
-            reasons: Vec::new(),
-            fields,
-            drift,
-            diff: None,
-            step: Some(step),
-        });
+        let change = Change::new(Kind::Permissions, path, Act::Update);
+        changes.push(Change { fields, drift, step: Some(step), ..change });
     }
     unchanged
 }

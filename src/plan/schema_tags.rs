@@ -89,19 +89,10 @@ pub(super) fn plan(planner: &mut Planner<'_>, changes: &mut Vec<Change>) -> usiz
     // The note comes last: until it is written, it is known that something may be left to do.
     if stale {
         let note = SchemaTagsNote { project: manifest.project.clone(), tags: wanted.clone() };
-        statements.extend(note.statements(&notes_table(manifest)));
+        statements.extend(note.statements(&planner.own_table(NOTES_TABLE)));
     }
     let step = planner.add_schema_tags(statements);
-    changes.push(Change {
-        kind: Kind::Tags,
-        name: format!("on {}.{}", manifest.catalog, manifest.schema),
-        act: Act::Update,
-        reasons,
-        fields: Vec::new(),
-        drift,
-        diff: None,
-        step: Some(step),
-    });
+    changes.push(Change { reasons, drift, step: Some(step), ..change(manifest, Act::Update) });
     0
 }
 
@@ -111,19 +102,14 @@ pub(super) fn destroy(planner: &mut Planner<'_>, forgets: bool) -> Option<Change
     let note = note(manifest, observed)?;
     let mut statements = vec![unsetting(manifest, note.tags.keys())];
     if forgets {
-        statements.push(forgetting(&notes_table(manifest), &note.key()));
+        statements.push(forgetting(&planner.own_table(NOTES_TABLE), &note.key()));
     }
     let step = planner.add_schema_tags(statements);
-    Some(Change {
-        kind: Kind::Tags,
-        name: format!("on {}.{}", manifest.catalog, manifest.schema),
-        act: Act::Drop,
-        reasons: Vec::new(),
-        fields: Vec::new(),
-        drift: false,
-        diff: None,
-        step: Some(step),
-    })
+    Some(Change { step: Some(step), ..change(manifest, Act::Drop) })
+}
+
+fn change(manifest: &Manifest, act: Act) -> Change {
+    Change::new(Kind::Tags, format!("on {}.{}", manifest.catalog, manifest.schema), act)
 }
 
 fn unsetting<'a>(manifest: &Manifest, keys: impl Iterator<Item = &'a String>) -> String {
@@ -133,8 +119,4 @@ fn unsetting<'a>(manifest: &Manifest, keys: impl Iterator<Item = &'a String>) ->
 
 fn schema(manifest: &Manifest) -> String {
     format!("{}.{}", quote_identifier(&manifest.catalog), quote_identifier(&manifest.schema))
-}
-
-fn notes_table(manifest: &Manifest) -> TableName {
-    TableName::new(&manifest.catalog, &manifest.schema, NOTES_TABLE)
 }

@@ -11,7 +11,7 @@ use super::{
     job_folder, job_name, own_tags,
 };
 use crate::config::{Job, Schedule, Schedules};
-use crate::ids::{JobName, TableName};
+use crate::ids::JobName;
 
 /// Plans all scheduled jobs: those that shall be there, and those that shall not any more. Returns what changes, and how many
 /// are as they should be.
@@ -78,7 +78,7 @@ fn take_away(planner: &mut Planner<'_>, name: &JobName, jobs: &[&ObservedJob]) -
         job: name.clone(),
         ids: jobs.iter().map(|there| there.id).collect(),
         folder: Some(folder),
-        forgetting: vec![note.forgetting(&notes_table(planner))],
+        forgetting: vec![note.forgetting(&planner.own_table(NOTES_TABLE))],
     })
 }
 
@@ -147,14 +147,11 @@ fn wanted(planner: &Planner<'_>, name: &JobName, job: &Job, schedule: &Schedule,
         .chain([(JOB_TAG, name.to_string()), (FINGERPRINT_TAG, content.fingerprint().to_string())])
         .map(|(key, value)| (key.to_owned(), value))
         .collect();
-    let noting = if observed.job_notes.contains(&note) { Vec::new() } else { note.statements(&notes_table(planner)) };
+    let noting =
+        if observed.job_notes.contains(&note) { Vec::new() } else { note.statements(&planner.own_table(NOTES_TABLE)) };
     ScheduleJob { job: name.clone(), id, content, tags, dashboards, folder, files, noting }
 }
 
-fn notes_table(planner: &Planner<'_>) -> TableName {
-    TableName::new(&planner.manifest.catalog, &planner.manifest.schema, NOTES_TABLE)
-}
-
 fn change(name: String, act: Act, reasons: Vec<String>, step: Option<crate::ids::StepId>) -> Change {
-    Change { kind: Kind::Job, name, act, reasons, drift: false, fields: Vec::new(), diff: None, step }
+    Change { reasons, step, ..Change::new(Kind::Job, name, act) }
 }

@@ -233,7 +233,7 @@ impl<'a> Planner<'a> {
         self.actions.insert(id, action);
     }
 
-    fn own_table(&self, name: &str) -> TableName {
+    pub(in crate::plan) fn own_table(&self, name: &str) -> TableName {
         TableName::new(&self.manifest.catalog, &self.manifest.schema, name)
     }
 }
