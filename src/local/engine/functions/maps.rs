@@ -10,6 +10,7 @@ use datafusion::common::Result;
 use datafusion::logical_expr::ScalarUDF;
 
 use super::common_type::{of, of_all, tightest};
+use super::java_pattern::Cache;
 use super::nested::{
     Lists, Nested, Picked, as_list, element_field, entry_of, item_of, keys, list_of, map_of, map_row, maps, mismatch,
     normalized, udf, unexpected,
@@ -329,6 +330,7 @@ fn from_text(args: &[ArrayRef], map: &DataType) -> Result<ArrayRef> {
     let texts: Vec<_> = args.iter().map(|array| array.as_string::<i32>()).collect();
     let (mut all_keys, mut all_values) = (StringBuilder::new(), StringBuilder::new());
     let mut out = Entries::default();
+    let (mut between_entries, mut in_entries) = (Cache::default(), Cache::default());
     let mut count = 0;
     for i in 0..args[0].len() {
         if texts.iter().any(|text| text.is_null(i)) {
@@ -336,25 +338,18 @@ fn from_text(args: &[ArrayRef], map: &DataType) -> Result<ArrayRef> {
             continue;
         }
         let between = |n: usize, default| texts.get(n).map_or(default, |text| text.value(i));
-        let (entries, pair) = (pattern(between(1, ","))?, pattern(between(2, ":"))?);
-        for entry in entries.split(texts[0].value(i)) {
-            let mut parts = pair.splitn(entry, 2);
-            all_keys.append_value(parts.next().unwrap_or_default());
-            all_values.append_option(parts.next());
+        let (entries, pair) = (between_entries.get(between(1, ","))?, in_entries.get(between(2, ":"))?);
+        let mut all = Vec::new();
+        entries.split(texts[0].value(i), usize::MAX, |entry| all.push(entry))?;
+        for entry in all {
+            let mut parts = Vec::with_capacity(2);
+            pair.split(entry, 2, |part| parts.push(part))?;
+            all_keys.append_value(parts[0]);
+            all_values.append_option(parts.get(1));
             out.add((0, count), Some((0, count)));
             count += 1;
         }
         out.end();
     }
     out.finish(&[Arc::new(all_keys.finish())], &[Arc::new(all_values.finish())], map)
-}
-
-fn pattern(text: &str) -> Result<regex::Regex, SqlError> {
-    regex::Regex::new(text).map_err(|error| {
-        SqlError::new(
-            "INVALID_PARAMETER_VALUE.PATTERN",
-            "22023",
-            format!("The value of parameter(s) `regexp` in `str_to_map` is invalid: {error}."),
-        )
-    })
 }

@@ -6,7 +6,7 @@ use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, Int32Array, ListBu
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
 
-use super::java_pattern::{Found, Pattern};
+use super::java_pattern::{Cache, Found, Pattern};
 use super::simple::{Simple, Takes};
 use super::text::row;
 use crate::local::engine::error::SqlError;
@@ -76,7 +76,7 @@ pub(super) fn functions() -> Vec<Simple> {
         list("split", &[TEXT, TEXT, COUNT], |a| {
             lists(a, |pattern, t, n, add| {
                 let limit = usize::try_from(n.get(2).copied().unwrap_or(-1)).ok().filter(|n| *n > 0);
-                split(pattern, t[0], limit.unwrap_or(usize::MAX), add)
+                pattern.split(t[0], limit.unwrap_or(usize::MAX), add)
             })
         }),
     ]
@@ -94,25 +94,6 @@ fn group(pattern: &Pattern, name: &str, n: i64) -> Result<usize, SqlError> {
             ),
         )
     })
-}
-
-/// The parts between matches; an empty match at the beginning parts nothing, nor does one of the empty pattern at the
-/// end.
-fn split(pattern: &Pattern, text: &str, limit: usize, add: &mut dyn FnMut(&str)) -> Result<(), SqlError> {
-    let (mut start, mut count) = (0, 1);
-    for at in pattern.all(text)?.iter().map(Found::span) {
-        if count >= limit {
-            break;
-        }
-        if at.is_empty() && (at.start == 0 || at.start == text.len() && pattern.as_str().is_empty()) {
-            continue;
-        }
-        add(&text[start..at.start]);
-        start = at.end;
-        count += 1;
-    }
-    add(&text[start..]);
-    Ok(())
 }
 
 /// Replaces every match from a position on, counted from 1.
@@ -225,19 +206,4 @@ fn lists(args: &[ArrayRef], f: Parts) -> Result<ArrayRef> {
         builder.append(true);
     }
     Ok(Arc::new(builder.finish()))
-}
-
-/// The last pattern that was compiled.
-#[derive(Default)]
-struct Cache {
-    last: Option<Pattern>,
-}
-
-impl Cache {
-    fn get(&mut self, pattern: &str) -> Result<&Pattern, SqlError> {
-        match self.last.take_if(|known| known.as_str() == pattern) {
-            Some(known) => Ok(self.last.insert(known)),
-            None => Ok(self.last.insert(Pattern::new(pattern)?)),
-        }
-    }
 }

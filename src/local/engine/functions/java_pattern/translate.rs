@@ -1,184 +1,40 @@
-//! Regular expressions in Java's syntax, with what Java means by them.
-//!
-//! A pattern is put into the syntax of the engine that needs no more time than the text is long. What that one does not
-//! have (look-around, references back, possessive quantifiers) goes to one that goes back and tries again, as does `$`
-//! where the text ends with the end of a line, before which Java's `$` holds too. What neither has is refused by name.
+//! What a pattern of Java's says, in the syntax of both engines.
 
-use std::cell::OnceCell;
 use std::fmt::Write as _;
 use std::iter::Peekable;
-use std::ops::Range;
 use std::str::Chars;
 
-use regex::Regex;
-
+use super::classes::{class, property};
+use super::{Anchors, ENDS, invalid};
 use crate::local::engine::error::SqlError;
 
-/// What ends a line, for Java, and is one character.
-const ENDS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
 /// `$`: the end, or the last end of a line before it.
 const END: &str = r"(?=(?:\r\n|(?<!\r)\n|[\r\x{85}\x{2028}\x{2029}])?\z)";
 /// `$` of `(?m)`: before each end of a line, and at the end.
 const END_OF_LINE: &str = r"(?:(?=[\r\x{85}\x{2028}\x{2029}])|(?<!\r)(?=\n)|\z)";
 /// `^` of `(?m)`: after each end of a line, but not at the end.
 const BEGIN_OF_LINE: &str = r"(?:(?:\A|(?<=[\n\x{85}\x{2028}\x{2029}])|(?<=\r)(?!\n))(?!\z))";
-/// A pattern that is ready to be looked for.
-pub(super) struct Pattern {
-    text: String,
-    /// Missing where only the other engine knows what it says.
-    plain: Option<Regex>,
-    full: String,
-    compiled: OnceCell<fancy_regex::Regex>,
-    anchors: Anchors,
-    names: Vec<(String, usize)>,
-    groups: usize,
-}
 
-/// Which anchors a pattern has that mean more than the plain engine's.
-#[derive(Clone, Copy, Default)]
-struct Anchors {
-    /// `$` or `\Z`
-    end: bool,
-    /// `^` or `$` of each line
-    lines: bool,
-}
-
-/// Where a match and its groups are; the first is the whole.
-pub(super) struct Found<'t> {
-    text: &'t str,
-    spans: Vec<Option<Range<usize>>>,
-}
-
-impl<'t> Found<'t> {
-    /// Where the match is.
-    pub(super) fn span(&self) -> Range<usize> {
-        self.spans.first().cloned().flatten().unwrap_or_default()
-    }
-
-    /// What a group has matched, if it took part.
-    pub(super) fn group(&self, n: usize) -> Option<&'t str> {
-        Some(&self.text[self.spans.get(n)?.clone()?])
-    }
-}
-
-impl Pattern {
-    /// Fails where it is no pattern, or says what no engine here has.
-    pub(super) fn new(text: &str) -> Result<Self, SqlError> {
-        let said = Translator::new(text).translated()?;
-        let plain = match said.needs_full {
-            true => None,
-            false => Some(Regex::new(&said.plain).map_err(|e| invalid(text, &e.to_string()))?),
-        };
-        let pattern = Self {
-            text: text.to_owned(),
-            plain,
-            full: said.full,
-            compiled: OnceCell::new(),
-            anchors: said.anchors,
-            names: said.names,
-            groups: said.groups,
-        };
-        if pattern.plain.is_none() {
-            pattern.full()?;
-        }
-        Ok(pattern)
-    }
-
-    /// The pattern as it was written.
-    pub(super) fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// How many groups it has, besides the whole.
-    pub(super) fn groups(&self) -> usize {
-        self.groups
-    }
-
-    /// The number of a group with a name.
-    pub(super) fn named(&self, name: &str) -> Option<usize> {
-        self.names.iter().find(|(known, _)| known == name).map(|(_, n)| *n)
-    }
-
-    /// Whether it is somewhere in a text.
-    pub(super) fn is_match(&self, text: &str) -> Result<bool, SqlError> {
-        match self.plain_for(text) {
-            Some(plain) => Ok(plain.is_match(text)),
-            None => self.full()?.is_match(text).map_err(|e| self.lost(&e)),
-        }
-    }
-
-    /// Where it is first.
-    pub(super) fn find(&self, text: &str) -> Result<Option<Range<usize>>, SqlError> {
-        match self.plain_for(text) {
-            Some(plain) => Ok(plain.find(text).map(|found| found.range())),
-            None => Ok(self.full()?.find(text).map_err(|e| self.lost(&e))?.map(|found| found.range())),
-        }
-    }
-
-    /// Where it, and each of its groups, is first at or after a place.
-    pub(super) fn find_at<'t>(&self, text: &'t str, at: usize) -> Result<Option<Found<'t>>, SqlError> {
-        let spans = match self.plain_for(text) {
-            Some(plain) => plain.captures_at(text, at).map(|c| c.iter().map(|g| g.map(|g| g.range())).collect()),
-            None => {
-                let found = self.full()?.captures_from_pos(text, at).map_err(|e| self.lost(&e))?;
-                found.map(|c| (0..c.len()).map(|i| c.get(i).map(|g| g.range())).collect())
-            }
-        };
-        Ok(spans.map(|spans| Found { text, spans }))
-    }
-
-    /// All matches one after the other, as Java finds them: an empty one may stand at the end of the one before.
-    pub(super) fn all<'t>(&self, text: &'t str) -> Result<Vec<Found<'t>>, SqlError> {
-        let (mut all, mut at) = (Vec::new(), 0);
-        while at <= text.len() {
-            let Some(found) = self.find_at(text, at)? else { break };
-            let span = found.span();
-            at = match span.is_empty() {
-                false => span.end,
-                true => span.end + text[span.end..].chars().next().map_or(1, char::len_utf8),
-            };
-            all.push(found);
-        }
-        Ok(all)
-    }
-
-    /// The engine for texts over which both mean the same.
-    fn plain_for(&self, text: &str) -> Option<&Regex> {
-        let differs =
-            self.anchors.end && text.ends_with(ENDS) || self.anchors.lines && (text.is_empty() || text.contains(ENDS));
-        self.plain.as_ref().filter(|_| !differs)
-    }
-
-    fn full(&self) -> Result<&fancy_regex::Regex, SqlError> {
-        if let Some(known) = self.compiled.get() {
-            return Ok(known);
-        }
-        let compiled = fancy_regex::Regex::new(&self.full).map_err(|e| invalid(&self.text, &e.to_string()))?;
-        Ok(self.compiled.get_or_init(|| compiled))
-    }
-
-    fn lost(&self, error: &fancy_regex::Error) -> SqlError {
-        SqlError::unsupported(&format!("the regular expression '{}' over so much text ({error})", self.text))
-    }
-}
-
-fn invalid(pattern: &str, why: &str) -> SqlError {
-    SqlError::new(
-        "INVALID_PARAMETER_VALUE.PATTERN",
-        "22023",
-        format!("The value of parameter(s) `regexp` is invalid: '{pattern}' is no regular expression: {why}."),
-    )
+/// Reads a pattern.
+///
+/// # Errors
+/// If it is none, or says what neither engine has.
+pub(super) fn translated(pattern: &str) -> Result<Said, SqlError> {
+    Translator::new(pattern).translated()
 }
 
 /// What a pattern says in the syntax of both engines.
 #[derive(Default)]
-struct Said {
-    plain: String,
-    full: String,
-    needs_full: bool,
-    anchors: Anchors,
-    names: Vec<(String, usize)>,
-    groups: usize,
+pub(super) struct Said {
+    pub(super) plain: String,
+    pub(super) full: String,
+    /// Whether the plain engine does not have all of it.
+    pub(super) needs_full: bool,
+    pub(super) anchors: Anchors,
+    /// Names of groups, with their numbers.
+    pub(super) names: Vec<(String, usize)>,
+    /// How many groups it has, besides the whole.
+    pub(super) groups: usize,
 }
 
 impl Said {
@@ -213,7 +69,7 @@ struct Flags {
     comments: bool,
 }
 
-/// Reads a pattern. Java's classes know ASCII only, and its dot stops at more ends of lines; flags are resolved here.
+/// Reads on in a pattern. Java's classes know ASCII only, and its dot stops at more ends of lines; flags are resolved here.
 struct Translator<'p> {
     pattern: &'p str,
     chars: Peekable<Chars<'p>>,
@@ -407,7 +263,7 @@ impl<'p> Translator<'p> {
             'G' | 'X' | 'N' => return self.refuse(&format!("\\{next}")),
             next => {
                 let text = self.character(next)?;
-                match text.chars().exactly_one_literal() {
+                match only(&text) {
                     Some(c) => self.literal(c),
                     None => self.said.push(&text),
                 }
@@ -538,17 +394,16 @@ impl<'p> Translator<'p> {
 
     /// Writes a member of a class, or a range of them.
     fn members(&self, text: &mut String, from: &str, to: Option<&str>) {
-        let one = |text: &str| text.chars().exactly_one_literal();
         let shown = |c: char| if c.is_alphanumeric() { c.to_string() } else { format!("\\x{{{:x}}}", u32::from(c)) };
-        let of = |text: &str| one(text).map_or_else(|| text.to_owned(), shown);
+        let of = |text: &str| only(text).map_or_else(|| text.to_owned(), shown);
         text.push_str(&of(from));
         let Some(to) = to else {
-            let other = one(from).and_then(other_case).filter(|_| self.flags.ascii_case);
+            let other = only(from).and_then(other_case).filter(|_| self.flags.ascii_case);
             text.extend(other);
             return;
         };
         let _ = write!(text, "-{}", of(to));
-        if let (true, Some(from), Some(to)) = (self.flags.ascii_case, one(from), one(to)) {
+        if let (true, Some(from), Some(to)) = (self.flags.ascii_case, only(from), only(to)) {
             for (first, last) in [('a', 'z'), ('A', 'Z')] {
                 let (low, high) = (from.max(first), to.min(last));
                 if low <= high {
@@ -570,50 +425,8 @@ fn other_case(c: char) -> Option<char> {
     }
 }
 
-trait OneLiteral {
-    /// The only character, if there is just one.
-    fn exactly_one_literal(self) -> Option<char>;
-}
-
-impl OneLiteral for Chars<'_> {
-    fn exactly_one_literal(mut self) -> Option<char> {
-        self.next().filter(|_| self.next().is_none())
-    }
-}
-
-/// Java's classes of characters.
-fn class(name: char) -> &'static str {
-    match name {
-        'd' => "[0-9]",
-        'D' => "[^0-9]",
-        'w' => "[A-Za-z0-9_]",
-        'W' => "[^A-Za-z0-9_]",
-        's' => "[\\x20\\t\\n\\x0B\\f\\r]",
-        'S' => "[^\\x20\\t\\n\\x0B\\f\\r]",
-        'v' => "[\\n\\x0B\\f\\r\\x{85}\\x{2028}\\x{2029}]",
-        'V' => "[^\\n\\x0B\\f\\r\\x{85}\\x{2028}\\x{2029}]",
-        'h' => "[\\x20\\t\\x{A0}\\x{1680}\\x{180e}\\x{2000}-\\x{200a}\\x{202f}\\x{205f}\\x{3000}]",
-        _ => "[^\\x20\\t\\x{A0}\\x{1680}\\x{180e}\\x{2000}-\\x{200a}\\x{202f}\\x{205f}\\x{3000}]",
-    }
-}
-
-/// `\p{…}`: POSIX's names mean ASCII, others Unicode.
-fn property(name: &str, negated: bool) -> String {
-    let posix = match name {
-        "Lower" | "Upper" | "Alpha" | "Digit" | "Alnum" | "Punct" | "Graph" | "Print" | "Blank" | "Cntrl"
-        | "XDigit" | "Space" => Some(name.to_ascii_lowercase()),
-        "ASCII" => Some("ascii".to_owned()),
-        _ => None,
-    };
-    if let Some(posix) = posix {
-        return format!("[[:{}{posix}:]]", if negated { "^" } else { "" });
-    }
-    let name = match name {
-        "javaLowerCase" | "IsLowercase" => "Lowercase",
-        "javaUpperCase" | "IsUppercase" => "Uppercase",
-        "javaWhitespace" => "White_Space",
-        "IsAlphabetic" => "Alphabetic",
-        other => other.strip_prefix("Is").unwrap_or(other),
-    };
-    format!("\\{}{{{name}}}", if negated { 'P' } else { 'p' })
+/// The only character of a text that has just one.
+fn only(text: &str) -> Option<char> {
+    let mut chars = text.chars();
+    chars.next().filter(|_| chars.next().is_none())
 }
